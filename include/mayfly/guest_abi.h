@@ -1,0 +1,147 @@
+/* The guest ABI: what a native guest and its monitor agree on.
+ *
+ * Shared by the monitor, the library OS (guest/) and the guest build of libvaccel; plain C, no
+ * library needed. docs/guest-abi.md tells the same as a story.
+ *
+ * A native guest runs in ring 3 only. Program and library OS share one address space; the monitor
+ * builds the page tables. Guest virtual addresses (all below 0x7e…, so that the same layout can be
+ * mapped into an ordinary Linux process under process isolation):
+ *
+ *     0x0000_0000_0000   null page and everything not named here: not mapped
+ *     program            where its ELF segments say (static), or GUEST_PIE_BASE (static-pie)
+ *     GUEST_STACK_TOP    the program's stack grows down from here, a guard gap below it
+ *     GUEST_POOL_BASE    memory that the library OS hands out (brk, mmap): read, write, no execute
+ *     GUEST_WINDOW_BASE  the window: control page, log, request, response, arena
+ *     GUEST_LIBOS_BASE   the library OS: code, data, its stack
+ *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force
+ *     GUEST_SYSTEM_BASE  descriptor tables and exception stubs (kvm only, supervisor)
+ */
+#ifndef MAYFLY_GUEST_ABI_H
+#define MAYFLY_GUEST_ABI_H
+
+#define GUEST_ABI_VERSION 1
+
+#define GUEST_PAGE_SIZE	    4096UL
+#define GUEST_PIE_BASE	    0x555555554000UL
+#define GUEST_STACK_TOP	    0x6b0000000000UL
+#define GUEST_POOL_BASE	    0x6c0000000000UL
+#define GUEST_WINDOW_BASE   0x6d0000000000UL
+#define GUEST_LIBOS_BASE    0x6e0000000000UL
+#define GUEST_HYPERCALL	    0x6e8000000000UL
+#define GUEST_SYSTEM_BASE   0x6f0000000000UL
+#define GUEST_PROGRAM_LIMIT 0x600000000000UL /* a program's segments lie below */
+
+/* The window: memory that guest, monitor and accelerator host share for one slot. Offsets. */
+#define WINDOW_CONTROL_OFFSET  0x0UL
+#define WINDOW_LOG_OFFSET      0x1000UL
+#define WINDOW_LOG_SIZE	       0xf000UL
+#define WINDOW_REQUEST_OFFSET  0x100000UL
+#define WINDOW_REQUEST_SIZE    0x100000UL
+#define WINDOW_RESPONSE_OFFSET 0x200000UL
+#define WINDOW_RESPONSE_SIZE   0x100000UL
+#define WINDOW_ARENA_OFFSET    0x300000UL
+#define WINDOW_SIZE	       0x4000000UL
+#define WINDOW_ARENA_SIZE      (WINDOW_SIZE - WINDOW_ARENA_OFFSET)
+
+/* The library OS adds these to Linux' system calls, for programs that know Mayfly: ordinary SYSCALL
+ * instructions, which a Linux kernel answers with ENOSYS. */
+#define MAYFLY_SYS_READY 0x6d660000UL /* (): set-up is done, take the snapshot here; 0 */
+#define MAYFLY_SYS_ARENA 0x6d660001UL /* (uint64_t out[2]): address and size of the arena; 0 */
+#define MAYFLY_SYS_CALL	 0x6d660002UL /* (offset in the arena, length): a wire.h message; 0, -errno */
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* Hypercalls: number and arguments go into the control page, then the hypercall page is called.
+ * Results come back in the control page. */
+enum guest_hypercall {
+	/* Set-up is done: freeze here. Returns 0 in every clone, where the library OS continues at
+	 * its resume entry instead of behind this call. */
+	HYPERCALL_FREEZE = 1,
+	/* (status): the request is over. Does not return. */
+	HYPERCALL_EXIT,
+	/* (signal): the program killed itself by this signal. Does not return. */
+	HYPERCALL_ABORT,
+	/* Refill the request area. Returns its new length, 0 at the end of the request. */
+	HYPERCALL_READ,
+	/* (length): the response area holds this much; take it, so that it can be filled again. */
+	HYPERCALL_WRITE,
+	/* (length): the log area holds this much of the program's standard error. */
+	HYPERCALL_LOG,
+	/* (length): the log area holds a line of the library OS itself, for debugging. */
+	HYPERCALL_DEBUG,
+	/* (offset, length): serve the wire.h message there in the arena. Returns 0 or -errno; the
+	 * op's own status is in the message. */
+	HYPERCALL_ACCELERATE,
+	/* (nanoseconds): return after that long. */
+	HYPERCALL_SLEEP,
+	/* Refresh clock_* in the control page (used where the time stamp counter cannot serve). */
+	HYPERCALL_CLOCK,
+	/* (address, length, protection): change page permissions, as mprotect(2). 0 or -errno. */
+	HYPERCALL_PROTECT,
+	/* Process isolation only: the host-side stub reports a fault; `fault` is filled in. */
+	HYPERCALL_FAULT,
+};
+
+/* Registers and cause of a fault, as the crash report shows them. */
+struct guest_fault {
+	uint64_t vector;     /* x86 exception number */
+	uint64_t error_code; /* as the processor pushed it */
+	uint64_t address;    /* CR2 for a page fault */
+	uint64_t rip, rsp, rflags;
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
+ * multiplier 0: the counter is not usable, ask by HYPERCALL_CLOCK each time. */
+struct guest_clock {
+	uint64_t tsc;
+	uint64_t multiplier;
+	uint64_t monotonic_ns, realtime_ns;
+};
+
+#define GUEST_ENTROPY_SIZE 32
+
+/* The control page, at the start of the window. The monitor writes it while the guest is stopped. */
+struct guest_control {
+	/* hypercall */
+	uint64_t hypercall;
+	uint64_t arguments[4];
+	int64_t result;
+	/* request: bytes in the request area, and whether more will follow them */
+	uint64_t request_length;
+	uint64_t request_complete;
+	/* response: bytes in the response area when HYPERCALL_EXIT or _FREEZE is made */
+	uint64_t response_length;
+	struct guest_clock clock;
+	uint8_t entropy[GUEST_ENTROPY_SIZE]; /* fresh for each clone; the guest erases it */
+	uint64_t debug;			     /* the monitor wants HYPERCALL_DEBUG lines */
+	struct guest_fault fault;
+};
+_Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
+
+/* What the monitor tells the library OS at the start of a program; at the bottom of the library
+ * OS's data, found through libos_header. */
+struct guest_start {
+	uint64_t entry, stack;		/* the program's first instruction and stack pointer */
+	uint64_t brk;			/* first address after the program's segments */
+	uint64_t pool_base, pool_size;	/* memory to hand out */
+	uint64_t stack_base, stack_size;
+	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
+	char program[256];  /* for /proc/self/exe and messages */
+};
+
+/* The first bytes of the library OS image. Addresses are absolute. */
+#define LIBOS_MAGIC 0x534f42494c594dULL /* "MYLIBOS" */
+struct libos_header {
+	uint64_t magic;
+	uint64_t version;
+	uint64_t start;		/* entry of a fresh machine */
+	uint64_t resume;	/* entry of a clone */
+	uint64_t syscall_entry; /* LSTAR: works from ring 0 (hardware) and ring 3 (PVM, process) */
+	uint64_t start_info;	/* struct guest_start, to be filled by the monitor */
+};
+
+#endif /* __ASSEMBLER__ */
+#endif

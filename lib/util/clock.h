@@ -1,0 +1,17 @@
+/* Monotonic time in nanoseconds. */
+#ifndef MAYFLY_UTIL_CLOCK_H
+#define MAYFLY_UTIL_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NANOSECONDS_PER_SECOND 1000000000ULL
+
+static inline uint64_t clock_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+#endif

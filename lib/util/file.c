@@ -1,0 +1,114 @@
+/* Whole files and whole writes; see file.h. */
+#include "util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+int file_write_all(int fd, const void *data, size_t length)
+{
+	const uint8_t *next = data;
+	while (length) {
+		ssize_t written = write(fd, next, length);
+		if (written < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		next += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
+ssize_t file_read_full(int fd, void *data, size_t length)
+{
+	uint8_t *next = data;
+	size_t filled = 0;
+	while (filled < length) {
+		ssize_t got = read(fd, next + filled, length - filled);
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (got == 0)
+			break;
+		filled += (size_t)got;
+	}
+	return (ssize_t)filled;
+}
+
+int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	struct stat status;
+	if (fstat(fd, &status))
+		return error_set_errno(error, errno, "cannot stat %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_set(error, EINVAL, "%s is not a regular file", path);
+	if ((uint64_t)status.st_size > limit)
+		return error_set(error, EFBIG, "%s has %jd bytes, more than the limit of %zu", path,
+				 (intmax_t)status.st_size, limit);
+	size_t size = (size_t)status.st_size;
+	cleanup_free uint8_t *buffer = malloc(size + 1);
+	if (!buffer)
+		return error_set(error, ENOMEM, "no memory for the %zu bytes of %s", size, path);
+	ssize_t got = file_read_full(fd, buffer, size);
+	if (got < 0)
+		return error_set_errno(error, (int)-got, "cannot read %s", path);
+	buffer[got] = 0;
+	*length = (size_t)got;
+	*data = take_pointer(buffer);
+	return 0;
+}
+
+int file_replace(const char *path, const void *data, size_t length, struct error *error)
+{
+	cleanup_free char *temporary = NULL;
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+		temporary = NULL;
+		return error_set(error, ENOMEM, "no memory for a file name");
+	}
+	cleanup_close int fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot create %s", temporary);
+	int result = file_write_all(fd, data, length);
+	if (!result && fchmod(fd, 0644))
+		result = -errno;
+	if (!result && close(take_fd(&fd)))
+		result = -errno;
+	if (!result && rename(temporary, path))
+		result = -errno;
+	if (result) {
+		unlink(temporary);
+		return error_set_errno(error, -result, "cannot write %s", path);
+	}
+	return 0;
+}
+
+int file_make_directories(const char *path, struct error *error)
+{
+	cleanup_free char *copy = strdup(path);
+	if (!copy)
+		return error_set(error, ENOMEM, "no memory for a file name");
+	for (char *slash = copy + 1;; slash++) {
+		if (*slash != '/' && *slash)
+			continue;
+		char kept = *slash;
+		*slash = 0;
+		if (mkdir(copy, 0700) && errno != EEXIST)
+			return error_set_errno(error, errno, "cannot make directory %s", copy);
+		*slash = kept;
+		if (!kept)
+			return 0;
+	}
+}

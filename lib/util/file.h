@@ -1,0 +1,29 @@
+/* Whole files and whole writes. */
+#ifndef MAYFLY_UTIL_FILE_H
+#define MAYFLY_UTIL_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/error.h"
+
+/* Writes all of `length` bytes, through short writes and EINTR. Returns 0 or a negative errno. */
+int file_write_all(int fd, const void *data, size_t length);
+
+/* Reads up to `length` bytes until end of file, through short reads and EINTR. Returns the number
+ * of bytes read or a negative errno. */
+ssize_t file_read_full(int fd, void *data, size_t length);
+
+/* Reads the file `path` of at most `limit` bytes (EFBIG above) into fresh memory with a NUL after
+ * the last byte; the caller frees *data. */
+int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error);
+
+/* Writes `path` so that a reader sees the old or the new content, never a part: a temporary file
+ * beside it, then rename(2). */
+int file_replace(const char *path, const void *data, size_t length, struct error *error);
+
+/* Makes a directory and its parents with mode 0700; one that is there already is fine. */
+int file_make_directories(const char *path, struct error *error);
+
+#endif

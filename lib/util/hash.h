@@ -1,0 +1,14 @@
+/* SHA-256 of memory and files, for content keys and for checking what was downloaded. */
+#ifndef MAYFLY_UTIL_HASH_H
+#define MAYFLY_UTIL_HASH_H
+
+#include <stddef.h>
+
+#include "util/error.h"
+
+#define HASH_HEX_SIZE 65 /* 64 hexadecimal digits and a NUL */
+
+int hash_buffer(const void *data, size_t length, char hex[HASH_HEX_SIZE], struct error *error);
+int hash_file(const char *path, char hex[HASH_HEX_SIZE], struct error *error);
+
+#endif

@@ -1,0 +1,64 @@
+/* The one logger; see log.h. */
+#include "util/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum log_level log_level_now = LOG_WARN;
+static const char *log_name = "mayfly";
+static int log_descriptor = 2;
+
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error", [LOG_WARN] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+void log_setup(const char *name, enum log_level level)
+{
+	log_name = name;
+	log_level_now = level;
+}
+
+void log_set_descriptor(int fd)
+{
+	log_descriptor = fd;
+}
+
+void log_set_level(enum log_level level)
+{
+	log_level_now = level;
+}
+
+enum log_level log_level_from_environment(enum log_level fallback)
+{
+	const char *wanted = getenv("MAYFLY_LOG");
+	if (!wanted)
+		return fallback;
+	if (!strcmp(wanted, "warn"))
+		return LOG_WARN;
+	for (int level = LOG_ERROR; level <= LOG_DEBUG; level++)
+		if (!strcmp(wanted, level_names[level]))
+			return (enum log_level)level;
+	return fallback;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+	int saved_errno = errno;
+	char line[2048];
+	int used = snprintf(line, sizeof(line), "%s: %s: ", log_name, level_names[level]);
+	va_list arguments;
+	va_start(arguments, format);
+	int wanted = vsnprintf(line + used, sizeof(line) - (size_t)used - 1, format, arguments);
+	va_end(arguments);
+	size_t length = (size_t)used + (wanted > 0 ? (size_t)wanted : 0);
+	if (length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	/* A log that cannot be written has nowhere to complain. */
+	ssize_t written = write(log_descriptor, line, length);
+	(void)written;
+	errno = saved_errno;
+}

@@ -1,0 +1,38 @@
+/* The one logger: levelled lines on standard error, or in a file.
+ *
+ * A line below the current level costs one load and one branch; its arguments are not evaluated.
+ * Thread-safe: each line is one write(2).
+ */
+#ifndef MAYFLY_UTIL_LOG_H
+#define MAYFLY_UTIL_LOG_H
+
+enum log_level { LOG_ERROR = 1, LOG_WARN = 2, LOG_INFO = 3, LOG_DEBUG = 4 };
+
+/* The program's name in front of each line, and the level up to which lines are written. Not
+ * thread-safe; call before threads start. `name` must outlive the logger. */
+void log_setup(const char *name, enum log_level level);
+
+/* Lines go to this descriptor from now on (default 2). The logger does not own it. */
+void log_set_descriptor(int fd);
+
+void log_set_level(enum log_level level);
+
+/* Reads MAYFLY_LOG (error, warn, info, debug); returns `fallback` where it is unset or unknown. */
+enum log_level log_level_from_environment(enum log_level fallback);
+
+extern enum log_level log_level_now;
+
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_at(level, ...)                                                                         \
+	do {                                                                                       \
+		if (__builtin_expect((level) <= log_level_now, 0))                                 \
+			log_line((level), __VA_ARGS__);                                            \
+	} while (0)
+
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+#endif
