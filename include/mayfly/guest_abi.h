@@ -121,6 +121,18 @@ struct guest_control {
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 
+#define GUEST_READ    1u
+#define GUEST_WRITE   2u
+#define GUEST_EXECUTE 4u
+
+/* Memory that is mapped for the program: [start, end), page-aligned. */
+struct guest_region {
+	uint64_t start, end;
+	uint32_t protection; /* GUEST_READ | … */
+	uint32_t reserved;
+};
+#define GUEST_REGIONS_MAX 32
+
 /* What the monitor tells the library OS at the start of a program; at the bottom of the library
  * OS's data, found through libos_header. */
 struct guest_start {
@@ -129,7 +141,9 @@ struct guest_start {
 	uint64_t pool_base, pool_size;	/* memory to hand out */
 	uint64_t stack_base, stack_size;
 	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
-	char program[256];  /* for /proc/self/exe and messages */
+	uint64_t region_count;
+	struct guest_region regions[GUEST_REGIONS_MAX];
+	char program[256]; /* for /proc/self/exe and messages */
 };
 
 /* The first bytes of the library OS image. Addresses are absolute. */

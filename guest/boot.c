@@ -1,0 +1,12 @@
+/* The first start of a machine: from entry.S to the program's first instruction. */
+#include "libos.h"
+
+void libos_main(void);
+
+void libos_main(void)
+{
+	machine_init();
+	memory_init();
+	random_reseed();
+	files_init();
+}

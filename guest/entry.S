@@ -1,0 +1,180 @@
+/* The library OS's doors: first start, resume in a clone, and SYSCALL.
+ *
+ * One vCPU serves one program, so what SYSCALL must keep fits in fixed memory; the library OS is
+ * compiled without vector instructions, so vector registers stay the program's untouched.
+ */
+#define __ASSEMBLER__
+#include "mayfly/guest_abi.h"
+
+	.section .libos_header, "a"
+	.globl libos_header
+libos_header:
+	.quad 0x534f42494c594d /* LIBOS_MAGIC */
+	.quad GUEST_ABI_VERSION
+	.quad libos_start
+	.quad libos_resume
+	.quad libos_syscall_entry
+	.quad libos_start_info
+
+	.text
+
+/* A fresh machine begins here, in ring 3, registers unspecified. */
+	.globl libos_start
+libos_start:
+	cld
+	lea libos_stack_top(%rip), %rsp
+	xor %ebp, %ebp
+	call libos_main
+	/* libos_main() left the program's entry and stack in libos_start_info. Linux starts a program
+	 * with all registers zero but rsp; rdx is the function to register with atexit: none. */
+	lea libos_start_info(%rip), %rax
+	mov 8(%rax), %rsp
+	mov (%rax), %rcx
+	xor %eax, %eax
+	xor %ebx, %ebx
+	xor %edx, %edx
+	xor %esi, %esi
+	xor %edi, %edi
+	xor %ebp, %ebp
+	xor %r8d, %r8d
+	xor %r9d, %r9d
+	xor %r10d, %r10d
+	xor %r11d, %r11d
+	xor %r12d, %r12d
+	xor %r13d, %r13d
+	xor %r14d, %r14d
+	xor %r15d, %r15d
+	jmp *%rcx
+
+/* SYSCALL comes here: rcx holds the return address, r11 the flags.
+ * Hardware enters in ring 0, PVM and process isolation in ring 3 (the facts are in
+ * docs/guest-abi.md). Ring 0 leaves at once by SYSRET: from there on the two paths are one. */
+	.globl libos_syscall_entry
+libos_syscall_entry:
+	mov %cs, %r11d
+	test $3, %r11b
+	mov %rcx, program_rip(%rip)
+	jnz 1f
+	lea 1f(%rip), %rcx
+	mov $0x3202, %r11d /* IF, IOPL 3: the ring-3 flags of a guest */
+	sysretq
+1:	mov %rsp, program_rsp(%rip)
+	lea libos_stack_top(%rip), %rsp
+	cld
+	/* struct system_call_frame */
+	push %r15
+	push %r14
+	push %r13
+	push %r12
+	push %rbp
+	push %rbx
+	push %r9
+	push %r8
+	push %r10
+	push %rdx
+	push %rsi
+	push %rdi
+	push %rax
+	mov %rsp, %rdi
+	sub $8, %rsp /* 14 words in all: 16-byte aligned at the call */
+	call libos_dispatch
+	add $8, %rsp
+	pop %rax /* the result */
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %r10
+	pop %r8
+	pop %r9
+	pop %rbx
+	pop %rbp
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	mov program_rsp(%rip), %rsp
+	mov program_rip(%rip), %rcx
+	jmp *%rcx
+
+/* void machine_freeze(void): saves what a clone needs, then tells the monitor. The call returns in
+ * every clone, by way of libos_resume. */
+	.globl machine_freeze
+machine_freeze:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, frozen_rsp(%rip)
+	rdfsbase %rax
+	mov %rax, frozen_fs_base(%rip)
+	rdgsbase %rax
+	mov %rax, frozen_gs_base(%rip)
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	lea frozen_xsave(%rip), %rcx
+	xsave64 (%rcx)
+	movabs $GUEST_WINDOW_BASE, %rax
+	movq $1, (%rax) /* HYPERCALL_FREEZE */
+	movabs $GUEST_HYPERCALL, %rax
+	call *%rax
+	ud2 /* the monitor resumes clones at libos_resume only */
+
+/* A clone begins here. Whatever an earlier request of this slot left in registers is replaced:
+ * selectors, segment bases, vector and x87 state, MXCSR; the general registers below. */
+	.globl libos_resume
+libos_resume:
+	mov $0x2b, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	xor %eax, %eax
+	mov %eax, %fs
+	mov %eax, %gs
+	mov frozen_fs_base(%rip), %rax
+	wrfsbase %rax
+	mov frozen_gs_base(%rip), %rax
+	wrgsbase %rax
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	lea frozen_xsave(%rip), %rcx
+	xrstor64 (%rcx)
+	mov frozen_rsp(%rip), %rsp
+	cld
+	xor %eax, %eax
+	xor %edx, %edx
+	xor %ecx, %ecx
+	xor %esi, %esi
+	xor %edi, %edi
+	xor %r8d, %r8d
+	xor %r9d, %r9d
+	xor %r10d, %r10d
+	xor %r11d, %r11d
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+	.bss
+	.balign 64
+frozen_xsave: /* x87 to AVX-512 and PKRU: 2,696 bytes on all processors so far */
+	.skip 4096
+	.balign 16
+libos_stack:
+	.skip 32768
+libos_stack_top:
+program_rip:
+	.quad 0
+program_rsp:
+	.quad 0
+frozen_rsp:
+	.quad 0
+frozen_fs_base:
+	.quad 0
+frozen_gs_base:
+	.quad 0
+
+	.section .note.GNU-stack, "", @progbits

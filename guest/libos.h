@@ -1,0 +1,106 @@
+/* The library OS's internal interfaces.
+ *
+ * The library OS is the small kernel that shares one address space with the program and serves its
+ * Linux system calls inside the guest. One vCPU, no interrupts: nothing here runs concurrently.
+ * It is freestanding and compiled without vector instructions (the program's vector registers stay
+ * untouched). Pointers from the program go through user_readable() and user_writable() first: a bad
+ * one is the program's EFAULT, not our fault.
+ */
+#ifndef MAYFLY_GUEST_LIBOS_H
+#define MAYFLY_GUEST_LIBOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mayfly/guest_abi.h"
+
+/* ── entry.S, machine.c: the machine ─────────────────────────────────────────────────────────── */
+
+extern struct guest_start libos_start_info;
+
+/* The registers of a system call, in the order in which entry.S pushes them. */
+struct system_call_frame {
+	uint64_t number;
+	uint64_t arguments[6]; /* rdi rsi rdx r10 r8 r9 */
+	uint64_t rbx, rbp, r12, r13, r14, r15;
+};
+
+static inline volatile struct guest_control *machine_control(void)
+{
+	return (volatile struct guest_control *)GUEST_WINDOW_BASE;
+}
+
+/* Finds out which vector state there is; once, before the program starts. */
+void machine_init(void);
+
+/* Asks the monitor to freeze this machine here. Returns in every clone. */
+void machine_freeze(void);
+
+/* Makes a hypercall and returns its result. */
+int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
+			  uint64_t third);
+
+/* Ends the request; `status` is the program's exit status. */
+__attribute__((noreturn)) void machine_exit(int status);
+
+/* Ends the request as a signal would. */
+__attribute__((noreturn)) void machine_abort(int signal);
+
+/* A line for the monitor's debug log; costs one branch where nobody listens. Knows %s %d %u %x %p. */
+void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ── snapshot.c: the one freeze ─────────────────────────────────────────────────────────────── */
+
+/* Takes the snapshot if none was taken yet; afterwards renews entropy in each clone. */
+void snapshot_take(void);
+
+/* ── dispatch.c: the table of system calls ──────────────────────────────────────────────────── */
+
+/* Returns the call's result or a negative errno. */
+typedef int64_t system_call_function(const uint64_t arguments[6]);
+
+struct system_call {
+	const char *name;
+	system_call_function *function;
+};
+
+void libos_dispatch(struct system_call_frame *frame);
+
+/* ── user.c: pointers from the program ──────────────────────────────────────────────────────── */
+
+bool user_readable(uint64_t address, uint64_t length);
+bool user_writable(uint64_t address, uint64_t length);
+
+/* Copies a NUL-terminated string into a buffer. 0, -EFAULT or -ENAMETOOLONG. */
+int user_string(uint64_t address, char *out, size_t size);
+
+/* ── memory.c: the pool ─────────────────────────────────────────────────────────────────────── */
+
+void memory_init(void);
+
+/* Whole zeroed pages for the library OS itself (file contents, nodes); NULL where the pool is
+ * used up. */
+void *memory_allocate_pages(size_t count);
+void memory_free_pages(void *pages, size_t count);
+
+/* Small objects on top of that, zeroed; NULL where memory is used up. */
+void *heap_allocate(size_t size);
+void *heap_resize(void *object, size_t old_size, size_t new_size);
+void heap_free(void *object, size_t size);
+
+/* ── random.c ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Takes the 32 fresh bytes out of the control page (and erases them there). */
+void random_reseed(void);
+void random_bytes(void *out, size_t length);
+
+/* ── time.c ─────────────────────────────────────────────────────────────────────────────────── */
+
+uint64_t time_now_ns(bool realtime);
+
+/* ── file tree, descriptors, streams ────────────────────────────────────────────────────────── */
+
+void files_init(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* The machine below the library OS: hypercalls, vector state, debug lines. */
+#include <cpuid.h>
+#include <stdarg.h>
+
+#include "libos.h"
+#include "text.h"
+
+struct guest_start libos_start_info;
+
+/* The state components that freeze and resume save: x87, SSE, AVX, MPX, AVX-512, PKRU. AMX tiles
+ * are left out: PVM loses them at exits, so the guest is given none. */
+#define XSAVE_COMPONENTS 0x2ffu
+uint32_t machine_xsave_mask;
+
+static inline uint32_t read_xcr0(void)
+{
+	uint32_t low, high;
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low;
+}
+
+void machine_init(void)
+{
+	machine_xsave_mask = read_xcr0() & XSAVE_COMPONENTS;
+}
+
+int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
+			  uint64_t third)
+{
+	volatile struct guest_control *control = machine_control();
+	control->arguments[0] = first;
+	control->arguments[1] = second;
+	control->arguments[2] = third;
+	control->hypercall = call;
+	/* The page keeps all registers but rax, rcx and r11. */
+	uint64_t page = GUEST_HYPERCALL;
+	__asm__ volatile("call *%0" : "+a"(page) : : "rcx", "r11", "memory", "cc");
+	return control->result;
+}
+
+void machine_exit(int status)
+{
+	for (;;)
+		machine_hypercall(HYPERCALL_EXIT, (uint64_t)(uint8_t)status, 0, 0);
+}
+
+void machine_abort(int signal)
+{
+	for (;;)
+		machine_hypercall(HYPERCALL_ABORT, (uint64_t)signal, 0, 0);
+}
+
+void machine_debug(const char *format, ...)
+{
+	if (__builtin_expect(!machine_control()->debug, 1))
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	size_t length = text_format((char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET, WINDOW_LOG_SIZE,
+				    format, arguments);
+	va_end(arguments);
+	machine_hypercall(HYPERCALL_DEBUG, length, 0, 0);
+}

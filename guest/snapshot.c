@@ -1,0 +1,16 @@
+/* The one freeze: when the program first waits for its request (or says that it is ready), the
+ * monitor takes the snapshot from which every request is then cloned. */
+#include "libos.h"
+
+static bool snapshot_taken;
+
+void snapshot_take(void)
+{
+	if (snapshot_taken)
+		return;
+	/* Set before the freeze, so that it is part of the snapshot. */
+	snapshot_taken = true;
+	machine_freeze();
+	random_reseed();
+	random_bytes((void *)libos_start_info.at_random, 16);
+}

@@ -1,0 +1,146 @@
+/* Memory and text helpers; see text.h. String instructions: fast enough and free of vector
+ * registers, which belong to the program. */
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length)
+{
+	void *destination = to;
+	__asm__ volatile("rep movsb" : "+D"(destination), "+S"(from), "+c"(length) : : "memory");
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t length)
+{
+	if ((uintptr_t)to - (uintptr_t)from >= length)
+		return memcpy(to, from, length);
+	char *destination = (char *)to + length - 1;
+	const char *source = (const char *)from + length - 1;
+	__asm__ volatile("std; rep movsb; cld"
+			 : "+D"(destination), "+S"(source), "+c"(length)
+			 :
+			 : "memory");
+	return to;
+}
+
+void *memset(void *to, int value, size_t length)
+{
+	void *destination = to;
+	__asm__ volatile("rep stosb" : "+D"(destination), "+c"(length) : "a"(value) : "memory");
+	return to;
+}
+
+int memcmp(const void *left, const void *right, size_t length)
+{
+	const unsigned char *a = left, *b = right;
+	for (size_t i = 0; i < length; i++)
+		if (a[i] != b[i])
+			return a[i] - b[i];
+	return 0;
+}
+
+size_t strlen(const char *text)
+{
+	size_t length = 0;
+	while (text[length])
+		length++;
+	return length;
+}
+
+int strcmp(const char *left, const char *right)
+{
+	return strncmp(left, right, SIZE_MAX);
+}
+
+int strncmp(const char *left, const char *right, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (left[i] != right[i])
+			return (unsigned char)left[i] - (unsigned char)right[i];
+		if (!left[i])
+			break;
+	}
+	return 0;
+}
+
+struct output {
+	char *text;
+	size_t size, length;
+};
+
+static void put_character(struct output *output, char character)
+{
+	if (output->length + 1 < output->size)
+		output->text[output->length++] = character;
+}
+
+static void put_number(struct output *output, uint64_t value, unsigned base, size_t width,
+		       char padding)
+{
+	char digits[24];
+	size_t count = 0;
+	do {
+		digits[count++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	for (size_t i = count; i < width; i++)
+		put_character(output, padding);
+	while (count)
+		put_character(output, digits[--count]);
+}
+
+size_t text_format(char *out, size_t size, const char *format, va_list arguments)
+{
+	struct output output = {out, size, 0};
+	for (const char *next = format; *next; next++) {
+		if (*next != '%') {
+			put_character(&output, *next);
+			continue;
+		}
+		bool is_long = false;
+		char padding = ' ';
+		size_t width = 0;
+		if (*++next == '0')
+			padding = *next++;
+		while (*next >= '0' && *next <= '9')
+			width = width * 10 + (size_t)(*next++ - '0');
+		while (*next == 'l') {
+			is_long = true;
+			next++;
+		}
+		if (*next == 's') {
+			for (const char *text = va_arg(arguments, const char *); *text; text++)
+				put_character(&output, *text);
+		} else if (*next == 'd') {
+			int64_t value = is_long ? va_arg(arguments, long) : va_arg(arguments, int);
+			if (value < 0)
+				put_character(&output, '-');
+			uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+			put_number(&output, magnitude, 10, width, padding);
+		} else if (*next == 'u' || *next == 'x') {
+			uint64_t value = is_long ? va_arg(arguments, unsigned long)
+						 : va_arg(arguments, unsigned);
+			put_number(&output, value, *next == 'u' ? 10 : 16, width, padding);
+		} else if (*next == 'p') {
+			put_character(&output, '0');
+			put_character(&output, 'x');
+			put_number(&output, (uintptr_t)va_arg(arguments, void *), 16, 0, ' ');
+		} else {
+			put_character(&output, *next);
+		}
+	}
+	if (size)
+		out[output.length] = 0;
+	return output.length;
+}
+
+size_t text_print(char *out, size_t size, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	size_t length = text_format(out, size, format, arguments);
+	va_end(arguments);
+	return length;
+}
