@@ -1,0 +1,195 @@
+/* Typed arguments of ops, and arrays of them. */
+#ifndef VACCEL_ARG_H
+#define VACCEL_ARG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "export.h"
+#include "utils/enum.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VACCEL_ARG_TYPES(X, prefix)                                                                \
+	X(prefix, RAW, 0)                                                                          \
+	X(prefix, INT8, 1)                                                                         \
+	X(prefix, INT8_ARRAY, 2) X(prefix, INT16, 3) X(prefix, INT16_ARRAY, 4) X(prefix, INT32, 5) \
+	    X(prefix, INT32_ARRAY, 6) X(prefix, INT64, 7) X(prefix, INT64_ARRAY, 8)                \
+		X(prefix, UINT8, 9) X(prefix, UINT8_ARRAY, 10) X(prefix, UINT16, 11)               \
+		    X(prefix, UINT16_ARRAY, 12) X(prefix, UINT32, 13) X(prefix, UINT32_ARRAY, 14)  \
+			X(prefix, UINT64, 15) X(prefix, UINT64_ARRAY, 16) X(prefix, FLOAT32, 17)   \
+			    X(prefix, FLOAT32_ARRAY, 18) X(prefix, FLOAT64, 19)                    \
+				X(prefix, FLOAT64_ARRAY, 20) X(prefix, BOOL, 21)                   \
+				    X(prefix, BOOL_ARRAY, 22) X(prefix, CHAR, 23)                  \
+					X(prefix, CHAR_ARRAY, 24) X(prefix, UCHAR, 25)             \
+					    X(prefix, UCHAR_ARRAY, 26) X(prefix, STRING, 27)       \
+						X(prefix, BUFFER, 28) X(prefix, CUSTOM, 29)
+VACCEL_ENUM_WITH_NAMES(vaccel_arg_type, VACCEL_ARG, VACCEL_ARG_TYPES)
+
+/* The numeric types: X(name in functions, C type, scalar's type, array's type). */
+#define VACCEL_ARG_NUMERIC_TYPES(X)                                                                \
+	X(int8, int8_t, VACCEL_ARG_INT8, VACCEL_ARG_INT8_ARRAY)                                    \
+	X(int16, int16_t, VACCEL_ARG_INT16, VACCEL_ARG_INT16_ARRAY)                                \
+	X(int32, int32_t, VACCEL_ARG_INT32, VACCEL_ARG_INT32_ARRAY)                                \
+	X(int64, int64_t, VACCEL_ARG_INT64, VACCEL_ARG_INT64_ARRAY)                                \
+	X(uint8, uint8_t, VACCEL_ARG_UINT8, VACCEL_ARG_UINT8_ARRAY)                                \
+	X(uint16, uint16_t, VACCEL_ARG_UINT16, VACCEL_ARG_UINT16_ARRAY)                            \
+	X(uint32, uint32_t, VACCEL_ARG_UINT32, VACCEL_ARG_UINT32_ARRAY)                            \
+	X(uint64, uint64_t, VACCEL_ARG_UINT64, VACCEL_ARG_UINT64_ARRAY)                            \
+	X(float, float, VACCEL_ARG_FLOAT32, VACCEL_ARG_FLOAT32_ARRAY)                              \
+	X(double, double, VACCEL_ARG_FLOAT64, VACCEL_ARG_FLOAT64_ARRAY)                            \
+	X(bool, bool, VACCEL_ARG_BOOL, VACCEL_ARG_BOOL_ARRAY)                                      \
+	X(char, char, VACCEL_ARG_CHAR, VACCEL_ARG_CHAR_ARRAY)                                      \
+	X(uchar, unsigned char, VACCEL_ARG_UCHAR, VACCEL_ARG_UCHAR_ARRAY)
+
+struct vaccel_arg {
+	void *buf;
+	size_t size; /* bytes at buf; a STRING's NUL included */
+	vaccel_arg_type_t type;
+	uint32_t custom_type_id; /* of a CUSTOM argument */
+	bool owned;		 /* buf goes when the argument goes */
+};
+
+/* An argument with a copy of the `size` bytes at `buf` (zeroes where buf is NULL). */
+VACCEL_API int vaccel_arg_init(struct vaccel_arg *arg, const void *buf, size_t size,
+			       vaccel_arg_type_t type, uint32_t custom_id);
+
+/* An argument that points to the caller's memory. */
+VACCEL_API int vaccel_arg_init_from_buf(struct vaccel_arg *arg, void *buf, size_t size,
+					vaccel_arg_type_t type, uint32_t custom_id);
+
+VACCEL_API int vaccel_arg_release(struct vaccel_arg *arg);
+
+/* The same on the heap; vaccel_arg_delete() frees it. */
+VACCEL_API int vaccel_arg_new(struct vaccel_arg **arg, const void *buf, size_t size,
+			      vaccel_arg_type_t type, uint32_t custom_id);
+VACCEL_API int vaccel_arg_from_buf(struct vaccel_arg **arg, void *buf, size_t size,
+				   vaccel_arg_type_t type, uint32_t custom_id);
+VACCEL_API int vaccel_arg_delete(struct vaccel_arg *arg);
+
+struct vaccel_arg_array {
+	struct vaccel_arg *args;
+	size_t count;
+	size_t capacity;
+	size_t position; /* of the argument that the next get or set is about */
+	bool owned;	 /* args was allocated here and may grow */
+};
+
+/* True where the bytes are a value of the custom type. */
+typedef bool (*vaccel_arg_type_validator_fn)(const void *buf, size_t size, uint32_t custom_id);
+
+/* Turns a value into bytes (malloc'ed, handed over), and back. Return 0 or a VACCEL_E… code. */
+typedef int (*vaccel_arg_serializer_fn)(const void *data, size_t data_size, uint32_t custom_id,
+					void **buf, size_t *size);
+typedef int (*vaccel_arg_deserializer_fn)(const void *buf, size_t size, uint32_t custom_id,
+					  size_t data_size, void *data);
+
+/* An empty array with room for some arguments (0: a default); it grows. */
+VACCEL_API int vaccel_arg_array_init(struct vaccel_arg_array *array, size_t initial_capacity);
+
+/* Releases the arguments and the array. */
+VACCEL_API int vaccel_arg_array_release(struct vaccel_arg_array *array);
+
+/* The same on the heap; vaccel_arg_array_delete() frees it. */
+VACCEL_API int vaccel_arg_array_new(struct vaccel_arg_array **array, size_t initial_capacity);
+VACCEL_API int vaccel_arg_array_delete(struct vaccel_arg_array *array);
+
+/* Looks at `count` arguments of the caller's through an array; such an array cannot grow. */
+VACCEL_API int vaccel_arg_array_wrap(struct vaccel_arg_array *array, struct vaccel_arg *args,
+				     size_t count);
+
+/* Releases the arguments and keeps the array. */
+VACCEL_API void vaccel_arg_array_clear(struct vaccel_arg_array *array);
+
+/* Adding appends an argument that points to the caller's memory, which must outlive it; only
+ * serialized data belongs to the array. VACCEL_ERANGE where the array is full and cannot grow.
+ *
+ * Getting yields the argument at the position and goes on to the next. VACCEL_ERANGE at the end;
+ * VACCEL_EINVAL where type or size do not fit: the position then stays.
+ *
+ * Setting copies a value into the buffer of the argument at the position and goes on. The type
+ * must fit, and the buffer must have room. */
+#define VACCEL_ARG_ARRAY_DECLARE(name, c_type, scalar, array_type)                                 \
+	VACCEL_API int vaccel_arg_array_add_##name(struct vaccel_arg_array *array, c_type *value); \
+	VACCEL_API int vaccel_arg_array_add_##name##_array(struct vaccel_arg_array *array,         \
+							   c_type *values, size_t count);          \
+	VACCEL_API int vaccel_arg_array_get_##name(struct vaccel_arg_array *array, c_type *value); \
+	VACCEL_API int vaccel_arg_array_get_##name##_array(struct vaccel_arg_array *array,         \
+							   c_type **values, size_t *count);        \
+	VACCEL_API int vaccel_arg_array_set_##name(struct vaccel_arg_array *array, c_type *value); \
+	VACCEL_API int vaccel_arg_array_set_##name##_array(struct vaccel_arg_array *array,         \
+							   c_type *values, size_t count);
+VACCEL_ARG_NUMERIC_TYPES(VACCEL_ARG_ARRAY_DECLARE)
+
+/* RAW arguments: whatever bytes; getting and setting looks at no type. */
+VACCEL_API int vaccel_arg_array_add_raw(struct vaccel_arg_array *array, void *buf, size_t size);
+VACCEL_API int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size);
+VACCEL_API int vaccel_arg_array_set_raw(struct vaccel_arg_array *array, void *buf, size_t size);
+
+VACCEL_API int vaccel_arg_array_add_string(struct vaccel_arg_array *array, char *str);
+VACCEL_API int vaccel_arg_array_get_string(struct vaccel_arg_array *array, char **str);
+VACCEL_API int vaccel_arg_array_set_string(struct vaccel_arg_array *array, char *str);
+
+VACCEL_API int vaccel_arg_array_add_buffer(struct vaccel_arg_array *array, void *buf, size_t size);
+VACCEL_API int vaccel_arg_array_get_buffer(struct vaccel_arg_array *array, void **buf,
+					   size_t *size);
+VACCEL_API int vaccel_arg_array_set_buffer(struct vaccel_arg_array *array, void *buf, size_t size);
+
+/* CUSTOM arguments; `validator` may be NULL. */
+VACCEL_API int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id,
+					   void *buf, size_t size,
+					   vaccel_arg_type_validator_fn validator);
+VACCEL_API int vaccel_arg_array_get_custom(struct vaccel_arg_array *array, uint32_t expected_id,
+					   void **buf, size_t *size,
+					   vaccel_arg_type_validator_fn validator);
+VACCEL_API int vaccel_arg_array_set_custom(struct vaccel_arg_array *array, uint32_t custom_id,
+					   void *buf, size_t size,
+					   vaccel_arg_type_validator_fn validator);
+
+VACCEL_API int vaccel_arg_array_add_serialized(struct vaccel_arg_array *array,
+					       vaccel_arg_type_t type, uint32_t custom_id,
+					       const void *data, size_t data_size,
+					       vaccel_arg_serializer_fn serializer);
+VACCEL_API int vaccel_arg_array_get_serialized(struct vaccel_arg_array *array,
+					       vaccel_arg_type_t expected_type,
+					       uint32_t expected_custom_id, void *data,
+					       size_t expected_size,
+					       vaccel_arg_deserializer_fn deserializer);
+VACCEL_API int vaccel_arg_array_set_serialized(struct vaccel_arg_array *array,
+					       vaccel_arg_type_t type, uint32_t custom_id,
+					       void *data, size_t data_size,
+					       vaccel_arg_serializer_fn serializer);
+
+/* Appends `count` arguments of `src` from index `start_idx`, as copies or as references to the
+ * same memory. */
+VACCEL_API int vaccel_arg_array_add_range(struct vaccel_arg_array *dest,
+					  const struct vaccel_arg_array *src, size_t start_idx,
+					  size_t count, bool copy);
+
+/* Appends those from the position of `src` on, or all. */
+VACCEL_API int vaccel_arg_array_add_remaining(struct vaccel_arg_array *dest,
+					      const struct vaccel_arg_array *src, bool copy);
+VACCEL_API int vaccel_arg_array_add_all(struct vaccel_arg_array *dest,
+					const struct vaccel_arg_array *src, bool copy);
+
+/* The arguments from the position on, within the array; NULL and 0 where there is none left. */
+VACCEL_API int vaccel_arg_array_get_remaining(struct vaccel_arg_array *array,
+					      struct vaccel_arg **args, size_t *count);
+VACCEL_API size_t vaccel_arg_array_remaining_count(const struct vaccel_arg_array *array);
+
+VACCEL_API size_t vaccel_arg_array_position(const struct vaccel_arg_array *array);
+/* A position behind the last argument is ignored. */
+VACCEL_API void vaccel_arg_array_set_position(struct vaccel_arg_array *array, size_t position);
+VACCEL_API void vaccel_arg_array_reset_position(struct vaccel_arg_array *array);
+
+VACCEL_API size_t vaccel_arg_array_count(const struct vaccel_arg_array *array);
+VACCEL_API struct vaccel_arg *vaccel_arg_array_raw(struct vaccel_arg_array *array);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
