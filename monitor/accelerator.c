@@ -1,0 +1,142 @@
+/* A slot's way to the accelerator host; see accelerator.h. */
+#include "accelerator.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel_client/accel_client.h"
+#include "mayfly/wire.h"
+#include "util/checked.h"
+#include "util/clock.h"
+
+#define JOURNAL_BYTES_MAX (256UL << 20)
+#define JOURNAL_COUNT_MAX 1024
+#define REPLAY_LIMIT_NS	  (30 * NANOSECONDS_PER_SECOND)
+
+void accelerator_init(struct accelerator *accelerator, const struct window *window)
+{
+	*accelerator = (struct accelerator){.window = window};
+}
+
+void accelerator_release(struct accelerator *accelerator)
+{
+	if (accelerator->client)
+		accel_client_close(accelerator->client);
+	accelerator->client = NULL;
+	accelerator->used = false;
+}
+
+void accelerator_journal_release(struct accelerator_journal *journal)
+{
+	for (size_t i = 0; i < journal->count; i++)
+		free(journal->messages[i].data);
+	free(journal->messages);
+	*journal = (struct accelerator_journal){0};
+}
+
+static int accelerator_connect(struct accelerator *accelerator, struct error *error)
+{
+	if (accelerator->client)
+		return 0;
+	return accel_client_open(&accelerator->client, accelerator->window->memfd, WINDOW_SIZE,
+				 error);
+}
+
+/* A connection that failed is out of step; the next use makes a new one. */
+static int accelerator_exchange(struct accelerator *accelerator, uint64_t offset, uint64_t length,
+				uint64_t deadline_ns, struct error *error)
+{
+	int result = accel_client_call(accelerator->client, WINDOW_ARENA_OFFSET + offset, length,
+				       deadline_ns, error);
+	if (result == -ETIMEDOUT || result == -ECONNRESET || result == -EPIPE)
+		accelerator_release(accelerator);
+	return result;
+}
+
+/* Copies the message as the guest wrote it. Its end is the guest's word: it is only used to save
+ * memory, the accelerator host checks it like the rest. */
+static int journal_add(struct accelerator_journal *journal, const uint8_t *message, uint64_t extent,
+		       struct error *error)
+{
+	struct wire_header header;
+	if (extent < sizeof(header))
+		return error_set(error, EINVAL, "a message of %lu bytes is too short", extent);
+	memcpy(&header, message, sizeof(header));
+	uint64_t length = header.data_end < extent ? header.data_end : extent;
+	if (length < sizeof(header))
+		length = sizeof(header);
+	if (journal->count == JOURNAL_COUNT_MAX || length > JOURNAL_BYTES_MAX - journal->bytes)
+		return error_set(error, ENOSPC,
+				 "set-up asks for more than %d accelerated calls or %lu MiB",
+				 JOURNAL_COUNT_MAX, JOURNAL_BYTES_MAX >> 20);
+	void *grown = realloc(journal->messages, (journal->count + 1) * sizeof(*journal->messages));
+	if (!grown)
+		return error_set(error, ENOMEM, "no memory for the set-up's journal");
+	journal->messages = grown;
+	uint8_t *copy = malloc(length);
+	if (!copy)
+		return error_set(error, ENOMEM, "no memory for the set-up's journal");
+	memcpy(copy, message, length);
+	journal->messages[journal->count].data = copy;
+	journal->messages[journal->count].length = length;
+	journal->messages[journal->count].extent = extent;
+	journal->count++;
+	journal->bytes += length;
+	return 0;
+}
+
+int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t length,
+		     uint64_t deadline_ns, struct accelerator_journal *journal, struct error *error)
+{
+	if (!range_within(offset, length, WINDOW_ARENA_SIZE))
+		return error_set(error, EFAULT, "message %#lx+%#lx lies outside the arena", offset,
+				 length);
+	bool connected = accelerator->client;
+	int result = accelerator_connect(accelerator, error);
+	if (result)
+		return result;
+	/* Without a set-up the base of a connection is empty. */
+	if (!connected && !journal) {
+		result = accel_client_mark(accelerator->client, error);
+		if (result)
+			return result;
+	}
+	if (journal) {
+		result =
+		    journal_add(journal, accelerator->window->memory + WINDOW_ARENA_OFFSET + offset,
+				length, error);
+		if (result)
+			return result;
+	}
+	accelerator->used = true;
+	return accelerator_exchange(accelerator, offset, length, deadline_ns, error);
+}
+
+int accelerator_restore(struct accelerator *accelerator, const struct accelerator_journal *journal,
+			struct error *error)
+{
+	if (accelerator->client || !journal->count)
+		return 0;
+	int result = accelerator_connect(accelerator, error);
+	for (size_t i = 0; i < journal->count && !result; i++) {
+		memcpy(accelerator->window->memory + WINDOW_ARENA_OFFSET, journal->messages[i].data,
+		       journal->messages[i].length);
+		result = accelerator_exchange(accelerator, 0, journal->messages[i].extent,
+					      clock_now_ns() + REPLAY_LIMIT_NS, error);
+	}
+	if (!result)
+		result = accel_client_mark(accelerator->client, error);
+	if (result)
+		return error_wrap(error, "cannot restore the function's accelerator sessions");
+	return 0;
+}
+
+void accelerator_reset(struct accelerator *accelerator)
+{
+	/* A connection that cannot be reset is as good as none. */
+	if (accelerator->used && accelerator->client &&
+	    accel_client_reset(accelerator->client, NULL))
+		accelerator_release(accelerator);
+	accelerator->used = false;
+}

@@ -1,0 +1,72 @@
+/* A deadline for a thread in KVM_RUN; see deadline.h. */
+#include "deadline.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+#define DEADLINE_SIGNAL SIGRTMIN
+
+/* A signal that arrives before KVM_RUN is entered is not lost: the flag is kvm_run.immediate_exit,
+ * which the kernel looks at on entry. */
+static void deadline_passed(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	volatile uint8_t *flag = info->si_value.sival_ptr;
+	*flag = 1;
+}
+
+void deadline_init(struct deadline *deadline, volatile uint8_t *flag)
+{
+	*deadline = (struct deadline){.flag = flag};
+}
+
+void deadline_release(struct deadline *deadline)
+{
+	if (deadline->thread)
+		timer_delete(deadline->timer);
+	deadline->thread = 0;
+}
+
+static int deadline_create_timer(struct deadline *deadline, pid_t thread, struct error *error)
+{
+	deadline_release(deadline);
+	struct sigaction action = {.sa_sigaction = deadline_passed, .sa_flags = SA_SIGINFO};
+	if (sigaction(DEADLINE_SIGNAL, &action, NULL))
+		return error_set_errno(error, errno, "cannot handle the deadline's signal");
+	struct sigevent event = {
+	    .sigev_notify = SIGEV_THREAD_ID,
+	    .sigev_signo = DEADLINE_SIGNAL,
+	    .sigev_value.sival_ptr = (void *)deadline->flag,
+	};
+	event._sigev_un._tid = thread;
+	if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer))
+		return error_set_errno(error, errno, "cannot create the deadline's timer");
+	deadline->thread = thread;
+	deadline->armed_ns = 0;
+	return 0;
+}
+
+int deadline_arm(struct deadline *deadline, uint64_t when_ns, struct error *error)
+{
+	pid_t thread = gettid();
+	if (thread != deadline->thread) {
+		int result = deadline_create_timer(deadline, thread, error);
+		if (result)
+			return result;
+	}
+	if (deadline->armed_ns == when_ns)
+		return 0;
+	struct itimerspec when = {
+	    .it_value.tv_sec = (time_t)(when_ns / NANOSECONDS_PER_SECOND),
+	    .it_value.tv_nsec = (long)(when_ns % NANOSECONDS_PER_SECOND),
+	};
+	if (timer_settime(deadline->timer, TIMER_ABSTIME, &when, NULL))
+		return error_set_errno(error, errno, "cannot arm the deadline's timer");
+	deadline->armed_ns = when_ns;
+	return 0;
+}

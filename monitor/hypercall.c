@@ -1,0 +1,298 @@
+/* The hypercalls; see hypercall.h. One function for each, found by a table. Arguments are copied
+ * out of the control page once, before anything is decided. */
+#include "hypercall.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mayfly/guest_abi.h"
+#include "monitor_internal.h"
+#include "slot.h"
+#include "util/checked.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/log.h"
+
+#define PREFIX_MAX (16UL << 20)
+
+struct hypercall {
+	uint64_t arguments[4];
+	int64_t result; /* for the guest */
+	enum hypercall_next next;
+	struct error *error;
+};
+
+typedef int hypercall_function(struct slot *slot, struct hypercall *call);
+
+/* ── request ─────────────────────────────────────────────────────────────────────────────────── */
+
+void hypercall_fill_request(struct slot *slot)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	const struct request *request = slot->request;
+	size_t left = request->length - slot->consumed;
+	size_t part = left < WINDOW_REQUEST_SIZE ? left : WINDOW_REQUEST_SIZE;
+	if (part)
+		memcpy(slot->window.memory + WINDOW_REQUEST_OFFSET,
+		       (const uint8_t *)request->data + slot->consumed, part);
+	slot->consumed += part;
+	control->request_length = part;
+	control->request_complete = part == left && request->fd < 0;
+}
+
+/* Waits until the request's descriptor can be read; false past the deadline. */
+static bool wait_readable(const struct slot *slot)
+{
+	struct pollfd readable = {.fd = slot->request->fd, .events = POLLIN};
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		if (now >= slot->deadline_ns)
+			return false;
+		struct timespec left = {
+		    .tv_sec = (time_t)((slot->deadline_ns - now) / NANOSECONDS_PER_SECOND),
+		    .tv_nsec = (long)((slot->deadline_ns - now) % NANOSECONDS_PER_SECOND),
+		};
+		if (ppoll(&readable, 1, &left, NULL) > 0)
+			return true;
+	}
+}
+
+static int finish_past_deadline(struct slot *slot, struct hypercall *call)
+{
+	slot->result->outcome = OUTCOME_DEADLINE;
+	call->next = HYPERCALL_NEXT_FINISHED;
+	return 0;
+}
+
+static int serve_read(struct slot *slot, struct hypercall *call)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	hypercall_fill_request(slot);
+	if (!control->request_length && slot->request->fd >= 0) {
+		if (!wait_readable(slot))
+			return finish_past_deadline(slot, call);
+		ssize_t got;
+		do {
+			got = read(slot->request->fd, slot->window.memory + WINDOW_REQUEST_OFFSET,
+				   WINDOW_REQUEST_SIZE);
+		} while (got < 0 && errno == EINTR);
+		if (got < 0)
+			return error_set_errno(call->error, errno, "cannot read the request");
+		control->request_length = (uint64_t)got;
+		control->request_complete = got == 0;
+	}
+	call->result = (int64_t)control->request_length;
+	return 0;
+}
+
+/* ── response and log ────────────────────────────────────────────────────────────────────────── */
+
+/* Output of the set-up is part of every response: it is kept, and answered when requests come. A
+ * program that writes much before it reads is no set-up to keep: it is answered as it runs, and
+ * every request runs it from its start. */
+static int keep_prefix(struct slot *slot, uint64_t length, struct error *error)
+{
+	struct monitor *monitor = slot->monitor;
+	if (length > WINDOW_RESPONSE_SIZE)
+		return error_set(error, EPROTO, "the guest's response area overflows");
+	if (length > PREFIX_MAX - monitor->prefix_length) {
+		monitor->preparing = false;
+		int result = monitor_answer_prefix(monitor, slot->request, error);
+		return result ? result : slot_flush_response(slot, length, error);
+	}
+	if (!length)
+		return 0;
+	uint8_t *grown = realloc(monitor->prefix, monitor->prefix_length + length);
+	if (!grown)
+		return error_set(error, ENOMEM, "no memory for the response");
+	memcpy(grown + monitor->prefix_length, slot->window.memory + WINDOW_RESPONSE_OFFSET,
+	       length);
+	monitor->prefix = grown;
+	monitor->prefix_length += length;
+	return 0;
+}
+
+static int take_response(struct slot *slot, uint64_t length, struct error *error)
+{
+	return slot->monitor->preparing ? keep_prefix(slot, length, error)
+					: slot_flush_response(slot, length, error);
+}
+
+static int serve_write(struct slot *slot, struct hypercall *call)
+{
+	return take_response(slot, call->arguments[0], call->error);
+}
+
+/* Keeps the last SLOT_LOG_KEPT bytes for a crash report. */
+static void remember_log(struct slot *slot, const uint8_t *data, size_t length)
+{
+	if (length > SLOT_LOG_KEPT) {
+		data += length - SLOT_LOG_KEPT;
+		length = SLOT_LOG_KEPT;
+	}
+	size_t kept = slot->log_length;
+	if (kept > SLOT_LOG_KEPT - length)
+		kept = SLOT_LOG_KEPT - length;
+	memmove(slot->log, slot->log + slot->log_length - kept, kept);
+	memcpy(slot->log + kept, data, length);
+	slot->log_length = kept + length;
+}
+
+static int serve_log(struct slot *slot, struct hypercall *call)
+{
+	uint64_t length = call->arguments[0];
+	if (length > WINDOW_LOG_SIZE) {
+		call->result = -EINVAL;
+		return 0;
+	}
+	const uint8_t *data = slot->window.memory + WINDOW_LOG_OFFSET;
+	remember_log(slot, data, length);
+	slot->request->log(slot->request->context, data, length);
+	return 0;
+}
+
+static int serve_debug(struct slot *slot, struct hypercall *call)
+{
+	char line[256];
+	uint64_t length = call->arguments[0];
+	if (length >= sizeof(line))
+		length = sizeof(line) - 1;
+	memcpy(line, slot->window.memory + WINDOW_LOG_OFFSET, length);
+	for (size_t i = 0; i < length; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
+	line[length] = 0;
+	log_debug("%s: %s", slot->monitor->name, line);
+	return 0;
+}
+
+/* ── the end ─────────────────────────────────────────────────────────────────────────────────── */
+
+static int finish(struct slot *slot, struct hypercall *call, enum outcome outcome, int status)
+{
+	call->next = HYPERCALL_NEXT_FINISHED;
+	slot->result->outcome = outcome;
+	slot->result->status = status;
+	return take_response(slot, window_control(&slot->window)->response_length, call->error);
+}
+
+static int serve_exit(struct slot *slot, struct hypercall *call)
+{
+	return finish(slot, call, OUTCOME_EXITED, (int)(call->arguments[0] & 0xff));
+}
+
+static int serve_abort(struct slot *slot, struct hypercall *call)
+{
+	return finish(slot, call, OUTCOME_SIGNALED, (int)(call->arguments[0] & 0x7f));
+}
+
+static int serve_freeze(struct slot *slot, struct hypercall *call)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	call->next = HYPERCALL_NEXT_FROZEN;
+	uint64_t length = control->response_length;
+	control->response_length = 0;
+	return take_response(slot, length, call->error);
+}
+
+/* ── the rest ────────────────────────────────────────────────────────────────────────────────── */
+
+static int serve_accelerate(struct slot *slot, struct hypercall *call)
+{
+	struct monitor *monitor = slot->monitor;
+	struct error reason = {0};
+	uint64_t begin = clock_now_ns();
+	int result = accelerator_call(&slot->accelerator, call->arguments[0], call->arguments[1],
+				      slot->deadline_ns,
+				      monitor->preparing ? &monitor->journal : NULL, &reason);
+	slot->result->ops++;
+	slot->result->op_ns += clock_now_ns() - begin;
+	if (result)
+		log_error("%s: accelerated call failed: %s", monitor->name, reason.text);
+	/* The host may still be at work for the lost connection, and write its results. */
+	if (result == -ETIMEDOUT || result == -ECONNRESET || result == -EPIPE)
+		slot->stale = true;
+	if (result == -ETIMEDOUT)
+		return finish_past_deadline(slot, call);
+	call->result = result;
+	return 0;
+}
+
+static int serve_sleep(struct slot *slot, struct hypercall *call)
+{
+	uint64_t until;
+	if (add_overflows(clock_now_ns(), call->arguments[0], &until) || until > slot->deadline_ns)
+		until = slot->deadline_ns;
+	struct timespec when = {
+	    .tv_sec = (time_t)(until / NANOSECONDS_PER_SECOND),
+	    .tv_nsec = (long)(until % NANOSECONDS_PER_SECOND),
+	};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+		;
+	return until == slot->deadline_ns ? finish_past_deadline(slot, call) : 0;
+}
+
+static int serve_clock(struct slot *slot, struct hypercall *call)
+{
+	guest_time_fill(&slot->monitor->time, slot->machine->same_counter,
+			&window_control(&slot->window)->clock);
+	return 0;
+}
+
+static int serve_protect(struct slot *slot, struct hypercall *call)
+{
+	uint64_t address = call->arguments[0], length = call->arguments[1], end;
+	uint64_t protection = call->arguments[2];
+	const struct image *image = &slot->monitor->image;
+	if (address % GUEST_PAGE_SIZE || align_up_overflows(length, GUEST_PAGE_SIZE, &length) ||
+	    add_overflows(address, length, &end) ||
+	    protection & ~(uint64_t)(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE)) {
+		call->result = -EINVAL;
+		return 0;
+	}
+	if ((protection & GUEST_WRITE) && (protection & GUEST_EXECUTE)) {
+		call->result = -EACCES;
+		return 0;
+	}
+	/* Only the program's own regions: neither the library OS nor what lies outside. */
+	for (uint64_t at = address; at < end;) {
+		const struct image_region *region = image_region_at(image, at);
+		if (!region || region->address >= GUEST_LIBOS_BASE) {
+			call->result = -ENOMEM;
+			return 0;
+		}
+		at = region->address + region->length;
+	}
+	call->result =
+	    slot->machine->isolation->protect(slot->machine, address, length, (uint32_t)protection);
+	return 0;
+}
+
+static hypercall_function *const hypercalls[] = {
+    [HYPERCALL_FREEZE] = serve_freeze,	 [HYPERCALL_EXIT] = serve_exit,
+    [HYPERCALL_ABORT] = serve_abort,	 [HYPERCALL_READ] = serve_read,
+    [HYPERCALL_WRITE] = serve_write,	 [HYPERCALL_LOG] = serve_log,
+    [HYPERCALL_DEBUG] = serve_debug,	 [HYPERCALL_ACCELERATE] = serve_accelerate,
+    [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
+    [HYPERCALL_PROTECT] = serve_protect,
+};
+
+int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	struct hypercall call = {.next = HYPERCALL_NEXT_CONTINUE, .error = error};
+	uint64_t number = control->hypercall;
+	for (size_t i = 0; i < 4; i++)
+		call.arguments[i] = control->arguments[i];
+	int result = 0;
+	if (number < sizeof(hypercalls) / sizeof(hypercalls[0]) && hypercalls[number])
+		result = hypercalls[number](slot, &call);
+	else
+		call.result = -ENOSYS;
+	control->result = call.result;
+	*next = call.next;
+	return result;
+}

@@ -1,0 +1,74 @@
+/* Isolation: what holds a guest in, behind one table of functions.
+ *
+ * `kvm` is a virtual machine (hardware or PVM), `process` a Linux process without system calls.
+ * Both run the same image through the same window; what differs stays behind this table.
+ *
+ * A machine belongs to one thread at a time.
+ */
+#ifndef MAYFLY_MONITOR_ISOLATION_H
+#define MAYFLY_MONITOR_ISOLATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image.h"
+#include "mayfly/guest_abi.h"
+#include "util/error.h"
+#include "window.h"
+
+enum machine_entry {
+	MACHINE_START,	  /* the library OS's first instruction */
+	MACHINE_RESUME,	  /* a clone of a frozen machine wakes up */
+	MACHINE_CONTINUE, /* behind the hypercall that stopped it */
+};
+
+enum machine_stop {
+	MACHINE_HYPERCALL, /* number and arguments are in the control page */
+	MACHINE_FAULT,	   /* *fault tells */
+	MACHINE_DEADLINE,
+	MACHINE_LOST, /* the machine is gone: killed from outside */
+};
+
+struct machine {
+	const struct isolation *isolation;
+	bool same_counter; /* the guest's time stamp counter is the host's */
+};
+
+struct isolation {
+	const char *name;
+
+	/* 0 where this machine and user can have it; else the error says what is missing. */
+	int (*probe)(struct error *error);
+
+	/* A machine for `image`, which must outlive it. `private`: it writes to pages of its own (a
+	 * clone); otherwise it writes into the image itself (the machine that does the set-up). */
+	int (*create)(struct machine **machine, const struct image *image,
+		      const struct window *window, bool private, struct error *error);
+
+	/* Lets the guest run until it stops. `deadline_ns` is CLOCK_MONOTONIC. An error is the
+	 * host's; whatever the guest does is a stop. */
+	int (*run)(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
+		   enum machine_stop *stop, struct guest_fault *fault, struct error *error);
+
+	/* Changes page permissions for the stopped guest. Returns 0 or a negative errno for it. */
+	int (*protect)(struct machine *machine, uint64_t address, uint64_t length,
+		       uint32_t protection);
+
+	/* Takes the machine's memory and registers back to what the image holds. Not the window.
+	 * *pages: how many pages the request had written, 0 where that is not known. */
+	int (*reset)(struct machine *machine, uint64_t *pages, struct error *error);
+
+	/* Host memory that this machine alone holds, in bytes; without its window. */
+	uint64_t (*private_bytes)(struct machine *machine);
+
+	void (*destroy)(struct machine *machine);
+};
+
+extern const struct isolation isolation_kvm;
+extern const struct isolation isolation_process;
+
+/* The isolation called `name`; "auto" is kvm where it can be had, else process, and why not kvm is
+ * logged. NULL for an unknown name or where it cannot be had, with the reason. */
+const struct isolation *isolation_choose(const char *name, struct error *error);
+
+#endif

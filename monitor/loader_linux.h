@@ -1,0 +1,24 @@
+/* Loads a Linux program: the ELF file, the library OS beside it, and the stack that Linux gives a
+ * new program. The result is an image that every isolation can run. */
+#ifndef MAYFLY_MONITOR_LOADER_LINUX_H
+#define MAYFLY_MONITOR_LOADER_LINUX_H
+
+#include "elf_file.h"
+#include "image.h"
+
+#define LOADER_MEMORY_MIN (1UL << 20)
+#define LOADER_MEMORY_MAX (64UL << 30)
+
+struct loader_program {
+	const struct elf_file *file;
+	const char *path;	      /* as the program is to see it */
+	const char *const *arguments; /* NULL-terminated, the program's name first */
+	const char *const *environment;
+	uint64_t memory; /* bytes: segments, stack and pool */
+};
+
+/* Builds the image. ENOMEM says how much memory the program needs at least. */
+int loader_linux_build(struct image *image, const struct loader_program *program,
+		       const struct elf_file *library_os, struct error *error);
+
+#endif

@@ -1,0 +1,193 @@
+/* The monitor: load, prepare, serve; see monitor.h. */
+#include "monitor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "loader_linux.h"
+#include "monitor_internal.h"
+#include "slot.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "virtual_cpu.h"
+
+#define LIBRARY_OS_PART "guest/libos.elf"
+
+static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
+			struct error *error)
+{
+	char path[PATH_MAX];
+	int result = elf_file_open(&monitor->program, options->program, error);
+	if (!result)
+		result = paths_part(path, sizeof(path), LIBRARY_OS_PART, error);
+	if (!result)
+		result = elf_file_open(&monitor->library_os, path, error);
+	if (result)
+		return result;
+	if (options->memory < LOADER_MEMORY_MIN || options->memory > LOADER_MEMORY_MAX)
+		return error_set(error, EINVAL, "%lu KiB of memory: give %lu KiB to %lu GiB",
+				 options->memory >> 10, LOADER_MEMORY_MIN >> 10,
+				 LOADER_MEMORY_MAX >> 30);
+	monitor->program_base = monitor->program.is_pie ? GUEST_PIE_BASE : 0;
+	struct loader_program program = {
+	    .file = &monitor->program,
+	    .path = options->program,
+	    .arguments = options->arguments,
+	    .environment = options->environment,
+	    .memory = options->memory,
+	};
+	result = loader_linux_build(&monitor->image, &program, &monitor->library_os, error);
+	if (!result)
+		result = virtual_cpu_prepare(&monitor->image, error);
+	return result;
+}
+
+int monitor_open(struct monitor **monitor, const struct monitor_options *options,
+		 struct error *error)
+{
+	struct monitor *self = calloc(1, sizeof(*self));
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for a monitor");
+	self->image.memfd = -1;
+	self->debug = options->debug;
+	guest_time_init(&self->time);
+	const char *slash = strrchr(options->program, '/');
+	self->name = strdup(slash ? slash + 1 : options->program);
+	self->isolation = isolation_choose(options->isolation, error);
+	int result = !self->isolation ? -error->code : 0;
+	if (!result && !self->name)
+		result = error_set(error, ENOMEM, "no memory for a monitor");
+	if (!result)
+		result = monitor_load(self, options, error);
+	if (result) {
+		monitor_close(self);
+		return result;
+	}
+	*monitor = self;
+	return 0;
+}
+
+void monitor_close(struct monitor *monitor)
+{
+	if (!monitor)
+		return;
+	slot_close(monitor->first_slot);
+	image_release(&monitor->image);
+	elf_file_release(&monitor->program);
+	elf_file_release(&monitor->library_os);
+	accelerator_journal_release(&monitor->journal);
+	free(monitor->prefix);
+	free(monitor->name);
+	free(monitor);
+}
+
+const char *monitor_isolation(const struct monitor *monitor)
+{
+	return monitor->isolation->name;
+}
+
+uint64_t monitor_shared_bytes(const struct monitor *monitor)
+{
+	return image_resident_bytes(&monitor->image);
+}
+
+struct slot *monitor_first_slot(const struct monitor *monitor)
+{
+	return monitor->first_slot;
+}
+
+int monitor_answer_prefix(struct monitor *monitor, const struct request *request,
+			  struct error *error)
+{
+	int result = 0;
+	if (monitor->prefix_length)
+		result =
+		    request->respond(request->context, monitor->prefix, monitor->prefix_length);
+	free(monitor->prefix);
+	monitor->prefix = NULL;
+	monitor->prefix_length = 0;
+	if (result)
+		return error_set_errno(error, -result, "cannot write the response");
+	return 0;
+}
+
+/* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. */
+static int run_setup(struct monitor *monitor, const struct image *image,
+		     const struct request *request, enum slot_end *end,
+		     struct request_result *result, struct error *error)
+{
+	struct slot slot;
+	uint64_t begin = clock_now_ns();
+	int code = slot_build(&slot, monitor, image, false, error);
+	if (code)
+		return code;
+	code = slot_begin(&slot, request, result, error);
+	result->clone_ns = clock_now_ns() - begin;
+	if (!code)
+		code = slot_run(&slot, MACHINE_START, end, error);
+	/* It was answered while it ran: nothing to freeze any more, on to its end. */
+	if (!code && *end == SLOT_FROZEN && !monitor->preparing)
+		code = slot_run(&slot, MACHINE_RESUME, end, error);
+	result->run_ns = clock_now_ns() - begin - result->clone_ns;
+	slot_dismantle(&slot);
+	return code;
+}
+
+int monitor_prepare(struct monitor *monitor, const struct request *request, bool *finished,
+		    struct request_result *result, struct error *error)
+{
+	struct image copy;
+	enum slot_end end = SLOT_FINISHED;
+	int code = image_copy(&copy, &monitor->image, error);
+	if (code)
+		return code;
+	monitor->preparing = true;
+	code = run_setup(monitor, &copy, request, &end, result, error);
+	monitor->preparing = false;
+	if (code) {
+		image_release(&copy);
+		return error_wrap(error, "cannot start %s", monitor->name);
+	}
+	monitor->prepared = true;
+	*finished = end == SLOT_FINISHED;
+	if (*finished) {
+		/* There is no set-up to keep: every request is the whole program. */
+		image_release(&copy);
+		accelerator_journal_release(&monitor->journal);
+		return monitor_answer_prefix(monitor, request, error);
+	}
+	image_release(&monitor->image);
+	monitor->image = copy;
+	monitor->frozen = true;
+	/* From here on the snapshot is only read. */
+	if (mprotect(copy.memory, copy.size, PROT_READ))
+		return error_set_errno(error, errno, "cannot protect the snapshot");
+	return 0;
+}
+
+int monitor_serve(struct monitor *monitor, const struct request *request,
+		  struct request_result *result, struct error *error)
+{
+	if (!monitor->prepared) {
+		bool finished;
+		int code = monitor_prepare(monitor, request, &finished, result, error);
+		if (code || finished)
+			return code;
+	}
+	if (!monitor->first_slot) {
+		int code = slot_open(&monitor->first_slot, monitor, error);
+		if (code)
+			return code;
+	}
+	int code = slot_serve(monitor->first_slot, request, result, error);
+	if (code) {
+		slot_close(monitor->first_slot);
+		monitor->first_slot = NULL;
+	}
+	return code;
+}

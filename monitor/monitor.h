@@ -1,0 +1,101 @@
+/* The monitor: owns the machines of one function.
+ *
+ *     monitor_open()      load the program into an image
+ *     monitor_prepare()   run its set-up once and freeze it (a snapshot), or find out that it has
+ * none slot_open()         one machine cloned from the snapshot slot_serve()        one request in
+ * it: clone, run, reset
+ *
+ * monitor_serve() does the last three for the simple case. A monitor may have many slots; each slot
+ * belongs to one thread at a time, slots of one monitor may run in different threads once the
+ * monitor is prepared.
+ */
+#ifndef MAYFLY_MONITOR_MONITOR_H
+#define MAYFLY_MONITOR_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct monitor;
+struct slot;
+
+struct monitor_options {
+	const char *program;		/* path of a static ELF file */
+	const char *const *arguments;	/* NULL-terminated, the program's name first */
+	const char *const *environment; /* NULL-terminated */
+	const char *isolation;		/* "auto", "kvm" or "process" */
+	uint64_t memory;		/* bytes for the program */
+	bool debug;			/* the library OS reports what it does not know */
+};
+
+/* One request. The first `length` bytes are at `data`; where `fd` is not negative, what can be read
+ * there follows them. */
+struct request {
+	const void *data;
+	size_t length;
+	int fd;
+	uint64_t timeout_ns; /* from when it is served */
+	/* Takes a part of the response. 0 or a negative errno, which fails the request. */
+	int (*respond)(void *context, const void *data, size_t length);
+	/* Takes a part of the program's standard error. */
+	void (*log)(void *context, const void *data, size_t length);
+	void *context;
+};
+
+enum outcome {
+	OUTCOME_EXITED,	  /* status: the program's */
+	OUTCOME_SIGNALED, /* status: the signal by which it ended itself */
+	OUTCOME_CRASHED,  /* status: the signal that Linux would have sent; report tells */
+	OUTCOME_DEADLINE,
+	OUTCOME_LOST, /* the machine was killed from outside */
+};
+
+#define REPORT_MAX 4096
+
+struct request_result {
+	enum outcome outcome;
+	int status;
+	char report[REPORT_MAX]; /* several lines for a crash, else empty */
+	uint64_t clone_ns, run_ns, reset_ns;
+	uint64_t pages; /* written by the request; 0 where not known */
+	uint64_t ops, op_ns;
+};
+
+int monitor_open(struct monitor **monitor, const struct monitor_options *options,
+		 struct error *error);
+void monitor_close(struct monitor *monitor);
+
+/* The name of the isolation in force. */
+const char *monitor_isolation(const struct monitor *monitor);
+
+/* Runs the program's set-up until it first waits for its request; `request` gives limits and log.
+ * *finished: the program ended without waiting for one; then *result is the answer to `request`,
+ * and each further request runs the program from its start. Not thread-safe. */
+int monitor_prepare(struct monitor *monitor, const struct request *request, bool *finished,
+		    struct request_result *result, struct error *error);
+
+/* Bytes that all slots of this monitor share: the snapshot. */
+uint64_t monitor_shared_bytes(const struct monitor *monitor);
+
+int slot_open(struct slot **slot, struct monitor *monitor, struct error *error);
+void slot_close(struct slot *slot);
+
+/* Serves one request in a fresh clone; afterwards the slot is clean again. An error is the host's
+ * (or the response could not be delivered); how the program fared is in *result. After an error the
+ * slot can only be closed. */
+int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error);
+
+/* Host memory that this slot alone holds: pages written, window; without the kernel's own. */
+uint64_t slot_private_bytes(const struct slot *slot);
+
+/* Prepares the monitor where needed, and serves one request in its first slot. */
+int monitor_serve(struct monitor *monitor, const struct request *request,
+		  struct request_result *result, struct error *error);
+
+/* The slot that monitor_serve() uses; NULL before the first request. */
+struct slot *monitor_first_slot(const struct monitor *monitor);
+
+#endif

@@ -1,0 +1,192 @@
+/* A slot and the life of one request in it; see slot.h and monitor.h. */
+#include "slot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "crash.h"
+#include "hypercall.h"
+#include "monitor_internal.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+int slot_build(struct slot *slot, struct monitor *monitor, const struct image *image, bool private,
+	       struct error *error)
+{
+	*slot = (struct slot){.monitor = monitor, .window.memfd = -1};
+	int result = window_create(&slot->window, error);
+	if (!result)
+		result = monitor->isolation->create(&slot->machine, image, &slot->window, private,
+						    error);
+	if (result) {
+		slot->machine = NULL;
+		slot_dismantle(slot);
+		return result;
+	}
+	accelerator_init(&slot->accelerator, &slot->window);
+	return 0;
+}
+
+void slot_dismantle(struct slot *slot)
+{
+	accelerator_release(&slot->accelerator);
+	if (slot->machine)
+		slot->machine->isolation->destroy(slot->machine);
+	window_release(&slot->window);
+	*slot = (struct slot){.window.memfd = -1};
+}
+
+int slot_begin(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error)
+{
+	struct monitor *monitor = slot->monitor;
+	volatile struct guest_control *control = window_control(&slot->window);
+	*result = (struct request_result){0};
+	slot->request = request;
+	slot->result = result;
+	slot->consumed = 0;
+	slot->log_length = 0;
+	slot->deadline_ns = clock_now_ns() + request->timeout_ns;
+	if (getrandom((void *)control->entropy, GUEST_ENTROPY_SIZE, 0) != GUEST_ENTROPY_SIZE)
+		return error_set_errno(error, errno, "cannot draw random bytes");
+	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
+	control->debug = monitor->debug;
+	hypercall_fill_request(slot);
+	return 0;
+}
+
+int slot_flush_response(struct slot *slot, uint64_t length, struct error *error)
+{
+	if (length > WINDOW_RESPONSE_SIZE)
+		return error_set(error, EPROTO, "the guest's response area overflows");
+	if (!length)
+		return 0;
+	int result = slot->request->respond(slot->request->context,
+					    slot->window.memory + WINDOW_RESPONSE_OFFSET, length);
+	if (result)
+		return error_set_errno(error, -result, "cannot write the response");
+	return 0;
+}
+
+static void slot_report_crash(struct slot *slot, const struct guest_fault *fault)
+{
+	struct monitor *monitor = slot->monitor;
+	slot->log[slot->log_length] = 0;
+	slot->result->outcome = OUTCOME_CRASHED;
+	slot->result->status = crash_signal(fault->vector);
+	crash_report(slot->result->report, sizeof(slot->result->report), fault, &monitor->program,
+		     monitor->name, monitor->program_base, &monitor->library_os, slot->log);
+}
+
+int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+{
+	const struct isolation *isolation = slot->machine->isolation;
+	*end = SLOT_FINISHED;
+	for (;;) {
+		enum machine_stop stop;
+		struct guest_fault fault;
+		int result =
+		    isolation->run(slot->machine, entry, slot->deadline_ns, &stop, &fault, error);
+		if (result)
+			return result;
+		switch (stop) {
+		case MACHINE_HYPERCALL:
+			break;
+		case MACHINE_FAULT:
+			slot_report_crash(slot, &fault);
+			return 0;
+		case MACHINE_DEADLINE:
+			slot->result->outcome = OUTCOME_DEADLINE;
+			return 0;
+		case MACHINE_LOST:
+			slot->result->outcome = OUTCOME_LOST;
+			return 0;
+		}
+		enum hypercall_next next;
+		result = hypercall_serve(slot, &next, error);
+		if (result)
+			return result;
+		if (next == HYPERCALL_NEXT_FROZEN)
+			*end = SLOT_FROZEN;
+		if (next != HYPERCALL_NEXT_CONTINUE)
+			return 0;
+		entry = MACHINE_CONTINUE;
+	}
+}
+
+int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)
+{
+	struct slot *self = calloc(1, sizeof(*self));
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for a slot");
+	int result = slot_build(self, monitor, &monitor->image, true, error);
+	if (result) {
+		free(self);
+		return error_wrap(error, "cannot clone %s", monitor->name);
+	}
+	*slot = self;
+	return 0;
+}
+
+void slot_close(struct slot *slot)
+{
+	if (!slot)
+		return;
+	slot_dismantle(slot);
+	free(slot);
+}
+
+uint64_t slot_private_bytes(const struct slot *slot)
+{
+	return slot->machine->isolation->private_bytes(slot->machine) +
+	       window_resident_bytes(&slot->window);
+}
+
+/* Leaves a clean slot: memory, registers, window, sessions. */
+static int slot_reset(struct slot *slot, struct error *error)
+{
+	struct monitor *monitor = slot->monitor;
+	if (slot->stale || slot->result->outcome == OUTCOME_LOST) {
+		slot_dismantle(slot);
+		return slot_build(slot, monitor, &monitor->image, true, error);
+	}
+	accelerator_reset(&slot->accelerator);
+	int result = slot->machine->isolation->reset(slot->machine, &slot->result->pages, error);
+	if (!result)
+		result = window_clear(&slot->window, error);
+	return result;
+}
+
+int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error)
+{
+	struct monitor *monitor = slot->monitor;
+	uint64_t begin = clock_now_ns();
+	int code = accelerator_restore(&slot->accelerator, &monitor->journal, error);
+	if (!code)
+		code = slot_begin(slot, request, result, error);
+	if (code)
+		return code;
+	uint64_t running = clock_now_ns();
+	if (monitor->prefix_length) {
+		code = request->respond(request->context, monitor->prefix, monitor->prefix_length);
+		if (code)
+			return error_set_errno(error, -code, "cannot write the response");
+	}
+	enum slot_end end;
+	code = slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
+	/* A program that froze in its set-up cannot do so again, and one whose set-up ended it has
+	 * nothing to freeze: it goes on. */
+	if (!code && end == SLOT_FROZEN)
+		code = slot_run(slot, MACHINE_RESUME, &end, error);
+	if (code)
+		return code;
+	uint64_t finished = clock_now_ns();
+	code = slot_reset(slot, error);
+	result->clone_ns = running - begin;
+	result->run_ns = finished - running;
+	result->reset_ns = clock_now_ns() - finished;
+	return code;
+}

@@ -1,0 +1,263 @@
+/* The x86-64 machine that a native guest sees under KVM; see virtual_cpu.h. */
+#include "virtual_cpu.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Page-table entry bits (SDM 3A, 4.5). */
+#define ENTRY_PRESENT	 (1UL << 0)
+#define ENTRY_WRITABLE	 (1UL << 1)
+#define ENTRY_USER	 (1UL << 2)
+#define ENTRY_ACCESSED	 (1UL << 5)
+#define ENTRY_DIRTY	 (1UL << 6)
+#define ENTRY_MAPPED	 (1UL << 9) /* free for software: the page belongs to a region */
+#define ENTRY_NO_EXECUTE (1UL << 63)
+#define ENTRY_ADDRESS	 0x000ffffffffff000UL
+
+#define ENTRIES 512
+
+/* The system pages. */
+#define GDT_OFFSET	   0x0000UL
+#define TSS_OFFSET	   0x1000UL
+#define IDT_OFFSET	   0x2000UL
+#define STUBS_OFFSET	   0x3000UL
+#define STACK_OFFSET	   0x4000UL /* ring-0 stack of the exception stubs: one page */
+#define SYSTEM_SUPERVISOR  0x5000UL /* pages up to here are ring 0's */
+#define HYPERCALL_OFFSET   0x5000UL
+#define SYSTEM_ADDRESS(at) (GUEST_SYSTEM_BASE + (at))
+
+#define SELECTOR_KERNEL_CODE 0x10
+#define SELECTOR_USER_DATA   0x2b
+#define SELECTOR_USER_CODE   0x33
+#define SELECTOR_TSS	     0x40
+
+#define TSS_BITMAP_OFFSET 0x68
+#define TSS_BITMAP_SIZE	  ((VIRTUAL_CPU_PORT_EXCEPTION + VIRTUAL_CPU_EXCEPTIONS) / 8 + 1)
+#define TSS_LIMIT	  (TSS_BITMAP_OFFSET + TSS_BITMAP_SIZE - 1)
+
+#define STUB_SIZE 16
+
+/* ── page tables ─────────────────────────────────────────────────────────────────────────────── */
+
+static uint64_t leaf_bits(uint32_t protection, bool user)
+{
+	if (!protection)
+		return ENTRY_MAPPED;
+	/* Accessed and dirty are set from the start: otherwise the processor would set them, and a
+	 * request that maps nothing would write page-table pages. */
+	return ENTRY_MAPPED | ENTRY_PRESENT | ENTRY_ACCESSED | (user ? ENTRY_USER : 0) |
+	       (protection & GUEST_WRITE ? ENTRY_WRITABLE | ENTRY_DIRTY : 0) |
+	       (protection & GUEST_EXECUTE ? 0 : ENTRY_NO_EXECUTE);
+}
+
+/* The leaf entry for `address` in tables rooted at `root`; NULL where a level is missing. */
+static uint64_t *find_leaf(uint8_t *memory, uint64_t root, uint64_t address)
+{
+	uint64_t *table = (uint64_t *)(memory + root);
+	for (int level = 3; level > 0; level--) {
+		uint64_t entry = table[address >> (12 + 9 * level) & (ENTRIES - 1)];
+		if (!(entry & ENTRY_PRESENT))
+			return NULL;
+		table = (uint64_t *)(memory + (entry & ENTRY_ADDRESS));
+	}
+	return &table[address >> 12 & (ENTRIES - 1)];
+}
+
+struct table_builder {
+	struct image *image;
+	uint64_t next; /* offset of the next free page-table page */
+};
+
+static int map_page(struct table_builder *builder, uint64_t address, uint64_t leaf,
+		    struct error *error)
+{
+	struct image *image = builder->image;
+	uint64_t *table = (uint64_t *)(image->memory + image->page_tables);
+	for (int level = 3; level > 0; level--) {
+		uint64_t *entry = &table[address >> (12 + 9 * level) & (ENTRIES - 1)];
+		if (!(*entry & ENTRY_PRESENT)) {
+			if (builder->next >= image->page_tables + image->page_tables_size)
+				return error_set(error, ENOMEM, "too few page-table pages");
+			/* Rights are narrowed in the leaves only. */
+			*entry = builder->next | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER |
+				 ENTRY_ACCESSED;
+			builder->next += GUEST_PAGE_SIZE;
+		}
+		table = (uint64_t *)(image->memory + (*entry & ENTRY_ADDRESS));
+	}
+	table[address >> 12 & (ENTRIES - 1)] = leaf;
+	return 0;
+}
+
+static int map_range(struct table_builder *builder, uint64_t address, uint64_t physical,
+		     uint64_t length, uint64_t bits, struct error *error)
+{
+	for (uint64_t done = 0; done < length; done += GUEST_PAGE_SIZE) {
+		int result = map_page(builder, address + done, (physical + done) | bits, error);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static int build_page_tables(struct image *image, struct error *error)
+{
+	struct table_builder builder = {image, image->page_tables + GUEST_PAGE_SIZE};
+	int result = 0;
+	for (size_t i = 0; i < image->region_count && !result; i++) {
+		const struct image_region *region = &image->regions[i];
+		result = map_range(&builder, region->address, region->offset, region->length,
+				   leaf_bits(region->protection, true), error);
+	}
+	if (!result)
+		result = map_range(&builder, GUEST_WINDOW_BASE, VIRTUAL_CPU_WINDOW_PHYSICAL,
+				   WINDOW_SIZE, leaf_bits(GUEST_READ | GUEST_WRITE, true), error);
+	if (!result)
+		result = map_range(&builder, GUEST_HYPERCALL, HYPERCALL_OFFSET, GUEST_PAGE_SIZE,
+				   leaf_bits(GUEST_READ | GUEST_EXECUTE, true), error);
+	if (!result)
+		result =
+		    map_range(&builder, GUEST_SYSTEM_BASE, IMAGE_SYSTEM_OFFSET, SYSTEM_SUPERVISOR,
+			      leaf_bits(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE, false), error);
+	return result;
+}
+
+bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after)
+{
+	if (!(before & ENTRY_PRESENT))
+		return false;
+	return !(after & ENTRY_PRESENT) || ((before ^ after) & ENTRY_ADDRESS) ||
+	       ((before & ENTRY_WRITABLE) && !(after & ENTRY_WRITABLE)) ||
+	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
+}
+
+uint64_t virtual_cpu_entry_physical(uint64_t entry)
+{
+	return entry & ENTRY_ADDRESS;
+}
+
+int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
+			void (*shrunk)(void *context, uint64_t physical), void *context)
+{
+	const uint64_t root = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
+	for (uint64_t at = address; at < address + length; at += GUEST_PAGE_SIZE) {
+		uint64_t *leaf = find_leaf(memory, root, at);
+		if (!leaf || !(*leaf & ENTRY_MAPPED))
+			return -ENOMEM;
+		uint64_t before = *leaf;
+		uint64_t after = (before & ENTRY_ADDRESS) | leaf_bits(protection, true);
+		if (before == after)
+			continue;
+		*leaf = after;
+		if (virtual_cpu_entry_shrinks(before, after))
+			shrunk(context, before & ENTRY_ADDRESS);
+	}
+	return 0;
+}
+
+/* ── descriptor tables and stubs (SDM 3A, 3.4.5 and 6.14) ────────────────────────────────────── */
+
+static void build_descriptors(uint8_t *memory)
+{
+	uint64_t *gdt = (uint64_t *)(memory + GDT_OFFSET);
+	uint64_t tss = SYSTEM_ADDRESS(TSS_OFFSET);
+	/* Accessed bits are set already, so that loading a selector writes nothing. */
+	gdt[2] = 0x00af9b000000ffffUL; /* 0x10: ring-0 code, 64 bits */
+	gdt[3] = 0x00cf93000000ffffUL; /* 0x18: ring-0 data */
+	gdt[5] = 0x00cff3000000ffffUL; /* 0x2b: ring-3 data */
+	gdt[6] = 0x00affb000000ffffUL; /* 0x33: ring-3 code, 64 bits; there is none of 32 bits */
+	gdt[8] = TSS_LIMIT | (tss & 0xffffff) << 16 | 0x8bUL << 40 | (tss >> 24 & 0xff) << 56;
+	gdt[9] = tss >> 32;
+
+	uint8_t *segment = memory + TSS_OFFSET;
+	uint64_t stack_top = SYSTEM_ADDRESS(STACK_OFFSET + GUEST_PAGE_SIZE);
+	uint16_t bitmap = TSS_BITMAP_OFFSET;
+	memcpy(segment + 4, &stack_top, sizeof(stack_top)); /* RSP0 */
+	memcpy(segment + 0x66, &bitmap, sizeof(bitmap));
+	/* All ports but the hypercall's and the stubs' are refused; the last byte is all ones. */
+	memset(segment + TSS_BITMAP_OFFSET, 0xff, TSS_BITMAP_SIZE);
+	uint8_t *allowed = segment + TSS_BITMAP_OFFSET;
+	for (int width = 0; width < 4; width++) /* OUT of 32 bits touches four ports */
+		allowed[(VIRTUAL_CPU_PORT_HYPERCALL + width) / 8] &=
+		    (uint8_t) ~(1 << (VIRTUAL_CPU_PORT_HYPERCALL + width) % 8);
+
+	uint64_t *idt = (uint64_t *)(memory + IDT_OFFSET);
+	for (uint64_t vector = 0; vector < VIRTUAL_CPU_EXCEPTIONS; vector++) {
+		uint64_t handler = SYSTEM_ADDRESS(STUBS_OFFSET + vector * STUB_SIZE);
+		/* 0x8e: interrupt gate, present, not callable by INT n from ring 3; #BP and #OF
+		 * are, as INT3 and INTO are the program's to use. */
+		uint64_t type = vector == 3 || vector == 4 ? 0xee : 0x8e;
+		idt[2 * vector] = (handler & 0xffff) | SELECTOR_KERNEL_CODE << 16 | type << 40 |
+				  (handler >> 16 & 0xffff) << 48;
+		idt[2 * vector + 1] = handler >> 32;
+		/* out %al, $port; hlt */
+		uint8_t stub[] = {0xe6, (uint8_t)(VIRTUAL_CPU_PORT_EXCEPTION + vector), 0xf4};
+		memcpy(memory + STUBS_OFFSET + vector * STUB_SIZE, stub, sizeof(stub));
+	}
+	/* out %eax, $port; ret */
+	const uint8_t hypercall[] = {0xe7, VIRTUAL_CPU_PORT_HYPERCALL, 0xc3};
+	memcpy(memory + HYPERCALL_OFFSET, hypercall, sizeof(hypercall));
+}
+
+int virtual_cpu_prepare(struct image *image, struct error *error)
+{
+	build_descriptors(image->memory + IMAGE_SYSTEM_OFFSET);
+	return build_page_tables(image, error);
+}
+
+void virtual_cpu_system_registers(struct kvm_sregs *sregs)
+{
+	const struct kvm_segment code = {
+	    .limit = 0xffffffff,
+	    .selector = SELECTOR_USER_CODE,
+	    .present = 1,
+	    .type = 11, /* execute, read, accessed */
+	    .dpl = 3,
+	    .s = 1,
+	    .l = 1,
+	    .g = 1,
+	};
+	struct kvm_segment data = code;
+	data.type = 3; /* read, write, accessed */
+	data.selector = SELECTOR_USER_DATA;
+	data.l = 0;
+	data.db = 1;
+	sregs->cs = code;
+	sregs->ds = sregs->es = sregs->ss = data;
+	sregs->fs = sregs->gs = data;
+	sregs->tr = (struct kvm_segment){
+	    .base = SYSTEM_ADDRESS(TSS_OFFSET),
+	    .limit = TSS_LIMIT,
+	    .selector = SELECTOR_TSS,
+	    .present = 1,
+	    .type = 11, /* busy 64-bit TSS */
+	};
+	sregs->gdt.base = SYSTEM_ADDRESS(GDT_OFFSET);
+	sregs->gdt.limit = 10 * 8 - 1;
+	sregs->idt.base = SYSTEM_ADDRESS(IDT_OFFSET);
+	sregs->idt.limit = VIRTUAL_CPU_EXCEPTIONS * 16 - 1;
+	sregs->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
+	sregs->cr3 = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
+	sregs->cr4 = 0x50620; /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PAE */
+	sregs->efer = 0xd01;  /* NXE LMA LME SCE */
+}
+
+void virtual_cpu_exception_frame(const uint8_t *memory, uint64_t size, uint64_t rsp,
+				 struct guest_fault *fault)
+{
+	uint64_t frame[6];
+	uint64_t offset = rsp - GUEST_SYSTEM_BASE;
+	if (offset < STACK_OFFSET || offset > STACK_OFFSET + GUEST_PAGE_SIZE - 5 * 8)
+		return;
+	uint64_t words = (STACK_OFFSET + GUEST_PAGE_SIZE - offset) / 8;
+	if (words > 6 || IMAGE_SYSTEM_OFFSET + offset + words * 8 > size)
+		return;
+	memcpy(frame, memory + IMAGE_SYSTEM_OFFSET + offset, words * 8);
+	/* SS, RSP, RFLAGS, CS, RIP from the top down, and an error code for some vectors. */
+	const uint64_t *pushed = frame;
+	if (words == 6)
+		fault->error_code = *pushed++;
+	fault->rip = pushed[0];
+	fault->rflags = pushed[2];
+	fault->rsp = pushed[3];
+}

@@ -1,0 +1,48 @@
+/* The x86-64 machine that a native guest sees under KVM: page tables, descriptor tables, exception
+ * stubs and the registers' first values. Data only; isolation_kvm.c hands it to the kernel.
+ * References: Intel SDM volume 3, chapters 3 to 6; docs/guest-abi.md for what PVM does otherwise.
+ */
+#ifndef MAYFLY_MONITOR_VIRTUAL_CPU_H
+#define MAYFLY_MONITOR_VIRTUAL_CPU_H
+
+#include <linux/kvm.h>
+#include <stdint.h>
+
+#include "image.h"
+
+/* Guest-physical address of the window, in a memory slot of its own. Above any image. */
+#define VIRTUAL_CPU_WINDOW_PHYSICAL (1UL << 37)
+
+/* Ports: the hypercall page writes to one, exception stub n to another + n. */
+#define VIRTUAL_CPU_PORT_HYPERCALL 0x10
+#define VIRTUAL_CPU_PORT_EXCEPTION 0x20
+#define VIRTUAL_CPU_EXCEPTIONS	   32
+
+/* RFLAGS of a guest: IOPL 3 (SVM under emulation wants it for port I/O; PVM goes by the TSS's
+ * bitmap alone), IF, and the bit that is always one. */
+#define VIRTUAL_CPU_RFLAGS 0x3202UL
+
+/* Fills the image's system pages and page tables from its regions. */
+int virtual_cpu_prepare(struct image *image, struct error *error);
+
+/* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
+ * own mapping of the image). Calls `shrunk` for each page whose rights became fewer: the processor
+ * may remember the old ones (facts in docs/guest-abi.md). -ENOMEM where a page is not mapped. */
+int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
+			void (*shrunk)(void *context, uint64_t physical), void *context);
+
+/* True where entry `after` of a leaf page table allows less than `before`, or another page. */
+bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after);
+
+/* The guest-physical address in a leaf entry. */
+uint64_t virtual_cpu_entry_physical(uint64_t entry);
+
+/* Segment, control and table registers of a guest in ring 3; the rest of *sregs is kept. */
+void virtual_cpu_system_registers(struct kvm_sregs *sregs);
+
+/* The exception frame that the processor pushed in ring 0, found at `rsp`. Fills error code, rip,
+ * rsp and rflags of *fault; its vector must be set. */
+void virtual_cpu_exception_frame(const uint8_t *memory, uint64_t size, uint64_t rsp,
+				 struct guest_fault *fault);
+
+#endif

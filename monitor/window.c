@@ -1,0 +1,75 @@
+/* The window of one slot; see window.h. */
+#include "window.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+/* Above this a window is given back instead of zeroed: zeroing costs time on every request, giving
+ * back costs a fault for each page at the next one (15 µs under PVM), and memory while idle. */
+#define WINDOW_KEPT_MAX (256UL << 10)
+
+int window_create(struct window *window, struct error *error)
+{
+	*window = (struct window){.memfd = -1};
+	cleanup_close int memfd = memfd_create("mayfly-window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memfd < 0)
+		return error_set_errno(error, errno, "cannot create a window");
+	/* Sealed in size: whoever maps it cannot be made to fault by somebody who truncates it. */
+	if (ftruncate(memfd, WINDOW_SIZE) ||
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return error_set_errno(error, errno, "cannot size a window");
+	void *memory =
+	    mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0);
+	if (memory == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map a window of %lu MiB",
+				       WINDOW_SIZE >> 20);
+	window->memory = memory;
+	window->memfd = take_fd(&memfd);
+	return 0;
+}
+
+void window_release(struct window *window)
+{
+	if (window->memory)
+		munmap(window->memory, WINDOW_SIZE);
+	if (window->memfd >= 0)
+		close(window->memfd);
+	*window = (struct window){.memfd = -1};
+}
+
+int window_clear(struct window *window, struct error *error)
+{
+	/* The file knows its pages, also those that the accelerator host wrote and those that were
+	 * swapped out; the monitor's page tables do not. */
+	uint64_t kept = 0;
+	for (off_t start = 0; start < (off_t)WINDOW_SIZE;) {
+		start = lseek(window->memfd, start, SEEK_DATA);
+		if (start < 0)
+			break; /* ENXIO: no more data */
+		off_t end = lseek(window->memfd, start, SEEK_HOLE);
+		if (end < 0)
+			return error_set_errno(error, errno, "cannot look into the window");
+		kept += (uint64_t)(end - start);
+		if (kept > WINDOW_KEPT_MAX) {
+			if (fallocate(window->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				      start, (off_t)WINDOW_SIZE - start))
+				return error_set_errno(error, errno, "cannot clear the window");
+			break;
+		}
+		memset(window->memory + start, 0, (size_t)(end - start));
+		start = end;
+	}
+	return 0;
+}
+
+uint64_t window_resident_bytes(const struct window *window)
+{
+	struct stat status;
+	return fstat(window->memfd, &status) ? 0 : (uint64_t)status.st_blocks * 512;
+}

@@ -1,0 +1,35 @@
+/* The window of one slot: memory shared by guest, monitor and accelerator host.
+ *
+ * What the guest sees is laid out in mayfly/guest_abi.h. The guest may write anywhere in it at any
+ * time it runs: copy before you look.
+ */
+#ifndef MAYFLY_MONITOR_WINDOW_H
+#define MAYFLY_MONITOR_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mayfly/guest_abi.h"
+#include "util/error.h"
+
+struct window {
+	int memfd;
+	uint8_t *memory; /* WINDOW_SIZE bytes */
+};
+
+int window_create(struct window *window, struct error *error);
+void window_release(struct window *window);
+
+static inline volatile struct guest_control *window_control(const struct window *window)
+{
+	return (volatile struct guest_control *)(window->memory + WINDOW_CONTROL_OFFSET);
+}
+
+/* Removes every byte that a request left here, whoever wrote it: all pages that exist are zeroed,
+ * or given back to the host where there are many. */
+int window_clear(struct window *window, struct error *error);
+
+/* Bytes of host memory that the window holds. */
+uint64_t window_resident_bytes(const struct window *window);
+
+#endif
