@@ -1,0 +1,242 @@
+/* The parser of options; see options.h. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/quantity.h"
+#include "cli/suggest.h"
+
+/* An option as it was found on the command line. */
+struct found_option {
+	const struct option_spec *spec;
+	void *values;
+	const char *value; /* what follows "=" or the letter; NULL: nothing */
+	char shown[64];	   /* "--name" or "-x", for messages */
+};
+
+static void *member(const struct found_option *found)
+{
+	return (char *)found->values + found->spec->offset;
+}
+
+static int unknown_option(const struct option_set *sets, size_t set_count, const char *name,
+			  const char *word, struct error *error)
+{
+	struct suggestion suggestion;
+	suggest_begin(&suggestion, name);
+	for (size_t set = 0; set < set_count; set++)
+		for (size_t i = 0; i < sets[set].count; i++)
+			suggest_offer(&suggestion, sets[set].specs[i].name);
+	if (suggestion.nearest)
+		return error_set(error, EINVAL, "unknown option '%.64s': did you mean --%s?", word,
+				 suggestion.nearest);
+	return error_set(error, EINVAL, "unknown option '%.64s': see --help", word);
+}
+
+static int find_long(const struct option_set *sets, size_t set_count, const char *word,
+		     struct found_option *found, struct error *error)
+{
+	char name[sizeof(found->shown) - 2];
+	const char *equals = strchr(word + 2, '=');
+	size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word + 2);
+	if (length >= sizeof(name))
+		return error_set(error, EINVAL, "unknown option '%.64s…': see --help", word);
+	memcpy(name, word + 2, length);
+	name[length] = 0;
+	for (size_t set = 0; set < set_count; set++) {
+		for (size_t i = 0; i < sets[set].count; i++) {
+			if (strcmp(sets[set].specs[i].name, name) != 0)
+				continue;
+			found->spec = &sets[set].specs[i];
+			found->values = sets[set].values;
+			found->value = equals ? equals + 1 : NULL;
+			snprintf(found->shown, sizeof(found->shown), "--%s", name);
+			return 0;
+		}
+	}
+	return unknown_option(sets, set_count, name, word, error);
+}
+
+static int find_short(const struct option_set *sets, size_t set_count, const char *word,
+		      struct found_option *found, struct error *error)
+{
+	for (size_t set = 0; set < set_count; set++) {
+		for (size_t i = 0; i < sets[set].count; i++) {
+			if (sets[set].specs[i].letter != word[1])
+				continue;
+			found->spec = &sets[set].specs[i];
+			found->values = sets[set].values;
+			found->value = word[2] ? word + 2 : NULL;
+			snprintf(found->shown, sizeof(found->shown), "-%c", word[1]);
+			return 0;
+		}
+	}
+	return unknown_option(sets, set_count, word + 1, word, error);
+}
+
+static int set_choice(const struct found_option *found, struct error *error)
+{
+	const char *const *choices = found->spec->choices;
+	struct suggestion suggestion;
+	suggest_begin(&suggestion, found->value);
+	char all[256] = "";
+	for (int i = 0; choices[i]; i++) {
+		if (!strcmp(choices[i], found->value)) {
+			*(int *)member(found) = i;
+			return 0;
+		}
+		suggest_offer(&suggestion, choices[i]);
+		size_t used = strlen(all);
+		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", choices[i]);
+	}
+	if (suggestion.nearest)
+		return error_set(error, EINVAL, "%s: '%.64s' is none of %s: did you mean %s?",
+				 found->shown, found->value, all, suggestion.nearest);
+	return error_set(error, EINVAL, "%s: '%.64s' is none of %s", found->shown, found->value,
+			 all);
+}
+
+static void format_number(enum option_kind kind, uint64_t number, char *out, size_t size)
+{
+	if (kind == OPTION_SIZE)
+		quantity_format_size(out, size, number);
+	else if (kind == OPTION_DURATION)
+		quantity_format_duration(out, size, number);
+	else
+		snprintf(out, size, "%" PRIu64, number);
+}
+
+static int set_number(const struct found_option *found, struct error *error)
+{
+	const struct option_spec *spec = found->spec;
+	uint64_t number = 0;
+	int result;
+	if (spec->kind == OPTION_SIZE)
+		result = quantity_parse_size(found->value, &number, error);
+	else if (spec->kind == OPTION_DURATION)
+		result = quantity_parse_duration(found->value, &number, error);
+	else
+		result = quantity_parse_count(found->value, &number, error);
+	if (result) {
+		error_wrap(error, "%s", found->shown);
+		return -EINVAL;
+	}
+	if (spec->maximum && (number < spec->minimum || number > spec->maximum)) {
+		char least[32], most[32];
+		format_number(spec->kind, spec->minimum, least, sizeof(least));
+		format_number(spec->kind, spec->maximum, most, sizeof(most));
+		return error_set(error, EINVAL, "%s: '%.64s' is out of range: give %s to %s",
+				 found->shown, found->value, least, most);
+	}
+	*(uint64_t *)member(found) = number;
+	return 0;
+}
+
+static int add_to_list(const struct found_option *found, struct error *error)
+{
+	struct option_list *list = member(found);
+	if (list->count == OPTION_LIST_MAX)
+		return error_set(error, EINVAL, "too many %s: at most %d", found->shown,
+				 OPTION_LIST_MAX);
+	list->values[list->count++] = found->value;
+	return 0;
+}
+
+static int set_value(const struct found_option *found, struct error *error)
+{
+	switch (found->spec->kind) {
+	case OPTION_FLAG:
+		*(bool *)member(found) = true;
+		return 0;
+	case OPTION_STRING:
+		*(const char **)member(found) = found->value;
+		return 0;
+	case OPTION_LIST:
+		return add_to_list(found, error);
+	case OPTION_CHOICE:
+		return set_choice(found, error);
+	case OPTION_COUNT:
+	case OPTION_SIZE:
+	case OPTION_DURATION:
+		return set_number(found, error);
+	}
+	return error_set(error, EINVAL, "%s: unknown kind of option", found->shown);
+}
+
+/* Takes the option argv[*next], and the word behind it where that is its value. */
+static int parse_option(const struct option_set *sets, size_t set_count, int argc, char **argv,
+			int *next, struct error *error)
+{
+	const char *word = argv[(*next)++];
+	bool is_long = word[1] == '-';
+	struct found_option found = {0};
+	int result = is_long ? find_long(sets, set_count, word, &found, error)
+			     : find_short(sets, set_count, word, &found, error);
+	if (result)
+		return result;
+	if (found.spec->kind == OPTION_FLAG) {
+		if (found.value)
+			return error_set(error, EINVAL, "%s takes no value, but got '%.64s'",
+					 found.shown, found.value);
+	} else if (!found.value && found.spec->value_optional) {
+		found.value = "";
+	} else if (!found.value) {
+		if (*next == argc)
+			return error_set(error, EINVAL, "%s needs a value: %s=%s", found.shown,
+					 found.shown, found.spec->argument);
+		found.value = argv[(*next)++];
+	}
+	return set_value(&found, error);
+}
+
+int options_parse(const struct option_set *sets, size_t set_count, bool stop_at_operand, int argc,
+		  char **argv, struct operands *operands, struct error *error)
+{
+	int kept = 0;
+	bool options_over = false;
+	for (int next = 0; next < argc;) {
+		const char *word = argv[next];
+		/* "-" alone is an operand: it means standard input to many a program. */
+		if (options_over || word[0] != '-' || !word[1]) {
+			options_over |= stop_at_operand;
+			argv[kept++] = argv[next++];
+		} else if (!strcmp(word, "--")) {
+			options_over = true;
+			next++;
+		} else {
+			int result = parse_option(sets, set_count, argc, argv, &next, error);
+			if (result)
+				return result;
+		}
+	}
+	operands->words = argv;
+	operands->count = (size_t)kept;
+	return 0;
+}
+
+void options_format_value(const struct option_spec *spec, const void *values, char *out,
+			  size_t size)
+{
+	const void *place = (const char *)values + spec->offset;
+	const char *text = NULL;
+	switch (spec->kind) {
+	case OPTION_FLAG:
+	case OPTION_LIST:
+		break;
+	case OPTION_STRING:
+		text = *(const char *const *)place;
+		break;
+	case OPTION_CHOICE:
+		text = spec->choices[*(const int *)place];
+		break;
+	case OPTION_COUNT:
+	case OPTION_SIZE:
+	case OPTION_DURATION:
+		format_number(spec->kind, *(const uint64_t *)place, out, size);
+		return;
+	}
+	snprintf(out, size, "%s", text ? text : "");
+}

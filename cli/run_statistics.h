@@ -1,0 +1,29 @@
+/* Figures of many requests: kept as they come, summed up at the end. */
+#ifndef MAYFLY_CLI_RUN_STATISTICS_H
+#define MAYFLY_CLI_RUN_STATISTICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "monitor.h"
+#include "util/error.h"
+
+struct run_statistics {
+	size_t count, room;
+	struct run_figures {
+		uint64_t clone_ns, run_ns, reset_ns, ops, op_ns;
+	} *figures;
+};
+
+int run_statistics_add(struct run_statistics *statistics, const struct request_result *result,
+		       struct error *error);
+
+/* Writes one JSON object and a newline to `path`, or to standard error where it is "". Times are in
+ * microseconds. */
+int run_statistics_write(const struct run_statistics *statistics, const char *path,
+			 const char *isolation, uint64_t memory_per_slot, uint64_t memory_shared,
+			 struct error *error);
+
+void run_statistics_release(struct run_statistics *statistics);
+
+#endif
