@@ -1,0 +1,101 @@
+/* Starting the accelerator host on demand; see accel_start.h. */
+#include "accel_client/accel_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/paths.h"
+
+extern char **environ;
+
+/* Its standard error is a pipe to us; it keeps no other descriptor of ours, and starts with no
+ * signal blocked or ignored, whatever the calling thread has. */
+static int spawn_host(const char *path, int error_pipe, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int result = posix_spawn_file_actions_init(&actions);
+	if (result)
+		return result;
+	result = posix_spawnattr_init(&attributes);
+	if (result) {
+		posix_spawn_file_actions_destroy(&actions);
+		return result;
+	}
+	sigset_t none, all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (!(result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
+	    !(result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) &&
+	    !(result = posix_spawn_file_actions_adddup2(&actions, error_pipe, 2)) &&
+	    !(result = posix_spawn_file_actions_addclosefrom_np(&actions, 3))) {
+		char name[] = "mayfly-acceld";
+		char *arguments[] = {name, NULL};
+		result = posix_spawn(pid, path, &actions, &attributes, arguments, environ);
+	}
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return result;
+}
+
+/* Waits for the child's end; past the deadline it is killed. Returns its wait status, or -1. */
+static int wait_for_child(pid_t pid, uint64_t deadline_ns)
+{
+	cleanup_close int child = (int)syscall(SYS_pidfd_open, pid, 0);
+	uint64_t now = clock_now_ns();
+	int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000) : 0;
+	struct pollfd ended = {.fd = child, .events = POLLIN};
+	bool late = child >= 0 && poll(&ended, 1, left_ms) == 0;
+	if (late)
+		kill(pid, SIGKILL);
+	int status;
+	pid_t waited;
+	do
+		waited = waitpid(pid, &status, 0);
+	while (waited < 0 && errno == EINTR);
+	return late || waited < 0 ? -1 : status;
+}
+
+int accel_start(uint64_t deadline_ns, struct error *error)
+{
+	char path[PATH_MAX];
+	int result = paths_part(path, sizeof(path), "acceld/mayfly-acceld", error);
+	if (result)
+		return result;
+	int pipe_ends[2];
+	if (pipe2(pipe_ends, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe");
+	cleanup_close int reader = pipe_ends[0];
+	cleanup_close int writer = pipe_ends[1];
+	pid_t pid;
+	result = spawn_host(path, writer, &pid);
+	if (result)
+		return error_set_errno(error, result, "cannot start %s", path);
+	int status = wait_for_child(pid, deadline_ns);
+	if (status == -1)
+		return error_set(error, ETIMEDOUT, "%s did not start in time", path);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	/* It has ended and its one line fits a pipe; the detached host does not hold the pipe, but
+	 * do not depend on that. */
+	char said[512];
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	ssize_t length = read(reader, said, sizeof(said) - 1);
+	said[length > 0 ? length : 0] = 0;
+	said[strcspn(said, "\n")] = 0;
+	return error_set(error, EIO, "%s failed: %s", path, *said ? said : "it said nothing");
+}
