@@ -13,20 +13,39 @@
 extern "C" {
 #endif
 
-#define VACCEL_ARG_TYPES(X, prefix)                                                                \
-	X(prefix, RAW, 0)                                                                          \
-	X(prefix, INT8, 1)                                                                         \
-	X(prefix, INT8_ARRAY, 2) X(prefix, INT16, 3) X(prefix, INT16_ARRAY, 4) X(prefix, INT32, 5) \
-	    X(prefix, INT32_ARRAY, 6) X(prefix, INT64, 7) X(prefix, INT64_ARRAY, 8)                \
-		X(prefix, UINT8, 9) X(prefix, UINT8_ARRAY, 10) X(prefix, UINT16, 11)               \
-		    X(prefix, UINT16_ARRAY, 12) X(prefix, UINT32, 13) X(prefix, UINT32_ARRAY, 14)  \
-			X(prefix, UINT64, 15) X(prefix, UINT64_ARRAY, 16) X(prefix, FLOAT32, 17)   \
-			    X(prefix, FLOAT32_ARRAY, 18) X(prefix, FLOAT64, 19)                    \
-				X(prefix, FLOAT64_ARRAY, 20) X(prefix, BOOL, 21)                   \
-				    X(prefix, BOOL_ARRAY, 22) X(prefix, CHAR, 23)                  \
-					X(prefix, CHAR_ARRAY, 24) X(prefix, UCHAR, 25)             \
-					    X(prefix, UCHAR_ARRAY, 26) X(prefix, STRING, 27)       \
-						X(prefix, BUFFER, 28) X(prefix, CUSTOM, 29)
+/* clang-format off */
+#define VACCEL_ARG_TYPES(X, prefix) \
+	X(prefix, RAW, 0) \
+	X(prefix, INT8, 1) \
+	X(prefix, INT8_ARRAY, 2) \
+	X(prefix, INT16, 3) \
+	X(prefix, INT16_ARRAY, 4) \
+	X(prefix, INT32, 5) \
+	X(prefix, INT32_ARRAY, 6) \
+	X(prefix, INT64, 7) \
+	X(prefix, INT64_ARRAY, 8) \
+	X(prefix, UINT8, 9) \
+	X(prefix, UINT8_ARRAY, 10) \
+	X(prefix, UINT16, 11) \
+	X(prefix, UINT16_ARRAY, 12) \
+	X(prefix, UINT32, 13) \
+	X(prefix, UINT32_ARRAY, 14) \
+	X(prefix, UINT64, 15) \
+	X(prefix, UINT64_ARRAY, 16) \
+	X(prefix, FLOAT32, 17) \
+	X(prefix, FLOAT32_ARRAY, 18) \
+	X(prefix, FLOAT64, 19) \
+	X(prefix, FLOAT64_ARRAY, 20) \
+	X(prefix, BOOL, 21) \
+	X(prefix, BOOL_ARRAY, 22) \
+	X(prefix, CHAR, 23) \
+	X(prefix, CHAR_ARRAY, 24) \
+	X(prefix, UCHAR, 25) \
+	X(prefix, UCHAR_ARRAY, 26) \
+	X(prefix, STRING, 27) \
+	X(prefix, BUFFER, 28) \
+	X(prefix, CUSTOM, 29)
+/* clang-format on */
 VACCEL_ENUM_WITH_NAMES(vaccel_arg_type, VACCEL_ARG, VACCEL_ARG_TYPES)
 
 /* The numeric types: X(name in functions, C type, scalar's type, array's type). */

@@ -13,7 +13,12 @@
 extern "C" {
 #endif
 
-#define VACCEL_BLOB_TYPES(X, prefix) X(prefix, FILE, 0) X(prefix, BUFFER, 1) X(prefix, MAPPED, 2)
+/* clang-format off */
+#define VACCEL_BLOB_TYPES(X, prefix) \
+	X(prefix, FILE, 0) \
+	X(prefix, BUFFER, 1) \
+	X(prefix, MAPPED, 2)
+/* clang-format on */
 VACCEL_ENUM_WITH_NAMES(vaccel_blob_type, VACCEL_BLOB, VACCEL_BLOB_TYPES)
 
 struct vaccel_blob {

@@ -9,8 +9,13 @@
 extern "C" {
 #endif
 
-#define VACCEL_LOG_LEVELS(X, prefix)                                                               \
-	X(prefix, ERROR, 1) X(prefix, WARN, 2) X(prefix, INFO, 3) X(prefix, DEBUG, 4)
+/* clang-format off */
+#define VACCEL_LOG_LEVELS(X, prefix) \
+	X(prefix, ERROR, 1) \
+	X(prefix, WARN, 2) \
+	X(prefix, INFO, 3) \
+	X(prefix, DEBUG, 4)
+/* clang-format on */
 VACCEL_ENUM_WITH_NAMES(vaccel_log_level, VACCEL_LOG, VACCEL_LOG_LEVELS)
 
 /* Lines up to this level are written. Set by vaccel_log_init(); read-only for everybody else. */

@@ -19,18 +19,20 @@ extern "C" {
 #endif
 
 /* Bits: what a plugin runs on, and what a session asks for. */
-#define VACCEL_PLUGIN_TYPES(X, prefix)                                                             \
-	X(prefix, CPU, 0x1)                                                                        \
-	X(prefix, GPU, 0x2)                                                                        \
-	X(prefix, FPGA, 0x4)                                                                       \
-	X(prefix, SOFTWARE, 0x8)                                                                   \
-	X(prefix, TENSORFLOW, 0x10)                                                                \
-	X(prefix, TORCH, 0x20)                                                                     \
-	X(prefix, JETSON, 0x40)                                                                    \
-	X(prefix, GENERIC, 0x80)                                                                   \
-	X(prefix, DEBUG, 0x100)                                                                    \
-	X(prefix, REMOTE, 0x4000)                                                                  \
+/* clang-format off */
+#define VACCEL_PLUGIN_TYPES(X, prefix) \
+	X(prefix, CPU, 0x1) \
+	X(prefix, GPU, 0x2) \
+	X(prefix, FPGA, 0x4) \
+	X(prefix, SOFTWARE, 0x8) \
+	X(prefix, TENSORFLOW, 0x10) \
+	X(prefix, TORCH, 0x20) \
+	X(prefix, JETSON, 0x40) \
+	X(prefix, GENERIC, 0x80) \
+	X(prefix, DEBUG, 0x100) \
+	X(prefix, REMOTE, 0x4000) \
 	X(prefix, ALL, 0xffff)
+/* clang-format on */
 VACCEL_ENUM_WITH_NAMES(vaccel_plugin_type, VACCEL_PLUGIN, VACCEL_PLUGIN_TYPES)
 
 /* All functions return 0 or a VACCEL_E… code. The hooks may be NULL, except init and fini. */

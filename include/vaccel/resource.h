@@ -26,7 +26,12 @@ typedef std::atomic<unsigned int> atomic_uint;
 extern "C" {
 #endif
 
-#define VACCEL_RESOURCE_TYPES(X, prefix) X(prefix, LIB, 0) X(prefix, DATA, 1) X(prefix, MODEL, 2)
+/* clang-format off */
+#define VACCEL_RESOURCE_TYPES(X, prefix) \
+	X(prefix, LIB, 0) \
+	X(prefix, DATA, 1) \
+	X(prefix, MODEL, 2)
+/* clang-format on */
 VACCEL_ENUM_WITH_NAMES(vaccel_resource_type, VACCEL_RESOURCE, VACCEL_RESOURCE_TYPES)
 
 /* The caller may own the struct, but only this library writes it. */
