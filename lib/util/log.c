@@ -13,7 +13,7 @@ static const char *log_name = "mayfly";
 static int log_descriptor = 2;
 
 static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+    [LOG_ERROR] = "error", [LOG_WARN] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
 void log_setup(const char *name, enum log_level level)
 {
@@ -46,13 +46,18 @@ enum log_level log_level_from_environment(enum log_level fallback)
 
 void log_line(enum log_level level, const char *format, ...)
 {
+	va_list arguments;
+	va_start(arguments, format);
+	log_line_list(level, format, arguments);
+	va_end(arguments);
+}
+
+void log_line_list(enum log_level level, const char *format, va_list arguments)
+{
 	int saved_errno = errno;
 	char line[2048];
 	int used = snprintf(line, sizeof(line), "%s: %s: ", log_name, level_names[level]);
-	va_list arguments;
-	va_start(arguments, format);
 	int wanted = vsnprintf(line + used, sizeof(line) - (size_t)used - 1, format, arguments);
-	va_end(arguments);
 	size_t length = (size_t)used + (wanted > 0 ? (size_t)wanted : 0);
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;

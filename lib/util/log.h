@@ -6,6 +6,8 @@
 #ifndef MAYFLY_UTIL_LOG_H
 #define MAYFLY_UTIL_LOG_H
 
+#include <stdarg.h>
+
 enum log_level { LOG_ERROR = 1, LOG_WARN = 2, LOG_INFO = 3, LOG_DEBUG = 4 };
 
 /* The program's name in front of each line, and the level up to which lines are written. Not
@@ -23,6 +25,10 @@ enum log_level log_level_from_environment(enum log_level fallback);
 extern enum log_level log_level_now;
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As log_line(), for functions that take a format themselves. */
+void log_line_list(enum log_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 #define log_at(level, ...)                                                                         \
 	do {                                                                                       \
