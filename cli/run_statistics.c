@@ -23,11 +23,11 @@ int run_statistics_add(struct run_statistics *statistics, const struct request_r
 		statistics->room = room;
 	}
 	statistics->figures[statistics->count++] = (struct run_figures){
-		.clone_ns = result->clone_ns,
-		.run_ns = result->run_ns,
-		.reset_ns = result->reset_ns,
-		.ops = result->ops,
-		.op_ns = result->op_ns,
+	    .clone_ns = result->clone_ns,
+	    .run_ns = result->run_ns,
+	    .reset_ns = result->reset_ns,
+	    .ops = result->ops,
+	    .op_ns = result->op_ns,
 	};
 	return 0;
 }
@@ -97,16 +97,16 @@ int run_statistics_write(const struct run_statistics *statistics, const char *pa
 	json_int_t ops = 0;
 	for (size_t i = 0; i < statistics->count; i++)
 		ops += (json_int_t)statistics->figures[i].ops;
-	cleanup(json_decref_pointer) json_t *object = json_pack(
-		"{s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "isolation", isolation,
-		"requests", (json_int_t)statistics->count, "clone_us",
-		summary(statistics, FIGURE_CLONE), "run_us", summary(statistics, FIGURE_RUN),
-		"reset_us", summary(statistics, FIGURE_RESET), "total_us",
-		summary(statistics, FIGURE_TOTAL), "memory_per_slot_bytes",
-		(json_int_t)memory_per_slot, "memory_shared_bytes", (json_int_t)memory_shared,
-		"ops", ops, "op_us", summary(statistics, FIGURE_OP));
+	cleanup(json_decref_pointer) json_t *object =
+	    json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "isolation", isolation,
+		      "requests", (json_int_t)statistics->count, "clone_us",
+		      summary(statistics, FIGURE_CLONE), "run_us", summary(statistics, FIGURE_RUN),
+		      "reset_us", summary(statistics, FIGURE_RESET), "total_us",
+		      summary(statistics, FIGURE_TOTAL), "memory_per_slot_bytes",
+		      (json_int_t)memory_per_slot, "memory_shared_bytes", (json_int_t)memory_shared,
+		      "ops", ops, "op_us", summary(statistics, FIGURE_OP));
 	cleanup_free char *text =
-		object ? json_dumps(object, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
+	    object ? json_dumps(object, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
 	cleanup_free char *line = NULL;
 	if (!text || asprintf(&line, "%s\n", text) < 0)
 		return error_set(error, ENOMEM, "no memory for statistics");

@@ -12,7 +12,7 @@ struct run_statistics {
 	size_t count, room;
 	struct run_figures {
 		uint64_t clone_ns, run_ns, reset_ns, ops, op_ns;
-	} *figures;
+	} * figures;
 };
 
 int run_statistics_add(struct run_statistics *statistics, const struct request_result *result,

@@ -31,26 +31,27 @@ struct run_values {
 };
 
 static const struct run_values run_defaults = {
-	.memory = 64UL << 20,
-	.timeout_ns = 30 * NANOSECONDS_PER_SECOND,
-	.repeat = 1,
+    .memory = 64UL << 20,
+    .timeout_ns = 30 * NANOSECONDS_PER_SECOND,
+    .repeat = 1,
 };
 
 static const struct option_spec run_options[] = {
-	{"isolation", 0, OPTION_CHOICE, offsetof(struct run_values, isolation), "KIND",
-	 "what holds the program in; auto takes kvm where it can be had", .choices = isolation_names},
-	{"memory", 'm', OPTION_SIZE, offsetof(struct run_values, memory), "SIZE",
-	 "memory of the program", .minimum = 1UL << 20, .maximum = 64UL << 30},
-	{"timeout", 't', OPTION_DURATION, offsetof(struct run_values, timeout_ns), "TIME",
-	 "how long one request may take", .minimum = 1000000, .maximum = 86400 * NANOSECONDS_PER_SECOND},
-	{"env", 'e', OPTION_LIST, offsetof(struct run_values, environment), "NAME=VALUE",
-	 "a variable of the program's environment"},
-	{"repeat", 'n', OPTION_COUNT, offsetof(struct run_values, repeat), "COUNT",
-	 "serve the same request so often, each in a fresh clone, and print the last response",
-	 .minimum = 1, .maximum = 100000000},
-	{"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
-	 "write times and memory as JSON to FILE or standard error", .value_optional = true,
-	 .takes_file = true},
+    {"isolation", 0, OPTION_CHOICE, offsetof(struct run_values, isolation), "KIND",
+     "what holds the program in; auto takes kvm where it can be had", .choices = isolation_names},
+    {"memory", 'm', OPTION_SIZE, offsetof(struct run_values, memory), "SIZE",
+     "memory of the program", .minimum = 1UL << 20, .maximum = 64UL << 30},
+    {"timeout", 't', OPTION_DURATION, offsetof(struct run_values, timeout_ns), "TIME",
+     "how long one request may take", .minimum = 1000000,
+     .maximum = 86400 * NANOSECONDS_PER_SECOND},
+    {"env", 'e', OPTION_LIST, offsetof(struct run_values, environment), "NAME=VALUE",
+     "a variable of the program's environment"},
+    {"repeat", 'n', OPTION_COUNT, offsetof(struct run_values, repeat), "COUNT",
+     "serve the same request so often, each in a fresh clone, and print the last response",
+     .minimum = 1, .maximum = 100000000},
+    {"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
+     "write times and memory as JSON to FILE or standard error", .value_optional = true,
+     .takes_file = true},
 };
 
 struct run {
@@ -128,12 +129,12 @@ static int open_monitor(struct run *run, const struct operands *operands, struct
 		return error_set(error, ENOMEM, "no memory for arguments");
 	memcpy(arguments, operands->words, operands->count * sizeof(*arguments));
 	struct monitor_options options = {
-		.program = path,
-		.arguments = arguments,
-		.environment = environment,
-		.isolation = isolation_names[values->isolation],
-		.memory = values->memory,
-		.debug = log_level_now >= LOG_DEBUG,
+	    .program = path,
+	    .arguments = arguments,
+	    .environment = environment,
+	    .isolation = isolation_names[values->isolation],
+	    .memory = values->memory,
+	    .debug = log_level_now >= LOG_DEBUG,
 	};
 	return monitor_open(&run->monitor, &options, error);
 }
@@ -146,9 +147,10 @@ static int read_input(struct run *run, struct error *error)
 		if (run->input_length == room) {
 			room = room ? 2 * room : 65536;
 			if (room > REPEATED_BYTES_MAX)
-				return error_set(error, EFBIG,
-						 "--repeat keeps the request in memory: at most %lu MiB",
-						 REPEATED_BYTES_MAX >> 21);
+				return error_set(
+				    error, EFBIG,
+				    "--repeat keeps the request in memory: at most %lu MiB",
+				    REPEATED_BYTES_MAX >> 21);
 			uint8_t *grown = realloc(run->input, room);
 			if (!grown)
 				return error_set(error, ENOMEM, "no memory for the request");
@@ -179,8 +181,8 @@ static int tell_outcome(const struct run *run, const char *name,
 		log_error("%s", result->report);
 		return STATUS_SIGNAL + result->status;
 	case OUTCOME_DEADLINE:
-		log_error("%s was stopped: it took longer than %.6g s; give more with --timeout", name,
-			  (double)run->values->timeout_ns / 1e9);
+		log_error("%s was stopped: it took longer than %.6g s; give more with --timeout",
+			  name, (double)run->values->timeout_ns / 1e9);
 		return STATUS_DEADLINE;
 	case OUTCOME_LOST:
 		break;
@@ -193,11 +195,11 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 {
 	bool repeated = run->values->repeat > 1;
 	struct request request = {
-		.fd = repeated ? -1 : STDIN_FILENO,
-		.timeout_ns = run->values->timeout_ns,
-		.respond = respond,
-		.log = pass_log,
-		.context = run,
+	    .fd = repeated ? -1 : STDIN_FILENO,
+	    .timeout_ns = run->values->timeout_ns,
+	    .respond = respond,
+	    .log = pass_log,
+	    .context = run,
 	};
 	if (repeated) {
 		int result = read_input(run, error);
@@ -237,32 +239,31 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	result = serve_all(&run, operands->words[0], &status, error);
 	if (!result && run.values->statistics) {
 		const struct slot *slot = monitor_first_slot(run.monitor);
-		result = run_statistics_write(&run.statistics, run.values->statistics,
-					      monitor_isolation(run.monitor),
-					      slot ? slot_private_bytes(slot) : 0,
-					      monitor_shared_bytes(run.monitor), error);
+		result = run_statistics_write(
+		    &run.statistics, run.values->statistics, monitor_isolation(run.monitor),
+		    slot ? slot_private_bytes(slot) : 0, monitor_shared_bytes(run.monitor), error);
 	}
 	return result ? result : status;
 }
 
 const struct verb verb_run = {
-	.name = "run",
-	.summary = "Serve a request by a program in a machine of its own",
-	.usage = "PROGRAM [ARG...]",
-	.description =
-		"Runs PROGRAM, a static Linux program or the name of an installed function, in a virtual "
-		"machine cloned from a snapshot. Standard input is the request, standard output the "
-		"response, standard error the log.\n"
-		"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "
-		"it took too long, 125 where Mayfly itself failed.\n"
-		"The snapshot is taken when the program first reads its standard input, or calls "
-		"mayfly_ready(): what it did before is done once for all requests.",
-	.options = run_options,
-	.option_count = sizeof(run_options) / sizeof(run_options[0]),
-	.defaults = &run_defaults,
-	.values_size = sizeof(struct run_values),
-	.stop_at_operand = true,
-	.takes_files = true,
-	.failure_status = STATUS_FAILED,
-	.run = run_run,
+    .name = "run",
+    .summary = "Serve a request by a program in a machine of its own",
+    .usage = "PROGRAM [ARG...]",
+    .description =
+	"Runs PROGRAM, a static Linux program or the name of an installed function, in a virtual "
+	"machine cloned from a snapshot. Standard input is the request, standard output the "
+	"response, standard error the log.\n"
+	"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "
+	"it took too long, 125 where Mayfly itself failed.\n"
+	"The snapshot is taken when the program first reads its standard input, or calls "
+	"mayfly_ready(): what it did before is done once for all requests.",
+    .options = run_options,
+    .option_count = sizeof(run_options) / sizeof(run_options[0]),
+    .defaults = &run_defaults,
+    .values_size = sizeof(struct run_values),
+    .stop_at_operand = true,
+    .takes_files = true,
+    .failure_status = STATUS_FAILED,
+    .run = run_run,
 };

@@ -3,7 +3,6 @@
  * One vCPU serves one program, so what SYSCALL must keep fits in fixed memory; the library OS is
  * compiled without vector instructions, so vector registers stay the program's untouched.
  */
-#define __ASSEMBLER__
 #include "mayfly/guest_abi.h"
 
 	.section .libos_header, "a"

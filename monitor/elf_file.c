@@ -54,7 +54,7 @@ static int add_segment(struct elf_file *file, const Elf64_Phdr *header, const ch
 		    header->p_filesz, header->p_offset);
 	if (header->p_filesz > header->p_memsz ||
 	    add_overflows(header->p_vaddr, header->p_memsz, &end) ||
-	    align_up_overflows(end, GUEST_PAGE_SIZE, &end_page) || end_page > GUEST_PROGRAM_LIMIT)
+	    align_up_overflows(end, GUEST_PAGE_SIZE, &end_page) || end_page > ELF_ADDRESS_LIMIT)
 		return error_set(error, ENOEXEC,
 				 "%s has a segment at %#lx that no address space can hold", name,
 				 header->p_vaddr);

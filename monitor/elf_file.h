@@ -8,8 +8,9 @@
 
 #include "util/error.h"
 
-#define ELF_SEGMENTS_MAX 16
-#define ELF_FILE_MAX	 (1UL << 30)
+#define ELF_SEGMENTS_MAX  16
+#define ELF_FILE_MAX	  (1UL << 30)
+#define ELF_ADDRESS_LIMIT (1UL << 47) /* the lower half of the address space */
 
 struct elf_segment {
 	uint64_t address;	    /* as the file says; plus the load base for a PIE */

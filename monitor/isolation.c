@@ -17,14 +17,16 @@ const struct isolation *isolation_choose(const char *name, struct error *error)
 		if (!automatic && strcmp(name, isolations[i]->name) != 0)
 			continue;
 		struct error reason = {0};
-		if (!isolations[i]->probe(&reason))
+		if (!isolations[i]->probe(&reason)) {
+			if (first.code)
+				log_warn("isolation is %s: %s", isolations[i]->name, first.text);
 			return isolations[i];
+		}
 		if (!automatic) {
 			error_set(error, reason.code, "isolation %s cannot be had here: %s", name,
 				  reason.text);
 			return NULL;
 		}
-		log_info("isolation %s cannot be had here: %s", isolations[i]->name, reason.text);
 		if (!first.code)
 			first = reason;
 	}
