@@ -47,7 +47,8 @@ __attribute__((noreturn)) void machine_exit(int status);
 /* Ends the request as a signal would. */
 __attribute__((noreturn)) void machine_abort(int signal);
 
-/* A line for the monitor's debug log; costs one branch where nobody listens. Knows %s %d %u %x %p. */
+/* A line for the monitor's debug log; costs one branch where nobody listens. Knows %s %d %u %x %p.
+ */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ── snapshot.c: the one freeze ─────────────────────────────────────────────────────────────── */
@@ -72,20 +73,25 @@ void libos_dispatch(struct system_call_frame *frame);
 bool user_readable(uint64_t address, uint64_t length);
 bool user_writable(uint64_t address, uint64_t length);
 
+/* Copies an object from or to the program. 0 or -EFAULT. */
+int user_copy_in(void *out, uint64_t address, size_t length);
+int user_copy_out(uint64_t address, const void *in, size_t length);
+
 /* Copies a NUL-terminated string into a buffer. 0, -EFAULT or -ENAMETOOLONG. */
 int user_string(uint64_t address, char *out, size_t size);
 
-/* ── memory.c: the pool ─────────────────────────────────────────────────────────────────────── */
+/* ── pool.c, heap.c: memory for the library OS itself ───────────────────────────────────────── */
 
 void memory_init(void);
 
-/* Whole zeroed pages for the library OS itself (file contents, nodes); NULL where the pool is
- * used up. */
+/* Whole zeroed pages (file contents, pipes); NULL where the pool is used up. */
 void *memory_allocate_pages(size_t count);
 void memory_free_pages(void *pages, size_t count);
 
-/* Small objects on top of that, zeroed; NULL where memory is used up. */
+/* Small objects on top of that, zeroed; NULL where memory is used up. The caller keeps the size. */
 void *heap_allocate(size_t size);
+
+/* The object may move; what it grew by is zero. NULL leaves the old object as it was. */
 void *heap_resize(void *object, size_t old_size, size_t new_size);
 void heap_free(void *object, size_t size);
 
@@ -97,9 +103,36 @@ void random_bytes(void *out, size_t length);
 
 /* ── time.c ─────────────────────────────────────────────────────────────────────────────────── */
 
+#define NANOSECONDS 1000000000UL
+
 uint64_t time_now_ns(bool realtime);
 
-/* ── file tree, descriptors, streams ────────────────────────────────────────────────────────── */
+/* A clone begins: processor time counts from here. */
+void time_start(void);
+uint64_t time_process_ns(void);
+
+/* Returns after that many nanoseconds. */
+void time_sleep(uint64_t nanoseconds);
+
+struct timespec;
+
+/* Reads a struct timespec of the program. 0, -EFAULT, or -EINVAL for what is no time. */
+int time_read_timespec(uint64_t address, uint64_t *nanoseconds);
+
+/* ── signals.c ──────────────────────────────────────────────────────────────────────────────── */
+
+/* Does to the program what the kernel would for a signal that it sends itself. */
+void signal_raise(int signal);
+
+/* ── process.c ──────────────────────────────────────────────────────────────────────────────── */
+
+#define PROCESS_ID 2 /* of the one process and its one thread; 1 is its parent */
+
+/* The program's one thread waits for something that only the program itself could bring about. On
+ * Linux it would sleep until it is killed; here the call fails, and says why. */
+int64_t process_deadlock(const char *waiting_for);
+
+/* ── tree.c: the file tree ──────────────────────────────────────────────────────────────────── */
 
 void files_init(void);
 

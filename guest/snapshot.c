@@ -11,6 +11,7 @@ void snapshot_take(void)
 	/* Set before the freeze, so that it is part of the snapshot. */
 	snapshot_taken = true;
 	machine_freeze();
+	time_start();
 	random_reseed();
 	random_bytes((void *)libos_start_info.at_random, 16);
 }

@@ -18,6 +18,6 @@ int strncmp(const char *left, const char *right, size_t length);
  * Returns the length written, without the NUL that always ends it. */
 size_t text_format(char *out, size_t size, const char *format, va_list arguments);
 size_t text_print(char *out, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,9 +1,18 @@
-/* Pointers from the program: does all of a range lie in memory that it may read or write? */
+/* Pointers from the program: does all of a range lie in memory that it may read or write?
+ *
+ * The program may use its own segments and stack (the regions that the monitor named), what it
+ * mapped of the pool, and the arena of the window. Everything else, the library OS and its part of
+ * the pool included, is EFAULT. */
 #include "libos.h"
 
 #include <errno.h>
 
-#include "mayfly/guest_abi.h"
+#include "pool.h"
+#include "regions.h"
+#include "text.h"
+
+#define ARENA_START (GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET)
+#define ARENA_END   (GUEST_WINDOW_BASE + WINDOW_SIZE)
 
 static bool user_accessible(uint64_t address, uint64_t length, uint32_t access)
 {
@@ -12,20 +21,11 @@ static bool user_accessible(uint64_t address, uint64_t length, uint32_t access)
 		return false;
 	if (length == 0)
 		return true;
-	/* A range may span several regions, as a struct across .rodata and .data does. */
-	while (address < end) {
-		const struct guest_region *found = NULL;
-		for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
-			const struct guest_region *region = &libos_start_info.regions[i];
-			if (address >= region->start && address < region->end &&
-			    (region->protection & access) == access)
-				found = region;
-		}
-		if (!found)
-			return false;
-		address = found->end;
-	}
-	return true;
+	if (pool_contains(address, length))
+		return pool_accessible(address, length, access);
+	if (address >= ARENA_START && end <= ARENA_END)
+		return true;
+	return regions_accessible(address, end, access);
 }
 
 bool user_readable(uint64_t address, uint64_t length)
@@ -36,6 +36,22 @@ bool user_readable(uint64_t address, uint64_t length)
 bool user_writable(uint64_t address, uint64_t length)
 {
 	return user_accessible(address, length, GUEST_READ | GUEST_WRITE);
+}
+
+int user_copy_in(void *out, uint64_t address, size_t length)
+{
+	if (!user_readable(address, length))
+		return -EFAULT;
+	memcpy(out, (const void *)address, length);
+	return 0;
+}
+
+int user_copy_out(uint64_t address, const void *in, size_t length)
+{
+	if (!user_writable(address, length))
+		return -EFAULT;
+	memcpy((void *)address, in, length);
+	return 0;
 }
 
 int user_string(uint64_t address, char *out, size_t size)

@@ -1,0 +1,93 @@
+/* Descriptors, and the open files behind them; see files.h. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "files.h"
+#include "libos.h"
+
+static struct {
+	struct file *file;
+	bool close_on_exec;
+} descriptors[DESCRIPTOR_COUNT];
+
+struct file *file_open(struct node *node, int flags)
+{
+	struct file *file = heap_allocate(sizeof(*file));
+	if (!file)
+		return NULL;
+	node_hold(node);
+	file->node = node;
+	file->references = 1;
+	file->flags = flags;
+	return file;
+}
+
+void file_hold(struct file *file)
+{
+	file->references++;
+}
+
+void file_drop(struct file *file)
+{
+	if (--file->references)
+		return;
+	if (file->node->operations->release)
+		file->node->operations->release(file);
+	node_drop(file->node);
+	heap_free(file, sizeof(*file));
+}
+
+bool file_readable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+bool file_writable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+struct file *descriptor_file(uint64_t descriptor)
+{
+	return descriptor < DESCRIPTOR_COUNT ? descriptors[descriptor].file : NULL;
+}
+
+int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec)
+{
+	for (uint64_t i = lowest; i < DESCRIPTOR_COUNT; i++) {
+		if (descriptors[i].file)
+			continue;
+		descriptors[i].file = file;
+		descriptors[i].close_on_exec = close_on_exec;
+		return (int)i;
+	}
+	file_drop(file);
+	return -EMFILE;
+}
+
+void descriptor_replace(uint64_t descriptor, struct file *file, bool close_on_exec)
+{
+	struct file *old = descriptors[descriptor].file;
+	descriptors[descriptor].file = file;
+	descriptors[descriptor].close_on_exec = close_on_exec;
+	if (old)
+		file_drop(old);
+}
+
+int descriptor_close(uint64_t descriptor)
+{
+	if (!descriptor_file(descriptor))
+		return -EBADF;
+	descriptor_replace(descriptor, NULL, false);
+	return 0;
+}
+
+bool descriptor_close_on_exec(uint64_t descriptor)
+{
+	return descriptors[descriptor].close_on_exec;
+}
+
+void descriptor_set_close_on_exec(uint64_t descriptor, bool value)
+{
+	descriptors[descriptor].close_on_exec = value;
+}

@@ -1,0 +1,179 @@
+/* Files inside the library OS: nodes (what a path names), files (what open() makes) and descriptors
+ * (the numbers by which the program knows files).
+ *
+ *     descriptor ──> file ──> node <── entry ── directory
+ *
+ * One table of functions serves regular files, directories, devices, pipes and the streams of the
+ * request. Reference counts keep a node while an entry names it or a file has it open.
+ */
+#ifndef MAYFLY_GUEST_FILES_H
+#define MAYFLY_GUEST_FILES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct file;
+struct pipe;
+
+/* Buffers are memory that may be touched: whoever calls has checked them. The results are a count
+ * or a negative errno. A member that is NULL is described beside it. */
+struct file_operations {
+	int64_t (*read)(struct file *file, void *out, uint64_t length, uint64_t offset);
+	int64_t (*write)(struct file *file, const void *in, uint64_t length, uint64_t offset);
+	uint32_t (*ready)(struct file *file);	  /* POLLIN | …; NULL: always both ways */
+	uint64_t (*available)(struct file *file); /* bytes that a read would find; NULL: 0 */
+	void (*release)(struct file *file);	  /* the last descriptor is gone; NULL: nothing */
+	bool seekable;				  /* has a position */
+};
+
+/* An entry of a directory. `cookie` numbers the entries in the order in which they came, and is
+ * never used twice: a listing can go on where it was while entries come and go. */
+struct entry {
+	struct entry *next;
+	struct node *node;
+	uint64_t cookie;
+	uint32_t length;
+	char name[];
+};
+
+struct node {
+	const struct file_operations *operations;
+	uint64_t number;     /* st_ino */
+	uint32_t mode;	     /* S_IFREG … and permissions */
+	uint32_t links;	     /* entries that name it */
+	uint32_t references; /* files, and code, that hold it */
+	uint32_t owner, group;
+	uint64_t device; /* st_rdev */
+	uint64_t size;
+	uint64_t accessed_ns, modified_ns, changed_ns;
+	union {
+		struct {
+			struct node *parent; /* NULL once it is removed */
+			struct entry *first, *last;
+			uint64_t next_cookie;
+			uint32_t count, subdirectories;
+		} directory;
+		struct {
+			char **pages; /* NULL: a hole */
+			uint64_t capacity;
+		} contents;
+		char *target; /* of a symbolic link; `size` characters and a NUL */
+		struct pipe *pipe;
+	};
+};
+
+struct file {
+	struct node *node;
+	uint64_t offset;
+	uint32_t references; /* descriptors */
+	int flags;	     /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
+};
+
+/* ── node.c ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* A node that no entry names yet; the caller holds it. NULL: no memory. */
+struct node *node_create(uint32_t mode, const struct file_operations *operations);
+struct node *node_create_symlink(const char *target);
+void node_hold(struct node *node);
+void node_drop(struct node *node);
+
+/* Notes that contents (or, for directories, entries) changed; or only what describes the node. */
+void node_modified(struct node *node);
+void node_changed(struct node *node);
+
+#define DIRECTORY_FIRST_COOKIE 2 /* 0 and 1 stand for . and .. */
+
+struct node *directory_find(const struct node *directory, const char *name, size_t length);
+bool directory_is_empty(const struct node *directory);
+
+/* The entry that names `node`, or NULL. */
+const struct entry *directory_entry_of(const struct node *directory, const struct node *node);
+
+/* 0, or -ENOSPC; -ENOENT where the directory itself is removed. The name must be free. */
+int directory_add(struct node *directory, const char *name, size_t length, struct node *node);
+void directory_remove(struct node *directory, const char *name, size_t length);
+
+/* ── contents.c: regular files ──────────────────────────────────────────────────────────────── */
+
+extern const struct file_operations regular_operations;
+
+/* 0, -EFBIG or -ENOSPC. */
+int contents_resize(struct node *node, uint64_t size);
+int64_t contents_write(struct node *node, const void *in, uint64_t length, uint64_t offset);
+void contents_free(struct node *node);
+
+/* ── directories.c, devices.c, pipes.c, streams.c ───────────────────────────────────────────── */
+
+extern const struct file_operations directory_operations;
+extern const struct file_operations null_operations, zero_operations, full_operations,
+    random_operations;
+extern const struct file_operations request_operations, response_operations, log_operations;
+
+/* A node with an empty pipe; NULL: no memory. */
+struct node *pipe_create(void);
+
+/* Each file on a pipe is one end of it, as its access mode says. */
+void pipe_open(struct file *file);
+void pipe_free(struct pipe *pipe);
+
+/* ── tree.c ─────────────────────────────────────────────────────────────────────────────────── */
+
+#define WALK_FOLLOW 1u /* the last component too, where it is a symbolic link */
+
+struct walk {
+	struct node *parent; /* the directory of the last component */
+	struct node *node;   /* what the path names, or NULL */
+	const char *name;    /* the last component, in `path`; empty for the root */
+	size_t length;
+	bool trailing_slash;
+	char path[PATH_MAX];
+};
+
+/* Follows the program's path from a directory descriptor (or AT_FDCWD). 0, also where only the last
+ * component does not exist (node NULL); or -EFAULT, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG,
+ * -EBADF. */
+int tree_walk(struct walk *walk, uint64_t directory, uint64_t path, unsigned flags);
+
+/* The same, and the node must exist. With AT_EMPTY_PATH in at_flags an empty path names what the
+ * descriptor has open; AT_SYMLINK_NOFOLLOW is heeded. */
+int tree_find(struct node **node, uint64_t directory, uint64_t path, uint64_t at_flags);
+
+/* The last component is "." or "..": it can be neither made nor removed. */
+bool walk_names_dot(const struct walk *walk);
+
+struct node *tree_root(void);
+struct node *tree_current(void);
+void tree_set_current(struct node *directory);
+
+/* The permissions of `mode` less the umask. */
+uint32_t tree_apply_mask(uint64_t mode);
+
+/* ── descriptors.c ──────────────────────────────────────────────────────────────────────────── */
+
+#define DESCRIPTOR_COUNT 1024
+
+/* NULL where the number names nothing. */
+struct file *descriptor_file(uint64_t descriptor);
+
+/* The lowest free number from `lowest` on takes over the caller's reference; -EMFILE drops it. */
+int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec);
+
+/* Puts a file at a number, closing what was there. Takes over the caller's reference. */
+void descriptor_replace(uint64_t descriptor, struct file *file, bool close_on_exec);
+
+/* 0 or -EBADF. */
+int descriptor_close(uint64_t descriptor);
+bool descriptor_close_on_exec(uint64_t descriptor);
+void descriptor_set_close_on_exec(uint64_t descriptor, bool value);
+
+/* A file with one reference, which holds the node; NULL: no memory. */
+struct file *file_open(struct node *node, int flags);
+void file_hold(struct file *file);
+void file_drop(struct file *file);
+bool file_readable(const struct file *file);
+bool file_writable(const struct file *file);
+
+#endif

@@ -1,0 +1,190 @@
+/* System calls that wait for files, and ioctl.
+ *
+ * Regular files, devices and the output streams never wait. Asking whether the request is there
+ * counts as waiting for it, so the machine is frozen at a poll of descriptor 0 as it is at a read.
+ */
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/select.h>
+
+#include "calls.h"
+#include "files.h"
+#include "libos.h"
+#include "text.h"
+
+#define NO_TIMEOUT UINT64_MAX
+
+static uint32_t file_ready(struct file *file)
+{
+	return file->node->operations->ready ? file->node->operations->ready(file)
+					     : POLLIN | POLLOUT;
+}
+
+/* What a wait does when nothing is ready: nothing will be, so the time just passes. */
+static int64_t wait_in_vain(uint64_t timeout_ns)
+{
+	if (timeout_ns == NO_TIMEOUT)
+		return process_deadlock("a file that nobody else uses");
+	if (timeout_ns)
+		time_sleep(timeout_ns);
+	return 0;
+}
+
+static int64_t poll_files(uint64_t address, uint64_t count, uint64_t timeout_ns)
+{
+	int64_t found = 0;
+	if (count > DESCRIPTOR_COUNT)
+		return -EINVAL;
+	if (!user_writable(address, count * sizeof(struct pollfd)))
+		return -EFAULT;
+	struct pollfd *entries = (struct pollfd *)address;
+	for (uint64_t i = 0; i < count; i++) {
+		struct file *file = descriptor_file((uint32_t)entries[i].fd);
+		uint32_t ready = 0;
+		if (file)
+			ready =
+			    file_ready(file) & ((uint32_t)entries[i].events | POLLERR | POLLHUP);
+		else if (entries[i].fd >= 0)
+			ready = POLLNVAL;
+		entries[i].revents = (short)ready;
+		found += ready != 0;
+	}
+	return found ? found : wait_in_vain(timeout_ns);
+}
+
+int64_t call_poll(const uint64_t arguments[6])
+{
+	int32_t milliseconds = (int32_t)arguments[2];
+	return poll_files(arguments[0], (uint32_t)arguments[1],
+			  milliseconds < 0 ? NO_TIMEOUT : (uint64_t)milliseconds * 1000000);
+}
+
+int64_t call_ppoll(const uint64_t arguments[6])
+{
+	uint64_t timeout_ns = NO_TIMEOUT;
+	int error = arguments[2] ? time_read_timespec(arguments[2], &timeout_ns) : 0;
+	return error ? error : poll_files(arguments[0], (uint32_t)arguments[1], timeout_ns);
+}
+
+#define SET_COUNT 3 /* read, write, exceptions */
+
+/* Copies the program's set, of which the first `bytes` are there; a null pointer is an empty one.
+ */
+static int set_in(fd_set *set, uint64_t address, size_t bytes)
+{
+	memset(set, 0, sizeof(*set));
+	if (!address)
+		return 0;
+	return user_writable(address, bytes) ? user_copy_in(set, address, bytes) : -EFAULT;
+}
+
+static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
+			    uint64_t timeout_ns)
+{
+	static const uint32_t wanted[SET_COUNT] = {POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR,
+						   POLLPRI};
+	fd_set asked[SET_COUNT], ready[SET_COUNT];
+	int64_t found = 0;
+	if ((int32_t)count < 0)
+		return -EINVAL;
+	count = (uint32_t)count < FD_SETSIZE ? (uint32_t)count : FD_SETSIZE;
+	size_t bytes = (count + 63) / 64 * 8;
+	for (int kind = 0; kind < SET_COUNT; kind++) {
+		int error = set_in(&asked[kind], addresses[kind], bytes);
+		if (error)
+			return error;
+		memset(&ready[kind], 0, sizeof(ready[kind]));
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		bool asks = false;
+		for (int kind = 0; kind < SET_COUNT; kind++)
+			asks |= FD_ISSET(i, &asked[kind]) != 0;
+		if (!asks)
+			continue;
+		struct file *file = descriptor_file(i);
+		if (!file)
+			return -EBADF;
+		uint32_t events = file_ready(file);
+		for (int kind = 0; kind < SET_COUNT; kind++) {
+			if (!FD_ISSET(i, &asked[kind]) || !(events & wanted[kind]))
+				continue;
+			FD_SET(i, &ready[kind]);
+			found++;
+		}
+	}
+	if (!found) {
+		int64_t error = wait_in_vain(timeout_ns);
+		if (error)
+			return error;
+	}
+	for (int kind = 0; kind < SET_COUNT; kind++)
+		if (addresses[kind])
+			memcpy((void *)addresses[kind], &ready[kind], bytes);
+	return found;
+}
+
+int64_t call_select(const uint64_t arguments[6])
+{
+	uint64_t timeout_ns = NO_TIMEOUT;
+	if (arguments[4]) {
+		struct timeval timeout;
+		int error = user_copy_in(&timeout, arguments[4], sizeof(timeout));
+		if (error)
+			return error;
+		if (timeout.tv_sec < 0 || timeout.tv_usec < 0 ||
+		    __builtin_mul_overflow((uint64_t)timeout.tv_sec, NANOSECONDS, &timeout_ns) ||
+		    __builtin_add_overflow(timeout_ns, (uint64_t)timeout.tv_usec * 1000,
+					   &timeout_ns))
+			return -EINVAL;
+	}
+	return select_files(arguments[0], arguments + 1, timeout_ns);
+}
+
+int64_t call_pselect6(const uint64_t arguments[6])
+{
+	uint64_t timeout_ns = NO_TIMEOUT;
+	int error = arguments[4] ? time_read_timespec(arguments[4], &timeout_ns) : 0;
+	return error ? error : select_files(arguments[0], arguments + 1, timeout_ns);
+}
+
+static int64_t set_nonblocking(struct file *file, uint64_t address)
+{
+	int value;
+	int error = user_copy_in(&value, address, sizeof(value));
+	if (error)
+		return error;
+	file->flags = value ? file->flags | O_NONBLOCK : file->flags & ~O_NONBLOCK;
+	return 0;
+}
+
+static int64_t report_available(struct file *file, uint64_t address)
+{
+	if (!file->node->operations->available)
+		return -ENOTTY;
+	uint64_t available = file->node->operations->available(file);
+	int value = available < INT_MAX ? (int)available : INT_MAX;
+	return user_copy_out(address, &value, sizeof(value));
+}
+
+int64_t call_ioctl(const uint64_t arguments[6])
+{
+	uint32_t descriptor = (uint32_t)arguments[0];
+	struct file *file = descriptor_file(descriptor);
+	if (!file || file->flags & O_PATH)
+		return -EBADF;
+	switch ((uint32_t)arguments[1]) {
+	case FIOCLEX:
+	case FIONCLEX:
+		descriptor_set_close_on_exec(descriptor, (uint32_t)arguments[1] == FIOCLEX);
+		return 0;
+	case FIONBIO:
+		return set_nonblocking(file, arguments[2]);
+	case FIONREAD:
+		return report_available(file, arguments[2]);
+	default:
+		/* Nothing here is a terminal. */
+		return -ENOTTY;
+	}
+}

@@ -1,0 +1,48 @@
+/* The pool: the memory that the library OS hands out, to the program and to itself, by pages.
+ *
+ * All of it is mapped read-write and zero when the machine starts. A page that goes back and is
+ * handed out again is zeroed then; a page that never was in use costs nothing. Addresses and
+ * lengths here are multiples of the page size unless said otherwise.
+ */
+#ifndef MAYFLY_GUEST_POOL_H
+#define MAYFLY_GUEST_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+uint64_t pool_total_pages(void);
+uint64_t pool_free_pages(void);
+
+/* [address, address + length) of any alignment lies within the pool. */
+bool pool_contains(uint64_t address, uint64_t length);
+
+/* All bytes of the range (any alignment, within the pool) are the program's and give `access`. */
+bool pool_accessible(uint64_t address, uint64_t length, uint32_t access);
+
+/* The highest free range of that many pages, so that what grows from below has room; 0: none. */
+uint64_t pool_find(uint64_t pages);
+
+bool pool_is_free(uint64_t address, uint64_t pages);
+
+/* All pages are mapped for the program. */
+bool pool_is_mapped(uint64_t address, uint64_t pages);
+
+/* Any page belongs to the library OS. */
+bool pool_is_reserved(uint64_t address, uint64_t pages);
+
+/* Maps free pages for the program, zeroed and read-write. 0 or the monitor's refusal. */
+int pool_map(uint64_t address, uint64_t pages);
+
+/* Gives back those of the pages that are mapped for the program. */
+void pool_unmap(uint64_t address, uint64_t pages);
+
+/* Changes the permissions (GUEST_READ | …) of mapped pages. 0 or the monitor's refusal. */
+int pool_protect(uint64_t address, uint64_t pages, uint32_t protection);
+
+/* Zeroes mapped pages, whatever their permissions. 0 or the monitor's refusal. */
+int pool_clear(uint64_t address, uint64_t pages);
+
+/* Copies contents and permissions of mapped pages to other mapped pages. */
+int pool_copy(uint64_t to, uint64_t from, uint64_t pages);
+
+#endif

@@ -1,0 +1,88 @@
+/* The program's segments and stack; see regions.h.
+ *
+ * The list is short (a handful of segments, a stack) and its order means nothing. The pool is no
+ * part of it, even where the monitor lists it: pool.c knows the pool page by page. */
+#include "regions.h"
+
+#include <errno.h>
+
+#include "libos.h"
+#include "pool.h"
+
+static struct guest_region *region_at(uint64_t address)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (address >= region->start && address < region->end &&
+		    !pool_contains(region->start, 1))
+			return region;
+	}
+	return NULL;
+}
+
+bool regions_accessible(uint64_t address, uint64_t end, uint32_t access)
+{
+	/* A range may span several regions, as a struct across .rodata and .data does. */
+	while (address < end) {
+		const struct guest_region *region = region_at(address);
+		if (!region || (region->protection & access) != access)
+			return false;
+		address = region->end;
+	}
+	return true;
+}
+
+static bool regions_add(uint64_t start, uint64_t end, uint32_t protection)
+{
+	if (libos_start_info.region_count == GUEST_REGIONS_MAX)
+		return false;
+	libos_start_info.regions[libos_start_info.region_count++] =
+	    (struct guest_region){.start = start, .end = end, .protection = protection};
+	return true;
+}
+
+/* Makes `address` a border between regions, so that each side can change on its own. */
+static bool regions_split(uint64_t address)
+{
+	struct guest_region *region = region_at(address);
+	if (!region || region->start == address)
+		return true;
+	if (!regions_add(address, region->end, region->protection))
+		return false;
+	region->end = address;
+	return true;
+}
+
+int regions_protect(uint64_t start, uint64_t end, uint32_t protection)
+{
+	if (!regions_accessible(start, end, 0) || !regions_split(start) || !regions_split(end))
+		return -ENOMEM;
+	int64_t error = machine_hypercall(HYPERCALL_PROTECT, start, end - start, protection);
+	if (error)
+		return (int)error;
+	while (start < end) {
+		struct guest_region *region = region_at(start);
+		region->protection = protection;
+		start = region->end;
+	}
+	return 0;
+}
+
+int regions_unmap(uint64_t start, uint64_t end)
+{
+	if (!regions_split(start) || !regions_split(end))
+		return -ENOMEM;
+	for (uint64_t i = 0; i < libos_start_info.region_count;) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (region->start < start || region->end > end || pool_contains(region->start, 1)) {
+			i++;
+			continue;
+		}
+		int64_t error = machine_hypercall(HYPERCALL_PROTECT, region->start,
+						  region->end - region->start, 0);
+		if (error)
+			return (int)error;
+		*region = libos_start_info.regions[--libos_start_info.region_count];
+	}
+	return 0;
+}

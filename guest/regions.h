@@ -1,0 +1,19 @@
+/* The program's segments and stack: the regions that the monitor named at the start, and what the
+ * program did to their permissions since. */
+#ifndef MAYFLY_GUEST_REGIONS_H
+#define MAYFLY_GUEST_REGIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* All of [address, end) lies in regions that give `access` (GUEST_READ | …). */
+bool regions_accessible(uint64_t address, uint64_t end, uint32_t access);
+
+/* Changes the permissions of [start, end), page-aligned. 0; -ENOMEM where some of it is not mapped
+ * or there are more pieces than can be kept; or the monitor's refusal. */
+int regions_protect(uint64_t start, uint64_t end, uint32_t protection);
+
+/* Takes away what there is of the program in [start, end). */
+int regions_unmap(uint64_t start, uint64_t end);
+
+#endif

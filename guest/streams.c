@@ -1,0 +1,145 @@
+/* The request and its answer: descriptors 0, 1 and 2.
+ *
+ * The program's first wait for its request is where the machine is frozen; from then on each clone
+ * has a request of its own in the window. What the program writes before the freeze stays in the
+ * response area and is the beginning of every clone's response.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "files.h"
+#include "libos.h"
+#include "text.h"
+
+static struct {
+	bool started;	 /* length is valid */
+	bool ended;	 /* the monitor said so */
+	uint64_t next;	 /* first byte not read yet */
+	uint64_t length; /* bytes in the request area */
+} request;
+
+static const char *request_area(void)
+{
+	return (const char *)GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
+}
+
+/* Waits for the request and for more of it: afterwards bytes are there, or it has ended. */
+static int request_fill(void)
+{
+	snapshot_take();
+	if (!request.started) {
+		request.started = true;
+		request.length = machine_control()->request_length;
+	}
+	if (request.next < request.length || request.ended)
+		return 0;
+	request.ended = machine_control()->request_complete;
+	if (request.ended)
+		return 0;
+	int64_t length = machine_hypercall(HYPERCALL_READ, 0, 0, 0);
+	if (length < 0 || (uint64_t)length > WINDOW_REQUEST_SIZE)
+		return -EIO;
+	request.next = 0;
+	request.length = (uint64_t)length;
+	request.ended = length == 0;
+	return 0;
+}
+
+static int64_t request_read(struct file *file, void *out, uint64_t length, uint64_t offset)
+{
+	if (!length)
+		return 0;
+	int error = request_fill();
+	if (error)
+		return error;
+	uint64_t available = request.length - request.next;
+	if (length > available)
+		length = available;
+	memcpy(out, request_area() + request.next, length);
+	request.next += length;
+	return (int64_t)length;
+}
+
+static int64_t request_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	return -EBADF;
+}
+
+static uint64_t request_available(struct file *file)
+{
+	return request_fill() ? 0 : request.length - request.next;
+}
+
+static uint32_t request_ready(struct file *file)
+{
+	if (request_fill())
+		return POLLERR;
+	return request.next < request.length ? POLLIN : POLLIN | POLLHUP;
+}
+
+static int64_t output_read(struct file *file, void *out, uint64_t length, uint64_t offset)
+{
+	return -EBADF;
+}
+
+static uint32_t output_ready(struct file *file)
+{
+	return POLLOUT;
+}
+
+static int64_t response_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	volatile struct guest_control *control = machine_control();
+	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_RESPONSE_OFFSET;
+	const char *next = in;
+	for (uint64_t left = length; left;) {
+		uint64_t used = control->response_length;
+		if (used >= WINDOW_RESPONSE_SIZE) {
+			if (machine_hypercall(HYPERCALL_WRITE, WINDOW_RESPONSE_SIZE, 0, 0) < 0)
+				return next == in ? -EIO : next - (const char *)in;
+			used = 0;
+		}
+		uint64_t part = WINDOW_RESPONSE_SIZE - used;
+		if (part > left)
+			part = left;
+		memcpy(area + used, next, part);
+		control->response_length = used + part;
+		next += part;
+		left -= part;
+	}
+	return (int64_t)length;
+}
+
+static int64_t log_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET;
+	const char *next = in;
+	for (uint64_t left = length; left;) {
+		uint64_t part = left < WINDOW_LOG_SIZE ? left : WINDOW_LOG_SIZE;
+		memcpy(area, next, part);
+		if (machine_hypercall(HYPERCALL_LOG, part, 0, 0) < 0)
+			return next == in ? -EIO : next - (const char *)in;
+		next += part;
+		left -= part;
+	}
+	return (int64_t)length;
+}
+
+const struct file_operations request_operations = {
+    .read = request_read,
+    .write = request_write,
+    .ready = request_ready,
+    .available = request_available,
+};
+
+const struct file_operations response_operations = {
+    .read = output_read,
+    .write = response_write,
+    .ready = output_ready,
+};
+
+const struct file_operations log_operations = {
+    .read = output_read,
+    .write = log_write,
+    .ready = output_ready,
+};

@@ -1,0 +1,249 @@
+/* The file tree: what is there at the start, and how a path is followed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "calls.h"
+#include "files.h"
+#include "libos.h"
+#include "text.h"
+
+#define SYMLINKS_MAX 40 /* in one path; as Linux */
+
+static struct node *root, *current;
+static uint32_t creation_mask = 022;
+
+struct node *tree_root(void)
+{
+	return root;
+}
+
+struct node *tree_current(void)
+{
+	return current;
+}
+
+void tree_set_current(struct node *directory)
+{
+	node_hold(directory);
+	node_drop(current);
+	current = directory;
+}
+
+uint32_t tree_apply_mask(uint64_t mode)
+{
+	return (uint32_t)mode & 07777 & ~creation_mask;
+}
+
+int64_t call_umask(const uint64_t arguments[6])
+{
+	uint32_t old = creation_mask;
+	creation_mask = (uint32_t)arguments[0] & 0777;
+	return old;
+}
+
+bool walk_names_dot(const struct walk *walk)
+{
+	return (walk->length == 1 && walk->name[0] == '.') ||
+	       (walk->length == 2 && walk->name[0] == '.' && walk->name[1] == '.');
+}
+
+static struct node *find_component(struct node *directory, const char *name, size_t length)
+{
+	if (length == 1 && name[0] == '.')
+		return directory;
+	if (length == 2 && name[0] == '.' && name[1] == '.')
+		return directory->directory.parent;
+	return directory_find(directory, name, length);
+}
+
+static void walk_start(struct walk *walk, struct node *start)
+{
+	walk->node = walk->parent = walk->path[0] == '/' ? root : start;
+	walk->name = "";
+	walk->length = 0;
+	walk->trailing_slash = false;
+}
+
+/* Replaces what was followed of the path so far by a link's target; `rest` is still to follow. */
+static int expand_symlink(struct walk *walk, const struct node *link, const char *rest)
+{
+	size_t rest_size = strlen(rest) + 1;
+	if (link->size + rest_size > sizeof(walk->path))
+		return -ENAMETOOLONG;
+	memmove(walk->path + link->size, rest, rest_size);
+	memcpy(walk->path, link->target, link->size);
+	return 0;
+}
+
+static const char *skip_slashes(const char *text)
+{
+	while (*text == '/')
+		text++;
+	return text;
+}
+
+static int walk_path(struct walk *walk, struct node *start, unsigned flags)
+{
+	int symlinks = 0;
+	walk_start(walk, start);
+	for (const char *next = skip_slashes(walk->path); *next;) {
+		struct node *directory = walk->node;
+		if (!directory)
+			return -ENOENT;
+		if (!S_ISDIR(directory->mode))
+			return -ENOTDIR;
+		const char *rest = next;
+		while (*rest && *rest != '/')
+			rest++;
+		size_t length = (size_t)(rest - next);
+		if (length > NAME_MAX)
+			return -ENAMETOOLONG;
+		struct node *found = find_component(directory, next, length);
+		if (found && S_ISLNK(found->mode) && (*rest == '/' || flags & WALK_FOLLOW)) {
+			int error =
+			    symlinks++ < SYMLINKS_MAX ? expand_symlink(walk, found, rest) : -ELOOP;
+			if (error)
+				return error;
+			walk_start(walk, directory);
+			next = skip_slashes(walk->path);
+			continue;
+		}
+		walk->parent = directory;
+		walk->node = found;
+		walk->name = next;
+		walk->length = length;
+		walk->trailing_slash = *rest == '/';
+		next = skip_slashes(rest);
+	}
+	if (walk->trailing_slash && walk->node && !S_ISDIR(walk->node->mode))
+		return -ENOTDIR;
+	return 0;
+}
+
+int tree_walk(struct walk *walk, uint64_t directory, uint64_t path, unsigned flags)
+{
+	int error = user_string(path, walk->path, sizeof(walk->path));
+	if (error)
+		return error;
+	if (!walk->path[0])
+		return -ENOENT;
+	struct node *start = current;
+	if (walk->path[0] != '/' && (int)directory != AT_FDCWD) {
+		struct file *file = descriptor_file((uint32_t)directory);
+		if (!file)
+			return -EBADF;
+		if (!S_ISDIR(file->node->mode))
+			return -ENOTDIR;
+		start = file->node;
+	}
+	return walk_path(walk, start, flags);
+}
+
+int tree_find(struct node **node, uint64_t directory, uint64_t path, uint64_t at_flags)
+{
+	char first;
+	if (at_flags & AT_EMPTY_PATH) {
+		int error = user_copy_in(&first, path, 1);
+		if (error)
+			return error;
+		if (!first) {
+			struct file *file = descriptor_file((uint32_t)directory);
+			bool here = (int)directory == AT_FDCWD;
+			if (!here && !file)
+				return -EBADF;
+			*node = here ? current : file->node;
+			return 0;
+		}
+	}
+	struct walk walk;
+	int error =
+	    tree_walk(&walk, directory, path, at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW);
+	if (error)
+		return error;
+	*node = walk.node;
+	return walk.node ? 0 : -ENOENT;
+}
+
+/* At the start memory is never short: a pool too small for this tree is refused by the monitor.
+ * What could not be made is only missing. */
+static struct node *seed(struct node *directory, const char *name, struct node *node)
+{
+	if (!node)
+		return NULL;
+	int error = directory ? directory_add(directory, name, strlen(name), node) : -ENOENT;
+	node_drop(node);
+	return error ? NULL : node;
+}
+
+static struct node *seed_directory(struct node *parent, const char *name, uint32_t mode)
+{
+	return seed(parent, name, node_create(S_IFDIR | mode, &directory_operations));
+}
+
+static void seed_text(struct node *directory, const char *name, const char *text)
+{
+	struct node *node = seed(directory, name, node_create(S_IFREG | 0644, &regular_operations));
+	if (node)
+		contents_write(node, text, strlen(text), 0);
+}
+
+static void seed_device(struct node *directory, const char *name, unsigned minor,
+			const struct file_operations *operations)
+{
+	struct node *node = seed(directory, name, node_create(S_IFCHR | 0666, operations));
+	if (node)
+		node->device = makedev(1, minor);
+}
+
+/* The three standard streams: pipes, as a program sees them in a pipeline, with descriptors 0 to 2,
+ * names in /dev and in /proc/self/fd. */
+static void seed_streams(struct node *devices, struct node *descriptors)
+{
+	static const struct {
+		const char *name, *number;
+		const struct file_operations *operations;
+		int flags;
+	} streams[] = {
+	    {"stdin", "0", &request_operations, O_RDONLY},
+	    {"stdout", "1", &response_operations, O_WRONLY},
+	    {"stderr", "2", &log_operations, O_WRONLY},
+	};
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+		struct node *node = seed(devices, streams[i].name,
+					 node_create(S_IFIFO | 0600, streams[i].operations));
+		if (!node)
+			continue;
+		if (descriptors)
+			directory_add(descriptors, streams[i].number, 1, node);
+		struct file *file = file_open(node, streams[i].flags);
+		if (file)
+			descriptor_replace(i, file, false);
+	}
+}
+
+void files_init(void)
+{
+	root = node_create(S_IFDIR | 0755, &directory_operations);
+	root->links = 1;
+	root->directory.parent = root;
+	current = root;
+	node_hold(current);
+	seed_directory(root, "tmp", 01777);
+	struct node *etc = seed_directory(root, "etc", 0755);
+	seed_text(etc, "passwd", "root:x:0:0:root:/:/bin/sh\n");
+	seed_text(etc, "group", "root:x:0:\n");
+	seed_text(etc, "hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
+	struct node *devices = seed_directory(root, "dev", 0755);
+	seed_device(devices, "null", 3, &null_operations);
+	seed_device(devices, "zero", 5, &zero_operations);
+	seed_device(devices, "full", 7, &full_operations);
+	seed_device(devices, "random", 8, &random_operations);
+	seed_device(devices, "urandom", 9, &random_operations);
+	seed_directory(devices, "shm", 01777);
+	struct node *self = seed_directory(seed_directory(root, "proc", 0555), "self", 0555);
+	struct node *descriptors = seed_directory(self, "fd", 0500);
+	seed(self, "exe", node_create_symlink(libos_start_info.program));
+	seed(devices, "fd", node_create_symlink("/proc/self/fd"));
+	seed_streams(devices, descriptors);
+}
