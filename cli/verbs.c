@@ -4,6 +4,7 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
+    &verb_run,
     &verb_completion,
     &verb_help,
     &verb_version,

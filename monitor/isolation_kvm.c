@@ -206,6 +206,9 @@ static int kvm_build(struct machine_kvm *self, const struct window *window, stru
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;
+	/* A fork of this process would write-protect every page of the guest. */
+	if (madvise(memory, self->image->size, MADV_DONTFORK))
+		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
 
 	self->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
