@@ -15,8 +15,9 @@
 
 #include "accel/wire.h"
 #include "mayfly/guest_abi.h"
+#include "util/lock.h"
+#include "util/log.h"
 #include "vaccel/error.h"
-#include "vaccel/log.h"
 
 struct window_transport {
 	struct accel_transport transport; /* first: the public face of the same object */
@@ -31,16 +32,15 @@ static int call_locked(struct window_transport *window, const struct accel_call 
 	uint64_t request = ++window->request, extent;
 	int result = wire_encode(window->arena, window->size, call, request, &extent);
 	if (result == -ENOSPC) {
-		vaccel_error(
-		    "the arguments of op %u do not fit into the %llu MiB that a guest shares "
-		    "with its host",
-		    call->op, (unsigned long long)(window->size >> 20));
+		log_error("the arguments of op %u do not fit into the %llu MiB that a guest shares "
+			  "with its host",
+			  call->op, (unsigned long long)(window->size >> 20));
 		return VACCEL_ENOSPC;
 	}
 	if (result)
 		return VACCEL_EINVAL;
 	if (syscall(MAYFLY_SYS_CALL, 0UL, extent)) {
-		vaccel_error("the host cannot serve op %u: %s", call->op, strerror(errno));
+		log_error("the host cannot serve op %u: %s", call->op, strerror(errno));
 		return VACCEL_EREMOTEIO;
 	}
 	int status;
@@ -53,10 +53,8 @@ static int call_locked(struct window_transport *window, const struct accel_call 
 static int window_call(struct accel_transport *transport, const struct accel_call *call)
 {
 	struct window_transport *window = (struct window_transport *)transport;
-	pthread_mutex_lock(&window->lock);
-	int result = call_locked(window, call);
-	pthread_mutex_unlock(&window->lock);
-	return result;
+	lock_scoped(&window->lock);
+	return call_locked(window, call);
 }
 
 static void window_close(struct accel_transport *transport)

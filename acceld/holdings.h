@@ -1,0 +1,51 @@
+/* What one connection holds in libvaccel: sessions, and the resources registered with them.
+ *
+ * Numbers are the connection's own, so that no peer can name what belongs to another. Limits keep
+ * one peer from taking what all share. Functions return 0 or a positive VACCEL_ code.
+ */
+#ifndef MAYFLY_ACCELD_HOLDINGS_H
+#define MAYFLY_ACCELD_HOLDINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "object_table.h"
+#include "vaccel.h"
+
+#define HOLDINGS_SESSIONS_MAX	    64
+#define HOLDINGS_RESOURCES_MAX	    256
+#define HOLDINGS_RESOURCE_BYTES_MAX (1ULL << 30) /* content of all resources together */
+
+struct holdings {
+	struct object_table sessions, resources;
+	uint64_t resource_bytes;
+};
+
+int holdings_init(struct holdings *holdings);
+void holdings_release(struct holdings *holdings);
+
+/* VACCEL_EUSERS at the limit. */
+int holdings_open_session(struct holdings *holdings, uint32_t flags, int64_t *id);
+
+/* Takes its resources away too. */
+int holdings_close_session(struct holdings *holdings, int64_t id);
+
+/* NULL where the connection has no such session. */
+struct vaccel_session *holdings_session(const struct holdings *holdings, int64_t id);
+
+/* Registers, with the session, the installed model `model` (where it is not ""), or else
+ * `blob_count` blobs, each two arguments: STRING name, BUFFER content. The content is copied. */
+int holdings_register(struct holdings *holdings, int64_t session, vaccel_resource_type_t type,
+		      const char *model, const struct vaccel_arg *blobs, size_t blob_count,
+		      int64_t *id);
+
+int holdings_unregister(struct holdings *holdings, int64_t session, int64_t id);
+
+/* The resource's id in libvaccel, 0 where there is none of that number in that session. */
+vaccel_id_t holdings_resource(const struct holdings *holdings, int64_t session, int64_t id);
+
+/* See WIRE_PACKET_MARK and _RESET. A reset that fails leaves things half done: release them. */
+void holdings_mark(struct holdings *holdings);
+int holdings_reset(struct holdings *holdings);
+
+#endif

@@ -1,0 +1,16 @@
+/* Starting the accelerator host in the background. */
+#ifndef MAYFLY_ACCELD_LAUNCH_H
+#define MAYFLY_ACCELD_LAUNCH_H
+
+#include "util/error.h"
+
+/* Starts this program again in a session of its own, with `arguments` (NULL at the end) after
+ * `--foreground --ready-fd=N`, its output appended to `log_path`; returns when it serves (0), when
+ * another one serves already (0), or when it failed (negative errno, its words in `error`). */
+int launch_detached(char *const arguments[], const char *log_path, struct error *error);
+
+/* Called by the host that was started so: reports the outcome through `ready_fd` (-1: nobody waits)
+ * and closes it. `failure` is NULL where all is well. */
+void launch_report(int ready_fd, const struct error *failure);
+
+#endif

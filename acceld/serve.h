@@ -1,0 +1,31 @@
+/* Serving the messages of one connection through libvaccel.
+ *
+ * A servant belongs to its connection's thread, which also runs the ops.
+ */
+#ifndef MAYFLY_ACCELD_SERVE_H
+#define MAYFLY_ACCELD_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct servant;
+
+/* `engine_missing`: see plugins_start(). NULL where there is no memory. */
+struct servant *servant_new(bool engine_missing);
+
+/* Releases every session and resource of the connection. NULL is fine. */
+void servant_delete(struct servant *servant);
+
+/* Serves the message of `length` bytes at `message` (shared with the peer) and answers it there.
+ * The op may take `limit_ns`, or less where the message says so. 0: the op's own result is in the
+ * message; -EBADMSG, -ENOMEM: nothing was run and nothing written. */
+int servant_serve(struct servant *servant, void *message, uint64_t length, uint64_t limit_ns,
+		  struct error *error);
+
+/* See WIRE_PACKET_MARK and _RESET. After a failed reset the connection must end. */
+void servant_mark(struct servant *servant);
+int servant_reset(struct servant *servant, struct error *error);
+
+#endif

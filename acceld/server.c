@@ -1,0 +1,282 @@
+/* The accelerator host's socket and its connections; see server.h. */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
+#include "util/log.h"
+
+/* Enough for an engine's ordinary recursion; only what is touched costs memory. */
+#define THREAD_STACK_SIZE (2UL << 20)
+
+/* Connections beyond the limit that are told so; further ones are just closed. */
+#define REFUSALS_MAX 64
+
+/* Descriptors that plugins, models and the server itself may need. */
+#define OTHER_DESCRIPTORS 192
+
+#define ACCEPT_PAUSE_NS (50 * 1000000L)
+
+/* Each connection holds one descriptor, and one more while it says hello. */
+static void raise_descriptor_limit(struct server_options *options)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return;
+	rlim_t usable = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS
+							       : limit.rlim_cur / 2;
+	if (options->connections_max > usable) {
+		log_warn("at most %u connections instead of %u: the limit of open files is %llu",
+			 (unsigned)usable, options->connections_max,
+			 (unsigned long long)limit.rlim_cur);
+		options->connections_max = (unsigned)usable;
+	}
+}
+
+/* The lock file stays: removing it would let two hosts hold locks on two files of one name. */
+static int take_lock(const char *socket_path, int *lock, struct error *error)
+{
+	char path[PATH_MAX];
+	int length = snprintf(path, sizeof(path), "%s.lock", socket_path);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return error_set(error, ENAMETOOLONG, "socket path too long: %s", socket_path);
+	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot open the lock file %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno == EWOULDBLOCK)
+			return error_set(error, EADDRINUSE,
+					 "another mayfly-acceld runs already at %s", socket_path);
+		return error_set_errno(error, errno, "cannot lock %s", path);
+	}
+	*lock = take_fd(&fd);
+	return 0;
+}
+
+static int listen_at(const char *path, int *listener, struct error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(error, ENAMETOOLONG, "socket path of more than %zu bytes: %s",
+				 sizeof(address.sun_path) - 1, path);
+	memcpy(address.sun_path, path, strlen(path));
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot make a socket");
+	/* Whoever left a socket here is gone, since the lock was free; but remove nothing else. */
+	struct stat status;
+	if (!lstat(path, &status) && S_ISSOCK(status.st_mode) && unlink(path))
+		return error_set_errno(error, errno, "cannot remove the old socket %s", path);
+	mode_t mask = umask(0177);
+	int result = bind(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
+	umask(mask);
+	if (result)
+		return error_set_errno(error, result, "cannot bind to %s", path);
+	if (listen(fd, SOMAXCONN))
+		return error_set_errno(error, errno, "cannot listen at %s", path);
+	*listener = take_fd(&fd);
+	return 0;
+}
+
+int server_open(struct server *server, const struct server_options *options, struct error *error)
+{
+	*server = (struct server){.options = *options};
+	raise_descriptor_limit(&server->options);
+	cleanup_close int lock = -1;
+	int result = take_lock(options->socket_path, &lock, error);
+	if (result)
+		return result;
+	cleanup_close int empty = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (empty < 0)
+		return error_set_errno(error, errno, "cannot make an eventfd");
+	result = listen_at(options->socket_path, &server->listener, error);
+	if (result)
+		return result;
+	server->lock = take_fd(&lock);
+	server->empty = take_fd(&empty);
+	pthread_mutex_init(&server->mutex, NULL);
+	return 0;
+}
+
+/* In the list under the mutex, so that server_close() can never shut down a socket whose number
+ * has been given to something else. */
+static void enlist(struct server *server, struct connection *connection)
+{
+	lock_scoped(&server->mutex);
+	connection->refused = server->connection_count >= server->options.connections_max;
+	connection->next = server->connections;
+	if (connection->next)
+		connection->next->previous = connection;
+	server->connections = connection;
+	server->connection_count++;
+}
+
+/* Frees the connection. The server may be gone when this returns. */
+static void delist(struct connection *connection)
+{
+	struct server *server = connection->server;
+	pthread_mutex_lock(&server->mutex);
+	if (connection->previous)
+		connection->previous->next = connection->next;
+	else
+		server->connections = connection->next;
+	if (connection->next)
+		connection->next->previous = connection->previous;
+	close(connection->socket);
+	if (!--server->connection_count)
+		eventfd_write(server->empty, 1);
+	pthread_mutex_unlock(&server->mutex);
+	free(connection);
+}
+
+static void *connection_thread(void *argument)
+{
+	struct connection *connection = argument;
+	connection_serve(connection);
+	delist(connection);
+	return NULL;
+}
+
+static int start_thread(struct connection *connection)
+{
+	pthread_attr_t attributes;
+	int result = pthread_attr_init(&attributes);
+	if (result)
+		return result;
+	pthread_t thread;
+	if (!(result = pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE)) &&
+	    !(result = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED)))
+		result = pthread_create(&thread, &attributes, connection_thread, connection);
+	pthread_attr_destroy(&attributes);
+	return result;
+}
+
+static unsigned count_connections(struct server *server)
+{
+	lock_scoped(&server->mutex);
+	return server->connection_count;
+}
+
+static void accept_connection(struct server *server)
+{
+	cleanup_close int peer = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (peer < 0) {
+		/* Out of descriptors or memory: the queue stays readable, so do not spin on it. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			log_warn("cannot accept a connection: %s", strerror(errno));
+			nanosleep(&(struct timespec){.tv_nsec = ACCEPT_PAUSE_NS}, NULL);
+		}
+		return;
+	}
+	if (count_connections(server) >= server->options.connections_max + REFUSALS_MAX)
+		return;
+	struct connection *connection = calloc(1, sizeof(*connection));
+	if (!connection)
+		return;
+	connection->server = server;
+	connection->op_limit_ns = server->options.op_limit_ns;
+	connection->engine_missing = server->options.engine_missing;
+	connection->socket = take_fd(&peer);
+	enlist(server, connection);
+	int result = start_thread(connection);
+	if (result) {
+		log_warn("cannot start a thread for a connection: %s", strerror(result));
+		delist(connection);
+	}
+}
+
+/* How long poll() may wait: for ever while somebody is connected. */
+static int poll_timeout_ms(struct server *server, uint64_t idle_since_ns)
+{
+	if (!server->options.idle_ns || count_connections(server))
+		return -1;
+	uint64_t idle_ns = clock_now_ns() - idle_since_ns;
+	if (idle_ns >= server->options.idle_ns)
+		return 0;
+	uint64_t left_ms = (server->options.idle_ns - idle_ns) / 1000000 + 1;
+	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+int server_run(struct server *server, int signals, struct error *error)
+{
+	uint64_t idle_since_ns = clock_now_ns();
+	for (;;) {
+		struct pollfd events[] = {
+		    {.fd = server->listener, .events = POLLIN},
+		    {.fd = server->empty, .events = POLLIN},
+		    {.fd = signals, .events = POLLIN},
+		};
+		int timeout_ms = poll_timeout_ms(server, idle_since_ns);
+		int ready = poll(events, sizeof(events) / sizeof(events[0]), timeout_ms);
+		if (ready < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "cannot wait for connections");
+		if (ready < 0)
+			continue;
+		if (events[2].revents) {
+			struct signalfd_siginfo signal;
+			ssize_t length = read(signals, &signal, sizeof(signal));
+			log_info("ending on signal %u", length > 0 ? signal.ssi_signo : 0);
+			return 0;
+		}
+		if (events[0].revents)
+			accept_connection(server);
+		if (events[1].revents) {
+			eventfd_t count;
+			eventfd_read(server->empty, &count);
+			idle_since_ns = clock_now_ns();
+		}
+		if (!ready && !timeout_ms) {
+			log_info(
+			    "ending: no connection for %llu s",
+			    (unsigned long long)(server->options.idle_ns / NANOSECONDS_PER_SECOND));
+			return 0;
+		}
+	}
+}
+
+bool server_close(struct server *server, uint64_t patience_ns)
+{
+	/* First the name: who finds no socket starts a new host, who waits in the queue is hung up
+	 * on and tries again. */
+	unlink(server->options.socket_path);
+	close(server->listener);
+	pthread_mutex_lock(&server->mutex);
+	for (struct connection *each = server->connections; each; each = each->next)
+		shutdown(each->socket, SHUT_RDWR);
+	pthread_mutex_unlock(&server->mutex);
+	uint64_t deadline_ns = clock_now_ns() + patience_ns;
+	while (count_connections(server)) {
+		uint64_t now_ns = clock_now_ns();
+		if (now_ns >= deadline_ns)
+			return false;
+		struct pollfd event = {.fd = server->empty, .events = POLLIN};
+		poll(&event, 1, (int)((deadline_ns - now_ns) / 1000000 + 1));
+		eventfd_t count;
+		eventfd_read(server->empty, &count);
+	}
+	close(server->empty);
+	pthread_mutex_destroy(&server->mutex);
+	close(server->lock);
+	return true;
+}

@@ -1,0 +1,274 @@
+/* For tests: a real mayfly-acceld and peers of it; see host.h. */
+#include "host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "accel/wire.h"
+#include "util/cleanup.h"
+#include "vaccel.h"
+
+extern char **environ;
+
+#define START_LIMIT_MS 20000
+
+int host_directory_make(struct host *host)
+{
+	const char *base = getenv("TMPDIR");
+	snprintf(host->directory, sizeof(host->directory), "%s/mayfly-test-XXXXXX",
+		 base && strlen(base) < 32 ? base : "/tmp");
+	if (!mkdtemp(host->directory)) {
+		perror(host->directory);
+		return -errno;
+	}
+	snprintf(host->socket, sizeof(host->socket), "%s/mayfly/acceld.sock", host->directory);
+	char parent[128];
+	snprintf(parent, sizeof(parent), "%s/mayfly", host->directory);
+	setenv("XDG_RUNTIME_DIR", host->directory, 1);
+	return mkdir(parent, 0700) ? -errno : 0;
+}
+
+void host_directory_remove(struct host *host)
+{
+	static const char *const names[] = {"mayfly/acceld.sock", "mayfly/acceld.sock.lock",
+					    "mayfly/acceld.log", "mayfly", ""};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[192];
+		snprintf(path, sizeof(path), "%s/%s", host->directory, names[i]);
+		if (remove(path) && errno != ENOENT)
+			perror(path);
+	}
+}
+
+static int wait_until_ready(int reader)
+{
+	struct pollfd event = {.fd = reader, .events = POLLIN};
+	char said[512];
+	if (poll(&event, 1, START_LIMIT_MS) != 1)
+		return -ETIMEDOUT;
+	ssize_t length = read(reader, said, sizeof(said) - 1);
+	said[length > 0 ? length : 0] = 0;
+	if (!strcmp(said, "\n"))
+		return 0;
+	fprintf(stderr, "mayfly-acceld says: %s\n", said);
+	return -EIO;
+}
+
+int host_start(struct host *host, const char *plugins, const char *const arguments[])
+{
+	int result = host_directory_make(host);
+	if (result)
+		return result;
+	setenv("VACCEL_PLUGINS", plugins, 1);
+	char *words[8] = {"mayfly-acceld", "--foreground", "--ready-fd=3"};
+	for (size_t i = 0; arguments && arguments[i] && i < 4; i++)
+		words[3 + i] = (char *)arguments[i];
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	cleanup_close int reader = ends[0];
+	cleanup_close int writer = ends[1];
+	posix_spawn_file_actions_t actions;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, writer, 3);
+	posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+	result = posix_spawn(&host->pid, getenv("MAYFLY_ACCELD"), &actions, NULL, words, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (result)
+		return -result;
+	close(take_fd(&writer));
+	return wait_until_ready(reader);
+}
+
+int host_stop(struct host *host, int signal)
+{
+	int status = -1;
+	kill(host->pid, signal);
+	waitpid(host->pid, &status, 0);
+	host_directory_remove(host);
+	return status;
+}
+
+static int count_entries(pid_t pid, const char *kind)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, kind);
+	cleanup_closedir DIR *directory = opendir(path);
+	int count = -2; /* "." and ".." */
+	while (directory && readdir(directory))
+		count++;
+	return count;
+}
+
+int host_count_descriptors(pid_t pid)
+{
+	return count_entries(pid, "fd");
+}
+
+int host_count_threads(pid_t pid)
+{
+	return count_entries(pid, "task");
+}
+
+int peer_window_make(struct peer *peer)
+{
+	*peer = (struct peer){.window_fd = -1};
+	peer->window_fd = memfd_create("window", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (peer->window_fd < 0 || ftruncate(peer->window_fd, PEER_WINDOW_SIZE) ||
+	    fcntl(peer->window_fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+	void *memory =
+	    mmap(NULL, PEER_WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, peer->window_fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	peer->window = memory;
+	return 0;
+}
+
+void peer_window_release(struct peer *peer)
+{
+	if (peer->window)
+		munmap(peer->window, PEER_WINDOW_SIZE);
+	if (peer->window_fd >= 0)
+		close(peer->window_fd);
+	*peer = (struct peer){.window_fd = -1};
+}
+
+int peer_open(struct peer *peer, const char *socket)
+{
+	int result = peer_window_make(peer);
+	if (result)
+		return result;
+	struct error error = {0};
+	result = socket
+		     ? accel_client_open_at(&peer->client, socket, peer->window_fd,
+					    PEER_WINDOW_SIZE, &error)
+		     : accel_client_open(&peer->client, peer->window_fd, PEER_WINDOW_SIZE, &error);
+	if (result) {
+		fprintf(stderr, "cannot open: %s\n", error.text);
+		peer_window_release(peer);
+	}
+	return result;
+}
+
+void peer_close(struct peer *peer)
+{
+	accel_client_close(peer->client);
+	peer_window_release(peer);
+}
+
+int peer_call(struct peer *peer, const struct accel_call *call)
+{
+	uint64_t extent;
+	int result = wire_encode(peer->window, PEER_WINDOW_SIZE, call, ++peer->request, &extent);
+	if (result)
+		return result;
+	struct error error = {0};
+	result = accel_client_call(peer->client, 0, extent, peer->deadline_ns, &error);
+	if (result)
+		return result;
+	int status;
+	result = wire_read_answer(peer->window, extent, call, peer->request, &status);
+	return result ? result : status;
+}
+
+/* A call with one INT64 as its only output. */
+static int64_t call_for_id(struct peer *peer, uint16_t op, int64_t session,
+			   const struct vaccel_arg *inputs, size_t input_count)
+{
+	int64_t id = 0;
+	struct vaccel_arg output = {.buf = &id, .size = sizeof(id), .type = VACCEL_ARG_INT64};
+	struct accel_call call = {
+	    .op = op,
+	    .session = session,
+	    .inputs = inputs,
+	    .input_count = input_count,
+	    .outputs = &output,
+	    .output_count = 1,
+	};
+	int result = peer_call(peer, &call);
+	return result > 0 ? -result : result ? result : id;
+}
+
+int64_t peer_session_init(struct peer *peer, uint32_t flags)
+{
+	struct vaccel_arg input = {.buf = &flags, .size = sizeof(flags), .type = VACCEL_ARG_UINT32};
+	return call_for_id(peer, WIRE_OP_SESSION_INIT, 0, &input, 1);
+}
+
+int peer_session_release(struct peer *peer, int64_t session)
+{
+	struct accel_call call = {.op = WIRE_OP_SESSION_RELEASE, .session = session};
+	return peer_call(peer, &call);
+}
+
+int64_t peer_register_model(struct peer *peer, int64_t session, const char *name)
+{
+	uint32_t type = VACCEL_RESOURCE_MODEL;
+	struct vaccel_arg inputs[] = {
+	    {.buf = &type, .size = sizeof(type), .type = VACCEL_ARG_UINT32},
+	    {.buf = (void *)name, .size = strlen(name) + 1, .type = VACCEL_ARG_STRING},
+	};
+	return call_for_id(peer, WIRE_OP_RESOURCE_REGISTER, session, inputs, 2);
+}
+
+int64_t peer_register_blob(struct peer *peer, int64_t session, uint32_t type, const char *name,
+			   const void *content, size_t length)
+{
+	struct vaccel_arg inputs[] = {
+	    {.buf = &type, .size = sizeof(type), .type = VACCEL_ARG_UINT32},
+	    {.buf = "", .size = 1, .type = VACCEL_ARG_STRING},
+	    {.buf = (void *)name, .size = strlen(name) + 1, .type = VACCEL_ARG_STRING},
+	    {.buf = (void *)content, .size = length, .type = VACCEL_ARG_BUFFER},
+	};
+	return call_for_id(peer, WIRE_OP_RESOURCE_REGISTER, session, inputs, 4);
+}
+
+int peer_unregister(struct peer *peer, int64_t session, int64_t resource)
+{
+	struct vaccel_arg input = {
+	    .buf = &resource, .size = sizeof(resource), .type = VACCEL_ARG_INT64};
+	struct accel_call call = {
+	    .op = WIRE_OP_RESOURCE_UNREGISTER,
+	    .session = session,
+	    .inputs = &input,
+	    .input_count = 1,
+	};
+	return peer_call(peer, &call);
+}
+
+int peer_noop(struct peer *peer, int64_t session)
+{
+	struct accel_call call = {.op = VACCEL_OP_NOOP, .session = session};
+	return peer_call(peer, &call);
+}
+
+int peer_classify(struct peer *peer, int64_t session, char *text, size_t size)
+{
+	char name[16] = "";
+	struct vaccel_arg image = {.buf = "picture", .size = 7, .type = VACCEL_ARG_BUFFER};
+	struct vaccel_arg outputs[] = {
+	    {.buf = text, .size = size, .type = VACCEL_ARG_UCHAR_ARRAY},
+	    {.buf = name, .size = sizeof(name), .type = VACCEL_ARG_UCHAR_ARRAY},
+	};
+	struct accel_call call = {
+	    .op = VACCEL_OP_IMAGE_CLASSIFY,
+	    .session = session,
+	    .inputs = &image,
+	    .input_count = 1,
+	    .outputs = outputs,
+	    .output_count = 2,
+	};
+	return peer_call(peer, &call);
+}

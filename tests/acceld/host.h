@@ -1,0 +1,70 @@
+/* For tests: a real mayfly-acceld in a run-time directory of its own, and peers that use it as a
+ * monitor does: a sealed memfd as window, messages made by the guest's side of the codec.
+ *
+ * All functions return 0 or a negative errno and print what went wrong.
+ */
+#ifndef MAYFLY_TESTS_HOST_H
+#define MAYFLY_TESTS_HOST_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "accel/transport.h"
+#include "accel_client/accel_client.h"
+
+struct host {
+	pid_t pid;
+	char directory[64]; /* XDG_RUNTIME_DIR of this process while the host lives */
+	char socket[128];
+};
+
+/* Makes the directory only. */
+int host_directory_make(struct host *host);
+void host_directory_remove(struct host *host);
+
+/* Starts $MAYFLY_ACCELD --foreground with up to 4 further arguments (NULL ends them) and waits
+ * until it serves. `plugins` is its VACCEL_PLUGINS. */
+int host_start(struct host *host, const char *plugins, const char *const arguments[]);
+
+/* Ends it by `signal`, waits and removes the directory. Returns the wait status. */
+int host_stop(struct host *host, int signal);
+
+/* The socket's and lock's directory entries, threads and open descriptors of the host. */
+int host_count_descriptors(pid_t pid);
+int host_count_threads(pid_t pid);
+
+#define PEER_WINDOW_SIZE (1UL << 20)
+
+struct peer {
+	int window_fd;
+	uint8_t *window;
+	uint64_t request;
+	struct accel_client *client;
+	uint64_t deadline_ns; /* for calls; 0: none */
+};
+
+/* A window that the host accepts, mapped. */
+int peer_window_make(struct peer *peer);
+void peer_window_release(struct peer *peer);
+
+/* At `socket`, or on demand where that is NULL. */
+int peer_open(struct peer *peer, const char *socket);
+void peer_close(struct peer *peer);
+
+/* The op's status (0 or a positive VACCEL_ code), or a negative errno of the client. */
+int peer_call(struct peer *peer, const struct accel_call *call);
+
+/* The calls that a guest makes. Ids are positive; a failure is returned as -status. */
+int64_t peer_session_init(struct peer *peer, uint32_t flags);
+int peer_session_release(struct peer *peer, int64_t session);
+int64_t peer_register_model(struct peer *peer, int64_t session, const char *name);
+int64_t peer_register_blob(struct peer *peer, int64_t session, uint32_t type, const char *name,
+			   const void *content, size_t length);
+int peer_unregister(struct peer *peer, int64_t session, int64_t resource);
+int peer_noop(struct peer *peer, int64_t session);
+
+/* IMAGE_CLASSIFY of some bytes: the text is cut to `size`. */
+int peer_classify(struct peer *peer, int64_t session, char *text, size_t size);
+
+#endif

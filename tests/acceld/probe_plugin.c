@@ -1,0 +1,57 @@
+/* A plugin for tests: an op that takes its time, and one that tells what its session has. */
+#include <time.h>
+
+#include "mayfly/results.h"
+#include "util/clock.h"
+#include "vaccel.h"
+
+#define SLOW_LIMIT_NS (20 * NANOSECONDS_PER_SECOND)
+
+/* Works until the op's deadline, as a good plugin does, or for twenty seconds. */
+static int probe_noop(struct vaccel_session *session)
+{
+	uint64_t deadline_ns = mayfly_op_deadline_ns();
+	uint64_t end_ns = clock_now_ns() + SLOW_LIMIT_NS;
+	while (clock_now_ns() < end_ns) {
+		if (deadline_ns && clock_now_ns() >= deadline_ns)
+			return VACCEL_EAGAIN;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return 0;
+}
+
+/* The text is how many models the session has, and the bytes of the last one's first blob. */
+static int probe_classify(struct vaccel_session *session, const void *image,
+			  unsigned char *out_text, unsigned char *out_image, size_t image_length,
+			  size_t text_size, size_t image_size)
+{
+	struct vaccel_resource **models = NULL;
+	size_t count = 0, bytes = 0;
+	int result =
+	    vaccel_session_resources_by_type(session, &models, &count, VACCEL_RESOURCE_MODEL);
+	if (result && result != VACCEL_ENOENT)
+		return result;
+	if (!result && count && models[count - 1]->nr_blobs)
+		bytes = models[count - 1]->blobs[0]->size;
+	free(models);
+	snprintf((char *)out_text, text_size, "%zu models, %zu bytes", result ? 0 : count, bytes);
+	return 0;
+}
+
+static struct vaccel_op ops[] = {
+    VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, probe_noop),
+    VACCEL_OP_INIT(classify, VACCEL_OP_IMAGE_CLASSIFY, probe_classify),
+};
+
+static int probe_init(void)
+{
+	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+}
+
+static int probe_fini(void)
+{
+	return 0;
+}
+
+VACCEL_PLUGIN(.name = "probe", .version = "1", .vaccel_version = VACCEL_VERSION,
+	      .type = VACCEL_PLUGIN_CPU, .init = probe_init, .fini = probe_fini)

@@ -1,0 +1,223 @@
+/* How mayfly-acceld comes and goes: on demand, once for all, away when idle, killed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "host.h"
+#include "util/clock.h"
+#include "vaccel.h"
+
+#define RACERS 8
+
+static void sleep_ms(long milliseconds)
+{
+	nanosleep(&(struct timespec){.tv_sec = milliseconds / 1000,
+				     .tv_nsec = milliseconds % 1000 * 1000000},
+		  NULL);
+}
+
+/* The process that listens at the host's socket, as the kernel tells who connects. */
+static pid_t listener_pid(const struct host *host)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", host->socket);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ucred peer = {.pid = -1};
+	socklen_t length = sizeof(peer);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		peer.pid = -1;
+	close(fd);
+	return peer.pid;
+}
+
+/* A host in the background is nobody's child: it is gone when its lock is free. */
+static bool host_is_gone(const struct host *host, int patience_ms)
+{
+	char path[192];
+	snprintf(path, sizeof(path), "%s.lock", host->socket);
+	for (int waited = 0; waited <= patience_ms; waited += 10) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		bool is_free = fd < 0 || !flock(fd, LOCK_EX | LOCK_NB);
+		if (fd >= 0)
+			close(fd);
+		if (is_free)
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+static void test_on_demand_and_killed(void)
+{
+	struct host host;
+	struct peer peer;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	pid_t first = -1;
+	if (CHECK(!peer_open(&peer, NULL))) {
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		first = listener_pid(&host);
+		CHECK(first > 0 && first != getpid() && getsid(first) == first);
+		/* Killed in the middle of an op: the probe's noop takes seconds. */
+		pid_t killer = fork();
+		if (!killer) {
+			sleep_ms(100);
+			kill(first, SIGKILL);
+			_exit(0);
+		}
+		uint64_t start_ns = clock_now_ns();
+		CHECK_NUMBER(peer_noop(&peer, 1), -ECONNRESET);
+		CHECK(clock_now_ns() - start_ns >= 50000000);
+		CHECK_NUMBER(peer_noop(&peer, 1), -ENOTCONN);
+		waitpid(killer, NULL, 0);
+		peer_close(&peer);
+	}
+	/* The next one finds the dead host's socket and gets a new host. */
+	if (CHECK(!peer_open(&peer, NULL))) {
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		char text[32];
+		CHECK_NUMBER(peer_classify(&peer, 1, text, sizeof(text)), 0);
+		pid_t second = listener_pid(&host);
+		CHECK(second > 0 && second != first);
+		kill(second, SIGTERM);
+		CHECK(host_is_gone(&host, 5000));
+		CHECK(access(host.socket, F_OK) && errno == ENOENT);
+		CHECK_NUMBER(peer_noop(&peer, 1), -ECONNRESET);
+		peer_close(&peer);
+	}
+	host_directory_remove(&host);
+}
+
+static int race(void)
+{
+	struct peer peer;
+	if (peer_open(&peer, NULL))
+		return 1;
+	int64_t session = peer_session_init(&peer, 0);
+	char text[32];
+	int result = peer_classify(&peer, session, text, sizeof(text));
+	sleep_ms(300);
+	peer_close(&peer);
+	return session == 1 && !result ? 0 : 1;
+}
+
+/* Everybody comes at once where there is no host: there will be one. */
+static void test_start_race(void)
+{
+	struct host host;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	pid_t racers[RACERS];
+	for (int i = 0; i < RACERS; i++) {
+		racers[i] = fork();
+		if (!racers[i])
+			_exit(race());
+	}
+	for (int i = 0; i < RACERS; i++) {
+		int status = -1;
+		waitpid(racers[i], &status, 0);
+		CHECK_NUMBER(status, 0);
+	}
+	/* All eight were served by the one that holds the lock: ending it frees the lock. */
+	pid_t pid = listener_pid(&host);
+	CHECK(pid > 0);
+	CHECK(!host_is_gone(&host, 0));
+	kill(pid, SIGTERM);
+	CHECK(host_is_gone(&host, 5000));
+	host_directory_remove(&host);
+}
+
+static void test_idle(void)
+{
+	static const char *const arguments[] = {"--idle=1", NULL};
+	struct host host;
+	struct peer peer;
+	if (!CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), arguments)))
+		return;
+	if (CHECK(!peer_open(&peer, host.socket))) {
+		/* Longer than the idle time, but somebody is there. */
+		sleep_ms(1500);
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		peer_close(&peer);
+	}
+	uint64_t start_ns = clock_now_ns();
+	int status = -1;
+	CHECK_NUMBER(waitpid(host.pid, &status, 0), host.pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK(clock_now_ns() - start_ns > 800000000);
+	CHECK(access(host.socket, F_OK) && errno == ENOENT);
+	host_directory_remove(&host);
+}
+
+/* SIGTERM while an op is under way: the host waits for it a while, then leaves all the same. */
+static void *noop_thread(void *argument)
+{
+	struct peer *peer = argument;
+	peer_noop(peer, 1);
+	return NULL;
+}
+
+static void test_term_during_op(void)
+{
+	struct host host;
+	struct peer peer;
+	if (!CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), NULL)))
+		return;
+	pthread_t thread;
+	bool started = false;
+	if (CHECK(!peer_open(&peer, host.socket))) {
+		peer_session_init(&peer, 0);
+		started = CHECK(!pthread_create(&thread, NULL, noop_thread, &peer));
+		sleep_ms(100);
+	}
+	uint64_t start_ns = clock_now_ns();
+	int status = host_stop(&host, SIGTERM);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK(clock_now_ns() - start_ns < 15 * NANOSECONDS_PER_SECOND);
+	if (started) {
+		pthread_join(thread, NULL);
+		peer_close(&peer);
+	}
+}
+
+/* A failure to start is told to the one who needed it. */
+static void test_bad_plugin(void)
+{
+	struct host host;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	setenv("VACCEL_PLUGINS", "/nonexistent/libvaccel-none.so", 1);
+	struct peer peer;
+	CHECK(!peer_window_make(&peer));
+	struct error error = {0};
+	uint64_t start_ns = clock_now_ns();
+	int result = accel_client_open(&peer.client, peer.window_fd, PEER_WINDOW_SIZE, &error);
+	CHECK_NUMBER(result, -EIO);
+	CHECK(strstr(error.text, "/nonexistent/libvaccel-none.so"));
+	CHECK(clock_now_ns() - start_ns < 5 * NANOSECONDS_PER_SECOND);
+	peer_window_release(&peer);
+	CHECK(host_is_gone(&host, 5000));
+	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
+	host_directory_remove(&host);
+}
+
+int main(void)
+{
+	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
+	test_on_demand_and_killed();
+	test_start_race();
+	test_idle();
+	test_term_during_op();
+	test_bad_plugin();
+	return check_status();
+}

@@ -1,0 +1,252 @@
+/* Sessions, resources and ops through a real mayfly-acceld. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "check.h"
+#include "host.h"
+#include "mayfly/wire.h"
+#include "util/clock.h"
+#include "vaccel.h"
+
+/* The plugin `noop` through every kind of call. */
+static void test_noop_plugin(void)
+{
+	struct host host;
+	struct peer peer;
+	if (!CHECK(!host_start(&host, getenv("NOOP_PLUGIN"), NULL)))
+		return;
+	if (CHECK(!peer_open(&peer, host.socket))) {
+		int64_t session = peer_session_init(&peer, 0);
+		CHECK_NUMBER(session, 1);
+		CHECK_NUMBER(peer_noop(&peer, session), 0);
+		char text[64] = "";
+		CHECK_NUMBER(peer_classify(&peer, session, text, sizeof(text)), 0);
+		CHECK(*text);
+		CHECK_NUMBER(peer_noop(&peer, 2), VACCEL_EINVAL);
+		CHECK_NUMBER(peer_noop(&peer, 0), VACCEL_EINVAL);
+		struct accel_call unknown = {.op = 0x7777, .session = session};
+		CHECK_NUMBER(peer_call(&peer, &unknown), VACCEL_ENOTSUP);
+		CHECK_NUMBER(peer_session_release(&peer, session), 0);
+		CHECK_NUMBER(peer_session_release(&peer, session), VACCEL_EINVAL);
+		CHECK_NUMBER(peer_noop(&peer, session), VACCEL_EINVAL);
+		peer_close(&peer);
+	}
+	int status = host_stop(&host, SIGTERM);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The guest's lists are checked like everything else from it. */
+static void test_bad_lists(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0), id = 0;
+	uint32_t flags = 0;
+	char text[16];
+	struct vaccel_arg flags_arg = {.buf = &flags, .size = 4, .type = VACCEL_ARG_UINT32};
+	struct vaccel_arg id_arg = {.buf = &id, .size = 8, .type = VACCEL_ARG_INT64};
+	struct vaccel_arg text_arg = {.buf = text, .size = 16, .type = VACCEL_ARG_UCHAR_ARRAY};
+	struct vaccel_arg grown_arg = {.type = VACCEL_ARG_INT64};
+	uint32_t grows = WIRE_ARGUMENT_GROWS;
+	const struct accel_call calls[] = {
+	    {.op = WIRE_OP_SESSION_INIT},
+	    {.op = WIRE_OP_SESSION_INIT, .inputs = &flags_arg, .input_count = 1},
+	    {.op = WIRE_OP_SESSION_INIT,
+	     .inputs = &id_arg,
+	     .input_count = 1,
+	     .outputs = &id_arg,
+	     .output_count = 1},
+	    {.op = WIRE_OP_SESSION_INIT,
+	     .inputs = &flags_arg,
+	     .input_count = 1,
+	     .outputs = &text_arg,
+	     .output_count = 1},
+	    {.op = WIRE_OP_SESSION_INIT,
+	     .inputs = &flags_arg,
+	     .input_count = 1,
+	     .outputs = &grown_arg,
+	     .output_count = 1,
+	     .output_flags = &grows},
+	    {.op = WIRE_OP_RESOURCE_REGISTER, .session = session},
+	    {.op = WIRE_OP_RESOURCE_REGISTER,
+	     .session = session,
+	     .inputs = &flags_arg,
+	     .input_count = 1,
+	     .outputs = &id_arg,
+	     .output_count = 1},
+	    {.op = WIRE_OP_RESOURCE_UNREGISTER, .session = session},
+	    {.op = WIRE_OP_RESOURCE_UNREGISTER,
+	     .session = session,
+	     .inputs = &flags_arg,
+	     .input_count = 1},
+	    {.op = VACCEL_OP_IMAGE_CLASSIFY, .session = session},
+	    {.op = VACCEL_OP_IMAGE_CLASSIFY,
+	     .session = session,
+	     .inputs = &id_arg,
+	     .input_count = 1,
+	     .outputs = &text_arg,
+	     .output_count = 1},
+	    {.op = VACCEL_OP_TORCH_MODEL_LOAD, .session = session},
+	    {.op = VACCEL_OP_TORCH_MODEL_RUN,
+	     .session = session,
+	     .inputs = &flags_arg,
+	     .input_count = 1},
+	};
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		CHECK_NUMBER(peer_call(&peer, &calls[i]), VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_model(&peer, session, "../../etc/passwd"), -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_model(&peer, session, "/etc/passwd"), -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_model(&peer, session, ".."), -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_model(&peer, session, ""), -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_blob(&peer, session, 77, "m", "abc", 3), -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "../m", "abc", 3),
+		     -VACCEL_EINVAL);
+	CHECK_NUMBER(peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "m", "", 0),
+		     -VACCEL_EINVAL);
+	peer_close(&peer);
+}
+
+static void check_models(struct peer *peer, int64_t session, const char *wanted)
+{
+	char text[64] = "";
+	CHECK_NUMBER(peer_classify(peer, session, text, sizeof(text)), 0);
+	CHECK_TEXT(text, wanted);
+}
+
+static void test_resources(const struct host *host)
+{
+	struct peer peer, other;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	if (!CHECK(!peer_open(&other, host->socket))) {
+		peer_close(&peer);
+		return;
+	}
+	int64_t session = peer_session_init(&peer, 0);
+	int64_t model = peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "m", "abc", 3);
+	CHECK_NUMBER(model, 1);
+	check_models(&peer, session, "1 models, 3 bytes");
+	CHECK_NUMBER(peer_register_model(&peer, session, "mobilenet-v2.1"), 2);
+	check_models(&peer, session, "2 models, 0 bytes");
+
+	/* What one connection holds means nothing to another one. */
+	CHECK_NUMBER(peer_noop(&other, session), VACCEL_EINVAL);
+	CHECK_NUMBER(peer_session_release(&other, session), VACCEL_EINVAL);
+	int64_t others_session = peer_session_init(&other, 0);
+	CHECK_NUMBER(others_session, 1);
+	CHECK_NUMBER(peer_unregister(&other, others_session, model), VACCEL_EINVAL);
+	check_models(&other, others_session, "0 models, 0 bytes");
+	int64_t wrong_session = peer_session_init(&peer, 0);
+	CHECK_NUMBER(peer_unregister(&peer, wrong_session, model), VACCEL_EINVAL);
+
+	CHECK_NUMBER(peer_unregister(&peer, session, model), 0);
+	CHECK_NUMBER(peer_unregister(&peer, session, model), VACCEL_EINVAL);
+	check_models(&peer, session, "1 models, 0 bytes");
+	/* A session takes its resources with it. */
+	CHECK_NUMBER(peer_session_release(&peer, session), 0);
+	CHECK_NUMBER(peer_unregister(&peer, session, 2), VACCEL_EINVAL);
+	peer_close(&other);
+	peer_close(&peer);
+}
+
+static void test_limits(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	for (int i = 1; i <= 64; i++)
+		CHECK_NUMBER(peer_session_init(&peer, 0), i);
+	CHECK_NUMBER(peer_session_init(&peer, 0), -VACCEL_EUSERS);
+	CHECK_NUMBER(peer_session_release(&peer, 7), 0);
+	CHECK_NUMBER(peer_session_init(&peer, 0), 65);
+	for (int i = 1; i <= 256; i++)
+		CHECK_NUMBER(peer_register_blob(&peer, 1, VACCEL_RESOURCE_MODEL, "m", "abc", 3), i);
+	CHECK_NUMBER(peer_register_blob(&peer, 1, VACCEL_RESOURCE_MODEL, "m", "abc", 3),
+		     -VACCEL_EUSERS);
+	peer_close(&peer);
+}
+
+/* A clone always finds what its snapshot left behind, under the same numbers. */
+static void test_mark_and_reset(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0);
+	int64_t second = peer_session_init(&peer, 0);
+	int64_t model = peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "m", "abc", 3);
+	peer_register_blob(&peer, second, VACCEL_RESOURCE_MODEL, "m", "abcd", 4);
+	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	for (int round = 0; round < 3; round++) {
+		check_models(&peer, session, "1 models, 3 bytes");
+		/* New things, one of them in a base session. */
+		CHECK_NUMBER(peer_session_init(&peer, 0), 3);
+		CHECK_NUMBER(
+		    peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "n", "12345", 5), 3);
+		check_models(&peer, session, "2 models, 5 bytes");
+		/* Base things go out of sight, as a guest's library expects. */
+		CHECK_NUMBER(peer_unregister(&peer, session, model), 0);
+		CHECK_NUMBER(peer_unregister(&peer, session, model), VACCEL_EINVAL);
+		check_models(&peer, session, "1 models, 5 bytes");
+		CHECK_NUMBER(peer_session_release(&peer, second), 0);
+		CHECK_NUMBER(peer_classify(&peer, second, (char[8]){0}, 8), VACCEL_EINVAL);
+		CHECK_NUMBER(accel_client_reset(peer.client, NULL), 0);
+		check_models(&peer, second, "1 models, 4 bytes");
+		CHECK_NUMBER(peer_classify(&peer, 3, (char[8]){0}, 8), VACCEL_EINVAL);
+	}
+	/* Released for good before a second mark. */
+	CHECK_NUMBER(peer_session_release(&peer, second), 0);
+	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	CHECK_NUMBER(accel_client_reset(peer.client, NULL), 0);
+	CHECK_NUMBER(peer_session_release(&peer, second), VACCEL_EINVAL);
+	check_models(&peer, session, "1 models, 3 bytes");
+	peer_close(&peer);
+}
+
+/* The shortest of the limits holds, and the plugin is told. */
+static void test_deadlines(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0);
+	struct accel_call call = {
+	    .op = VACCEL_OP_NOOP, .session = session, .deadline_ns = 20000000};
+	uint64_t start_ns = clock_now_ns();
+	CHECK_NUMBER(peer_call(&peer, &call), VACCEL_EAGAIN);
+	CHECK(clock_now_ns() - start_ns >= 20000000);
+	call.deadline_ns = 0;
+	/* --op-limit=1 */
+	CHECK_NUMBER(peer_call(&peer, &call), VACCEL_EAGAIN);
+	/* The caller's own: the host has been told of it too, or closing would take a second. */
+	peer.deadline_ns = clock_now_ns() + 50000000;
+	start_ns = clock_now_ns();
+	int result = peer_call(&peer, &call);
+	CHECK(result == -ETIMEDOUT || result == VACCEL_EAGAIN);
+	CHECK(clock_now_ns() - start_ns >= 49000000);
+	CHECK(clock_now_ns() - start_ns < 900000000);
+	peer.deadline_ns = 1;
+	CHECK_NUMBER(peer_call(&peer, &call), result == -ETIMEDOUT ? -ENOTCONN : -ETIMEDOUT);
+	CHECK_NUMBER(peer_call(&peer, &call), -ENOTCONN);
+	peer_close(&peer);
+}
+
+int main(void)
+{
+	static const char *const short_limit[] = {"--op-limit=1", NULL};
+	struct host host;
+	test_noop_plugin();
+	if (CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), short_limit))) {
+		test_bad_lists(&host);
+		test_resources(&host);
+		test_limits(&host);
+		test_mark_and_reset(&host);
+		test_deadlines(&host);
+		int status = host_stop(&host, SIGTERM);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	return check_status();
+}

@@ -1,0 +1,298 @@
+/* The codec: round trips, and messages that must be refused. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "accel/wire.h"
+#include "check.h"
+#include "vaccel/error.h"
+
+#define SPACE 65536
+
+struct exchange {
+	uint8_t *space;
+	uint64_t extent;
+	struct wire_message message;
+};
+
+static void exchange_init(struct exchange *exchange)
+{
+	exchange->space = aligned_alloc(WIRE_ALIGNMENT, SPACE);
+	memset(exchange->space, 0xa5, SPACE);
+	wire_message_init(&exchange->message);
+}
+
+static void exchange_release(struct exchange *exchange)
+{
+	wire_message_release(&exchange->message);
+	free(exchange->space);
+}
+
+static void test_round_trip(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	int32_t number = 42;
+	char text[] = "a photograph";
+	static float tensor[3000];
+	tensor[2999] = 1.5f;
+	uint8_t yes = 7, small[100] = {0};
+	struct vaccel_arg inputs[] = {
+	    {.buf = &number, .size = sizeof(number), .type = VACCEL_ARG_INT32},
+	    {.buf = text, .size = sizeof(text), .type = VACCEL_ARG_STRING},
+	    {.buf = tensor, .size = sizeof(tensor), .type = VACCEL_ARG_FLOAT32_ARRAY},
+	    {.buf = &yes, .size = 1, .type = VACCEL_ARG_BOOL},
+	    {.type = VACCEL_ARG_BUFFER},
+	    {.buf = text, .size = 5, .type = VACCEL_ARG_CUSTOM, .custom_type_id = 99},
+	};
+	static float result_tensor[3000];
+	struct vaccel_arg outputs[] = {
+	    {.buf = small, .size = sizeof(small), .type = VACCEL_ARG_BUFFER},
+	    {.buf = result_tensor, .size = sizeof(result_tensor), .type = VACCEL_ARG_FLOAT32_ARRAY},
+	    {.type = VACCEL_ARG_BUFFER},
+	    {.type = VACCEL_ARG_BUFFER},
+	};
+	uint32_t flags[] = {0, 0, WIRE_ARGUMENT_GROWS, WIRE_ARGUMENT_GROWS};
+	struct accel_call call = {
+	    .op = 4,
+	    .session = 3,
+	    .inputs = inputs,
+	    .input_count = 6,
+	    .outputs = outputs,
+	    .output_count = 4,
+	    .output_flags = flags,
+	    .deadline_ns = 5,
+	};
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 17, &exchange.extent), 0);
+	CHECK_NUMBER(exchange.extent, SPACE);
+	struct error error = {0};
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, &error), 0);
+	struct vaccel_arg *got = exchange.message.arguments;
+	CHECK(exchange.message.header.op == 4 && exchange.message.header.session == 3);
+	CHECK(exchange.message.header.deadline_ns == 5 && exchange.message.header.inputs == 6);
+	CHECK(!memcmp(got[0].buf, &number, sizeof(number)));
+	CHECK_TEXT(got[1].buf, text);
+	CHECK(!memcmp(got[2].buf, tensor, sizeof(tensor)) && got[2].size == sizeof(tensor));
+	/* A large tensor lies in the shared message, everything else does not. */
+	uint8_t *end = exchange.space + SPACE;
+	CHECK((uint8_t *)got[2].buf > exchange.space && (uint8_t *)got[2].buf < end);
+	CHECK((uint8_t *)got[1].buf < exchange.space || (uint8_t *)got[1].buf >= end);
+	CHECK((uint8_t *)got[6].buf < exchange.space || (uint8_t *)got[6].buf >= end);
+	CHECK((uint8_t *)got[7].buf > exchange.space && (uint8_t *)got[7].buf < end);
+	CHECK_NUMBER(*(uint8_t *)got[3].buf, 1);
+	CHECK_NUMBER(got[4].size, 0);
+	CHECK(got[5].custom_type_id == 99 && got[5].type == VACCEL_ARG_CUSTOM);
+	CHECK(got[6].size == 100 && !*(uint8_t *)got[6].buf && !((uint8_t *)got[6].buf)[99]);
+	CHECK(exchange.message.output_flags[2] == WIRE_ARGUMENT_GROWS);
+
+	memcpy(got[6].buf, "short", 6);
+	got[6].size = 6;
+	((float *)got[7].buf)[0] = 2.5f;
+	got[8].buf = strdup("grown by the host");
+	got[8].size = 18;
+	got[8].owned = true;
+	wire_answer(&exchange.message, 0, 1234);
+	int status = -1;
+	CHECK_NUMBER(wire_read_answer(exchange.space, exchange.extent, &call, 17, &status), 0);
+	CHECK_NUMBER(status, 0);
+	CHECK(outputs[0].size == 6 && !memcmp(small, "short", 6));
+	CHECK(result_tensor[0] == 2.5f && outputs[1].size == sizeof(result_tensor));
+	CHECK(outputs[2].owned && outputs[2].size == 18);
+	CHECK_TEXT(outputs[2].buf, "grown by the host");
+	CHECK(!outputs[3].buf && !outputs[3].owned && !outputs[3].size);
+	free(outputs[2].buf);
+	exchange_release(&exchange);
+}
+
+static void test_small_extent(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	uint8_t out[10];
+	struct vaccel_arg output = {.buf = out, .size = 10, .type = VACCEL_ARG_BUFFER};
+	struct accel_call call = {.outputs = &output, .output_count = 1};
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
+	CHECK_NUMBER(exchange.extent, 128 + 10);
+	CHECK_NUMBER(wire_encode(exchange.space, 137, &call, 1, &exchange.extent), -ENOSPC);
+	CHECK_NUMBER(wire_encode(exchange.space, 10, &call, 1, &exchange.extent), -ENOSPC);
+	call.output_count = WIRE_ARGUMENTS_MAX + 1;
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), -E2BIG);
+	call.output_count = SIZE_MAX;
+	call.input_count = 2;
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), -E2BIG);
+	exchange_release(&exchange);
+}
+
+static void test_status_and_lack_of_room(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	uint8_t out[10] = "untouched";
+	struct vaccel_arg outputs[] = {
+	    {.buf = out, .size = 10, .type = VACCEL_ARG_BUFFER},
+	    {.type = VACCEL_ARG_BUFFER},
+	};
+	uint32_t flags[] = {0, WIRE_ARGUMENT_GROWS};
+	struct accel_call call = {.outputs = outputs, .output_count = 2, .output_flags = flags};
+	int status = 0;
+	CHECK_NUMBER(wire_encode(exchange.space, 4096, &call, 1, &exchange.extent), 0);
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, 4096, NULL), 0);
+	wire_answer(&exchange.message, VACCEL_ENOTSUP, 0);
+	CHECK_NUMBER(wire_read_answer(exchange.space, 4096, &call, 1, &status), 0);
+	CHECK_NUMBER(status, VACCEL_ENOTSUP);
+	CHECK_TEXT((char *)out, "untouched");
+
+	/* A grown result that is larger than the free part. */
+	CHECK_NUMBER(wire_encode(exchange.space, 4096, &call, 2, &exchange.extent), 0);
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, 4096, NULL), 0);
+	exchange.message.arguments[1].buf = calloc(1, 4096);
+	exchange.message.arguments[1].size = 4096;
+	exchange.message.arguments[1].owned = true;
+	wire_answer(&exchange.message, 0, 0);
+	CHECK_NUMBER(wire_read_answer(exchange.space, 4096, &call, 2, &status), 0);
+	CHECK_NUMBER(status, VACCEL_ENOSPC);
+
+	/* A fixed result that claims to be longer than its place. */
+	CHECK_NUMBER(wire_encode(exchange.space, 4096, &call, 3, &exchange.extent), 0);
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, 4096, NULL), 0);
+	exchange.message.arguments[0].size = 11;
+	wire_answer(&exchange.message, 0, 0);
+	CHECK_NUMBER(wire_read_answer(exchange.space, 4096, &call, 3, &status), 0);
+	CHECK_NUMBER(status, VACCEL_ENOSPC);
+	/* An answer to another request. */
+	CHECK_NUMBER(wire_read_answer(exchange.space, 4096, &call, 4, &status), -EBADMSG);
+	exchange_release(&exchange);
+}
+
+/* A sound message of two inputs and two outputs, of which each case breaks one thing. */
+struct draft {
+	struct wire_header header;
+	struct wire_argument arguments[4];
+	uint8_t data[512];
+};
+
+static struct draft sound_draft(void)
+{
+	struct draft draft = {
+	    .data = "hello",
+	    .header =
+		{
+		    .magic = WIRE_MAGIC,
+		    .version = WIRE_VERSION,
+		    .op = 1,
+		    .inputs = 2,
+		    .outputs = 2,
+		    .data_offset = 256,
+		    .data_end = 576,
+		},
+	    .arguments =
+		{
+		    {.type = VACCEL_ARG_STRING, .offset = 256, .length = 6},
+		    {.type = VACCEL_ARG_INT64, .offset = 320, .length = 8},
+		    {.type = VACCEL_ARG_BUFFER, .offset = 384, .capacity = 100},
+		    {.type = VACCEL_ARG_UINT32_ARRAY, .offset = 512, .capacity = 64},
+		},
+	};
+	return draft;
+}
+
+static int decode_draft(const struct draft *draft, uint64_t extent)
+{
+	uint8_t *space = aligned_alloc(WIRE_ALIGNMENT, 1024);
+	struct wire_message message;
+	memset(space, 0, 1024);
+	memcpy(space, draft, sizeof(*draft));
+	wire_message_init(&message);
+	struct error error = {0};
+	int result = wire_decode(&message, space, extent, &error);
+	CHECK(!result == !error.code);
+	wire_message_release(&message);
+	free(space);
+	return result;
+}
+
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		struct draft draft = sound_draft();                                                \
+		change;                                                                            \
+		CHECK_NUMBER(decode_draft(&draft, 640), -EBADMSG);                                 \
+	} while (0)
+
+static void test_refusals(void)
+{
+	struct draft good = sound_draft();
+	CHECK_NUMBER(decode_draft(&good, 640), 0);
+	CHECK_NUMBER(decode_draft(&good, 576), 0);
+	CHECK_NUMBER(decode_draft(&good, 575), -EBADMSG);
+	CHECK_NUMBER(decode_draft(&good, 63), -EBADMSG);
+	CHECK_NUMBER(decode_draft(&good, 0), -EBADMSG);
+	REFUSED(draft.header.magic++);
+	REFUSED(draft.header.version = 2);
+	REFUSED(draft.header.inputs = 0xffff);
+	REFUSED(draft.header.inputs = 63);
+	REFUSED(draft.header.outputs = 0xffff);
+	REFUSED(draft.header.data_offset = 255);
+	REFUSED(draft.header.data_offset = 577);
+	REFUSED(draft.header.data_end = 641);
+	REFUSED(draft.header.data_end = UINT64_MAX);
+	REFUSED(draft.arguments[0].type = VACCEL_ARG_MAX);
+	REFUSED(draft.arguments[0].type = UINT32_MAX);
+	REFUSED(draft.arguments[0].reserved = 1);
+	REFUSED(draft.arguments[3].reserved2 = 1);
+	REFUSED(draft.arguments[0].flags = WIRE_ARGUMENT_GROWS);
+	REFUSED(draft.arguments[2].flags = 2);
+	REFUSED(draft.arguments[2].flags = WIRE_ARGUMENT_GROWS);
+	REFUSED(draft.arguments[0].offset = 192);
+	REFUSED(draft.arguments[0].offset = 0);
+	REFUSED(draft.arguments[0].offset = 257);
+	REFUSED(draft.arguments[0].length = 5);
+	REFUSED(draft.arguments[0].length = 0);
+	REFUSED(draft.arguments[0].length = 65);
+	REFUSED(draft.arguments[1].length = 16);
+	REFUSED(draft.arguments[1].length = 4);
+	REFUSED(draft.arguments[1].offset = 256);
+	REFUSED(draft.arguments[2].offset = 320);
+	REFUSED(draft.arguments[2].offset = UINT64_MAX - 63);
+	REFUSED(draft.arguments[2].capacity = UINT64_MAX);
+	REFUSED(draft.arguments[2].capacity = 192);
+	REFUSED(draft.arguments[3].capacity = 63);
+	REFUSED(draft.arguments[3].capacity = 68);
+	REFUSED(draft.data[5] = 'x');
+}
+
+/* Private memory is reused between messages, and never shows the one before. */
+static void test_reuse(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	static uint8_t secret[20000];
+	memset(secret, 0x5e, sizeof(secret));
+	struct vaccel_arg input = {
+	    .buf = secret, .size = sizeof(secret), .type = VACCEL_ARG_BUFFER};
+	struct accel_call call = {.inputs = &input, .input_count = 1};
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, NULL), 0);
+	wire_answer(&exchange.message, 0, 0);
+	struct vaccel_arg output = {
+	    .buf = secret, .size = sizeof(secret), .type = VACCEL_ARG_BUFFER};
+	call = (struct accel_call){.outputs = &output, .output_count = 1};
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 2, &exchange.extent), 0);
+	CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, NULL), 0);
+	wire_answer(&exchange.message, 0, 0);
+	int status;
+	CHECK_NUMBER(wire_read_answer(exchange.space, exchange.extent, &call, 2, &status), 0);
+	bool clean = true;
+	for (size_t i = 0; i < sizeof(secret); i++)
+		clean = clean && !secret[i];
+	CHECK(clean);
+	exchange_release(&exchange);
+}
+
+int main(void)
+{
+	test_round_trip();
+	test_small_extent();
+	test_status_and_lack_of_room();
+	test_refusals();
+	test_reuse();
+	return check_status();
+}
