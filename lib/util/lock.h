@@ -22,7 +22,7 @@ static inline pthread_mutex_t *lock_take(pthread_mutex_t *mutex)
 #define LOCK_NAME_(line) scoped_lock_##line
 
 #define lock_scoped(mutex)                                                                         \
-	__attribute__((cleanup(lock_release_function), unused)) pthread_mutex_t *LOCK_NAME(        \
+	__attribute__((__cleanup__(lock_release_function), unused)) pthread_mutex_t *LOCK_NAME(    \
 	    __LINE__) = lock_take(mutex)
 
 #endif
