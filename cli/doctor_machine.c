@@ -1,0 +1,125 @@
+/* Doctor: features of the processor and of the kernel, each tried where it can be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/cpu_flags.h"
+#include "cli/doctor.h"
+#include "util/cleanup.h"
+
+static const struct cpu_feature {
+	const char *name;
+	enum finding_state without;
+	const char *meaning, *advice;
+} cpu_features[] = {
+    {"fsgsbase", FINDING_MISSING, "guests set their thread pointer by themselves",
+     "the kernel must be 5.9 or newer and started without nofsgsbase"},
+    {"xsave", FINDING_MISSING, "vector state is saved and restored with a clone",
+     "the kernel must be started without noxsave"},
+    {"avx2", FINDING_NOTE, "models run at full speed", "models run, but slower"},
+    {"avx512f", FINDING_NOTE, "models use 512-bit vectors", ""},
+    {"rdrand", FINDING_NOTE, "guests can draw randomness from the processor", ""},
+    {"constant_tsc", FINDING_NOTE, "the counter that guests read time from has one speed",
+     "a guest's clock may run wrong"},
+    {"nonstop_tsc", FINDING_NOTE, "that counter goes on while the processor sleeps",
+     "a guest's clock may fall behind"},
+};
+
+static void probe_cpu(struct doctor_report *report)
+{
+	static const char area[] = "processor";
+	struct cpu_flags flags;
+	cpu_flags_read(&flags);
+	doctor_add(report, area, "model", FINDING_GOOD, "%s",
+		   flags.model[0] ? flags.model : "not told");
+	for (size_t i = 0; i < sizeof(cpu_features) / sizeof(cpu_features[0]); i++) {
+		const struct cpu_feature *feature = &cpu_features[i];
+		if (cpu_flags_have(&flags, feature->name)) {
+			doctor_add(report, area, feature->name, FINDING_GOOD, "%s",
+				   feature->meaning);
+			continue;
+		}
+		struct finding *finding =
+		    doctor_add(report, area, feature->name, feature->without, "not there");
+		doctor_advise(finding, "%s", feature->advice);
+	}
+}
+
+/* Numbers of kernel interfaces that are newer than Debian 12's headers. */
+#define PAGEMAP_SCAN_ARGUMENT_SIZE	96
+#define PAGEMAP_SCAN_REQUEST		_IOC(_IOC_READ | _IOC_WRITE, 'f', 16, PAGEMAP_SCAN_ARGUMENT_SIZE)
+#define SYSCALL_USER_DISPATCH_OPTION	59
+#define SYSCALL_USER_DISPATCH_OFF	0
+#define LANDLOCK_CREATE_RULESET_VERSION 1
+
+/* An argument of zeros is refused by a kernel that knows the request, with EINVAL; one that does
+ * not says ENOTTY. */
+static bool kernel_scans_pagemap(void)
+{
+	cleanup_close int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t argument[PAGEMAP_SCAN_ARGUMENT_SIZE / sizeof(uint64_t)] = {0};
+	return pagemap >= 0 &&
+	       (ioctl(pagemap, PAGEMAP_SCAN_REQUEST, argument) >= 0 || errno == EINVAL);
+}
+
+static void probe_kernel(struct doctor_report *report)
+{
+	static const char area[] = "kernel";
+	struct utsname name;
+	if (!uname(&name))
+		doctor_add(report, area, "release", FINDING_GOOD, "%s %s", name.sysname,
+			   name.release);
+
+	struct finding *finding;
+	if (kernel_scans_pagemap()) {
+		doctor_add(report, area, "pagemap_scan", FINDING_GOOD,
+			   "written pages of a slot are found by one call");
+	} else {
+		finding = doctor_add(report, area, "pagemap_scan", FINDING_NOTE, "not there");
+		doctor_advise(finding, "resets are quicker with Linux 6.7 or newer; Debian 12 has "
+				       "one in its backports");
+	}
+
+	if (!prctl(SYSCALL_USER_DISPATCH_OPTION, SYSCALL_USER_DISPATCH_OFF, 0, 0, 0)) {
+		doctor_add(report, area, "syscall_user_dispatch", FINDING_GOOD,
+			   "process isolation catches system calls with it");
+	} else {
+		finding =
+		    doctor_add(report, area, "syscall_user_dispatch", FINDING_NOTE, "not there");
+		doctor_advise(finding, "process isolation needs Linux 5.11 or newer");
+	}
+
+	if (prctl(PR_GET_SECCOMP) >= 0) {
+		doctor_add(report, area, "seccomp", FINDING_GOOD,
+			   "process isolation holds programs in with it");
+	} else {
+		finding = doctor_add(report, area, "seccomp", FINDING_NOTE, "not there");
+		doctor_advise(finding, "process isolation needs a kernel with CONFIG_SECCOMP");
+	}
+
+	long version =
+	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (version > 0)
+		doctor_add(report, area, "landlock", FINDING_GOOD, "version %ld", version);
+	else
+		doctor_add(report, area, "landlock", FINDING_NOTE,
+			   "not there, and nothing depends on it yet");
+
+	if (!access("/sys/fs/cgroup/cgroup.controllers", F_OK))
+		doctor_add(report, area, "cgroup_v2", FINDING_GOOD, "mounted");
+	else
+		doctor_add(report, area, "cgroup_v2", FINDING_NOTE,
+			   "not the hierarchy in use, and nothing depends on it yet");
+}
+
+void doctor_probe_machine(struct doctor_report *report)
+{
+	probe_cpu(report);
+	probe_kernel(report);
+}
