@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""The mayfly command as a user meets it: help, errors, completion, doctor and models.
+
+usage: test_command.py MAYFLY
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+MAYFLY = pathlib.Path(sys.argv.pop(1)).resolve()
+LIMIT = 60  # seconds for one command
+
+
+def mayfly(*arguments, **variables):
+    return subprocess.run([MAYFLY, *arguments], text=True, capture_output=True, timeout=LIMIT,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **variables}, check=False)
+
+
+def verbs():
+    listing = mayfly("--help").stdout.partition("Verbs:\n")[2].partition("\n\n")[0]
+    return [line.split()[0] for line in listing.splitlines() if line[2] != " "]
+
+
+class Help(unittest.TestCase):
+    def test_every_verb_has_help(self):
+        self.assertIn("doctor", verbs())
+        for verb in verbs():
+            by_option, by_verb = mayfly(verb, "--help"), mayfly("help", verb)
+            self.assertEqual(by_option.returncode, 0, verb)
+            self.assertEqual(by_option.stdout, by_verb.stdout)
+            self.assertTrue(by_option.stdout.startswith(f"Usage: mayfly {verb} "))
+            self.assertIn("--help", by_option.stdout)
+
+    def test_lines_fit_a_terminal(self):
+        for verb in verbs():
+            for line in mayfly("help", verb).stdout.splitlines():
+                if not line.startswith(("Usage:", "  ")) or line.startswith(" " * 28):
+                    self.assertLessEqual(len(line), 80, line)
+
+    def test_nothing_said_is_misuse(self):
+        result = mayfly()
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertIn("Usage:", result.stderr)
+
+    def test_version(self):
+        self.assertRegex(mayfly("--version").stdout, r"^mayfly \d+\.\d+\.\d+\n$")
+        self.assertEqual(mayfly("--version").stdout, mayfly("version").stdout)
+
+    def test_full_disk_is_told(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            result = subprocess.run([MAYFLY, "--help"], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=LIMIT, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot write to standard output", result.stderr)
+
+    def test_manual_names_every_option(self):
+        page = mayfly("help", "--man").stdout.replace("\\-", "-")
+        self.assertTrue(page.startswith(".TH MAYFLY 1"))
+        for verb in verbs():
+            self.assertIn(f".SS mayfly {verb} ", page)
+        self.assertIn("--json", page)
+
+    @unittest.skipUnless(shutil.which("groff"), "no groff to read the manual page")
+    def test_manual_is_clean_troff(self):
+        page = mayfly("help", "--man").stdout
+        result = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-Kutf8"], input=page, text=True,
+                                capture_output=True, timeout=LIMIT, check=True)
+        self.assertEqual(result.stderr, "")
+
+
+class Errors(unittest.TestCase):
+    def refused(self, status, says, *arguments, **variables):
+        result = mayfly(*arguments, **variables)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertIn(says, result.stderr)
+
+    def test_unknown_words(self):
+        self.refused(2, "unknown verb 'docter': did you mean doctor?", "docter")
+        self.refused(2, "unknown verb 'xyzzy': see mayfly --help", "xyzzy")
+        self.refused(2, "doctor: unknown option '--jsn': did you mean --json?", "doctor", "--jsn")
+        self.refused(1, "there is no verb 'xyzzy'", "help", "xyzzy")
+        self.refused(1, "no completion for the shell 'tcsh'", "completion", "tcsh")
+        self.refused(1, "did you mean fetch?", "models", "fech")
+        self.refused(1, "takes no operands", "doctor", "me")
+
+    def test_values(self):
+        self.refused(2, "--log: 'loud' is none of error, warn, info, debug", "version", "--log=loud")
+        self.refused(2, "--log needs a value", "version", "--log")
+
+    def test_no_home(self):
+        self.refused(1, "set HOME or XDG_CACHE_HOME", "models", HOME="", XDG_CACHE_HOME="",
+                     MAYFLY_CACHE="")
+
+
+class Completion(unittest.TestCase):
+    def complete(self, *words):
+        """What bash offers where `words` stand behind the command, the last one unfinished."""
+        line = " ".join(f"'{word}'" for word in ("mayfly", *words))
+        script = (f'source <("{MAYFLY}" completion bash)\ncompopt() {{ :; }}\n'
+                  f"COMP_WORDS=({line}) COMP_CWORD={len(words)}\n_mayfly\n"
+                  'printf "%s\\n" "${COMPREPLY[@]}"\n')
+        result = subprocess.run(["bash", "-euc", script], text=True, capture_output=True,
+                                timeout=LIMIT, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout.split()
+
+    def test_bash(self):
+        self.assertEqual(set(verbs()), {word for word in self.complete("") if word[0] != "-"})
+        self.assertEqual(self.complete("doc"), ["doctor"])
+        self.assertEqual(self.complete("models", "f"), ["fetch"])
+        self.assertIn("--json", self.complete("doctor", "--"))
+        self.assertEqual(self.complete("doctor", "--log", "=", "d"), ["debug"])
+        self.assertEqual(self.complete("doctor", "--log", "="), ["error", "warn", "info", "debug"])
+        self.assertEqual(self.complete("doctor", "--log", "w"), ["warn"])
+
+    def test_other_shells_accept_theirs(self):
+        for shell in ("zsh", "fish"):
+            script = mayfly("completion", shell)
+            self.assertEqual(script.returncode, 0)
+            for verb in verbs():
+                self.assertIn(verb, script.stdout)
+            if shutil.which(shell):
+                with tempfile.NamedTemporaryFile("w", suffix=f".{shell}") as file:
+                    file.write(script.stdout)
+                    file.flush()
+                    subprocess.run([shell, "-n", file.name], check=True, timeout=LIMIT)
+
+
+class Doctor(unittest.TestCase):
+    def test_report(self):
+        with tempfile.TemporaryDirectory() as home:
+            variables = {"MAYFLY_CACHE": f"{home}/cache", "XDG_RUNTIME_DIR": home}
+            result = mayfly("doctor", "--json", **variables)
+            report = json.loads(result.stdout)
+            text = mayfly("doctor", **variables)
+        findings = {finding["name"]: finding for finding in report["findings"]}
+        missing = [f for f in report["findings"] if f["state"] == "missing"]
+        self.assertEqual(report["missing"], len(missing))
+        self.assertEqual(result.returncode, 1 if missing else 0)
+        self.assertEqual(text.returncode, result.returncode)
+        for finding in findings.values():
+            self.assertIn(finding["value"], text.stdout)
+        self.assertEqual(findings["models"]["state"], "note")
+        self.assertIn("mayfly models fetch", findings["models"]["advice"])
+        self.assertEqual("takes" in findings["auto"]["value"], report["isolation"] is not None)
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:
+            flags = next(line.split() for line in cpuinfo if line.startswith("flags"))
+        self.assertEqual(findings["avx2"]["state"] == "ok", "avx2" in flags)
+        kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
+        if not kvm:
+            self.assertTrue(findings["kvm"]["state"] == "note" and findings["kvm"]["advice"])
+
+    def test_chosen_engine_that_is_not_there(self):
+        result = mayfly("doctor", "--json", MAYFLY_ONNXRUNTIME="/nonexistent/libonnxruntime.so")
+        engine = [f for f in json.loads(result.stdout)["findings"] if f["name"] == "onnxruntime"]
+        self.assertEqual([finding["state"] for finding in engine], ["missing"])
+        self.assertEqual(result.returncode, 1)
+
+
+class Models(unittest.TestCase):
+    def setUp(self):
+        self.home = tempfile.TemporaryDirectory()
+        self.addCleanup(self.home.cleanup)
+        self.cache = pathlib.Path(self.home.name)
+
+    def install(self, name, listed=True):
+        folder = self.cache / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes(b"weights of " + name.encode())
+        (folder / "model.txt").write_text("# a model\ntitle = A model\ntask = detect\n")
+        if listed:
+            with open(self.cache / "manifest.sha256", "a", encoding="ascii") as manifest:
+                for path in folder.iterdir():
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                    manifest.write(f"{digest}  {path.relative_to(self.cache)}\n")
+
+    def listing(self):
+        result = mayfly("models", "--json", MAYFLY_CACHE=str(self.cache))
+        return result, json.loads(result.stdout)["models"]
+
+    def test_empty_cache(self):
+        result = mayfly("models", MAYFLY_CACHE=str(self.cache / "none"))
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("mayfly models fetch", result.stdout)
+
+    def test_states(self):
+        self.install("two")
+        self.install("one")
+        self.install("onesome", listed=False)
+        result, models = self.listing()
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual([(m["name"], m["task"], m["state"]) for m in models],
+                         [("one", "detect", "ok"), ("onesome", "detect", "not in the manifest"),
+                          ("two", "detect", "ok")])
+        self.assertEqual(models[0]["bytes"], sum(
+            path.stat().st_size for path in (self.cache / "models/one").iterdir()))
+
+    def test_changed_and_missing_files(self):
+        self.install("one")
+        self.install("two")
+        (self.cache / "models/one/model.onnx").write_bytes(b"other weights")
+        (self.cache / "models/two/model.txt").unlink()
+        result, models = self.listing()
+        self.assertEqual([model["state"] for model in models], ["changed", "changed"])
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("mayfly models fetch one", result.stderr)
+        doctor = json.loads(mayfly("doctor", "--json", MAYFLY_CACHE=str(self.cache)).stdout)
+        self.assertIn("models_changed", [finding["name"] for finding in doctor["findings"]])
+
+    def test_manifest_of_junk(self):
+        self.install("one", listed=False)
+        (self.cache / "manifest.sha256").write_bytes(b"\n\0\xff" + b"x" * 70000 + b"\nshort")
+        result, models = self.listing()
+        self.assertEqual((result.returncode, models[0]["state"]), (0, "not in the manifest"))
+
+    def test_fetching_what_is_unknown(self):
+        result = mayfly("models", "fetch", "nonesuch", MAYFLY_CACHE=str(self.cache))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("there is no nonesuch", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
