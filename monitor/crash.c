@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "isolation.h"
+
 static const struct {
 	const char *name;
 	int signal;
@@ -26,6 +28,7 @@ static const struct {
     [16] = {"floating-point error", SIGFPE},
     [17] = {"misaligned access", SIGBUS},
     [19] = {"vector floating-point error", SIGFPE},
+    [MACHINE_VECTOR_FORBIDDEN] = {"forbidden system call, past the library OS", SIGSYS},
 };
 
 #define EXCEPTION_COUNT	     (sizeof(exceptions) / sizeof(exceptions[0]))

@@ -6,7 +6,7 @@
 
 #include "util/log.h"
 
-static const struct isolation *const isolations[] = {&isolation_kvm};
+static const struct isolation *const isolations[] = {&isolation_kvm, &isolation_process};
 
 const struct isolation *isolation_choose(const char *name, struct error *error)
 {

@@ -29,6 +29,11 @@ enum machine_stop {
 	MACHINE_LOST, /* the machine is gone: killed from outside */
 };
 
+/* Beyond the processor's exception numbers, process isolation only: the guest got around the
+ * library OS and made a system call that its process may not make. Of struct guest_fault nothing
+ * else is known. */
+#define MACHINE_VECTOR_FORBIDDEN 32
+
 struct machine {
 	const struct isolation *isolation;
 	bool same_counter; /* the guest's time stamp counter is the host's */
@@ -40,8 +45,9 @@ struct isolation {
 	/* 0 where this machine and user can have it; else the error says what is missing. */
 	int (*probe)(struct error *error);
 
-	/* A machine for `image`, which must outlive it. `private`: it writes to pages of its own (a
-	 * clone); otherwise it writes into the image itself (the machine that does the set-up). */
+	/* A machine for `image` and `window`, which must outlive it. `private`: it writes to pages
+	 * of its own (a clone); otherwise it writes into the image itself (the machine that does
+	 * the set-up). */
 	int (*create)(struct machine **machine, const struct image *image,
 		      const struct window *window, bool private, struct error *error);
 

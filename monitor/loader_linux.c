@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "shortcuts.h"
 #include "util/checked.h"
 
 #define STACK_SIZE_MAX (8UL << 20)
@@ -190,7 +191,8 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	uint64_t pool_size = (program->memory - segments - stack_size) & ~(GUEST_PAGE_SIZE - 1);
 
 	uint64_t library_size = library_os->high - library_os->low;
-	int result = image_create(image, segments + stack_size + pool_size + library_size, error);
+	int result = image_create(
+	    image, segments + stack_size + pool_size + library_size + SHORTCUTS_SIZE_MAX, error);
 	if (result)
 		return result;
 	struct guest_start start = {
@@ -201,10 +203,14 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	    .stack_base = GUEST_STACK_TOP - stack_size,
 	    .stack_size = stack_size,
 	};
-	strncpy(start.program, program->path, sizeof(start.program) - 1);
+	strncpy(start.program, program->absolute_path, sizeof(start.program) - 1);
 	result = load_library_os(image, library_os, error);
+	size_t first_region = image->region_count;
 	if (!result)
 		result = load_segments(image, file, base, error);
+	if (!result)
+		result = shortcuts_install(image, first_region, page_up(base + file->high),
+					   image->syscall_entry, error);
 	if (!result)
 		result =
 		    image_map(image, start.stack_base, stack_size, GUEST_READ | GUEST_WRITE, error);

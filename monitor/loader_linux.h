@@ -11,7 +11,8 @@
 
 struct loader_program {
 	const struct elf_file *file;
-	const char *path;	      /* as the program is to see it */
+	const char *path;	      /* as given: AT_EXECFN */
+	const char *absolute_path;    /* for /proc/self/exe */
 	const char *const *arguments; /* NULL-terminated, the program's name first */
 	const char *const *environment;
 	uint64_t memory; /* bytes: segments, stack and pool */

@@ -33,6 +33,10 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 		return error_set(error, EINVAL, "%lu KiB of memory: give %lu KiB to %lu GiB",
 				 options->memory >> 10, LOADER_MEMORY_MIN >> 10,
 				 LOADER_MEMORY_MAX >> 30);
+	cleanup_free char *absolute_path = realpath(options->program, NULL);
+	if (!absolute_path)
+		return error_set_errno(error, errno, "cannot find the place of %s",
+				       options->program);
 	monitor->program_base = monitor->program.is_pie ? GUEST_PIE_BASE : 0;
 	struct loader_program program = {
 	    .file = &monitor->program,

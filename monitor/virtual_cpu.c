@@ -50,8 +50,16 @@ static uint64_t leaf_bits(uint32_t protection, bool user)
 	       (protection & GUEST_EXECUTE ? 0 : ENTRY_NO_EXECUTE);
 }
 
+static uint32_t leaf_protection(uint64_t leaf)
+{
+	if (!(leaf & ENTRY_PRESENT))
+		return 0;
+	return GUEST_READ | (leaf & ENTRY_WRITABLE ? GUEST_WRITE : 0) |
+	       (leaf & ENTRY_NO_EXECUTE ? 0 : GUEST_EXECUTE);
+}
+
 /* The leaf entry for `address` in tables rooted at `root`; NULL where a level is missing. */
-static uint64_t *find_leaf(uint8_t *memory, uint64_t root, uint64_t address)
+static uint64_t *find_leaf(const uint8_t *memory, uint64_t root, uint64_t address)
 {
 	uint64_t *table = (uint64_t *)(memory + root);
 	for (int level = 3; level > 0; level--) {
@@ -149,10 +157,30 @@ int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint
 		if (before == after)
 			continue;
 		*leaf = after;
-		if (virtual_cpu_entry_shrinks(before, after))
+		if (shrunk && virtual_cpu_entry_shrinks(before, after))
 			shrunk(context, before & ENTRY_ADDRESS);
 	}
 	return 0;
+}
+
+uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
+				    uint32_t *protection)
+{
+	const uint64_t root = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
+	uint64_t at = address;
+	while (at < end) {
+		const uint64_t *leaf = find_leaf(memory, root, at);
+		/* The rest of this leaf table, which covers 2 MiB. */
+		size_t count = ENTRIES - (at >> 12 & (ENTRIES - 1));
+		for (size_t i = 0; i < count && at < end; i++, at += GUEST_PAGE_SIZE) {
+			uint32_t here = leaf ? leaf_protection(leaf[i]) : 0;
+			if (at == address)
+				*protection = here;
+			else if (here != *protection)
+				return at;
+		}
+	}
+	return end;
 }
 
 /* ── descriptor tables and stubs (SDM 3A, 3.4.5 and 6.14) ────────────────────────────────────── */

@@ -26,10 +26,17 @@
 int virtual_cpu_prepare(struct image *image, struct error *error);
 
 /* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
- * own mapping of the image). Calls `shrunk` for each page whose rights became fewer: the processor
- * may remember the old ones (facts in docs/guest-abi.md). -ENOMEM where a page is not mapped. */
+ * own mapping of the image). Calls `shrunk` (may be NULL) for each page whose rights became fewer:
+ * the processor may remember the old ones (facts in docs/guest-abi.md). -ENOMEM where a page is not
+ * mapped. */
 int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
 			void (*shrunk)(void *context, uint64_t physical), void *context);
+
+/* The end of the run of pages from `address` to at most `end` that have the same permissions, and
+ * these; 0 where nothing is mapped or may be accessed. Reads the page tables, so that it knows what
+ * virtual_cpu_protect() changed. */
+uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
+				    uint32_t *protection);
 
 /* True where entry `after` of a leaf page table allows less than `before`, or another page. */
 bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after);

@@ -1,0 +1,59 @@
+/* annotate: draws what was found into the photograph. Request: a JPEG or PNG. Response: a PNG with
+ * boxes and labels. Finding is the host's work; decoding, drawing and encoding are done here, in
+ * the guest, on the stranger's data. */
+#include <stdio.h>
+
+#include "mayfly/results.h"
+#include "picture.h"
+#include "request.h"
+#include "vaccel.h"
+
+#define OBJECTS 100
+
+static const struct color colors[] = {{255, 200, 0},  {0, 220, 120},   {80, 180, 255},
+				      {255, 110, 90}, {230, 120, 255}, {190, 230, 60}};
+
+static void draw(struct picture *picture, const struct mayfly_object *object, struct color color)
+{
+	char text[MAYFLY_LABEL_SIZE + 16];
+	int scale = 1 + (int)(picture->width / 1000);
+	float width = (float)picture->width, height = (float)picture->height;
+	long x = (long)(object->x * width), y = (long)(object->y * height);
+	picture_draw_frame(picture, x, y, (long)(object->width * width),
+			   (long)(object->height * height), 3 * scale, color);
+	snprintf(text, sizeof(text), " %s %.2f ", object->label, (double)object->score);
+	picture_draw_text(picture, x, y, text, scale, color);
+}
+
+int main(void)
+{
+	struct vaccel_session session;
+	int result = vaccel_session_init(&session, 0);
+	if (result) {
+		fprintf(stderr, "annotate: no accelerator session (error %d)\n", result);
+		return 1;
+	}
+	size_t length, count = 0;
+	uint8_t *image = request_read(&length);
+	if (!image)
+		return 1;
+	struct picture picture;
+	if (!picture_decode(&picture, image, length)) {
+		fprintf(stderr, "annotate: these %zu bytes are no JPEG or PNG\n", length);
+		return 1;
+	}
+	struct mayfly_object objects[OBJECTS];
+	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
+	if (result) {
+		fprintf(stderr, "annotate: cannot find objects (error %d)\n", result);
+		return 1;
+	}
+	/* The best last, so that it lies on top. */
+	for (size_t i = count; i-- > 0;)
+		draw(&picture, &objects[i], colors[i % (sizeof(colors) / sizeof(colors[0]))]);
+	if (!picture_write_png(&picture, stdout) || fflush(stdout)) {
+		fprintf(stderr, "annotate: cannot write the response\n");
+		return 1;
+	}
+	return 0;
+}

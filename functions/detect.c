@@ -1,0 +1,63 @@
+/* detect: which objects are where in a photograph? Request: a JPEG or PNG. Response: labels, scores
+ * and boxes as JSON; a box is x, y, width and height in fractions of the picture.
+ *
+ * With an argument, `detect MODEL` uses that model of the host, for example `detect face`. Session
+ * and model are opened before the request is read: they are part of the snapshot. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "mayfly/results.h"
+#include "request.h"
+#include "vaccel.h"
+
+#define OBJECTS 100
+
+static int open_session(struct vaccel_session *session, struct vaccel_resource *model,
+			const char *name)
+{
+	char path[80];
+	int result = vaccel_session_init(session, 0);
+	if (result || !name)
+		return result;
+	snprintf(path, sizeof(path), "model:%s", name);
+	result = vaccel_resource_init(model, path, VACCEL_RESOURCE_MODEL);
+	return result ? result : vaccel_resource_register(model, session);
+}
+
+int main(int argc, char **argv)
+{
+	struct vaccel_session session;
+	struct vaccel_resource model;
+	int result = open_session(&session, &model, argc > 1 ? argv[1] : NULL);
+	if (result) {
+		fprintf(stderr, "detect: no accelerator session (error %d)\n", result);
+		return 1;
+	}
+	size_t length, count = 0;
+	uint8_t *image = request_read(&length);
+	if (!image)
+		return 1;
+	struct mayfly_object objects[OBJECTS];
+	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
+	if (result) {
+		fprintf(stderr, "detect: cannot find objects in these %zu bytes (error %d)\n",
+			length, result);
+		return 1;
+	}
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		const struct mayfly_object *object = &objects[i];
+		json_array_append_new(list,
+				      json_pack("{s:s, s:f, s:[f, f, f, f]}", "label",
+						object->label, "score", (double)object->score,
+						"box", (double)object->x, (double)object->y,
+						(double)object->width, (double)object->height));
+	}
+	json_t *answer = json_pack("{s:o}", "objects", list);
+	if (!answer || json_dumpf(answer, stdout, JSON_REAL_PRECISION(4)) || puts("") == EOF ||
+	    fflush(stdout)) {
+		fprintf(stderr, "detect: cannot write the response\n");
+		return 1;
+	}
+	return 0;
+}

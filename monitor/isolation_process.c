@@ -1,0 +1,493 @@
+/* Isolation by process: a fresh process for each request, for hosts without /dev/kvm.
+ *
+ * The program process_guest maps the image where the guest expects it and becomes the guest
+ * (process_guest.c). The kernel holds it in:
+ *   - syscall user dispatch turns each SYSCALL of the guest into a signal, whose handler goes to
+ * the library OS; only the hypercall page may make system calls;
+ *   - a seccomp filter permits that page read and write of one pipe each, mprotect below the window
+ *     and exit, by number and argument (process_filter.c); anything else kills the process;
+ *   - no file but three pipes and sockets is open, nothing of the monitor is mapped but image and
+ *     window, no privileges can be gained.
+ * Nothing of this needs privileges, namespaces or ptrace. What it is not: a wall against errors in
+ * the kernel's memory management and signal delivery, or in the processor.
+ *
+ * A reset kills the process and starts the next one, which prepares itself while the monitor goes
+ * on. The guest may write to its event pipe whenever it likes, or not read its commands: the
+ * monitor trusts neither, and its own end never blocks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/seccomp.h>
+
+#include "isolation.h"
+#include "process_filter.h"
+#include "process_guest.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "virtual_cpu.h"
+
+#define HELPER_PART	  "monitor/process_guest"
+#define HWCAP2_FSGSBASE	  2UL /* asm/hwcap2.h */
+#define VECTOR_PROTECTION 13
+#define PROTECT_LIMIT_NS  NANOSECONDS_PER_SECOND /* mprotect of all memory takes far less */
+
+struct machine_process {
+	struct machine machine;
+	const struct image *image;
+	const struct window *window;
+	bool private; /* a clone */
+	char *helper; /* path of process_guest */
+	struct process_setup *setup;
+	size_t setup_size;
+
+	pid_t pid;  /* 0: there is no process */
+	int socket; /* its end kills the process */
+	/* Both ends of the commands' pipe: so a write to a dead process is no SIGPIPE. */
+	int commands[2];
+	int events;
+};
+
+static struct machine_process *machine_process(struct machine *machine)
+{
+	return (struct machine_process *)machine;
+}
+
+static int process_probe(struct error *error)
+{
+	/* "Off" is what it is already. */
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0))
+		return error_set(error, ENOTSUP,
+				 "the kernel has no syscall user dispatch; Linux 5.11 or newer "
+				 "has it");
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action))
+		return error_set(error, ENOTSUP, "the kernel has no seccomp filters");
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
+		return error_set(error, ENOTSUP,
+				 "programs may not use the FSGSBASE instructions here; processors "
+				 "since 2012 with Linux 5.9 or newer may");
+	char path[PATH_MAX];
+	return paths_part(path, sizeof(path), HELPER_PART, error);
+}
+
+/* ── the process ─────────────────────────────────────────────────────────────────────────────── */
+
+static void close_channels(struct machine_process *self)
+{
+	int *const channels[] = {&self->socket, &self->commands[0], &self->commands[1],
+				 &self->events};
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+		if (*channels[i] >= 0)
+			close(*channels[i]);
+		*channels[i] = -1;
+	}
+}
+
+/* Waits for the end of a process that is ending. False where somebody else took its status. */
+static bool reap(pid_t pid, int *status)
+{
+	pid_t got;
+	do {
+		got = waitpid(pid, status, 0);
+	} while (got < 0 && errno == EINTR);
+	return got == pid;
+}
+
+/* After this nothing of the guest runs or writes any more. */
+static void kill_and_reap(pid_t pid)
+{
+	int status;
+	if (!pid)
+		return;
+	kill(pid, SIGKILL);
+	reap(pid, &status);
+}
+
+static int send_setup(const struct machine_process *self, int socket, int events,
+		      struct error *error)
+{
+	const int descriptors[] = {self->image->memfd, self->window->memfd, self->commands[0],
+				   events};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(descriptors))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(descriptors)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	memcpy(CMSG_DATA(&control.header), descriptors, sizeof(descriptors));
+	struct iovec part = {self->setup, self->setup_size};
+	struct msghdr message = {
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control),
+	};
+	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)self->setup_size)
+		return error_set_errno(error, errno, "cannot describe the guest to its process");
+	return 0;
+}
+
+/* Default signals, none blocked, a process group of its own (the terminal's signals are the
+ * monitor's to judge), the socket as descriptor 0 and no other. */
+static int spawn_helper(const char *path, int socket, pid_t *pid)
+{
+	posix_spawnattr_t attributes;
+	posix_spawn_file_actions_t actions;
+	sigset_t none, all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	int code = posix_spawnattr_init(&attributes);
+	if (code)
+		return code;
+	code = posix_spawn_file_actions_init(&actions);
+	if (code) {
+		posix_spawnattr_destroy(&attributes);
+		return code;
+	}
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						  POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	code = posix_spawn_file_actions_adddup2(&actions, socket, PROCESS_SOCKET);
+	if (!code)
+		code = posix_spawn_file_actions_addclosefrom_np(&actions, PROCESS_SOCKET + 1);
+	char name[] = "process_guest";
+	char *const arguments[] = {name, NULL}, *const environment[] = {NULL};
+	if (!code)
+		code = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return code;
+}
+
+/* Starts a process that becomes the guest and waits for its first command. */
+static int start_process(struct machine_process *self, struct error *error)
+{
+	int pair[2], events[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_set_errno(error, errno, "cannot make a socket for the guest");
+	self->socket = pair[0];
+	cleanup_close int its_socket = pair[1];
+	if (pipe2(self->commands, O_CLOEXEC | O_NONBLOCK))
+		return error_set_errno(error, errno, "cannot make a pipe for the guest");
+	/* The guest's end blocks. */
+	if (pipe2(events, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe for the guest");
+	self->events = events[0];
+	cleanup_close int its_events = events[1];
+	int result = send_setup(self, self->socket, its_events, error);
+	if (result)
+		return result;
+	int code = spawn_helper(self->helper, its_socket, &self->pid);
+	if (code) {
+		self->pid = 0;
+		return error_set_errno(error, code, "cannot start %s", self->helper);
+	}
+	return 0;
+}
+
+static int replace_process(struct machine_process *self, struct error *error)
+{
+	/* The old one ends while the new one begins; nobody waits longer than needed. */
+	pid_t old = self->pid;
+	if (old)
+		kill(old, SIGKILL);
+	self->pid = 0;
+	close_channels(self);
+	int result = start_process(self, error);
+	kill_and_reap(old);
+	return result;
+}
+
+/* ── creation ────────────────────────────────────────────────────────────────────────────────── */
+
+static int add_mappings(struct process_setup *setup, const struct image *image,
+			const struct image_region *region, struct error *error)
+{
+	uint64_t end = region->address + region->length, next;
+	for (uint64_t at = region->address; at < end; at = next) {
+		uint32_t protection;
+		next = virtual_cpu_protection_run(image->memory, at, end, &protection);
+		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
+			return error_set(error, E2BIG,
+					 "the guest's memory has more than %d parts with "
+					 "permissions of their own",
+					 PROCESS_MAPPINGS_MAX);
+		if ((protection & GUEST_WRITE) && (protection & GUEST_EXECUTE))
+			return error_set(error, EACCES,
+					 "guest memory at %#lx is writable and executable", at);
+		setup->mappings[setup->mapping_count++] = (struct process_mapping){
+		    .address = at,
+		    .length = next - at,
+		    .offset = region->offset + (at - region->address),
+		    .protection = protection,
+		};
+	}
+	return 0;
+}
+
+/* What each process of this machine is told. Permissions come from the page tables, which know what
+ * the set-up changed. */
+static int build_setup(struct machine_process *self, struct error *error)
+{
+	const struct image *image = self->image;
+	struct process_setup *setup = self->setup;
+	setup->start = image->start;
+	setup->resume = image->resume;
+	setup->syscall_entry = image->syscall_entry;
+	setup->private = self->private;
+	for (size_t i = 0; i < image->region_count; i++) {
+		int result = add_mappings(setup, image, &image->regions[i], error);
+		if (result)
+			return result;
+	}
+	self->setup_size = offsetof(struct process_setup, mappings) +
+			   setup->mapping_count * sizeof(setup->mappings[0]);
+	return process_filter_build(setup->filter, PROCESS_FILTER_MAX, &setup->filter_length,
+				    error);
+}
+
+static void process_destroy(struct machine *machine)
+{
+	struct machine_process *self = machine_process(machine);
+	kill_and_reap(self->pid);
+	close_channels(self);
+	free(self->helper);
+	free(self->setup);
+	free(self);
+}
+
+static int process_build(struct machine_process *self, struct error *error)
+{
+	char path[PATH_MAX];
+	int result = paths_part(path, sizeof(path), HELPER_PART, error);
+	if (result)
+		return result;
+	self->helper = strdup(path);
+	self->setup = calloc(1, sizeof(*self->setup));
+	if (!self->helper || !self->setup)
+		return error_set(error, ENOMEM, "no memory for a guest process");
+	result = build_setup(self, error);
+	return result ? result : start_process(self, error);
+}
+
+static int process_create(struct machine **machine, const struct image *image,
+			  const struct window *window, bool private, struct error *error)
+{
+	struct machine_process *self = calloc(1, sizeof(*self));
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for a guest process");
+	self->machine.isolation = &isolation_process;
+	self->machine.same_counter = true;
+	self->image = image;
+	self->window = window;
+	self->private = private;
+	self->socket = self->commands[0] = self->commands[1] = self->events = -1;
+	int result = process_build(self, error);
+	if (result) {
+		process_destroy(&self->machine);
+		return result;
+	}
+	*machine = &self->machine;
+	return 0;
+}
+
+/* ── running ─────────────────────────────────────────────────────────────────────────────────── */
+
+static int send_command(const struct machine_process *self, const struct process_command *command)
+{
+	ssize_t sent;
+	do {
+		sent = write(self->commands[1], command, sizeof(*command));
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return -errno;
+	return sent == sizeof(*command) ? 0 : -EIO;
+}
+
+/* Waits for the event byte. 0, -ETIMEDOUT past the deadline, -EPIPE: the process is at its end. */
+static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint8_t *event)
+{
+	struct pollfd readable = {.fd = self->events, .events = POLLIN};
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+		struct timespec timeout = {
+		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
+		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
+		};
+		int ready = ppoll(&readable, 1, &timeout, NULL);
+		if (!ready)
+			return -ETIMEDOUT;
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready < 0)
+			continue;
+		ssize_t got = read(self->events, event, 1);
+		if (got == 1)
+			return 0;
+		if (!got)
+			return -EPIPE;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static bool is_guests_own(int signal)
+{
+	return signal == SIGSYS || signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+	       signal == SIGFPE || signal == SIGTRAP;
+}
+
+/* The process ended: why? */
+static int process_ended(struct machine_process *self, enum machine_stop *stop,
+			 struct guest_fault *fault, struct error *error)
+{
+	int status = 0;
+	bool known = reap(self->pid, &status);
+	self->pid = 0;
+	struct process_failure failure;
+	if (recv(self->socket, &failure, sizeof(failure), MSG_DONTWAIT) == sizeof(failure)) {
+		failure.step[sizeof(failure.step) - 1] = 0;
+		return error_set_errno(error, failure.error > 0 ? failure.error : EIO,
+				       "a guest process could not %s", failure.step);
+	}
+	if (known && WIFSIGNALED(status) && !is_guests_own(WTERMSIG(status))) {
+		log_info("a guest process was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+		*stop = MACHINE_LOST;
+		return 0;
+	}
+	/* It made a system call that its filter forbids, spoilt its signal stack or ended itself:
+	 * no handler could tell registers. */
+	*stop = MACHINE_FAULT;
+	*fault = (struct guest_fault){
+	    .vector = known && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS
+			  ? MACHINE_VECTOR_FORBIDDEN
+			  : VECTOR_PROTECTION,
+	};
+	return 0;
+}
+
+/* Copies the fault out of the window: the guest may go on writing there. */
+static void copy_fault(struct guest_fault *fault, const volatile struct guest_fault *source)
+{
+	const volatile uint64_t *words = (const volatile uint64_t *)source;
+	uint64_t *copy = (uint64_t *)fault;
+	for (size_t i = 0; i < sizeof(*fault) / sizeof(*copy); i++)
+		copy[i] = words[i];
+}
+
+static int process_run(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
+		       enum machine_stop *stop, struct guest_fault *fault, struct error *error)
+{
+	struct machine_process *self = machine_process(machine);
+	static const enum process_command_kind kinds[] = {
+	    [MACHINE_START] = PROCESS_START,
+	    [MACHINE_RESUME] = PROCESS_RESUME,
+	    [MACHINE_CONTINUE] = PROCESS_CONTINUE,
+	};
+	const struct process_command command = {.kind = kinds[entry]};
+	if (!self->pid)
+		return error_set(error, ESRCH, "the guest's process is gone");
+	uint8_t event;
+	int result = send_command(self, &command);
+	if (!result)
+		result = await_event(self, deadline_ns, &event);
+	if (result == -ETIMEDOUT || result == -EAGAIN) {
+		/* -EAGAIN: it rang without end and read nothing. */
+		*stop = MACHINE_DEADLINE;
+		return 0;
+	}
+	if (result == -EPIPE)
+		return process_ended(self, stop, fault, error);
+	if (result)
+		return error_set_errno(error, -result, "cannot talk to the guest's process");
+	const volatile struct guest_control *control = window_control(self->window);
+	if (control->hypercall != HYPERCALL_FAULT) {
+		*stop = MACHINE_HYPERCALL;
+		return 0;
+	}
+	*stop = MACHINE_FAULT;
+	copy_fault(fault, &control->fault);
+	return 0;
+}
+
+/* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
+
+static int process_protect(struct machine *machine, uint64_t address, uint64_t length,
+			   uint32_t protection)
+{
+	struct machine_process *self = machine_process(machine);
+	const struct process_command command = {
+	    .kind = PROCESS_PROTECT,
+	    .address = address,
+	    .length = length,
+	    .protection = (protection & GUEST_READ ? PROT_READ : 0U) |
+			  (protection & GUEST_WRITE ? PROT_WRITE : 0U) |
+			  (protection & GUEST_EXECUTE ? PROT_EXEC : 0U),
+	};
+	uint8_t code;
+	int result = send_command(self, &command);
+	if (!result)
+		result = await_event(self, clock_now_ns() + PROTECT_LIMIT_NS, &code);
+	if (result)
+		return result;
+	if (code)
+		return -code;
+	/* What the set-up changes is the clones' too: they are made from the page tables. */
+	return self->private ? 0
+			     : virtual_cpu_protect(self->image->memory, address, length, protection,
+						   NULL, NULL);
+}
+
+static int process_reset(struct machine *machine, uint64_t *pages, struct error *error)
+{
+	*pages = 0;
+	int result = replace_process(machine_process(machine), error);
+	return result ? error_wrap(error, "cannot reset the guest's process") : 0;
+}
+
+/* What the process wrote to: pages of its own, in memory or swapped out. */
+static uint64_t process_private_bytes(struct machine *machine)
+{
+	struct machine_process *self = machine_process(machine);
+	char path[64], line[128];
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", self->pid);
+	cleanup_fclose FILE *file = self->pid ? fopen(path, "re") : NULL;
+	uint64_t total = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long kilobytes;
+		if (sscanf(line, "Anonymous: %lu kB", &kilobytes) == 1 ||
+		    sscanf(line, "Swap: %lu kB", &kilobytes) == 1)
+			total += (uint64_t)kilobytes << 10;
+	}
+	return total;
+}
+
+const struct isolation isolation_process = {
+    .name = "process",
+    .probe = process_probe,
+    .create = process_create,
+    .run = process_run,
+    .protect = process_protect,
+    .reset = process_reset,
+    .private_bytes = process_private_bytes,
+    .destroy = process_destroy,
+};

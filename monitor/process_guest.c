@@ -1,0 +1,284 @@
+/* process_guest: a process that becomes a guest of process isolation (see isolation_process.c).
+ *
+ * Freestanding: no C library, no thread-local storage, general registers only. It unmaps whatever
+ * the kernel mapped, maps the image and the window where the guest expects them, and gives up its
+ * rights; from then on it is in the guest's hands, and nothing in its memory is to be believed or
+ * worth reading: what holds the guest in is in the kernel.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+
+#include "process_guest.h"
+
+#define KERNEL_SA_RESTORER 0x04000000UL /* asm/signal.h */
+
+/* The end of user addresses with four-level page tables. */
+#define USER_LIMIT 0x7ffffffff000UL
+
+/* The kernel's frame with AVX-512 and AMX state takes 12 KiB; a fault in the handler of SIGSYS
+ * stacks a second one. Pages that are never touched cost nothing. */
+#define SIGNAL_STACK_SIZE (64UL << 10)
+
+struct kernel_sigaction {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+
+/* All of them are in this program: hidden, so that no table of addresses is needed. */
+#pragma GCC visibility push(hidden)
+extern long process_system_call(long number, long first, long second, long third, long fourth,
+				long fifth, long sixth);
+extern _Noreturn void process_enter(uint64_t address);
+extern void process_caught_system_call(int signal, siginfo_t *info, void *context);
+extern char process_end[];
+
+void process_caught_fault(int signal, siginfo_t *info, void *context);
+void process_hypercall(void);
+_Noreturn void process_main(void);
+
+static struct process_setup setup;
+static char signal_stack[SIGNAL_STACK_SIZE] __attribute__((aligned(64)));
+
+/* Where process_caught_system_call() goes. */
+uint64_t process_syscall_entry;
+#pragma GCC visibility pop
+
+#define call6(number, a, b, c, d, e, f)                                                            \
+	process_system_call((number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e),       \
+			    (long)(f))
+#define call4(number, a, b, c, d) call6(number, a, b, c, d, 0, 0)
+#define call3(number, a, b, c)	  call6(number, a, b, c, 0, 0, 0)
+#define call2(number, a, b)	  call6(number, a, b, 0, 0, 0, 0)
+
+static _Noreturn void leave(int status)
+{
+	for (;;)
+		call2(SYS_exit_group, status, 0);
+}
+
+/* Ends the helper where `result` is an error of the kernel's; the monitor learns which step. */
+static void check(long result, const char *step)
+{
+	struct process_failure failure;
+	if (result >= 0)
+		return;
+	failure.error = (int32_t)-result;
+	size_t length = 0;
+	for (; step[length] && length < sizeof(failure.step) - 1; length++)
+		failure.step[length] = step[length];
+	for (; length < sizeof(failure.step); length++)
+		failure.step[length] = 0;
+	call3(SYS_write, PROCESS_SOCKET, &failure, sizeof(failure));
+	leave(1);
+}
+
+/* ── hypercalls ──────────────────────────────────────────────────────────────────────────────── */
+
+static void send_event(uint8_t event)
+{
+	if (call3(SYS_write, PROCESS_EVENTS, &event, 1) != 1)
+		leave(1);
+}
+
+/* Waits for a command that lets the guest go on, and returns it; serves others on the way. The
+ * monitor has checked what a command asks for. */
+static uint64_t await_command(void)
+{
+	for (;;) {
+		struct process_command command;
+		if (call3(SYS_read, PROCESS_COMMANDS, &command, sizeof(command)) != sizeof(command))
+			leave(1); /* the monitor is gone */
+		if (command.kind != PROCESS_PROTECT)
+			return command.kind;
+		send_event((uint8_t)-call3(SYS_mprotect, command.address, command.length,
+					   command.protection));
+	}
+}
+
+void process_hypercall(void)
+{
+	send_event(0);
+	await_command();
+}
+
+/* Reports a fault of the guest. Runs on the signal stack; what faulted is over. */
+void process_caught_fault(int signal, siginfo_t *info, void *context)
+{
+	volatile struct guest_control *control =
+	    (void *)(GUEST_WINDOW_BASE + WINDOW_CONTROL_OFFSET);
+	volatile struct guest_fault *fault = &control->fault;
+	const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+	/* INT 0x80: no gate of a guest under KVM either (general protection, IDT index 0x80). */
+	fault->vector = signal == SIGSYS ? 13 : (uint64_t)registers[REG_TRAPNO];
+	fault->error_code = signal == SIGSYS ? 0x80 * 8 + 2 : (uint64_t)registers[REG_ERR];
+	fault->address = (uint64_t)registers[REG_CR2];
+	fault->rip = (uint64_t)registers[REG_RIP];
+	fault->rsp = (uint64_t)registers[REG_RSP];
+	fault->rflags = (uint64_t)registers[REG_EFL];
+	fault->rax = (uint64_t)registers[REG_RAX];
+	fault->rbx = (uint64_t)registers[REG_RBX];
+	fault->rcx = (uint64_t)registers[REG_RCX];
+	fault->rdx = (uint64_t)registers[REG_RDX];
+	fault->rsi = (uint64_t)registers[REG_RSI];
+	fault->rdi = (uint64_t)registers[REG_RDI];
+	fault->rbp = (uint64_t)registers[REG_RBP];
+	fault->r8 = (uint64_t)registers[REG_R8];
+	fault->r9 = (uint64_t)registers[REG_R9];
+	fault->r10 = (uint64_t)registers[REG_R10];
+	fault->r11 = (uint64_t)registers[REG_R11];
+	fault->r12 = (uint64_t)registers[REG_R12];
+	fault->r13 = (uint64_t)registers[REG_R13];
+	fault->r14 = (uint64_t)registers[REG_R14];
+	fault->r15 = (uint64_t)registers[REG_R15];
+	for (;;) {
+		control->hypercall = HYPERCALL_FAULT;
+		process_hypercall();
+	}
+}
+
+/* ── becoming a guest ────────────────────────────────────────────────────────────────────────── */
+
+static void receive_setup(void)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE((PROCESS_DESCRIPTORS - 1) * sizeof(int))];
+	} control;
+	struct iovec part = {&setup, sizeof(setup)};
+	struct msghdr message;
+	message.msg_name = NULL;
+	message.msg_namelen = 0;
+	message.msg_iov = &part;
+	message.msg_iovlen = 1;
+	message.msg_control = &control;
+	message.msg_controllen = sizeof(control);
+	message.msg_flags = 0;
+	long length = call3(SYS_recvmsg, PROCESS_SOCKET, &message, 0);
+	check(length, "receive the setup");
+	if (message.msg_controllen < CMSG_LEN((PROCESS_DESCRIPTORS - 1) * sizeof(int)) ||
+	    (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		check(-EBADMSG, "receive the setup");
+	/* Descriptors arrive at the lowest free numbers: nothing but the socket was open. */
+	const int *descriptors = (const int *)CMSG_DATA(&control.header);
+	for (int i = PROCESS_IMAGE; i < PROCESS_DESCRIPTORS; i++)
+		if (descriptors[i - PROCESS_IMAGE] != i)
+			check(-EBADF, "receive the setup");
+}
+
+static void unmap(uint64_t start, uint64_t end)
+{
+	check(call2(SYS_munmap, start, end - start), "unmap the kernel's pages");
+}
+
+/* Stack, arguments, vdso, vvar: nothing of what the kernel gave stays. */
+static void clear_address_space(void)
+{
+	unmap(0, GUEST_HYPERCALL);
+	unmap((uint64_t)process_end, USER_LIMIT);
+}
+
+static long protection_bits(uint32_t protection)
+{
+	return (protection & GUEST_READ ? PROT_READ : 0) |
+	       (protection & GUEST_WRITE ? PROT_WRITE : 0) |
+	       (protection & GUEST_EXECUTE ? PROT_EXEC : 0);
+}
+
+static void map_guest(void)
+{
+	const long flags = MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+	for (size_t i = 0; i < setup.mapping_count; i++) {
+		const struct process_mapping *mapping = &setup.mappings[i];
+		long bits = protection_bits(mapping->protection);
+		if ((bits & PROT_WRITE) && (bits & PROT_EXEC))
+			check(-EACCES, "map the image");
+		check(call6(SYS_mmap, mapping->address, mapping->length, bits,
+			    flags | (setup.private ? MAP_PRIVATE : MAP_SHARED), PROCESS_IMAGE,
+			    mapping->offset),
+		      "map the image");
+	}
+	check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
+		    flags | MAP_SHARED, PROCESS_WINDOW, 0),
+	      "map the window");
+	check(call2(SYS_close, PROCESS_IMAGE, 0), "close the image");
+	check(call2(SYS_close, PROCESS_WINDOW, 0), "close the window");
+}
+
+static void catch_signal(int signal, void (*handler)(int, siginfo_t *, void *), unsigned long flags)
+{
+	/* The kernel insists on a restorer; no handler here returns. */
+	struct kernel_sigaction action;
+	action.handler = handler;
+	action.flags = flags | SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER;
+	action.restorer = NULL;
+	action.mask = 0;
+	check(call4(SYS_rt_sigaction, signal, &action, NULL, sizeof(action.mask)),
+	      "handle signals");
+}
+
+static void install_handlers(void)
+{
+	stack_t stack;
+	stack.ss_sp = signal_stack;
+	stack.ss_size = sizeof(signal_stack);
+	stack.ss_flags = 0;
+	check(call2(SYS_sigaltstack, &stack, NULL), "give signals a stack");
+	process_syscall_entry = setup.syscall_entry;
+	catch_signal(SIGSYS, process_caught_system_call, SA_NODEFER);
+	catch_signal(SIGSEGV, process_caught_fault, 0);
+	catch_signal(SIGBUS, process_caught_fault, 0);
+	catch_signal(SIGILL, process_caught_fault, 0);
+	catch_signal(SIGFPE, process_caught_fault, 0);
+	catch_signal(SIGTRAP, process_caught_fault, 0);
+}
+
+/* The end of the socket's other side kills this process. PR_SET_PDEATHSIG would do so when the
+ * monitor's *thread* ends that happened to start it. */
+static void follow_monitor(void)
+{
+	long pid = call2(SYS_getpid, 0, 0);
+	check(call3(SYS_fcntl, PROCESS_SOCKET, F_SETSIG, SIGKILL), "follow the monitor");
+	check(call3(SYS_fcntl, PROCESS_SOCKET, F_SETOWN, pid), "follow the monitor");
+	check(call3(SYS_fcntl, PROCESS_SOCKET, F_SETFL, O_ASYNC), "follow the monitor");
+}
+
+static void give_up_rights(void)
+{
+	struct rlimit none;
+	none.rlim_cur = none.rlim_max = 0;
+	check(call2(SYS_setrlimit, RLIMIT_CORE, &none), "limit resources");
+	check(call2(SYS_setrlimit, RLIMIT_NOFILE, &none), "limit resources");
+	check(call6(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), "give up privileges");
+	check(call6(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, GUEST_HYPERCALL,
+		    GUEST_PAGE_SIZE, 0, 0),
+	      "catch system calls");
+	struct {
+		unsigned short length;
+		struct sock_filter *filter;
+	} program;
+	program.length = setup.filter_length;
+	program.filter = setup.filter;
+	check(call3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), "filter system calls");
+}
+
+_Noreturn void process_main(void)
+{
+	receive_setup();
+	clear_address_space();
+	map_guest();
+	install_handlers();
+	follow_monitor();
+	give_up_rights();
+	process_enter(await_command() == PROCESS_START ? setup.start : setup.resume);
+}
