@@ -64,9 +64,10 @@ static int spawn_host(char *const arguments[], int log, int ready)
 	}
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
 	pid_t pid;
-	if (!(result = posix_spawn_file_actions_adddup2(&actions, ready, READY_FD)) &&
-	    !(result = posix_spawn_file_actions_adddup2(&actions, log, 1)) &&
+	/* The log before the pipe: its number here may well be READY_FD. */
+	if (!(result = posix_spawn_file_actions_adddup2(&actions, log, 1)) &&
 	    !(result = posix_spawn_file_actions_adddup2(&actions, log, 2)) &&
+	    !(result = posix_spawn_file_actions_adddup2(&actions, ready, READY_FD)) &&
 	    !(result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
 	    !(result = posix_spawn_file_actions_addclosefrom_np(&actions, READY_FD + 1)))
 		result = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, all, environ);

@@ -258,9 +258,11 @@ int server_run(struct server *server, int signals, struct error *error)
 bool server_close(struct server *server, uint64_t patience_ns)
 {
 	/* First the name: who finds no socket starts a new host, who waits in the queue is hung up
-	 * on and tries again. */
+	 * on and tries again. With the name gone the lock has done its duty, and the new host need
+	 * not wait for the ops of this one. */
 	unlink(server->options.socket_path);
 	close(server->listener);
+	close(server->lock);
 	pthread_mutex_lock(&server->mutex);
 	for (struct connection *each = server->connections; each; each = each->next)
 		shutdown(each->socket, SHUT_RDWR);
@@ -277,6 +279,5 @@ bool server_close(struct server *server, uint64_t patience_ns)
 	}
 	close(server->empty);
 	pthread_mutex_destroy(&server->mutex);
-	close(server->lock);
 	return true;
 }

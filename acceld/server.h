@@ -35,9 +35,9 @@ int server_open(struct server *server, const struct server_options *options, str
  * `signals`. */
 int server_run(struct server *server, int signals, struct error *error);
 
-/* Removes the socket, ends all connections and waits for their threads, as long as `patience_ns`.
- * False where a thread is still in an op then: the process must end without tearing down what that
- * thread may be using. */
+/* Removes the socket, lets the lock go, ends all connections and waits for their threads, as long
+ * as `patience_ns`. False where a thread is still in an op then: the process must end without
+ * tearing down what that thread may be using. */
 bool server_close(struct server *server, uint64_t patience_ns);
 
 #endif

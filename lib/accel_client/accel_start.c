@@ -39,9 +39,9 @@ static int spawn_host(const char *path, int error_pipe, pid_t *pid)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (!(result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
+	if (!(result = posix_spawn_file_actions_adddup2(&actions, error_pipe, 2)) &&
+	    !(result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
 	    !(result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) &&
-	    !(result = posix_spawn_file_actions_adddup2(&actions, error_pipe, 2)) &&
 	    !(result = posix_spawn_file_actions_addclosefrom_np(&actions, 3))) {
 		char name[] = "mayfly-acceld";
 		char *arguments[] = {name, NULL};

@@ -98,6 +98,25 @@ static void test_on_demand_and_killed(void)
 	host_directory_remove(&host);
 }
 
+/* Whoever comes while a host is leaving gets the next one. */
+static void test_leaving_race(void)
+{
+	struct host host;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	for (int round = 0; round < 10; round++) {
+		struct peer peer;
+		if (!CHECK(!peer_open(&peer, NULL)))
+			break;
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		pid_t pid = listener_pid(&host);
+		peer_close(&peer);
+		CHECK(pid > 0 && !kill(pid, SIGTERM));
+	}
+	CHECK(host_is_gone(&host, 5000));
+	host_directory_remove(&host);
+}
+
 static int race(void)
 {
 	struct peer peer;
@@ -215,6 +234,7 @@ int main(void)
 {
 	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
 	test_on_demand_and_killed();
+	test_leaving_race();
 	test_start_race();
 	test_idle();
 	test_term_during_op();
