@@ -41,6 +41,7 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 	struct loader_program program = {
 	    .file = &monitor->program,
 	    .path = options->program,
+	    .absolute_path = absolute_path,
 	    .arguments = options->arguments,
 	    .environment = options->environment,
 	    .memory = options->memory,
