@@ -1,20 +1,19 @@
 /* The program's segments and stack; see regions.h.
  *
- * The list is short (a handful of segments, a stack) and its order means nothing. The pool is no
- * part of it, even where the monitor lists it: pool.c knows the pool page by page. */
+ * The list is short (a handful of segments, a stack) and its order means nothing. The monitor lists
+ * all that it mapped: what lies from the pool on is not the program's, or pool.c knows it better. */
 #include "regions.h"
 
 #include <errno.h>
 
 #include "libos.h"
-#include "pool.h"
 
 static struct guest_region *region_at(uint64_t address)
 {
 	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (address >= region->start && address < region->end &&
-		    !pool_contains(region->start, 1))
+		    region->end <= GUEST_POOL_BASE)
 			return region;
 	}
 	return NULL;
@@ -74,7 +73,7 @@ int regions_unmap(uint64_t start, uint64_t end)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < libos_start_info.region_count;) {
 		struct guest_region *region = &libos_start_info.regions[i];
-		if (region->start < start || region->end > end || pool_contains(region->start, 1)) {
+		if (region->start < start || region->end > end || region->end > GUEST_POOL_BASE) {
 			i++;
 			continue;
 		}

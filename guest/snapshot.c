@@ -2,6 +2,8 @@
  * monitor takes the snapshot from which every request is then cloned. */
 #include "libos.h"
 
+#define AT_RANDOM_SIZE 16
+
 static bool snapshot_taken;
 
 void snapshot_take(void)
@@ -13,5 +15,7 @@ void snapshot_take(void)
 	machine_freeze();
 	time_start();
 	random_reseed();
-	random_bytes((void *)libos_start_info.at_random, 16);
+	/* The program may have taken its first stack page away. */
+	if (user_writable(libos_start_info.at_random, AT_RANDOM_SIZE))
+		random_bytes((void *)libos_start_info.at_random, AT_RANDOM_SIZE);
 }

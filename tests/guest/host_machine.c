@@ -1,0 +1,155 @@
+/* The machine below the library OS, played by an ordinary process; see host_machine.h. */
+#include "host_machine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "libos.h"
+
+#define USER_BASE 0x10000000UL
+#define USER_SIZE 0x4000000UL
+
+struct guest_start libos_start_info;
+struct host_machine host;
+
+static uint64_t user_next = USER_BASE;
+
+static void map_at(uint64_t address, uint64_t size)
+{
+	void *mapped =
+	    mmap((void *)address, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+	if (mapped != (void *)address) {
+		fprintf(stderr, "cannot map %#lx\n", (unsigned long)address);
+		exit(1);
+	}
+}
+
+void host_start(size_t pool_pages)
+{
+	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE);
+	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE);
+	map_at(USER_BASE, USER_SIZE);
+	libos_start_info = (struct guest_start){
+	    .pool_base = GUEST_POOL_BASE,
+	    .pool_size = pool_pages * GUEST_PAGE_SIZE,
+	    .stack_size = 1 << 20,
+	    .at_random = USER_BASE,
+	    .region_count = 1,
+	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},
+	    .program = "/bin/program",
+	};
+	user_next += GUEST_PAGE_SIZE; /* the 16 random bytes lie there */
+	machine_control()->clock = (struct guest_clock){
+	    .multiplier = 1UL << 32,
+	    .monotonic_ns = 5 * NANOSECONDS,
+	    .realtime_ns = 1700000000 * NANOSECONDS,
+	};
+	memory_init();
+	random_reseed();
+	files_init();
+}
+
+void *host_memory(size_t size)
+{
+	void *memory = (void *)user_next;
+	user_next += (size + 15) & ~15UL;
+	if (user_next > USER_BASE + USER_SIZE) {
+		fprintf(stderr, "the test's memory is used up\n");
+		exit(1);
+	}
+	return memory;
+}
+
+uint64_t host_text(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	return (uint64_t)memcpy(host_memory(size), text, size);
+}
+
+/* Puts the next part of the request into the window. */
+static int64_t pass_request(void)
+{
+	size_t part =
+	    host.request_length < host.request_part ? host.request_length : host.request_part;
+	if (part)
+		memcpy((char *)GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET, host.request, part);
+	host.request += part;
+	host.request_length -= part;
+	machine_control()->request_length = part;
+	machine_control()->request_complete = part == 0;
+	return (int64_t)part;
+}
+
+static int64_t keep(char *to, size_t size, size_t *used, uint64_t offset, uint64_t length)
+{
+	for (uint64_t i = 0; i < length && *used < size; i++)
+		to[(*used)++] = ((const char *)GUEST_WINDOW_BASE + offset)[i];
+	return 0;
+}
+
+static int64_t protect(uint64_t address, uint64_t length, uint64_t protection)
+{
+	host.protections++;
+	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
+}
+
+int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
+			  uint64_t third)
+{
+	switch (call) {
+	case HYPERCALL_READ:
+		host.reads++;
+		return pass_request();
+	case HYPERCALL_WRITE:
+		host.writes++;
+		machine_control()->response_length = 0;
+		return keep(host.response, sizeof(host.response), &host.response_length,
+			    WINDOW_RESPONSE_OFFSET, first);
+	case HYPERCALL_LOG:
+		return keep(host.log, sizeof(host.log), &host.log_length, WINDOW_LOG_OFFSET, first);
+	case HYPERCALL_SLEEP:
+		host.slept_ns += first;
+		return 0;
+	case HYPERCALL_PROTECT:
+		return protect(first, second, third);
+	case HYPERCALL_ACCELERATE:
+	case HYPERCALL_CLOCK:
+		return 0;
+	default:
+		fprintf(stderr, "unexpected hypercall %d\n", (int)call);
+		exit(1);
+	}
+}
+
+void machine_freeze(void)
+{
+	volatile struct guest_control *control = machine_control();
+	host.freezes++;
+	pass_request();
+	for (int i = 0; i < GUEST_ENTROPY_SIZE; i++)
+		control->entropy[i] = (uint8_t)(i + 1);
+}
+
+void machine_exit(int status)
+{
+	host.ended = 1;
+	host.status = status;
+	longjmp(host.at_end, 1);
+}
+
+void machine_abort(int signal)
+{
+	host.ended = 2;
+	host.status = signal;
+	longjmp(host.at_end, 1);
+}
+
+void machine_debug(const char *format, ...)
+{
+	(void)format;
+}
