@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "vaccel/arg.h"
+#include "vaccel/export.h"
 #include "vaccel/session.h"
 
 /* Runs `op` (vaccel_op_type_t, or one of the structured results in enum wire_op) in `session`.
@@ -30,12 +31,13 @@
  *
  * Returns 0 or a positive VACCEL_E… code: VACCEL_ENOTSUP where there is no such op or the
  * session's plugin lacks it. Safe from several threads, with the same session too. */
-int mayfly_op_dispatch(struct vaccel_session *session, uint16_t op, struct vaccel_arg *inputs,
-		       size_t input_count, struct vaccel_arg *outputs, size_t output_count,
-		       const uint32_t *out_flags);
+VACCEL_API int mayfly_op_dispatch(struct vaccel_session *session, uint16_t op,
+				  struct vaccel_arg *inputs, size_t input_count,
+				  struct vaccel_arg *outputs, size_t output_count,
+				  const uint32_t *out_flags);
 
 /* Which input of `op` is a resource's id (INT64), so that a server can translate its peers' ids;
  * -1 where none is. */
-int mayfly_op_resource_index(uint16_t op);
+VACCEL_API int mayfly_op_resource_index(uint16_t op);
 
 #endif
