@@ -9,7 +9,7 @@
 #ifndef MAYFLY_GUEST_FILES_H
 #define MAYFLY_GUEST_FILES_H
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -77,7 +77,8 @@ void *heap_resize(void *object, size_t old_size, size_t new_size)
 	void *moved = heap_allocate(new_size);
 	if (!moved)
 		return NULL;
-	memcpy(moved, object, old_size < new_size ? old_size : new_size);
+	if (object)
+		memcpy(moved, object, old_size < new_size ? old_size : new_size);
 	heap_free(object, old_size);
 	return moved;
 }

@@ -91,7 +91,8 @@ void memory_free_pages(void *pages, size_t count);
 /* Small objects on top of that, zeroed; NULL where memory is used up. The caller keeps the size. */
 void *heap_allocate(size_t size);
 
-/* The object may move; what it grew by is zero. NULL leaves the old object as it was. */
+/* The object (NULL: none yet) may move; what it grew by is zero. Where the result is NULL, the old
+ * object is as it was. */
 void *heap_resize(void *object, size_t old_size, size_t new_size);
 void heap_free(void *object, size_t size);
 

@@ -1,7 +1,8 @@
 /* The program's segments and stack; see regions.h.
  *
  * The list is short (a handful of segments, a stack) and its order means nothing. The monitor lists
- * all that it mapped: what lies from the pool on is not the program's, or pool.c knows it better. */
+ * all that it mapped: what lies from the pool on is not the program's, or pool.c knows it better.
+ */
 #include "regions.h"
 
 #include <errno.h>

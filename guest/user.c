@@ -42,7 +42,8 @@ int user_copy_in(void *out, uint64_t address, size_t length)
 {
 	if (!user_readable(address, length))
 		return -EFAULT;
-	memcpy(out, (const void *)address, length);
+	if (length)
+		memcpy(out, (const void *)address, length);
 	return 0;
 }
 
@@ -50,7 +51,8 @@ int user_copy_out(uint64_t address, const void *in, size_t length)
 {
 	if (!user_writable(address, length))
 		return -EFAULT;
-	memcpy((void *)address, in, length);
+	if (length)
+		memcpy((void *)address, in, length);
 	return 0;
 }
 
