@@ -51,8 +51,10 @@ static int bootstrap(struct vaccel_config *config)
 	/* Plugins use the library from their init() on. */
 	state->initialized = true;
 	int result = VACCEL_OK;
+#ifndef VACCEL_GUEST /* in a guest the plugins are the host's */
 	if (state->config.plugins)
 		result = vaccel_plugin_parse_and_load(state->config.plugins);
+#endif
 	if (result) {
 		plugins_unload();
 		rundir_remove();
