@@ -47,7 +47,8 @@
  * instructions, which a Linux kernel answers with ENOSYS. */
 #define MAYFLY_SYS_READY 0x6d660000UL /* (): set-up is done, take the snapshot here; 0 */
 #define MAYFLY_SYS_ARENA 0x6d660001UL /* (uint64_t out[2]): address and size of the arena; 0 */
-#define MAYFLY_SYS_CALL	 0x6d660002UL /* (offset in the arena, length): a wire.h message; 0, -errno */
+#define MAYFLY_SYS_CALL                                                                            \
+	0x6d660002UL /* (offset in the arena, length): a wire.h message; 0, -errno */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -103,7 +104,8 @@ struct guest_clock {
 
 #define GUEST_ENTROPY_SIZE 32
 
-/* The control page, at the start of the window. The monitor writes it while the guest is stopped. */
+/* The control page, at the start of the window. The monitor writes it while the guest is stopped.
+ */
 struct guest_control {
 	/* hypercall */
 	uint64_t hypercall;
@@ -136,9 +138,9 @@ struct guest_region {
 /* What the monitor tells the library OS at the start of a program; at the bottom of the library
  * OS's data, found through libos_header. */
 struct guest_start {
-	uint64_t entry, stack;		/* the program's first instruction and stack pointer */
-	uint64_t brk;			/* first address after the program's segments */
-	uint64_t pool_base, pool_size;	/* memory to hand out */
+	uint64_t entry, stack;	       /* the program's first instruction and stack pointer */
+	uint64_t brk;		       /* first address after the program's segments */
+	uint64_t pool_base, pool_size; /* memory to hand out */
 	uint64_t stack_base, stack_size;
 	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
 	uint64_t region_count;

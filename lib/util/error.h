@@ -10,17 +10,17 @@
 #define ERROR_TEXT_MAX 1024
 
 struct error {
-	int code;                  /* a positive errno; 0 while nothing went wrong */
+	int code;		   /* a positive errno; 0 while nothing went wrong */
 	char text[ERROR_TEXT_MAX]; /* one line: what happened, to what, what to do */
 };
 
 /* Records an error and returns -code. `error` may be NULL; `code` is a positive errno. */
 int error_set(struct error *error, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* As error_set(), with ": " and the errno's description appended. */
 int error_set_errno(struct error *error, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " in front of the text that is there. Returns the negative code, so that a
  * caller can write `return error_wrap(error, "cannot load %s", path)`. */

@@ -12,9 +12,8 @@
 
 #include "util/file.h"
 
-__attribute__((format(printf, 4, 5))) static int print_path(char *out, size_t size,
-							     struct error *error,
-							     const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int
+print_path(char *out, size_t size, struct error *error, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -59,17 +58,19 @@ int paths_runtime(char *out, size_t size, const char *name, struct error *error)
 	if (base)
 		result = print_path(directory, sizeof(directory), error, "%s/mayfly", base);
 	else
-		result = print_path(directory, sizeof(directory), error, "/tmp/mayfly-%u", getuid());
+		result =
+		    print_path(directory, sizeof(directory), error, "/tmp/mayfly-%u", getuid());
 	if (result)
 		return result;
 	if (mkdir(directory, 0700) && errno != EEXIST)
-		return error_set_errno(error, errno, "cannot make run-time directory %s", directory);
+		return error_set_errno(error, errno, "cannot make run-time directory %s",
+				       directory);
 	if (lstat(directory, &status))
 		return error_set_errno(error, errno, "cannot stat %s", directory);
 	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
-		return error_set(error, EPERM,
-				 "run-time directory %s must be a directory of yours with mode 0700",
-				 directory);
+		return error_set(
+		    error, EPERM,
+		    "run-time directory %s must be a directory of yours with mode 0700", directory);
 	return print_path(out, size, error, "%s%s%s", directory, *name ? "/" : "", name);
 }
 
@@ -92,19 +93,26 @@ int paths_part(char *out, size_t size, const char *name, struct error *error)
 		if (!access(out, F_OK))
 			return 0;
 	}
-	/* A build tree has the parts in folders beneath the command; a program that stands in such a
-	 * folder itself finds them beside it. An installation keeps them all in one folder. */
+	/* A build tree has the parts in folders beneath the command; a program that stands in such
+	 * a folder itself finds them beside it. An installation keeps them in
+	 * lib/mayfly, most of them without a folder of their own. */
 	const struct {
 		const char *folder, *name;
-	} places[] = {{"", name}, {"/..", name}, {"/../lib/mayfly", base}, {"", base}};
+	} places[] = {{"", name},
+		      {"/..", name},
+		      {"/../lib/mayfly", name},
+		      {"/../lib/mayfly", base},
+		      {"", base}};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (print_path(out, size, error, "%s%s/%s", program, places[i].folder, places[i].name))
+		if (print_path(out, size, error, "%s%s/%s", program, places[i].folder,
+			       places[i].name))
 			return -ENAMETOOLONG;
 		if (!access(out, F_OK))
 			return 0;
 	}
-	return error_set(error, ENOENT,
-			 "%s is missing: looked in %s, its parent and ../lib/mayfly; run make or set "
-			 "MAYFLY_LIBDIR",
-			 name, program);
+	return error_set(
+	    error, ENOENT,
+	    "%s is missing: looked in %s, its parent and ../lib/mayfly; run make or set "
+	    "MAYFLY_LIBDIR",
+	    name, program);
 }

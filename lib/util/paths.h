@@ -1,4 +1,5 @@
-/* Where Mayfly keeps things: cache, run-time directory, and the parts installed beside a program. */
+/* Where Mayfly keeps things: cache, run-time directory, and the parts installed beside a program.
+ */
 #ifndef MAYFLY_UTIL_PATHS_H
 #define MAYFLY_UTIL_PATHS_H
 
@@ -18,7 +19,7 @@ int paths_runtime(char *out, size_t size, const char *name, struct error *error)
 /* A part of Mayfly that is built or installed with the running program: `name` is looked up below
  * ${MAYFLY_LIBDIR}, the program's own directory (a build tree: the command stands in build/ and the
  * parts in folders beneath), and ../lib/mayfly (an installation; there the last component of `name`
- * counts). ENOENT names every place that was looked at. */
+ * is enough). ENOENT names every place that was looked at. */
 int paths_part(char *out, size_t size, const char *name, struct error *error);
 
 #endif
