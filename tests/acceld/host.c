@@ -259,8 +259,8 @@ int peer_classify(struct peer *peer, int64_t session, char *text, size_t size)
 	char name[16] = "";
 	struct vaccel_arg image = {.buf = "picture", .size = 7, .type = VACCEL_ARG_BUFFER};
 	struct vaccel_arg outputs[] = {
-	    {.buf = text, .size = size, .type = VACCEL_ARG_UCHAR_ARRAY},
 	    {.buf = name, .size = sizeof(name), .type = VACCEL_ARG_UCHAR_ARRAY},
+	    {.buf = text, .size = size, .type = VACCEL_ARG_UCHAR_ARRAY},
 	};
 	struct accel_call call = {
 	    .op = VACCEL_OP_IMAGE_CLASSIFY,
