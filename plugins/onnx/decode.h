@@ -1,0 +1,49 @@
+/* From a model's output tensors to results: one function for each task.
+ *
+ * Tensors come from models that may be anybody's: their types and sizes are checked against the
+ * description, their values may be anything. Positions are turned from the model's input to the
+ * picture by the view that the input was made with. All return 0 or a negative errno.
+ */
+#ifndef MAYFLY_ONNX_DECODE_H
+#define MAYFLY_ONNX_DECODE_H
+
+#include "mayfly/results.h"
+#include "model.h"
+#include "preprocess.h"
+
+/* A label for which class `index` stands; NULL where it is never reported. */
+const char *decode_label(const struct model *model, size_t index);
+
+/* The number of values in a tensor, which must be of type float32. */
+int decode_float_count(const struct tensor *tensor, const char *name, size_t *count,
+		       struct error *error);
+
+/* `boxes` and `scores`: one tensor for each level of the description. Best first, at most `room`
+ * and the description's limit. */
+int decode_objects(const struct model *model, const struct tensor *boxes,
+		   const struct tensor *scores, const struct preprocess_view *view,
+		   struct mayfly_object *out, size_t room, size_t *count, struct error *error);
+
+int decode_labels(const struct model *model, const struct tensor *scores, struct mayfly_label *out,
+		  size_t room, size_t *count, struct error *error);
+
+int decode_keypoints(const struct model *model, const struct tensor *keypoints,
+		     const struct preprocess_view *view, struct mayfly_keypoint *out, size_t room,
+		     size_t *count, struct error *error);
+
+/* The mask has the tensor's size and covers the whole picture. -ENOSPC with the size set where
+ * there is no room. */
+int decode_mask(const struct model *model, const struct tensor *values,
+		const struct preprocess_view *view, struct mayfly_mask *mask, struct error *error);
+
+/* Where in the picture the depth tensor has its extremes. */
+struct decode_depth {
+	unsigned width, height;
+	float lowest, highest, mean;
+	float lowest_x, lowest_y, highest_x, highest_y; /* fractions of the picture */
+};
+
+int decode_depth(const struct tensor *values, const struct preprocess_view *view,
+		 struct decode_depth *depth, struct error *error);
+
+#endif

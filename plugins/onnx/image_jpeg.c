@@ -1,0 +1,140 @@
+/* JPEG pictures through libjpeg-turbo; see image.h.
+ *
+ * Decoding is scaled where a smaller picture will do: the inverse transform then computes only the
+ * pixels that are wanted. libjpeg reports errors by a callback that must not return: the longjmp()
+ * stays within this file, and nothing that needs a destructor lives across it.
+ */
+#include "image_decode.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+/* A progressive file may have any number of scans, and each costs a pass over the whole picture:
+ * real encoders make about ten. */
+#define SCANS_MAX	    100
+#define ROWS_BETWEEN_CLOCKS 32
+
+struct jpeg_state {
+	struct jpeg_decompress_struct decompress;
+	struct jpeg_error_mgr errors;
+	struct jpeg_progress_mgr progress;
+	jmp_buf escape;
+	const struct image_request *request;
+	struct error *error;
+	int result;
+};
+
+static void jpeg_failed(j_common_ptr common)
+{
+	struct jpeg_state *state = common->client_data;
+	char message[JMSG_LENGTH_MAX];
+	common->err->format_message(common, message);
+	state->result = error_set(state->error, EINVAL, "broken JPEG picture: %s", message);
+	longjmp(state->escape, 1);
+}
+
+/* Warnings (extraneous bytes, a truncated end) leave a picture that can be used. */
+static void jpeg_warned(j_common_ptr common, int level)
+{
+	if (level < 0)
+		common->err->num_warnings++;
+}
+
+static void jpeg_progressed(j_common_ptr common)
+{
+	struct jpeg_state *state = common->client_data;
+	if (state->decompress.input_scan_number > SCANS_MAX) {
+		state->result = error_set(state->error, EINVAL,
+					  "broken JPEG picture: more than %d scans", SCANS_MAX);
+		longjmp(state->escape, 1);
+	}
+	/* Called once for each row of blocks in every pass. */
+	if (image_is_late(state->request)) {
+		state->result = error_set(state->error, ETIMEDOUT,
+					  "the deadline passed while the picture was decoded");
+		longjmp(state->escape, 1);
+	}
+}
+
+/* The smallest scale M/8 that still gives what is wanted on both sides, of those for which libjpeg
+ * has vector code: the ones between cost as much as the next. */
+static unsigned jpeg_scale(const struct jpeg_decompress_struct *decompress,
+			   const struct image_request *request)
+{
+	if (!request->wanted_width || !request->wanted_height)
+		return 8;
+	for (unsigned scale = 1; scale < 8; scale *= 2) {
+		uint64_t width = ((uint64_t)decompress->image_width * scale + 7) / 8;
+		uint64_t height = ((uint64_t)decompress->image_height * scale + 7) / 8;
+		if (width >= request->wanted_width && height >= request->wanted_height)
+			return scale;
+	}
+	return 8;
+}
+
+static int jpeg_decode(struct jpeg_state *state, struct image *image)
+{
+	struct jpeg_decompress_struct *decompress = &state->decompress;
+	jpeg_mem_src(decompress, state->request->data, state->request->length);
+	jpeg_read_header(decompress, TRUE);
+	int result =
+	    image_check_size(decompress->image_width, decompress->image_height, state->error);
+	if (result)
+		return result;
+	if (decompress->num_components == 4)
+		return error_set(state->error, EINVAL,
+				 "the JPEG picture is in CMYK: convert it to RGB");
+	image->coded_width = decompress->image_width;
+	image->coded_height = decompress->image_height;
+	decompress->scale_num = jpeg_scale(decompress, state->request);
+	decompress->scale_denom = 8;
+	decompress->out_color_space = JCS_RGB;
+	decompress->dct_method = JDCT_ISLOW; /* with SIMD as fast as the others, and exact */
+	jpeg_start_decompress(decompress);
+	result = image_allocate(image, decompress->output_width, decompress->output_height,
+				state->error);
+	if (result)
+		return result;
+	size_t row_bytes = (size_t)image->width * 3;
+	while (decompress->output_scanline < decompress->output_height) {
+		JSAMPROW rows[ROWS_BETWEEN_CLOCKS];
+		JDIMENSION count = 0;
+		while (count < ROWS_BETWEEN_CLOCKS &&
+		       decompress->output_scanline + count < decompress->output_height) {
+			rows[count] =
+			    image->pixels + (decompress->output_scanline + count) * row_bytes;
+			count++;
+		}
+		jpeg_read_scanlines(decompress, rows, count);
+	}
+	jpeg_finish_decompress(decompress);
+	return 0;
+}
+
+/* setjmp() has a function of its own: what changes between it and a longjmp() must not be a local
+ * variable of the same function. */
+static void jpeg_decode_guarded(struct jpeg_state *state, struct image *image)
+{
+	if (setjmp(state->escape))
+		return;
+	jpeg_create_decompress(&state->decompress);
+	state->decompress.mem->max_memory_to_use = IMAGE_DECODER_MAX;
+	state->progress.progress_monitor = jpeg_progressed;
+	state->decompress.progress = &state->progress;
+	state->result = jpeg_decode(state, image);
+}
+
+int image_decode_jpeg(const struct image_request *request, struct image *image, struct error *error)
+{
+	struct jpeg_state state = {.request = request, .error = error};
+	state.decompress.err = jpeg_std_error(&state.errors);
+	state.errors.error_exit = jpeg_failed;
+	state.errors.emit_message = jpeg_warned;
+	state.decompress.client_data = &state;
+	jpeg_decode_guarded(&state, image);
+	jpeg_destroy_decompress(&state.decompress);
+	return state.result;
+}

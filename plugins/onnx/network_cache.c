@@ -1,0 +1,154 @@
+/* The cache of loaded models; see network_cache.h. */
+#include "network_cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vaccel/log.h"
+
+#define MEMORY_FACTOR 2 /* weights are kept as they came and packed for the CPU's instructions */
+
+void network_cache_init(struct network_cache *cache, struct engine *engine, size_t budget)
+{
+	*cache = (struct network_cache){.engine = engine,
+					.lock = PTHREAD_MUTEX_INITIALIZER,
+					.loaded = PTHREAD_COND_INITIALIZER,
+					.budget = budget};
+}
+
+static void entry_free(struct network_entry *entry)
+{
+	if (entry->network)
+		network_destroy(entry->network);
+	free(entry);
+}
+
+void network_cache_release(struct network_cache *cache)
+{
+	while (cache->entries) {
+		struct network_entry *entry = cache->entries;
+		cache->entries = entry->next;
+		entry_free(entry);
+	}
+	pthread_cond_destroy(&cache->loaded);
+	pthread_mutex_destroy(&cache->lock);
+}
+
+static struct network_entry *find(const struct network_cache *cache, const char *hash)
+{
+	struct network_entry *entry = cache->entries;
+	while (entry && strcmp(entry->hash, hash) != 0)
+		entry = entry->next;
+	return entry;
+}
+
+static void unlink_entry(struct network_cache *cache, struct network_entry *entry)
+{
+	struct network_entry **place = &cache->entries;
+	while (*place != entry)
+		place = &(*place)->next;
+	*place = entry->next;
+	cache->bytes -= entry->bytes;
+}
+
+/* Takes out models that nobody uses, the longest unused first, until the budget is kept; returns
+ * them as a list, to be freed without the lock. */
+static struct network_entry *evict(struct network_cache *cache)
+{
+	struct network_entry *evicted = NULL;
+	while (cache->bytes > cache->budget) {
+		struct network_entry *oldest = NULL;
+		for (struct network_entry *entry = cache->entries; entry; entry = entry->next)
+			if (!entry->users && (!oldest || entry->last_used < oldest->last_used))
+				oldest = entry;
+		if (!oldest)
+			break;
+		unlink_entry(cache, oldest);
+		vaccel_debug("onnx: model %.12s leaves the memory budget", oldest->hash);
+		oldest->next = evicted;
+		evicted = oldest;
+	}
+	return evicted;
+}
+
+static void free_list(struct network_entry *list)
+{
+	while (list) {
+		struct network_entry *next = list->next;
+		entry_free(list);
+		list = next;
+	}
+}
+
+/* With the lock held: waits for whoever loads `entry`. */
+static int wait_for(struct network_cache *cache, struct network_entry *entry, struct error *error)
+{
+	while (!entry->network && !entry->failure)
+		pthread_cond_wait(&cache->loaded, &cache->lock);
+	if (!entry->failure)
+		return 0;
+	int failure = entry->failure;
+	if (!--entry->users)
+		entry_free(entry);
+	return error_set(error, -failure,
+			 "the model could not be loaded for another request either");
+}
+
+int network_cache_get(struct network_cache *cache, const struct network_source *source,
+		      struct network_entry **out, struct error *error)
+{
+	pthread_mutex_lock(&cache->lock);
+	struct network_entry *entry = find(cache, source->hash);
+	if (entry) {
+		entry->users++;
+		entry->last_used = ++cache->uses;
+		int result = wait_for(cache, entry, error);
+		pthread_mutex_unlock(&cache->lock);
+		*out = entry;
+		return result;
+	}
+	entry = calloc(1, sizeof(*entry));
+	if (!entry) {
+		pthread_mutex_unlock(&cache->lock);
+		return error_set(error, ENOMEM, "no memory for a model");
+	}
+	memcpy(entry->hash, source->hash, sizeof(entry->hash));
+	entry->users = 1;
+	entry->last_used = ++cache->uses;
+	entry->next = cache->entries;
+	cache->entries = entry;
+	pthread_mutex_unlock(&cache->lock);
+
+	struct network *network;
+	int result = network_create(cache->engine, source, &network, error);
+
+	pthread_mutex_lock(&cache->lock);
+	struct network_entry *evicted = NULL;
+	if (result) {
+		unlink_entry(cache, entry);
+		entry->failure = result;
+		if (!--entry->users)
+			evicted = entry;
+		entry->next = NULL;
+	} else {
+		entry->network = network;
+		entry->bytes = network->bytes * MEMORY_FACTOR;
+		cache->bytes += entry->bytes;
+		evicted = evict(cache);
+	}
+	pthread_cond_broadcast(&cache->loaded);
+	pthread_mutex_unlock(&cache->lock);
+	free_list(evicted);
+	*out = entry;
+	return result;
+}
+
+void network_cache_put(struct network_cache *cache, struct network_entry *entry)
+{
+	pthread_mutex_lock(&cache->lock);
+	entry->users--;
+	struct network_entry *evicted = evict(cache);
+	pthread_mutex_unlock(&cache->lock);
+	free_list(evicted);
+}

@@ -1,0 +1,154 @@
+/* The plugin's state and the models of resources; see state.h. */
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/lock.h"
+#include "vaccel/error.h"
+#include "vaccel/log.h"
+
+#define MODEL_MEMORY_DEFAULT (1ul << 30)
+
+/* What a resource's plugin_priv points to. */
+struct resource_model {
+	struct model *model; /* NULL for "model:NAME": looked up anew for each op */
+	char name[MODEL_NAME_SIZE];
+	unsigned sessions;
+};
+
+/* MAYFLY_MODEL_MEMORY: bytes, or with K, M or G behind. */
+static int memory_from_environment(size_t *bytes, struct error *error)
+{
+	const char *text = getenv("MAYFLY_MODEL_MEMORY");
+	*bytes = MODEL_MEMORY_DEFAULT;
+	if (!text || !*text)
+		return 0;
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	static const char units[] = "KMG";
+	const char *unit = *end ? strchr(units, *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) ||
+	    number > SIZE_MAX >> shift)
+		return error_set(error, EINVAL, "MAYFLY_MODEL_MEMORY: \"%s\" is not a size like 1G",
+				 text);
+	*bytes = (size_t)number << shift;
+	return 0;
+}
+
+int onnx_state_open(struct onnx_state *state, struct error *error)
+{
+	lock_scoped(&state->lock);
+	if (state->open)
+		return 0;
+	size_t budget;
+	int result = memory_from_environment(&budget, error);
+	if (!result)
+		result = engine_open(&state->engine, error);
+	if (result)
+		return result;
+	network_cache_init(&state->networks, &state->engine, budget);
+	state->open = true;
+	return 0;
+}
+
+int onnx_resource_model(struct onnx_state *state, struct vaccel_resource *resource,
+			struct model **model, struct error *error)
+{
+	char name[MODEL_NAME_SIZE];
+	{
+		lock_scoped(&state->lock);
+		const struct resource_model *known = resource->plugin_priv;
+		if (!known)
+			return error_set(error, EPERM, "the resource is not registered");
+		if (known->model) {
+			*model = model_hold(known->model);
+			return 0;
+		}
+		memcpy(name, known->name, sizeof(name));
+	}
+	return installed_models_get(&state->installed, name, model, error);
+}
+
+/* NAME of "model:NAME", NULL for anything else. */
+static const char *installed_name(const struct vaccel_resource *resource)
+{
+	size_t length = strlen(MODEL_RESOURCE_PREFIX);
+	if (resource->nr_paths != 1 || strncmp(resource->paths[0], MODEL_RESOURCE_PREFIX, length))
+		return NULL;
+	return resource->paths[0] + length;
+}
+
+static int resolve(struct onnx_state *state, struct vaccel_resource *resource,
+		   struct resource_model *known, struct error *error)
+{
+	const char *name = installed_name(resource);
+	if (!name)
+		return model_from_resource(resource, &known->model, error);
+	struct model *model; /* only to see that it is there and right */
+	int result = installed_models_get(&state->installed, name, &model, error);
+	if (!result) {
+		memcpy(known->name, model->name, sizeof(known->name));
+		model_drop(model);
+	}
+	return result;
+}
+
+int onnx_resource_register(struct vaccel_resource *resource, struct vaccel_session *session)
+{
+	struct onnx_state *state = onnx_state();
+	(void)session;
+	if (resource->type != VACCEL_RESOURCE_MODEL)
+		return VACCEL_OK;
+	lock_scoped(&state->lock);
+	struct resource_model *known = resource->plugin_priv;
+	if (known) {
+		known->sessions++;
+		return VACCEL_OK;
+	}
+	struct error error = {0};
+	known = calloc(1, sizeof(*known));
+	if (!known)
+		return VACCEL_ENOMEM;
+	int result = resolve(state, resource, known, &error);
+	if (result) {
+		free(known);
+		return onnx_report("model", result, &error);
+	}
+	known->sessions = 1;
+	resource->plugin_priv = known;
+	return VACCEL_OK;
+}
+
+int onnx_resource_unregister(struct vaccel_resource *resource, struct vaccel_session *session)
+{
+	struct onnx_state *state = onnx_state();
+	(void)session;
+	lock_scoped(&state->lock);
+	struct resource_model *known = resource->plugin_priv;
+	if (!known || --known->sessions)
+		return VACCEL_OK;
+	if (known->model)
+		model_drop(known->model);
+	free(known);
+	resource->plugin_priv = NULL;
+	return VACCEL_OK;
+}
+
+int onnx_report(const char *op, int result, const struct error *error)
+{
+	if (!result)
+		return VACCEL_OK;
+	vaccel_error("onnx: %s: %s", op, error->text[0] ? error->text : strerror(-result));
+	switch (-result) {
+	case ETIMEDOUT:
+		return VACCEL_EAGAIN;
+	case EFBIG:
+		return VACCEL_EINVAL;
+	default:
+		return -result;
+	}
+}

@@ -1,0 +1,36 @@
+/* The plugin's one state in a process: the engine, loaded models, installed models. */
+#ifndef MAYFLY_ONNX_STATE_H
+#define MAYFLY_ONNX_STATE_H
+
+#include "model.h"
+#include "vaccel/resource.h"
+#include "vaccel/session.h"
+
+struct onnx_state {
+	pthread_mutex_t lock; /* of the engine's opening and of resources' models */
+	bool open;	      /* the engine and the cache are there */
+	struct engine engine;
+	struct network_cache networks;
+	struct installed_models installed;
+};
+
+/* The state of this process; plugin.c holds it. */
+struct onnx_state *onnx_state(void);
+
+/* Opens the engine where that was not done yet. Each failed attempt may be repeated: somebody may
+ * have installed ONNX Runtime meanwhile. Thread-safe. */
+int onnx_state_open(struct onnx_state *state, struct error *error);
+
+/* The model in a resource that is registered; ends with model_drop(). */
+int onnx_resource_model(struct onnx_state *state, struct vaccel_resource *resource,
+			struct model **model, struct error *error);
+
+/* The hooks of struct vaccel_plugin_info: what a MODEL resource means is found out when it is
+ * registered first, and forgotten when no session has it any more. */
+int onnx_resource_register(struct vaccel_resource *resource, struct vaccel_session *session);
+int onnx_resource_unregister(struct vaccel_resource *resource, struct vaccel_session *session);
+
+/* Logs one line and turns a negative errno into the VACCEL_E… code that a caller sees. */
+int onnx_report(const char *op, int result, const struct error *error);
+
+#endif
