@@ -94,8 +94,8 @@ int paths_part(char *out, size_t size, const char *name, struct error *error)
 			return 0;
 	}
 	/* A build tree has the parts in folders beneath the command; a program that stands in such
-	 * a folder itself finds them beside it. An installation keeps them in
-	 * lib/mayfly, most of them without a folder of their own. */
+	 * a folder itself finds them beside it. An installation keeps them in lib/mayfly, most of
+	 * them without a folder of their own. */
 	const struct {
 		const char *folder, *name;
 	} places[] = {{"", name},
