@@ -254,7 +254,7 @@ static size_t choose(const struct model *model, const struct candidates *candida
 		for (size_t j = 0; !covered && j < chosen; j++) {
 			const struct candidate *better = &candidates->list[kept[j]];
 			covered =
-			    better->class == candidate->class &&
+			    (across || better->class == candidate->class) &&
 			    box_overlap(&better->box, &candidate->box) > model->description.overlap;
 		}
 		if (covered)
