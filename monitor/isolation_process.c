@@ -184,9 +184,8 @@ static int start_process(struct machine_process *self, struct error *error)
 		return error_set_errno(error, errno, "cannot make a socket for the guest");
 	self->socket = pair[0];
 	cleanup_close int its_socket = pair[1];
-	if (pipe2(self->commands, O_CLOEXEC | O_NONBLOCK))
+	if (pipe2(self->commands, O_CLOEXEC) || fcntl(self->commands[1], F_SETFL, O_NONBLOCK))
 		return error_set_errno(error, errno, "cannot make a pipe for the guest");
-	/* The guest's end blocks. */
 	if (pipe2(events, O_CLOEXEC))
 		return error_set_errno(error, errno, "cannot make a pipe for the guest");
 	self->events = events[0];

@@ -1,0 +1,126 @@
+/* An image with the guests of guests.S, a window, and machines on them. */
+#ifndef MAYFLY_TESTS_MONITOR_MACHINE_RIG_H
+#define MAYFLY_TESTS_MONITOR_MACHINE_RIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "check.h"
+#include "guests.h"
+#include "isolation.h"
+#include "util/clock.h"
+#include "virtual_cpu.h"
+
+struct rig {
+	const struct isolation *isolation;
+	struct image image;
+	struct window window;
+	struct machine *machine; /* a clone of the image, or NULL */
+};
+
+/* What a run came to. */
+struct stop {
+	enum machine_stop why;
+	struct guest_fault fault;
+	uint64_t argument; /* of a hypercall */
+};
+
+static inline uint64_t rig_address(const char *guest)
+{
+	return GUEST_LIBOS_BASE + (uint64_t)(guest - guests_begin);
+}
+
+static inline void rig_report(const char *what, const struct error *error)
+{
+	fprintf(stderr, "%s: %s\n", what, error->text);
+}
+
+static inline bool rig_open(struct rig *rig, const struct isolation *isolation, const char *start)
+{
+	struct error error = {0};
+	const uint64_t code = (uint64_t)(guests_end - guests_begin + 4095) & ~4095UL;
+	*rig = (struct rig){.isolation = isolation, .image.memfd = -1, .window.memfd = -1};
+	int result = image_create(&rig->image, code + GUESTS_DATA_SIZE + 4096, &error);
+	if (!result)
+		result = image_map(&rig->image, GUEST_LIBOS_BASE, code, GUEST_READ | GUEST_EXECUTE,
+				   &error);
+	if (!result)
+		result = image_map(&rig->image, GUEST_POOL_BASE, GUESTS_DATA_SIZE,
+				   GUEST_READ | GUEST_WRITE, &error);
+	if (!result)
+		result =
+		    image_map(&rig->image, GUESTS_PROGRAM, 4096, GUEST_READ | GUEST_WRITE, &error);
+	if (!result) {
+		memcpy(image_pointer(&rig->image, GUEST_LIBOS_BASE, code), guests_begin,
+		       (size_t)(guests_end - guests_begin));
+		rig->image.start = rig_address(start);
+		rig->image.resume = rig_address(guest_resumed);
+		rig->image.syscall_entry = rig_address(guest_system_call_entry);
+		result = virtual_cpu_prepare(&rig->image, &error);
+	}
+	if (!result)
+		result = window_create(&rig->window, &error);
+	if (result)
+		rig_report("rig", &error);
+	return CHECK_NUMBER(result, 0);
+}
+
+static inline bool rig_create(struct rig *rig, bool private)
+{
+	struct error error = {0};
+	int result =
+	    rig->isolation->create(&rig->machine, &rig->image, &rig->window, private, &error);
+	if (result) {
+		rig->machine = NULL;
+		rig_report("create", &error);
+	}
+	return CHECK_NUMBER(result, 0);
+}
+
+static inline void rig_destroy(struct rig *rig)
+{
+	if (rig->machine)
+		rig->isolation->destroy(rig->machine);
+	rig->machine = NULL;
+}
+
+static inline void rig_close(struct rig *rig)
+{
+	rig_destroy(rig);
+	window_release(&rig->window);
+	image_release(&rig->image);
+}
+
+/* Answers the last hypercall with `result` and runs the guest for at most `limit_ns`. */
+static inline struct stop rig_run_for(struct rig *rig, enum machine_entry entry, int64_t result,
+				      uint64_t limit_ns)
+{
+	struct stop stop = {.why = MACHINE_LOST};
+	struct error error = {0};
+	volatile struct guest_control *control = window_control(&rig->window);
+	control->result = result;
+	int code = rig->isolation->run(rig->machine, entry, clock_now_ns() + limit_ns, &stop.why,
+				       &stop.fault, &error);
+	if (code)
+		rig_report("run", &error);
+	CHECK_NUMBER(code, 0);
+	stop.argument = control->arguments[0];
+	return stop;
+}
+
+static inline struct stop rig_run(struct rig *rig, enum machine_entry entry, int64_t result)
+{
+	return rig_run_for(rig, entry, result, 5 * NANOSECONDS_PER_SECOND);
+}
+
+static inline bool rig_reset(struct rig *rig)
+{
+	struct error error = {0};
+	uint64_t pages;
+	int result = rig->isolation->reset(rig->machine, &pages, &error);
+	if (result)
+		rig_report("reset", &error);
+	return CHECK_NUMBER(result, 0);
+}
+
+#endif
