@@ -88,7 +88,7 @@ int decode_labels(const struct model *model, const struct tensor *scores, struct
 		taken[class] = true;
 		struct mayfly_label *label = &out[(*count)++];
 		memset(label, 0, sizeof(*label));
-		snprintf(label->label, sizeof(label->label), "%s", decode_label(model, class));
+		snprintf(label->label, sizeof(label->label), "%s", model->labels.lines[class]);
 		label->index = (uint32_t) class;
 		label->score = score;
 	}
