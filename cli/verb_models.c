@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/inventory.h"
 #include "cli/suggest.h"
 #include "cli/verb.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
-
-extern char **environ;
 
 struct models_values {
 	bool json;
