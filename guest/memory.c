@@ -193,6 +193,8 @@ static int64_t move_mapping(uint64_t address, uint64_t old_pages, uint64_t new_p
 		return -ENOMEM;
 	uint64_t kept = old_pages < new_pages ? old_pages : new_pages;
 	int error = pool_copy(target, address, kept);
+	if (!error)
+		error = pool_protect(target, new_pages, pool_protection(address));
 	if (error) {
 		pool_unmap(target, new_pages);
 		return error;
@@ -214,7 +216,7 @@ int64_t call_mremap(const uint64_t arguments[6])
 	if (error)
 		return error;
 	if (!pool_contains(address, old_pages * GUEST_PAGE_SIZE) ||
-	    !pool_is_mapped(address, old_pages))
+	    !pool_is_mapped(address, old_pages) || !pool_is_uniform(address, old_pages))
 		return -EFAULT;
 	if (new_pages > pool_total_pages())
 		return -ENOMEM;
@@ -231,8 +233,12 @@ int64_t call_mremap(const uint64_t arguments[6])
 		return (int64_t)address;
 	}
 	uint64_t more = new_pages - old_pages;
-	if (pool_contains(end, more * GUEST_PAGE_SIZE) && pool_is_free(end, more))
-		return pool_map(end, more) ? -ENOMEM : (int64_t)address;
+	if (pool_contains(end, more * GUEST_PAGE_SIZE) && pool_is_free(end, more)) {
+		if (pool_map(end, more))
+			return -ENOMEM;
+		error = pool_protect(end, more, pool_protection(address));
+		return error ? error : (int64_t)address;
+	}
 	return flags & MREMAP_MAYMOVE ? move_mapping(address, old_pages, new_pages, 0) : -ENOMEM;
 }
 

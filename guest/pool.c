@@ -240,27 +240,25 @@ int pool_clear(uint64_t address, uint64_t pages)
 	return 0;
 }
 
+bool pool_is_uniform(uint64_t address, uint64_t pages)
+{
+	return run_length(page_index(address), pages) == pages;
+}
+
+uint32_t pool_protection(uint64_t address)
+{
+	return state_protection(pool.states[page_index(address)]);
+}
+
 int pool_copy(uint64_t to, uint64_t from, uint64_t pages)
 {
-	uint64_t index = page_index(from), target = page_index(to);
-	for (uint64_t done = 0; done < pages;) {
-		uint64_t run = run_length(index + done, pages - done);
-		uint8_t permissions = pool.states[index + done] & PAGE_PERMISSIONS;
-		int error = 0;
-		if (permissions & PAGE_NO_READ)
-			error = run_protect(index + done, run, 0);
-		if (!error)
-			memcpy((void *)page_address(target + done),
-			       (const void *)page_address(index + done), run * GUEST_PAGE_SIZE);
-		if (!error && permissions & PAGE_NO_READ)
-			error = run_protect(index + done, run, permissions);
-		if (!error)
-			error = run_protect(target + done, run, permissions);
-		if (error)
-			return error;
-		done += run;
-	}
-	return 0;
+	uint64_t index = page_index(from);
+	uint8_t permissions = pool.states[index] & PAGE_PERMISSIONS;
+	int error = permissions & PAGE_NO_READ ? run_protect(index, pages, 0) : 0;
+	if (error)
+		return error;
+	memcpy((void *)to, (const void *)from, pages * GUEST_PAGE_SIZE);
+	return run_protect(index, pages, permissions);
 }
 
 void *memory_allocate_pages(size_t count)

@@ -42,7 +42,13 @@ int pool_protect(uint64_t address, uint64_t pages, uint32_t protection);
 /* Zeroes mapped pages, whatever their permissions. 0 or the monitor's refusal. */
 int pool_clear(uint64_t address, uint64_t pages);
 
-/* Copies contents and permissions of mapped pages to other mapped pages. */
+/* All of the mapped pages have the same permissions: they are one mapping. */
+bool pool_is_uniform(uint64_t address, uint64_t pages);
+
+/* The permissions of a mapped page. */
+uint32_t pool_protection(uint64_t address);
+
+/* Copies the contents of such pages to others that are writable. 0 or the monitor's refusal. */
 int pool_copy(uint64_t to, uint64_t from, uint64_t pages);
 
 #endif

@@ -167,11 +167,14 @@ static void test_protection(void)
 	CHECK_NUMBER(SYSTEM(mprotect, middle, 0, PROT_NONE), 0);
 	CHECK_NUMBER(SYSTEM(mprotect, middle, PAGE, 64), -EINVAL);
 	CHECK_NUMBER(SYSTEM(mprotect, (uint64_t)area - PAGE, 2 * PAGE, PROT_READ), -ENOMEM);
-	/* Contents move along with their permissions. */
+	/* Contents move along with their permissions, if those are the same for all of it. */
+	CHECK_NUMBER(SYSTEM(mremap, (uint64_t)area, 3 * PAGE, 5 * PAGE, MREMAP_MAYMOVE), -EFAULT);
+	CHECK_NUMBER(SYSTEM(mprotect, (uint64_t)area, 3 * PAGE, PROT_NONE), 0);
 	int64_t moved = SYSTEM(mremap, (uint64_t)area, 3 * PAGE, 5 * PAGE, MREMAP_MAYMOVE);
 	CHECK(moved > 0);
-	CHECK(!user_readable((uint64_t)moved + PAGE, 1));
-	CHECK_NUMBER(SYSTEM(mprotect, (uint64_t)moved + PAGE, PAGE, PROT_READ), 0);
+	CHECK(!user_readable((uint64_t)moved, 1));
+	CHECK(!user_readable((uint64_t)moved + 4 * PAGE, 1));
+	CHECK_NUMBER(SYSTEM(mprotect, (uint64_t)moved, 3 * PAGE, PROT_READ), 0);
 	CHECK(holds(moved, 3 * PAGE, 3));
 	/* A page that was read-only is writable when it is handed out again. */
 	unmap(moved, 5);
