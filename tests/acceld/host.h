@@ -30,7 +30,7 @@ int host_start(struct host *host, const char *plugins, const char *const argumen
 /* Ends it by `signal`, waits and removes the directory. Returns the wait status. */
 int host_stop(struct host *host, int signal);
 
-/* The socket's and lock's directory entries, threads and open descriptors of the host. */
+/* Of a running process. */
 int host_count_descriptors(pid_t pid);
 int host_count_threads(pid_t pid);
 

@@ -38,6 +38,17 @@ static int probe_classify(struct vaccel_session *session, const void *image,
 	return 0;
 }
 
+/* A resource named "once" can be registered once. */
+static int probe_register(struct vaccel_resource *resource, struct vaccel_session *session)
+{
+	if (!resource->nr_blobs || strcmp(resource->blobs[0]->name, "once"))
+		return 0;
+	if (resource->plugin_priv)
+		return VACCEL_EIO;
+	resource->plugin_priv = resource;
+	return 0;
+}
+
 static struct vaccel_op ops[] = {
     VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, probe_noop),
     VACCEL_OP_INIT(classify, VACCEL_OP_IMAGE_CLASSIFY, probe_classify),
@@ -54,4 +65,5 @@ static int probe_fini(void)
 }
 
 VACCEL_PLUGIN(.name = "probe", .version = "1", .vaccel_version = VACCEL_VERSION,
-	      .type = VACCEL_PLUGIN_CPU, .init = probe_init, .fini = probe_fini)
+	      .type = VACCEL_PLUGIN_CPU, .init = probe_init, .fini = probe_fini,
+	      .resource_register = probe_register)

@@ -1,5 +1,6 @@
 /* Sessions, resources and ops through a real mayfly-acceld. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -206,6 +207,58 @@ static void test_mark_and_reset(const struct host *host)
 	peer_close(&peer);
 }
 
+/* A base that cannot be brought back is worse than none: the connection ends. */
+static void test_failing_reset(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0);
+	int64_t model = peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "once", "abc", 3);
+	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	CHECK_NUMBER(accel_client_reset(peer.client, NULL), 0);
+	check_models(&peer, session, "1 models, 3 bytes");
+	CHECK_NUMBER(peer_unregister(&peer, session, model), 0);
+	accel_client_reset(peer.client, NULL);
+	CHECK_NUMBER(peer_session_init(&peer, 0), -ECONNRESET);
+	peer_close(&peer);
+}
+
+/* Requests of one slot, again and again, beside those of others. */
+static void *slot_thread(void *argument)
+{
+	const struct host *host = argument;
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return NULL;
+	int64_t base = peer_session_init(&peer, 0);
+	peer_register_blob(&peer, base, VACCEL_RESOURCE_MODEL, "m", "abc", 3);
+	bool good = base == 1 && !accel_client_mark(peer.client, NULL);
+	for (int request = 0; request < 200 && good; request++) {
+		char text[64] = "";
+		good = peer_session_init(&peer, 0) == 2 &&
+		       peer_register_model(&peer, 2, "some-model") == 2 &&
+		       !peer_classify(&peer, 2, text, sizeof(text)) &&
+		       !strcmp(text, "1 models, 0 bytes") &&
+		       !peer_classify(&peer, base, text, sizeof(text)) &&
+		       !strcmp(text, "1 models, 3 bytes") &&
+		       !peer_session_release(&peer, request % 2 ? 2 : base) &&
+		       !accel_client_reset(peer.client, NULL);
+	}
+	CHECK(good);
+	peer_close(&peer);
+	return NULL;
+}
+
+static void test_many_slots(struct host *host)
+{
+	pthread_t threads[8];
+	for (int i = 0; i < 8; i++)
+		CHECK(!pthread_create(&threads[i], NULL, slot_thread, host));
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+}
+
 /* The shortest of the limits holds, and the plugin is told. */
 static void test_deadlines(const struct host *host)
 {
@@ -244,6 +297,8 @@ int main(void)
 		test_resources(&host);
 		test_limits(&host);
 		test_mark_and_reset(&host);
+		test_failing_reset(&host);
+		test_many_slots(&host);
 		test_deadlines(&host);
 		int status = host_stop(&host, SIGTERM);
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
