@@ -157,6 +157,8 @@ static void test_ops(struct vaccel_session *session)
 int main(void)
 {
 	struct vaccel_session session, refused;
+	if (!CHECK(!vaccel_bootstrap()))
+		return check_status();
 	loop.transport = (struct accel_transport){.call = loop_call, .close = loop_close};
 	accel_transport_attach(&loop.transport);
 	if (!CHECK(!vaccel_session_init(&session, VACCEL_PLUGIN_REMOTE)))
