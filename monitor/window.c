@@ -12,7 +12,7 @@
 
 /* Above this a window is given back instead of zeroed: zeroing costs time on every request, giving
  * back costs a fault for each page at the next one (15 µs under PVM), and memory while idle. */
-#define WINDOW_KEPT_MAX (256UL << 10)
+#define WINDOW_KEPT_MAX (2UL << 20)
 
 int window_create(struct window *window, struct error *error)
 {
