@@ -14,6 +14,12 @@ const char *decode_label(const struct model *model, size_t index)
 	return index < model->labels.count ? model->labels.lines[index] : NULL;
 }
 
+void decode_put_label(const struct model *model, size_t index, char *out, size_t size)
+{
+	const char *label = decode_label(model, index);
+	snprintf(out, size, "%s", label ? label : "");
+}
+
 int decode_float_count(const struct tensor *tensor, const char *name, size_t *count,
 		       struct error *error)
 {
@@ -111,12 +117,11 @@ int decode_keypoints(const struct model *model, const struct tensor *keypoints,
 		return error_set(error, EINVAL, "the model gives %zu values for %zu keypoints",
 				 values_count, points);
 	for (size_t i = 0; i < points && *count < room; i++, values += 3) {
-		const char *name = decode_label(model, i);
-		if (!name)
+		if (!decode_label(model, i))
 			continue;
 		struct mayfly_keypoint *point = &out[(*count)++];
 		memset(point, 0, sizeof(*point));
-		snprintf(point->name, sizeof(point->name), "%s", name);
+		decode_put_label(model, i, point->name, sizeof(point->name));
 		point->x = clip(view->x + values[1] * view->width);
 		point->y = clip(view->y + values[0] * view->height);
 		point->score = clip(values[2]);

@@ -14,6 +14,9 @@
 /* A label for which class `index` stands; NULL where it is never reported. */
 const char *decode_label(const struct model *model, size_t index);
 
+/* Copies that label, cut where it is too long; "" where there is none. */
+void decode_put_label(const struct model *model, size_t index, char *out, size_t size);
+
 /* The number of values in a tensor, which must be of type float32. */
 int decode_float_count(const struct tensor *tensor, const char *name, size_t *count,
 		       struct error *error);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,7 +228,7 @@ static void fill_object(const struct model *model, const struct candidate *candi
 			const struct preprocess_view *view, struct mayfly_object *object)
 {
 	memset(object, 0, sizeof(*object));
-	snprintf(object->label, sizeof(object->label), "%s", decode_label(model, candidate->class));
+	decode_put_label(model, candidate->class, object->label, sizeof(object->label));
 	object->score = model->description.score_form == SCORE_LOGISTIC ? logistic(candidate->score)
 									: clip(candidate->score);
 	float left = clip(view->x + candidate->box.left * view->width);
