@@ -22,9 +22,12 @@ static void *member(const struct found_option *found)
 	return (char *)found->values + found->spec->offset;
 }
 
-static int unknown_option(const struct option_set *sets, size_t set_count, const char *name,
-			  const char *word, struct error *error)
+static int unknown_option(const struct option_set *sets, size_t set_count, const char *word,
+			  struct error *error)
 {
+	char name[SUGGEST_WORD_MAX + 2];
+	const char *begin = word + strspn(word, "-");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, "="), begin);
 	struct suggestion suggestion;
 	suggest_begin(&suggestion, name);
 	for (size_t set = 0; set < set_count; set++)
@@ -36,32 +39,28 @@ static int unknown_option(const struct option_set *sets, size_t set_count, const
 	return error_set(error, EINVAL, "unknown option '%.64s': see --help", word);
 }
 
-static int find_long(const struct option_set *sets, size_t set_count, const char *word,
-		     struct found_option *found, struct error *error)
+/* Both leave found->spec NULL where there is no such option. */
+static void find_long(const struct option_set *sets, size_t set_count, const char *word,
+		      struct found_option *found)
 {
-	char name[sizeof(found->shown) - 2];
-	const char *equals = strchr(word + 2, '=');
-	size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word + 2);
-	if (length >= sizeof(name))
-		return error_set(error, EINVAL, "unknown option '%.64s…': see --help", word);
-	memcpy(name, word + 2, length);
-	name[length] = 0;
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
 	for (size_t set = 0; set < set_count; set++) {
 		for (size_t i = 0; i < sets[set].count; i++) {
-			if (strcmp(sets[set].specs[i].name, name) != 0)
+			const char *known = sets[set].specs[i].name;
+			if (strlen(known) != length || strncmp(known, name, length) != 0)
 				continue;
 			found->spec = &sets[set].specs[i];
 			found->values = sets[set].values;
-			found->value = equals ? equals + 1 : NULL;
-			snprintf(found->shown, sizeof(found->shown), "--%s", name);
-			return 0;
+			found->value = name[length] ? name + length + 1 : NULL;
+			snprintf(found->shown, sizeof(found->shown), "--%s", known);
+			return;
 		}
 	}
-	return unknown_option(sets, set_count, name, word, error);
 }
 
-static int find_short(const struct option_set *sets, size_t set_count, const char *word,
-		      struct found_option *found, struct error *error)
+static void find_short(const struct option_set *sets, size_t set_count, const char *word,
+		       struct found_option *found)
 {
 	for (size_t set = 0; set < set_count; set++) {
 		for (size_t i = 0; i < sets[set].count; i++) {
@@ -71,10 +70,9 @@ static int find_short(const struct option_set *sets, size_t set_count, const cha
 			found->values = sets[set].values;
 			found->value = word[2] ? word + 2 : NULL;
 			snprintf(found->shown, sizeof(found->shown), "-%c", word[1]);
-			return 0;
+			return;
 		}
 	}
-	return unknown_option(sets, set_count, word + 1, word, error);
 }
 
 static int set_choice(const struct found_option *found, struct error *error)
@@ -171,12 +169,13 @@ static int parse_option(const struct option_set *sets, size_t set_count, int arg
 			int *next, struct error *error)
 {
 	const char *word = argv[(*next)++];
-	bool is_long = word[1] == '-';
 	struct found_option found = {0};
-	int result = is_long ? find_long(sets, set_count, word, &found, error)
-			     : find_short(sets, set_count, word, &found, error);
-	if (result)
-		return result;
+	if (word[1] == '-')
+		find_long(sets, set_count, word, &found);
+	else
+		find_short(sets, set_count, word, &found);
+	if (!found.spec)
+		return unknown_option(sets, set_count, word, error);
 	if (found.spec->kind == OPTION_FLAG) {
 		if (found.value)
 			return error_set(error, EINVAL, "%s takes no value, but got '%.64s'",
