@@ -1,0 +1,137 @@
+/* A program that does on request what programs should not: the argument says what. */
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static int wait_for_request(void)
+{
+	char byte;
+	return read(STDIN_FILENO, &byte, 1) < 0;
+}
+
+__attribute__((noinline, used)) static void read_null(void)
+{
+	static volatile int *volatile null; /* volatile: the compiler must not know its value */
+	printf("%d\n", *null);
+}
+
+static void write_code(void)
+{
+	uintptr_t code = (uintptr_t)read_null;
+	*(volatile uint8_t *)code = 0xc3;
+}
+
+static void execute_data(void)
+{
+	static uint8_t data[] = {0xc3};
+	((void (*)(void))(uintptr_t)data)();
+}
+
+/* The depth never gets there, but the compiler cannot know. */
+__attribute__((noinline)) static int overflow_stack(int depth)
+{
+	volatile char room[4096];
+	room[0] = (char)depth;
+	return depth == INT_MAX ? 0 : overflow_stack(depth + 1) + room[0];
+}
+
+__attribute__((noinline)) static void divide_by_zero(void)
+{
+	volatile int dividend = 1000, zero = 0;
+	printf("%d\n", dividend / zero);
+}
+
+static void spin(void)
+{
+	for (volatile int i = 0;; i++)
+		;
+}
+
+/* Takes memory until there is none: 3 where malloc says so. */
+static int exhaust(void)
+{
+	for (;;) {
+		char *block = malloc(1 << 20);
+		if (!block)
+			return 3;
+		memset(block, 1, 1 << 20);
+	}
+}
+
+static int print_random(void)
+{
+	uint8_t bytes[16];
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return 1;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		printf("%02x", bytes[i]);
+	return puts("") == EOF;
+}
+
+static int print_time(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return printf("%ld.%09ld\n", (long)now.tv_sec, now.tv_nsec) < 0;
+}
+
+/* What one request leaves in memory and in /tmp, the next must not find. */
+static int leave_traces(void)
+{
+	static char memory[1 << 16];
+	FILE *file = fopen("/tmp/trace", "r");
+	if (file || memory[1000]) {
+		puts("dirty");
+		return 1;
+	}
+	memset(memory, 'x', sizeof(memory));
+	file = fopen("/tmp/trace", "w");
+	if (!file || fputs("here I was\n", file) < 0 || fclose(file))
+		return 2;
+	return puts("clean") == EOF;
+}
+
+int main(int argc, char **argv)
+{
+	const char *deed = argc > 1 ? argv[1] : "";
+	if (wait_for_request())
+		return 2;
+	fprintf(stderr, "about to do: %s\n", deed);
+	if (!strcmp(deed, "null"))
+		read_null();
+	else if (!strcmp(deed, "write-code"))
+		write_code();
+	else if (!strcmp(deed, "execute-data"))
+		execute_data();
+	else if (!strcmp(deed, "stack"))
+		return overflow_stack(0);
+	else if (!strcmp(deed, "divide"))
+		divide_by_zero();
+	else if (!strcmp(deed, "invalid"))
+		__asm__ volatile("ud2");
+	else if (!strcmp(deed, "halt"))
+		__asm__ volatile("hlt");
+	else if (!strcmp(deed, "abort"))
+		raise(SIGABRT);
+	else if (!strcmp(deed, "spin"))
+		spin();
+	else if (!strcmp(deed, "sleep"))
+		sleep(1000);
+	else if (!strcmp(deed, "exhaust"))
+		return exhaust();
+	else if (!strcmp(deed, "random"))
+		return print_random();
+	else if (!strcmp(deed, "time"))
+		return print_time();
+	else if (!strcmp(deed, "traces"))
+		return leave_traces();
+	else
+		return 4;
+	return 0;
+}

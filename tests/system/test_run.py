@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+"""mayfly run as its users meet it: good programs and bad ones, under one isolation.
+
+usage: test_run.py MAYFLY DEEDS ISOLATION
+DEEDS is the program of guests.c.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+MAYFLY, DEEDS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+ISOLATION = sys.argv.pop(1)
+BUSYBOX = "/bin/busybox"
+LIMIT = 120  # seconds for one command
+SKIP = 77
+
+
+def run(*arguments, request=b"x", stdout=subprocess.PIPE, **variables):
+    return subprocess.run([MAYFLY, "run", f"--isolation={ISOLATION}", *map(str, arguments)],
+                          input=request, stdout=stdout, stderr=subprocess.PIPE, timeout=LIMIT,
+                          env={**os.environ, **variables}, check=False)
+
+
+def text(data):
+    return data.decode(errors="replace")
+
+
+class Programs(unittest.TestCase):
+    def expect(self, result, status, output):
+        self.assertEqual((result.returncode, result.stdout), (status, output),
+                         text(result.stderr))
+
+    def test_busybox_says_what_the_host_says(self):
+        digest = hashlib.sha256(b"abc\n").hexdigest().encode()
+        self.expect(run(BUSYBOX, "sha256sum", request=b"abc\n"), 0, digest + b"  -\n")
+
+    def test_function_by_name(self):
+        self.expect(run("hello", request=b"Ada\n"), 0, b"Hello, Ada!\n")
+
+    def test_empty_request(self):
+        self.expect(run("hello", request=b""), 0, b"Hello, world!\n")
+        self.expect(run("echo", request=b""), 0, b"")
+
+    def test_large_request(self):
+        request = os.urandom(1 << 20) * 100
+        self.expect(run(BUSYBOX, "sha256sum", request=request), 0,
+                    hashlib.sha256(request).hexdigest().encode() + b"  -\n")
+
+    def test_large_response(self):
+        request = os.urandom(1 << 20) * 20
+        self.assertEqual(hashlib.sha256(run("echo", request=request).stdout).digest(),
+                         hashlib.sha256(request).digest())
+
+    def test_large_output_without_a_request(self):
+        result = run(BUSYBOX, "seq", "3000000")
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        self.assertEqual(len(result.stdout), sum(len(str(i)) + 1 for i in range(1, 3000001)))
+
+    def test_repeated_without_a_request(self):
+        self.expect(run("--repeat=3", BUSYBOX, "echo", "hi"), 0, b"hi\n")
+
+    def test_exit_status(self):
+        self.expect(run(BUSYBOX, "false"), 1, b"")
+        self.expect(run(BUSYBOX, "sh", "-c", "exit 42"), 42, b"")
+
+    def test_environment(self):
+        self.expect(run("--env", "A=1", "--env=B=x=y", BUSYBOX, "env"), 0, b"A=1\nB=x=y\n")
+
+    def test_standard_error_is_the_log(self):
+        result = run(DEEDS, "time")
+        self.assertIn("about to do: time\n", text(result.stderr))
+
+    def test_statistics(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder, "figures.json")
+            run("--repeat=50", f"--stats={file}", "hello")
+            figures = json.loads(file.read_text())
+        self.assertEqual((figures["isolation"], figures["requests"]), (ISOLATION, 50))
+        for name in ("clone_us", "run_us", "reset_us", "total_us"):
+            self.assertEqual(sorted(figures[name]), ["max", "p50", "p90", "p99"])
+            self.assertLessEqual(figures[name]["p50"], figures[name]["max"])
+        self.assertGreater(figures["memory_per_slot_bytes"], 0)
+        self.assertEqual((figures["ops"], figures["op_us"]), (0, None))
+
+
+class Clones(unittest.TestCase):
+    def test_randomness_differs(self):
+        seen = {run("--repeat=2", DEEDS, "random").stdout for _ in range(5)}
+        self.assertEqual(len(seen), 5)
+
+    def test_time_is_true(self):
+        before = time.time()
+        shown = float(run(DEEDS, "time").stdout)
+        self.assertTrue(before - 0.001 <= shown <= time.time() + 0.001, (before, shown))
+
+    def test_nothing_stays(self):
+        result = run("--repeat=20", DEEDS, "traces")
+        self.assertEqual((result.returncode, result.stdout), (0, b"clean\n"), text(result.stderr))
+
+
+class Falls(unittest.TestCase):
+    """Programs that fall: the status a shell would give, and a report that names the cause."""
+
+    def expect(self, deed, status, *patterns, options=()):
+        result = run(*options, DEEDS, deed)
+        self.assertEqual(result.returncode, status, text(result.stderr))
+        for pattern in patterns:
+            self.assertRegex(text(result.stderr), pattern)
+        self.assertEqual(run("hello").stdout, b"Hello, x!\n")
+
+    def test_null_pointer(self):
+        self.expect("null", 139, r"page fault reading 0 \(a null pointer\) at read_null\+0x",
+                    r"last log: about to do: null", r"rax [0-9a-f]{16}")
+
+    def test_code_cannot_be_written(self):
+        self.expect("write-code", 139, r"page fault writing 0x[0-9a-f]+ \(not allowed there\)")
+
+    def test_data_cannot_be_executed(self):
+        self.expect("execute-data", 139, r"page fault executing 0x[0-9a-f]+")
+
+    def test_stack_overflow(self):
+        self.expect("stack", 139, r"below the stack: it overflowed", r"overflow_stack\+0x")
+
+    def test_division_by_zero(self):
+        self.expect("divide", 136, r"division error at divide_by_zero\+0x")
+
+    def test_invalid_instruction(self):
+        self.expect("invalid", 132, r"invalid instruction")
+
+    def test_privileged_instruction(self):
+        self.expect("halt", 139, r"general protection fault")
+
+    def test_own_signal(self):
+        self.expect("abort", 134, r"signal 6")
+
+    def test_deadline(self):
+        self.expect("spin", 124, r"--timeout", options=["--timeout=200ms"])
+        self.expect("sleep", 124, r"--timeout", options=["--timeout=200ms"])
+
+    def test_deadline_while_waiting_for_the_request(self):
+        with subprocess.Popen([MAYFLY, "run", f"--isolation={ISOLATION}", "--timeout=200ms", "echo"],
+                              stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self.assertEqual(process.wait(LIMIT), 124)
+
+    def test_memory_has_an_end(self):
+        self.expect("exhaust", 3, options=["--memory=16M"])
+
+
+class BadInput(unittest.TestCase):
+    """One line that says what, where and what to do; status 125; nothing left behind."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def expect(self, arguments, *words, **keywords):
+        result = run(*arguments, **keywords)
+        lines = text(result.stderr).strip().splitlines()
+        self.assertEqual((result.returncode, len(lines)), (125, 1), lines)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def program(self, change):
+        """A copy of busybox with something wrong."""
+        data = bytearray(pathlib.Path(BUSYBOX).read_bytes())
+        data = change(data) or data
+        path = pathlib.Path(self.folder.name, "program")
+        path.write_bytes(data)
+        return path
+
+    def program_header(self, data, number, format_, offset, value):
+        start, = struct.unpack_from("<Q", data, 32)
+        struct.pack_into(format_, data, start + number * 56 + offset, value)
+
+    def test_missing_program(self):
+        self.expect(["./no-such-program"], "no-such-program", "No such file")
+        self.expect(["no-such-function"], "no function", "no-such-function", "path")
+
+    def test_no_program(self):
+        self.expect([], "which program")
+
+    def test_directory(self):
+        self.expect(["/tmp"], "not a regular file")
+
+    def test_no_elf(self):
+        path = pathlib.Path(self.folder.name, "text")
+        path.write_text("hello\n", encoding="ascii")
+        self.expect([path], "not an ELF program")
+        path.write_bytes(b"")
+        self.expect([path], "not an ELF program")
+
+    def test_other_machine(self):
+        self.expect([self.program(lambda data: struct.pack_into("<H", data, 18, 183))],
+                    "another machine")
+
+    def test_dynamic_program(self):
+        self.expect([sys.executable], "dynamically linked", "-static")
+
+    def test_cut_off(self):
+        for length in (20, 64, 200, 5000, 1 << 20):
+            self.expect([self.program(lambda data, length=length: data[:length])], "cut off")
+
+    def test_overlapping_segments(self):
+        def overlap(data):
+            start, = struct.unpack_from("<Q", data, 32)
+            loads = [i for i in range(struct.unpack_from("<H", data, 56)[0])
+                     if struct.unpack_from("<I", data, start + i * 56)[0] == 1]
+            first, = struct.unpack_from("<Q", data, start + loads[0] * 56 + 16)
+            offset, = struct.unpack_from("<Q", data, start + loads[1] * 56 + 8)
+            self.program_header(data, loads[1], "<Q", 16, first + offset % 4096)
+
+        self.expect([self.program(overlap)], "overlapping")
+
+    def test_writable_code(self):
+        def writable(data):
+            start, = struct.unpack_from("<Q", data, 32)
+            for i in range(struct.unpack_from("<H", data, 56)[0]):
+                kind, flags = struct.unpack_from("<II", data, start + i * 56)
+                if kind == 1 and flags & 1:
+                    self.program_header(data, i, "<I", 4, 7)
+
+        self.expect([self.program(writable)], "writable and executable")
+
+    def test_too_little_memory(self):
+        self.expect(["--memory=1M", BUSYBOX, "true"], "needs at least", "--memory")
+
+    def test_bad_variable(self):
+        self.expect(["--env=NAME", BUSYBOX, "true"], "NAME=VALUE")
+
+    def test_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            self.expect(["hello"], "cannot write the response", "No space left", stdout=full)
+
+    def test_unwritable_statistics(self):
+        self.expect(["--stats=/no/such/folder/file", "hello"], "/no/such/folder/file")
+
+
+class Endurance(unittest.TestCase):
+    REQUESTS = 10000 if ISOLATION == "kvm" else 1000
+
+    def test_nothing_grows(self):
+        """Memory, descriptors and processes of a monitor after its first requests and its last."""
+        command = [MAYFLY, "run", f"--isolation={ISOLATION}", f"--repeat={self.REQUESTS}", "hello"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdin.write(b"x")
+            process.stdin.close()
+            samples = []
+            while process.poll() is None:
+                sample = self.sample(process.pid)
+                if sample:
+                    samples.append(sample)
+                time.sleep(0.02)
+            self.assertEqual(process.stdout.read(), b"Hello, x!\n")
+            self.assertEqual(process.returncode, 0)
+        # The first samples are of the start and the last of the end: what is between is compared.
+        samples = samples[len(samples) // 5:-2]
+        self.assertGreater(len(samples), 4, "too short a run to tell")
+        half = len(samples) // 2
+        for kind, slack in (("VmRSS", 512), ("descriptors", 1), ("children", 1)):
+            early = max(sample[kind] for sample in samples[:half])
+            late = max(sample[kind] for sample in samples[half:])
+            self.assertLessEqual(late, early + slack, kind)
+
+    @staticmethod
+    def sample(pid):
+        try:
+            folder = pathlib.Path("/proc", str(pid))
+            status = (folder / "status").read_text(encoding="ascii")
+            return {"VmRSS": int(re.search(r"VmRSS:\s+(\d+)", status)[1]),
+                    "descriptors": len(list((folder / "fd").iterdir())),
+                    "children": len((folder / "task" / str(pid) / "children").read_text().split())}
+        except (OSError, TypeError):
+            return None
+
+
+def main():
+    probe = run("hello")
+    if probe.returncode == 125 and b"cannot be had" in probe.stderr:
+        print(text(probe.stderr))
+        sys.exit(SKIP)
+    unittest.main(verbosity=2)
+
+
+main()
