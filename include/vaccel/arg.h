@@ -143,7 +143,7 @@ VACCEL_API void vaccel_arg_array_clear(struct vaccel_arg_array *array);
 							   c_type *values, size_t count);
 VACCEL_ARG_NUMERIC_TYPES(VACCEL_ARG_ARRAY_DECLARE)
 
-/* RAW arguments: whatever bytes; getting and setting looks at no type. */
+/* RAW arguments: bytes of no type. */
 VACCEL_API int vaccel_arg_array_add_raw(struct vaccel_arg_array *array, void *buf, size_t size);
 VACCEL_API int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size);
 VACCEL_API int vaccel_arg_array_set_raw(struct vaccel_arg_array *array, void *buf, size_t size);
@@ -157,7 +157,7 @@ VACCEL_API int vaccel_arg_array_get_buffer(struct vaccel_arg_array *array, void 
 					   size_t *size);
 VACCEL_API int vaccel_arg_array_set_buffer(struct vaccel_arg_array *array, void *buf, size_t size);
 
-/* CUSTOM arguments; `validator` may be NULL. */
+/* CUSTOM arguments: `validator` decides (VACCEL_EINVAL). */
 VACCEL_API int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id,
 					   void *buf, size_t size,
 					   vaccel_arg_type_validator_fn validator);
@@ -194,7 +194,8 @@ VACCEL_API int vaccel_arg_array_add_remaining(struct vaccel_arg_array *dest,
 VACCEL_API int vaccel_arg_array_add_all(struct vaccel_arg_array *dest,
 					const struct vaccel_arg_array *src, bool copy);
 
-/* The arguments from the position on, within the array; NULL and 0 where there is none left. */
+/* The arguments from the position on, within the array, and goes to the end; NULL and 0 where there
+ * is none left. */
 VACCEL_API int vaccel_arg_array_get_remaining(struct vaccel_arg_array *array,
 					      struct vaccel_arg **args, size_t *count);
 VACCEL_API size_t vaccel_arg_array_remaining_count(const struct vaccel_arg_array *array);

@@ -63,7 +63,7 @@ int vaccel_arg_array_wrap(struct vaccel_arg_array *array, struct vaccel_arg *arg
 
 void vaccel_arg_array_clear(struct vaccel_arg_array *array)
 {
-	if (!array)
+	if (!array || !array->args)
 		return;
 	for (size_t i = 0; i < array->count; i++)
 		vaccel_arg_release(&array->args[i]);
@@ -157,6 +157,7 @@ int vaccel_arg_array_get_remaining(struct vaccel_arg_array *array, struct vaccel
 		return VACCEL_EINVAL;
 	*count = vaccel_arg_array_remaining_count(array);
 	*args = *count ? &array->args[array->position] : NULL;
+	array->position += *count;
 	return VACCEL_OK;
 }
 

@@ -28,7 +28,7 @@ static int typed_argument(struct vaccel_arg_array *array, vaccel_arg_type_t type
 	int result = arg_array_peek(array, arg);
 	if (result)
 		return result;
-	if ((*arg)->type != type || !(*arg)->buf || (*arg)->size % element)
+	if ((*arg)->type != type || !(*arg)->buf || !(*arg)->size || (*arg)->size % element)
 		return VACCEL_EINVAL;
 	return VACCEL_OK;
 }
@@ -118,27 +118,12 @@ int vaccel_arg_array_add_raw(struct vaccel_arg_array *array, void *buf, size_t s
 
 int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size)
 {
-	struct vaccel_arg *arg;
-	if (!array || !buf || !size)
-		return VACCEL_EINVAL;
-	int result = arg_array_peek(array, &arg);
-	if (result)
-		return result;
-	*buf = arg->buf;
-	*size = arg->size;
-	array->position++;
-	return VACCEL_OK;
+	return get_array(array, VACCEL_ARG_RAW, buf, size, 1);
 }
 
 int vaccel_arg_array_set_raw(struct vaccel_arg_array *array, void *buf, size_t size)
 {
-	struct vaccel_arg *arg;
-	if (!array || !buf || !size)
-		return VACCEL_EINVAL;
-	int result = arg_array_peek(array, &arg);
-	if (result)
-		return result;
-	return set_value(array, arg->type, buf, size, 1);
+	return set_value(array, VACCEL_ARG_RAW, buf, size, 1);
 }
 
 int vaccel_arg_array_add_string(struct vaccel_arg_array *array, char *str)
@@ -154,7 +139,7 @@ int vaccel_arg_array_get_string(struct vaccel_arg_array *array, char **str)
 	int result = typed_argument(array, VACCEL_ARG_STRING, 1, &arg);
 	if (result)
 		return result;
-	if (!arg->size || ((const char *)arg->buf)[arg->size - 1])
+	if (((const char *)arg->buf)[arg->size - 1])
 		return VACCEL_EINVAL;
 	*str = arg->buf;
 	array->position++;
@@ -184,7 +169,7 @@ int vaccel_arg_array_set_buffer(struct vaccel_arg_array *array, void *buf, size_
 int vaccel_arg_array_add_custom(struct vaccel_arg_array *array, uint32_t custom_id, void *buf,
 				size_t size, vaccel_arg_type_validator_fn validator)
 {
-	if (!array || !buf || !size || (validator && !validator(buf, size, custom_id)))
+	if (!array || !buf || !size || !validator || !validator(buf, size, custom_id))
 		return VACCEL_EINVAL;
 	struct vaccel_arg arg = {
 	    .buf = buf, .size = size, .type = VACCEL_ARG_CUSTOM, .custom_type_id = custom_id};
@@ -195,13 +180,12 @@ int vaccel_arg_array_get_custom(struct vaccel_arg_array *array, uint32_t expecte
 				size_t *size, vaccel_arg_type_validator_fn validator)
 {
 	struct vaccel_arg *arg;
-	if (!array || !buf || !size)
+	if (!array || !buf || !size || !validator)
 		return VACCEL_EINVAL;
 	int result = typed_argument(array, VACCEL_ARG_CUSTOM, 1, &arg);
 	if (result)
 		return result;
-	if (arg->custom_type_id != expected_id ||
-	    (validator && !validator(arg->buf, arg->size, expected_id)))
+	if (arg->custom_type_id != expected_id || !validator(arg->buf, arg->size, expected_id))
 		return VACCEL_EINVAL;
 	*buf = arg->buf;
 	*size = arg->size;
@@ -213,7 +197,7 @@ int vaccel_arg_array_set_custom(struct vaccel_arg_array *array, uint32_t custom_
 				size_t size, vaccel_arg_type_validator_fn validator)
 {
 	struct vaccel_arg *arg;
-	if (!array || !buf || !size || (validator && !validator(buf, size, custom_id)))
+	if (!array || !buf || !size || !validator || !validator(buf, size, custom_id))
 		return VACCEL_EINVAL;
 	int result = arg_array_peek(array, &arg);
 	if (result)

@@ -88,10 +88,7 @@ int vaccel_config_release(struct vaccel_config *config)
 		return VACCEL_EINVAL;
 	free(config->plugins);
 	free(config->log_file);
-	config->plugins = NULL;
-	config->log_file = NULL;
-	config->profiling_enabled = false;
-	config->version_ignore = false;
+	*config = (struct vaccel_config){.log_level = VACCEL_LOG_ERROR};
 	return VACCEL_OK;
 }
 

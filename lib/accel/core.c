@@ -84,10 +84,12 @@ int vaccel_cleanup(void)
 		return VACCEL_OK;
 	vaccel_debug("cleaning up");
 	struct vaccel_session *session;
-	while ((session = id_table_next(&state->sessions, 0)))
+	vaccel_id_t cursor = 0;
+	while ((session = id_table_next(&state->sessions, &cursor, NULL, 0)))
 		vaccel_session_release(session);
 	struct vaccel_resource *resource;
-	while ((resource = id_table_next(&state->resources, 0)))
+	cursor = 0;
+	while ((resource = id_table_next(&state->resources, &cursor, NULL, 0)))
 		vaccel_resource_release(resource);
 	plugins_unload();
 	accel_transport_attach(NULL);

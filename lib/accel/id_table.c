@@ -35,11 +35,16 @@ void *id_table_find(struct id_table *table, vaccel_id_t id)
 	return table->objects[id - 1];
 }
 
-void *id_table_next(struct id_table *table, vaccel_id_t after)
+void *id_table_next(struct id_table *table, vaccel_id_t *cursor,
+		    bool (*wanted)(const void *object, int what), int what)
 {
 	lock_scoped(&table->lock);
-	for (uint32_t index = after > 0 ? (uint32_t)after : 0; index < table->limit; index++)
-		if (table->objects[index])
-			return table->objects[index];
+	for (uint32_t index = (uint32_t)*cursor; index < table->limit; index++) {
+		void *object = table->objects[index];
+		if (object && (!wanted || wanted(object, what))) {
+			*cursor = index + 1;
+			return object;
+		}
+	}
 	return NULL;
 }

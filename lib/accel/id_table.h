@@ -3,6 +3,7 @@
 #define MAYFLY_ACCEL_ID_TABLE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vaccel/id.h"
@@ -25,7 +26,10 @@ void id_table_remove(struct id_table *table, vaccel_id_t id, const void *object)
 /* The object with this id, or NULL. The caller makes sure that it lives on. */
 void *id_table_find(struct id_table *table, vaccel_id_t id);
 
-/* The live object with the smallest id above `after` (0: any), or NULL. */
-void *id_table_next(struct id_table *table, vaccel_id_t after);
+/* The live object with the smallest id above *cursor (0: the first) that `wanted` takes (NULL:
+ * any), or NULL. *cursor becomes its id. `wanted` runs under the table's lock: the object is there.
+ */
+void *id_table_next(struct id_table *table, vaccel_id_t *cursor,
+		    bool (*wanted)(const void *object, int what), int what);
 
 #endif

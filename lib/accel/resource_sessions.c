@@ -114,17 +114,23 @@ int vaccel_resource_get_by_id(struct vaccel_resource **res, vaccel_id_t id)
 	return VACCEL_OK;
 }
 
+static bool has_type(const void *resource, int type)
+{
+	return (int)((const struct vaccel_resource *)resource)->type == type;
+}
+
 int vaccel_resource_get_by_type(struct vaccel_resource **res, vaccel_resource_type_t type)
 {
-	struct vaccel_resource **all;
-	size_t count;
-	if (!res)
+	if (!accel_state.initialized)
+		return VACCEL_EPERM;
+	if (!res || type >= VACCEL_RESOURCE_MAX)
 		return VACCEL_EINVAL;
-	int result = vaccel_resource_get_all_by_type(&all, &count, type);
-	if (result)
-		return result;
-	*res = all[0];
-	free(all);
+	vaccel_id_t cursor = 0;
+	struct vaccel_resource *found =
+	    id_table_next(&accel_state.resources, &cursor, has_type, (int)type);
+	if (!found)
+		return VACCEL_ENOENT;
+	*res = found;
 	return VACCEL_OK;
 }
 
@@ -139,10 +145,9 @@ int vaccel_resource_get_all_by_type(struct vaccel_resource ***res, size_t *nr_fo
 	struct vaccel_resource **found = NULL;
 	size_t count = 0;
 	size_t room = 0;
-	struct vaccel_resource *resource = NULL;
-	while ((resource = id_table_next(&accel_state.resources, resource ? resource->id : 0))) {
-		if (resource->type != type)
-			continue;
+	vaccel_id_t cursor = 0;
+	struct vaccel_resource *resource;
+	while ((resource = id_table_next(&accel_state.resources, &cursor, has_type, (int)type))) {
 		if (count == room) {
 			room = room ? 2 * room : 16;
 			struct vaccel_resource **larger =

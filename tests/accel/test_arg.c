@@ -132,7 +132,7 @@ static void test_custom(void)
 						     serialize),
 		     VACCEL_OK);
 	CHECK(args.args[1].owned && args.args[1].buf != &odd);
-	CHECK_NUMBER(vaccel_arg_array_get_custom(&args, 8, &data, &size, NULL), VACCEL_EINVAL);
+	CHECK_NUMBER(vaccel_arg_array_get_custom(&args, 8, &data, &size, is_even), VACCEL_EINVAL);
 	CHECK_NUMBER(vaccel_arg_array_get_custom(&args, 9, &data, &size, is_even), VACCEL_OK);
 	CHECK(data == &even);
 	CHECK_NUMBER(
@@ -174,6 +174,7 @@ static void test_ranges(void)
 	CHECK_NUMBER(target.count, 6);
 	CHECK_NUMBER(vaccel_arg_array_get_remaining(&target, &rest, &count), VACCEL_OK);
 	CHECK(rest == target.args && count == 6);
+	CHECK_NUMBER(vaccel_arg_array_remaining_count(&target), 0);
 
 	CHECK_NUMBER(vaccel_arg_init_from_buf(&fixed[0], &values[0], 4, VACCEL_ARG_INT32, 0), 0);
 	CHECK_NUMBER(vaccel_arg_init_from_buf(&fixed[1], &values[1], 4, VACCEL_ARG_INT32, 0), 0);
