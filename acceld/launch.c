@@ -16,8 +16,6 @@
 #include "util/cleanup.h"
 #include "util/file.h"
 
-extern char **environ;
-
 /* A log that has grown beyond this begins anew at the next start. */
 #define LOG_SIZE_MAX (1 << 20)
 

@@ -31,7 +31,7 @@
 #define REFUSALS_MAX 64
 
 /* Descriptors that plugins, models and the server itself may need. */
-#define OTHER_DESCRIPTORS 192
+#define OTHER_DESCRIPTORS 192UL
 
 #define ACCEPT_PAUSE_NS (50 * 1000000L)
 

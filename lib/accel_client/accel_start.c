@@ -11,13 +11,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/paths.h"
-
-extern char **environ;
 
 /* Its standard error is a pipe to us; it keeps no other descriptor of ours, and starts with no
  * signal blocked or ignored, whatever the calling thread has. */

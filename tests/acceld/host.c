@@ -19,8 +19,6 @@
 #include "util/cleanup.h"
 #include "vaccel.h"
 
-extern char **environ;
-
 #define START_LIMIT_MS 20000
 
 int host_directory_make(struct host *host)
@@ -67,6 +65,9 @@ static int wait_until_ready(int reader)
 
 int host_start(struct host *host, const char *plugins, const char *const arguments[])
 {
+	const char *program = getenv("MAYFLY_ACCELD");
+	if (!plugins || !program)
+		return -EINVAL; /* run by hand, without the test's environment */
 	int result = host_directory_make(host);
 	if (result)
 		return result;
@@ -83,7 +84,7 @@ int host_start(struct host *host, const char *plugins, const char *const argumen
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, writer, 3);
 	posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-	result = posix_spawn(&host->pid, getenv("MAYFLY_ACCELD"), &actions, NULL, words, environ);
+	result = posix_spawn(&host->pid, program, &actions, NULL, words, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (result)
 		return -result;
