@@ -9,13 +9,13 @@ Exits with 77, saying why, where this machine cannot run the test.
 import os
 import subprocess
 import sys
-import tempfile
 
 BUSYBOX = "/bin/busybox"
 SKIPPED = 77
 TIMEOUT_S = 60
 
 FRUIT = b"banana 3\napple 1\ncherry 2\napple 9\n"
+SCRATCH = f"/tmp/mayfly-same-as-host-{os.getpid()}"
 BINARY = bytes(i * 7 % 256 for i in range(300000))
 SCRIPT = """
 x=1
@@ -24,7 +24,7 @@ while read -r name count; do echo "$count: $name"; done
 f() { echo "in $1"; return 3; }
 f here; echo "status $?"
 case $x in 8) echo eight;; *) echo other;; esac
-echo kept > /tmp/mayfly-same-as-host; read -r back < /tmp/mayfly-same-as-host; echo "$back"
+echo kept > "$1"; read -r back < "$1"; echo "$back"
 test -d /tmp && echo directory; test -f /tmp || echo "no file"
 printf '%05d|%s|%x\\n' 42 text 255
 read -r document <<END
@@ -100,7 +100,7 @@ BUSYBOX_LINES = [
     (["find", "/tmp", "-maxdepth", "0"], b""),
     (["stat", "-c", "%F %a", "/tmp", "/dev/null"], b""),
     (["no-such-applet"], b""),
-    (["sh", "-c", SCRIPT], FRUIT),
+    (["sh", "-c", SCRIPT, "sh", SCRATCH], FRUIT),
     (["sh", "-c", "kill -9 $$"], b""),
     (["sh", "-c", "kill -TERM $$; echo not here"], b""),
     (["sh", "-c", "trap '' TERM; kill -TERM $$; echo still here"], b""),
@@ -161,7 +161,7 @@ def main():
     differing = sum(not compare(mayfly, isolation, command, given) for command, given in lines)
     print(f"{isolation}: {len(lines)} command lines, {differing} differ")
     try:
-        os.unlink(os.path.join(tempfile.gettempdir(), "mayfly-same-as-host"))
+        os.unlink(SCRATCH)
     except FileNotFoundError:
         pass
     return 1 if differing else 0
