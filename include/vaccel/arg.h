@@ -127,7 +127,8 @@ VACCEL_API void vaccel_arg_array_clear(struct vaccel_arg_array *array);
  * serialized data belongs to the array. VACCEL_ERANGE where the array is full and cannot grow.
  *
  * Getting yields the argument at the position and goes on to the next. VACCEL_ERANGE at the end;
- * VACCEL_EINVAL where type or size do not fit: the position then stays.
+ * VACCEL_EINVAL where type or size do not fit: the position then stays. The
+ * count of an array may be NULL.
  *
  * Setting copies a value into the buffer of the argument at the position and goes on. The type
  * must fit, and the buffer must have room. */
@@ -194,14 +195,14 @@ VACCEL_API int vaccel_arg_array_add_remaining(struct vaccel_arg_array *dest,
 VACCEL_API int vaccel_arg_array_add_all(struct vaccel_arg_array *dest,
 					const struct vaccel_arg_array *src, bool copy);
 
-/* The arguments from the position on, within the array, and goes to the end; NULL and 0 where there
- * is none left. */
+/* The arguments from the position on, within the array; NULL and 0 where there is none left. The
+ * position stays. */
 VACCEL_API int vaccel_arg_array_get_remaining(struct vaccel_arg_array *array,
 					      struct vaccel_arg **args, size_t *count);
 VACCEL_API size_t vaccel_arg_array_remaining_count(const struct vaccel_arg_array *array);
 
 VACCEL_API size_t vaccel_arg_array_position(const struct vaccel_arg_array *array);
-/* A position behind the last argument is ignored. */
+/* A position behind the last argument becomes the end. */
 VACCEL_API void vaccel_arg_array_set_position(struct vaccel_arg_array *array, size_t position);
 VACCEL_API void vaccel_arg_array_reset_position(struct vaccel_arg_array *array);
 

@@ -157,7 +157,6 @@ int vaccel_arg_array_get_remaining(struct vaccel_arg_array *array, struct vaccel
 		return VACCEL_EINVAL;
 	*count = vaccel_arg_array_remaining_count(array);
 	*args = *count ? &array->args[array->position] : NULL;
-	array->position += *count;
 	return VACCEL_OK;
 }
 
@@ -173,8 +172,8 @@ size_t vaccel_arg_array_position(const struct vaccel_arg_array *array)
 
 void vaccel_arg_array_set_position(struct vaccel_arg_array *array, size_t position)
 {
-	if (array && position <= array->count)
-		array->position = position;
+	if (array)
+		array->position = position < array->count ? position : array->count;
 }
 
 void vaccel_arg_array_reset_position(struct vaccel_arg_array *array)

@@ -53,13 +53,14 @@ static int get_array(struct vaccel_arg_array *array, vaccel_arg_type_t type, voi
 		     size_t *count, size_t element)
 {
 	struct vaccel_arg *arg;
-	if (!array || !values || !count)
+	if (!array || !values)
 		return VACCEL_EINVAL;
 	int result = typed_argument(array, type, element, &arg);
 	if (result)
 		return result;
 	*values = arg->buf;
-	*count = arg->size / element;
+	if (count)
+		*count = arg->size / element;
 	array->position++;
 	return VACCEL_OK;
 }

@@ -174,7 +174,9 @@ static void test_ranges(void)
 	CHECK_NUMBER(target.count, 6);
 	CHECK_NUMBER(vaccel_arg_array_get_remaining(&target, &rest, &count), VACCEL_OK);
 	CHECK(rest == target.args && count == 6);
-	CHECK_NUMBER(vaccel_arg_array_remaining_count(&target), 0);
+	CHECK_NUMBER(vaccel_arg_array_remaining_count(&target), 6);
+	vaccel_arg_array_set_position(&target, 100);
+	CHECK_NUMBER(vaccel_arg_array_position(&target), 6);
 
 	CHECK_NUMBER(vaccel_arg_init_from_buf(&fixed[0], &values[0], 4, VACCEL_ARG_INT32, 0), 0);
 	CHECK_NUMBER(vaccel_arg_init_from_buf(&fixed[1], &values[1], 4, VACCEL_ARG_INT32, 0), 0);
