@@ -1,0 +1,221 @@
+/* The machine that a guest sees: page tables say what the regions say, walked here as the processor
+ * walks them (SDM 3A, 4.5). */
+#include <errno.h>
+
+#include "check.h"
+#include "util/cleanup.h"
+#include "virtual_cpu.h"
+
+#define PAGE	   GUEST_PAGE_SIZE
+#define PRESENT	   (1UL << 0)
+#define WRITABLE   (1UL << 1)
+#define USER	   (1UL << 2)
+#define ACCESSED   (1UL << 5)
+#define DIRTY	   (1UL << 6)
+#define NO_EXECUTE (1UL << 63)
+#define ADDRESS	   0x000ffffffffff000UL
+
+static uint64_t walk(const struct image *image, uint64_t cr3, uint64_t address)
+{
+	uint64_t entry = cr3 | PRESENT;
+	for (int shift = 39; shift >= 12; shift -= 9) {
+		if (!(entry & PRESENT))
+			return 0;
+		const uint64_t *table = (const uint64_t *)(image->memory + (entry & ADDRESS));
+		entry = table[address >> shift & 511];
+	}
+	return entry;
+}
+
+static int open_image(struct image *image)
+{
+	struct error error = {0};
+	int result = image_create(image, 1024 * PAGE, &error);
+	if (!result)
+		result = image_map(image, 0x400000, 2 * PAGE, GUEST_READ | GUEST_EXECUTE, &error);
+	if (!result)
+		result = image_map(image, 0x402000, PAGE, GUEST_READ, &error);
+	/* Across the end of what one table covers (2 MiB) and one directory (1 GiB). */
+	if (!result)
+		result = image_map(image, 0x3ffff000, 600 * PAGE, GUEST_READ | GUEST_WRITE, &error);
+	if (!result)
+		result = virtual_cpu_prepare(image, &error);
+	if (result)
+		fprintf(stderr, "%s\n", error.text);
+	return result;
+}
+
+static void test_page_tables(void)
+{
+	cleanup(image_release) struct image image;
+	if (!CHECK_NUMBER(open_image(&image), 0))
+		return;
+	struct kvm_sregs registers;
+	memset(&registers, 0, sizeof(registers));
+	virtual_cpu_system_registers(&registers);
+	const uint64_t cr3 = registers.cr3;
+	for (size_t r = 0; r < image.region_count; r++) {
+		const struct image_region *region = &image.regions[r];
+		for (uint64_t at = 0; at < region->length; at += PAGE) {
+			uint64_t entry = walk(&image, cr3, region->address + at);
+			bool writable = region->protection & GUEST_WRITE;
+			bool executable = region->protection & GUEST_EXECUTE;
+			CHECK((entry & (PRESENT | USER | ACCESSED)) == (PRESENT | USER | ACCESSED));
+			CHECK_NUMBER(entry & ADDRESS, region->offset + at);
+			CHECK(!(entry & WRITABLE) == !writable && !(entry & DIRTY) == !writable);
+			CHECK(!(entry & NO_EXECUTE) == executable);
+		}
+	}
+	/* Nothing at null, around regions, or behind the window. */
+	const uint64_t absent[] = {0,
+				   PAGE,
+				   0x3ff000,
+				   0x403000,
+				   0x3fffe000,
+				   0x3ffff000 + 600 * PAGE,
+				   GUEST_WINDOW_BASE - PAGE,
+				   GUEST_WINDOW_BASE + WINDOW_SIZE};
+	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+		CHECK(!(walk(&image, cr3, absent[i]) & PRESENT));
+	/* The window lies in a memory slot of its own, whole and never executable. */
+	for (uint64_t at = 0; at < WINDOW_SIZE; at += PAGE) {
+		uint64_t entry = walk(&image, cr3, GUEST_WINDOW_BASE + at);
+		CHECK((entry & ADDRESS) == VIRTUAL_CPU_WINDOW_PHYSICAL + at);
+		CHECK((entry & (WRITABLE | USER)) == (WRITABLE | USER) && (entry & NO_EXECUTE));
+	}
+	uint64_t hypercall = walk(&image, cr3, GUEST_HYPERCALL);
+	CHECK((hypercall & USER) && !(hypercall & WRITABLE) && !(hypercall & NO_EXECUTE));
+	CHECK(walk(&image, cr3, GUEST_SYSTEM_BASE) & PRESENT);
+	CHECK(!(walk(&image, cr3, GUEST_SYSTEM_BASE) & USER));
+}
+
+struct shrunk {
+	size_t count;
+	uint64_t last;
+};
+
+static void count_shrunk(void *context, uint64_t physical)
+{
+	struct shrunk *shrunk = context;
+	shrunk->count++;
+	shrunk->last = physical;
+}
+
+static void test_protect(void)
+{
+	cleanup(image_release) struct image image;
+	struct shrunk shrunk = {0};
+	uint32_t protection;
+	if (!CHECK_NUMBER(open_image(&image), 0))
+		return;
+	const uint64_t start = 0x3ffff000, end = start + 600 * PAGE, middle = start + 300 * PAGE;
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), end);
+	CHECK_NUMBER(protection, GUEST_READ | GUEST_WRITE);
+
+	/* Fewer rights are reported page by page, more and equal ones not. */
+	CHECK_NUMBER(
+	    virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, count_shrunk, &shrunk),
+	    0);
+	CHECK_NUMBER(shrunk.count, 2);
+	CHECK_NUMBER(shrunk.last, image.regions[2].offset + 301 * PAGE);
+	CHECK_NUMBER(
+	    virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, count_shrunk, &shrunk),
+	    0);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, PAGE, GUEST_READ | GUEST_EXECUTE,
+					 count_shrunk, &shrunk),
+		     0);
+	CHECK_NUMBER(shrunk.count, 2);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, PAGE, 0, NULL, NULL), 0);
+
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), middle);
+	CHECK_NUMBER(protection, GUEST_READ | GUEST_WRITE);
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, middle, end, &protection),
+		     middle + PAGE);
+	CHECK_NUMBER(protection, 0);
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, middle + PAGE, end, &protection),
+		     middle + 2 * PAGE);
+	CHECK_NUMBER(protection, GUEST_READ);
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, middle + 2 * PAGE, end, &protection),
+		     end);
+
+	/* A page that lost all rights is still the guest's, and gets them back. */
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ | GUEST_WRITE,
+					 count_shrunk, &shrunk),
+		     0);
+	CHECK_NUMBER(shrunk.count, 2);
+	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), end);
+
+	CHECK_NUMBER(
+	    virtual_cpu_protect(image.memory, 0x403000, PAGE, GUEST_READ, count_shrunk, &shrunk),
+	    -ENOMEM);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, 0x7000000000, PAGE, GUEST_READ, count_shrunk,
+					 &shrunk),
+		     -ENOMEM);
+}
+
+static void test_shrinks(void)
+{
+	const uint64_t page = 0x5000 | PRESENT | USER | WRITABLE;
+	CHECK(!virtual_cpu_entry_shrinks(0, page));
+	CHECK(!virtual_cpu_entry_shrinks(page, page));
+	CHECK(virtual_cpu_entry_shrinks(page, 0));
+	CHECK(virtual_cpu_entry_shrinks(page, page & ~WRITABLE));
+	CHECK(!virtual_cpu_entry_shrinks(page & ~WRITABLE, page));
+	CHECK(virtual_cpu_entry_shrinks(page, page | NO_EXECUTE));
+	CHECK(!virtual_cpu_entry_shrinks(page | NO_EXECUTE, page));
+	CHECK(virtual_cpu_entry_shrinks(page, page + 0x1000));
+	CHECK_NUMBER(virtual_cpu_entry_physical(page | NO_EXECUTE), 0x5000);
+}
+
+/* A frame is believed only where the exception stubs' stack is. */
+static void test_exception_frame(void)
+{
+	cleanup(image_release) struct image image;
+	if (!CHECK_NUMBER(open_image(&image), 0))
+		return;
+	const uint64_t top = 0x5000;
+	uint64_t frame[6] = {7, 0x401234, 0x33, 0x3202, 0x6b0000000000, 0x2b};
+	memcpy(image.memory + top - sizeof(frame), frame, sizeof(frame));
+	struct guest_fault fault = {.vector = 14};
+	virtual_cpu_exception_frame(image.memory, image.size,
+				    GUEST_SYSTEM_BASE + top - sizeof(frame), &fault);
+	CHECK_NUMBER(fault.error_code, 7);
+	CHECK_NUMBER(fault.rip, 0x401234);
+	CHECK_NUMBER(fault.rflags, 0x3202);
+	CHECK_NUMBER(fault.rsp, 0x6b0000000000);
+
+	fault = (struct guest_fault){.vector = 6};
+	virtual_cpu_exception_frame(image.memory, image.size, GUEST_SYSTEM_BASE + top - 5 * 8,
+				    &fault);
+	CHECK_NUMBER(fault.error_code, 0);
+	CHECK_NUMBER(fault.rip, 0x401234);
+
+	const uint64_t wrong[] = {0, GUEST_SYSTEM_BASE, GUEST_SYSTEM_BASE + top,
+				  GUEST_SYSTEM_BASE + top - 8, UINT64_MAX};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		fault = (struct guest_fault){.rip = 1};
+		virtual_cpu_exception_frame(image.memory, image.size, wrong[i], &fault);
+		CHECK_NUMBER(fault.rip, 1);
+	}
+}
+
+/* An image whose regions need more tables than there is room for is refused, not overrun. */
+static void test_tables_full(void)
+{
+	struct error error = {0};
+	cleanup(image_release) struct image image;
+	CHECK_NUMBER(image_create(&image, PAGE, &error), 0);
+	CHECK_NUMBER(image_map(&image, 0x400000, PAGE, GUEST_READ, &error), 0);
+	image.page_tables_size = 3 * PAGE;
+	CHECK_NUMBER(virtual_cpu_prepare(&image, &error), -ENOMEM);
+}
+
+int main(void)
+{
+	test_page_tables();
+	test_protect();
+	test_shrinks();
+	test_exception_frame();
+	test_tables_full();
+	return check_status();
+}
