@@ -187,6 +187,7 @@ const char *elf_file_symbol(const struct elf_file *file, uint64_t address, uint6
 		    names.sh_type != SHT_STRTAB)
 			continue;
 		const char *strings = (const char *)file->data + names.sh_offset;
+		/* A file has one symbol table; one with thousands wants to keep us busy. */
 		for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.sh_size;
 		     at += sizeof(Elf64_Sym)) {
 			Elf64_Sym symbol;
@@ -200,6 +201,7 @@ const char *elf_file_symbol(const struct elf_file *file, uint64_t address, uint6
 			*offset = address - symbol.st_value;
 			return strings + symbol.st_name;
 		}
+		break;
 	}
 	return NULL;
 }
