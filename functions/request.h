@@ -7,31 +7,40 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Reads standard input to its end into fresh memory, with a NUL after it, and sets *length. NULL
- * where it is too large for this machine's memory or cannot be read, which it says. */
+#define REQUEST_ROOM_FIRST 65536
+
+/* Reads standard input to its end into fresh memory and sets *length. NULL where it cannot be read
+ * or does not fit into this machine's memory, which it says. */
 static inline uint8_t *request_read(size_t *length)
 {
-	size_t room = 1 << 16, used = 0;
-	uint8_t *data = malloc(room);
+	uint8_t *data = NULL;
+	size_t room = 0;
+	*length = 0;
 	for (;;) {
-		ssize_t got = data ? read(STDIN_FILENO, data + used, room - used - 1) : -1;
-		if (got <= 0) {
-			if (got < 0)
-				perror("cannot read the request");
-			*length = used;
-			if (data && !got)
-				data[used] = 0;
-			return got ? NULL : data;
+		if (*length == room) {
+			size_t more = room ? 2 * room : REQUEST_ROOM_FIRST;
+			uint8_t *grown = realloc(data, more);
+			if (!grown) {
+				fprintf(stderr,
+					"no memory for a request of more than %zu bytes: give "
+					"the function more with --memory\n",
+					room);
+				break;
+			}
+			data = grown;
+			room = more;
 		}
-		used += (size_t)got;
-		if (used + 1 < room)
-			continue;
-		room *= 2;
-		uint8_t *grown = realloc(data, room);
-		if (!grown)
-			free(data);
-		data = grown;
+		ssize_t got = read(STDIN_FILENO, data + *length, room - *length);
+		if (got < 0) {
+			perror("cannot read the request");
+			break;
+		}
+		if (!got)
+			return data;
+		*length += (size_t)got;
 	}
+	free(data);
+	return NULL;
 }
 
 #endif
