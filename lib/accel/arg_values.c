@@ -119,6 +119,8 @@ int vaccel_arg_array_add_raw(struct vaccel_arg_array *array, void *buf, size_t s
 
 int vaccel_arg_array_get_raw(struct vaccel_arg_array *array, void **buf, size_t *size)
 {
+	if (!size)
+		return VACCEL_EINVAL;
 	return get_array(array, VACCEL_ARG_RAW, buf, size, 1);
 }
 
