@@ -56,7 +56,7 @@ static void test_exhaustion(void)
 {
 	uint64_t free_pages = pool_free_pages();
 	CHECK_NUMBER(map(free_pages + 1), -ENOMEM);
-	CHECK_NUMBER(map(POOL_PAGES * 1000), -ENOMEM);
+	CHECK_NUMBER(map(POOL_PAGES * 1000UL), -ENOMEM);
 	CHECK_NUMBER(SYSTEM(mmap, 0, UINT64_MAX, READ_WRITE, ANONYMOUS, NO_FILE, 0), -ENOMEM);
 	int64_t all = map(free_pages);
 	CHECK(all > 0);

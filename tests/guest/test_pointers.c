@@ -237,7 +237,7 @@ static void test_mixtures(void)
 int main(void)
 {
 	host_start(POOL_PAGES);
-	good = (ADDRESS(host_memory(4 * 4096)) + 4095) & ~4095UL;
+	good = (ADDRESS(host_memory(4 * GUEST_PAGE_SIZE)) + 4095) & ~4095UL;
 	path = good + 4096;
 	memcpy((void *)path, FILE_NAME, sizeof(FILE_NAME));
 	const uint64_t bad[BAD_COUNT] = {

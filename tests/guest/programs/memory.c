@@ -27,7 +27,9 @@ int main(void)
 	unsigned wrong = 0;
 	for (unsigned i = 0; i < BLOCKS; i++) {
 		blocks[i] = calloc(1, block_size(i));
-		wrong += !blocks[i] || !holds(blocks[i], block_size(i), 0);
+		if (!blocks[i])
+			return 1;
+		wrong += !holds(blocks[i], block_size(i), 0);
 		memset(blocks[i], (int)i, block_size(i));
 	}
 	for (unsigned i = 0; i < BLOCKS; i += 3) {
