@@ -1,0 +1,157 @@
+/* ONNX models of a few bytes; see tiny_model.h. Field numbers are those of onnx.proto. */
+#include "tiny_model.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { FLOAT = 1, INT64 = 7, BOOL = 9 };
+enum { MODEL_VERSION = 1, MODEL_GRAPH = 7, MODEL_OPERATORS = 8 };
+enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_CONSTANT = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
+enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_OPERATOR = 4, NODE_ATTRIBUTE = 5 };
+
+static void put_varint(struct tiny_model *message, uint64_t value)
+{
+	do {
+		uint8_t byte = value & 0x7f;
+		value >>= 7;
+		message->bytes[message->length++] = value ? byte | 0x80 : byte;
+	} while (value);
+}
+
+static void put_number(struct tiny_model *message, unsigned field, uint64_t value)
+{
+	put_varint(message, field << 3);
+	put_varint(message, value);
+}
+
+static void put_bytes(struct tiny_model *message, unsigned field, const void *data, size_t length)
+{
+	put_varint(message, field << 3 | 2);
+	put_varint(message, length);
+	memcpy(message->bytes + message->length, data, length);
+	message->length += length;
+}
+
+static void put_text(struct tiny_model *message, unsigned field, const char *text)
+{
+	put_bytes(message, field, text, strlen(text));
+}
+
+static void put_message(struct tiny_model *message, unsigned field, const struct tiny_model *inner)
+{
+	put_bytes(message, field, inner->bytes, inner->length);
+}
+
+/* A graph's input or output. */
+static void put_port(struct tiny_model *graph, unsigned field, const char *name, int element,
+		     const int64_t *sizes, size_t rank)
+{
+	struct tiny_model shape = {.length = 0}, tensor = {.length = 0}, type = {.length = 0};
+	struct tiny_model port = {.length = 0};
+	for (size_t i = 0; i < rank; i++) {
+		struct tiny_model dimension = {.length = 0};
+		put_number(&dimension, 1, (uint64_t)sizes[i]);
+		put_message(&shape, 1, &dimension);
+	}
+	put_number(&tensor, 1, (uint64_t)element);
+	put_message(&tensor, 2, &shape);
+	put_message(&type, 1, &tensor);
+	put_text(&port, 1, name);
+	put_message(&port, 2, &type);
+	put_message(graph, field, &port);
+}
+
+static struct tiny_model node(const char *operator, const char * const * inputs, size_t input_count,
+			      const char *const *outputs, size_t output_count)
+{
+	struct tiny_model node = {.length = 0};
+	for (size_t i = 0; i < input_count; i++)
+		put_text(&node, NODE_INPUT, inputs[i]);
+	for (size_t i = 0; i < output_count; i++)
+		put_text(&node, NODE_OUTPUT, outputs[i]);
+	put_text(&node, NODE_OPERATOR, operator);
+	return node;
+}
+
+static void put_node(struct tiny_model *graph, const char *operator, const char * first,
+		     const char *second, const char *output)
+{
+	const char *inputs[] = {first, second};
+	struct tiny_model made = node(operator, inputs, second ? 2 : 1, &output, 1);
+	put_message(graph, GRAPH_NODE, &made);
+}
+
+static void put_int64s(struct tiny_model *graph, const char *name, const int64_t *values,
+		       size_t count, bool scalar)
+{
+	struct tiny_model tensor = {.length = 0};
+	if (!scalar)
+		put_number(&tensor, 1, count);
+	put_number(&tensor, 2, INT64);
+	put_text(&tensor, 8, name);
+	put_bytes(&tensor, 9, values, count * sizeof(values[0]));
+	put_message(graph, GRAPH_CONSTANT, &tensor);
+}
+
+static void put_model(struct tiny_model *model, struct tiny_model *graph)
+{
+	struct tiny_model operators = {.length = 0};
+	put_text(graph, GRAPH_NAME, "tiny");
+	put_number(&operators, 2, 13);
+	model->length = 0;
+	put_number(model, MODEL_VERSION, 7);
+	put_message(model, MODEL_GRAPH, graph);
+	put_message(model, MODEL_OPERATORS, &operators);
+}
+
+void tiny_model_double(struct tiny_model *model, int64_t count)
+{
+	struct tiny_model graph = {.length = 0};
+	put_node(&graph, "Add", "x", "x", "y");
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &count, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &count, 1);
+	put_model(model, &graph);
+}
+
+void tiny_model_endless(struct tiny_model *model)
+{
+	static const int64_t one = 1, often = INT64_C(1) << 62;
+	static const char *const inputs[] = {"often", "", "x"}, *const outputs[] = {"y"};
+	struct tiny_model body = {.length = 0}, attribute = {.length = 0}, graph = {.length = 0};
+	put_node(&body, "Identity", "go_on", NULL, "going_on");
+	put_node(&body, "Add", "before", "before", "after");
+	put_text(&body, GRAPH_NAME, "body");
+	put_port(&body, GRAPH_INPUT, "turn", INT64, NULL, 0);
+	put_port(&body, GRAPH_INPUT, "go_on", BOOL, NULL, 0);
+	put_port(&body, GRAPH_INPUT, "before", FLOAT, &one, 1);
+	put_port(&body, GRAPH_OUTPUT, "going_on", BOOL, NULL, 0);
+	put_port(&body, GRAPH_OUTPUT, "after", FLOAT, &one, 1);
+	put_text(&attribute, 1, "body");
+	put_message(&attribute, 6, &body);
+	put_number(&attribute, 20, 5); /* the attribute is a graph */
+	struct tiny_model loop = node("Loop", inputs, 3, outputs, 1);
+	put_message(&loop, NODE_ATTRIBUTE, &attribute);
+	put_message(&graph, GRAPH_NODE, &loop);
+	put_int64s(&graph, "often", &often, 1, true);
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &one, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &one, 1);
+	put_model(model, &graph);
+}
+
+void tiny_model_blue(struct tiny_model *model, int64_t side)
+{
+	static const int64_t blue = 2;
+	const int64_t picture[] = {1, side, side, 3}, plane[] = {1, side, side, 1};
+	static const char *const inputs[] = {"x", "blue"}, *const outputs[] = {"y"};
+	struct tiny_model graph = {.length = 0}, attribute = {.length = 0};
+	put_text(&attribute, 1, "axis");
+	put_number(&attribute, 3, 3);
+	put_number(&attribute, 20, 2); /* the attribute is a number */
+	struct tiny_model gather = node("Gather", inputs, 2, outputs, 1);
+	put_message(&gather, NODE_ATTRIBUTE, &attribute);
+	put_message(&graph, GRAPH_NODE, &gather);
+	put_int64s(&graph, "blue", &blue, 1, false);
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, picture, 4);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, plane, 4);
+	put_model(model, &graph);
+}

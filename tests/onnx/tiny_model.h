@@ -1,0 +1,24 @@
+/* ONNX models of a few bytes, written out field by field, for tests that need no trained one. */
+#ifndef MAYFLY_TESTS_ONNX_TINY_MODEL_H
+#define MAYFLY_TESTS_ONNX_TINY_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TINY_MODEL_MAX 2048
+
+struct tiny_model {
+	uint8_t bytes[TINY_MODEL_MAX];
+	size_t length;
+};
+
+/* "y" = "x" + "x", float32, `count` elements. */
+void tiny_model_double(struct tiny_model *model, int64_t count);
+
+/* "y" = "x" doubled 2^62 times, one element: it never ends by itself. */
+void tiny_model_endless(struct tiny_model *model);
+
+/* A picture [1, side, side, 3] to its blue channel [1, side, side, 1]: a model of depth. */
+void tiny_model_blue(struct tiny_model *model, int64_t side);
+
+#endif
