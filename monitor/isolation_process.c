@@ -442,7 +442,7 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 			  (protection & GUEST_WRITE ? PROT_WRITE : 0U) |
 			  (protection & GUEST_EXECUTE ? PROT_EXEC : 0U),
 	};
-	uint8_t code;
+	uint8_t code = 0;
 	int result = send_command(self, &command);
 	if (!result)
 		result = await_event(self, clock_now_ns() + PROTECT_LIMIT_NS, &code);

@@ -7,16 +7,17 @@
 #include "elf_builder.h"
 #include "elf_file.h"
 #include "mayfly/guest_abi.h"
-#include "util/cleanup.h"
 
 /* Parses a copy of exactly `size` bytes, so that a read beyond it is seen by sanitizers. */
 static int parse(struct elf_file *file, const void *data, size_t size, struct error *error)
 {
-	cleanup_free uint8_t *copy = malloc(size ? size : 1);
+	uint8_t *copy = malloc(size ? size : 1);
 	if (!CHECK(copy))
 		return -ENOMEM;
 	memcpy(copy, data, size);
-	return elf_file_parse(file, copy, size, "program", error);
+	int result = elf_file_parse(file, copy, size, "program", error);
+	free(copy);
+	return result;
 }
 
 static void test_sound(void)

@@ -14,7 +14,7 @@ static void test_round_trip(const struct isolation *isolation)
 		CHECK(stop.why == MACHINE_HYPERCALL);
 		CHECK_NUMBER(window_control(&rig.window)->hypercall, HYPERCALL_WRITE);
 		CHECK_NUMBER(stop.argument, 0);
-		for (int i = 1; i <= 100; i++) {
+		for (int64_t i = 1; i <= 100; i++) {
 			stop = rig_run(&rig, MACHINE_CONTINUE, 7 * i);
 			CHECK(stop.why == MACHINE_HYPERCALL);
 			CHECK_NUMBER(stop.argument, 7 * i + 1);

@@ -185,7 +185,7 @@ static void test_exception_frame(void)
 	CHECK_NUMBER(fault.rsp, 0x6b0000000000);
 
 	fault = (struct guest_fault){.vector = 6};
-	virtual_cpu_exception_frame(image.memory, image.size, GUEST_SYSTEM_BASE + top - 5 * 8,
+	virtual_cpu_exception_frame(image.memory, image.size, GUEST_SYSTEM_BASE + top - 5 * 8UL,
 				    &fault);
 	CHECK_NUMBER(fault.error_code, 0);
 	CHECK_NUMBER(fault.rip, 0x401234);
