@@ -47,14 +47,13 @@ class WithHost(unittest.TestCase):
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": self.runtime}
         self.addCleanup(self.end_hosts)
 
-    def end_hosts(self, how=signal.SIGTERM):
-        """Ends them and waits until they are gone; returns how many there were."""
-        ended = list(hosts(self.runtime))
-        for process in ended:
-            os.kill(process, how)
+    def end_hosts(self):
+        """Ends them and waits until they are gone."""
+        for process in hosts(self.runtime):
+            os.kill(process, signal.SIGTERM)
         for _ in range(500):
             if not list(hosts(self.runtime)):
-                return len(ended)
+                return
             time.sleep(0.01)
         self.fail("an accelerator host does not end")
 
@@ -159,10 +158,14 @@ class Failures(WithHost):
                 env=self.environment) as process:
             try:
                 time.sleep(1)
-                self.assertEqual(self.end_hosts(signal.SIGKILL), 1)
+                killed = list(hosts(self.runtime))
+                self.assertEqual(len(killed), 1)
+                os.kill(killed[0], signal.SIGKILL)
                 time.sleep(2)
                 self.assertIsNone(process.poll(), "the monitor should have gone on")
-                self.assertEqual(len(list(hosts(self.runtime))), 1, "a new host should serve")
+                serving = list(hosts(self.runtime))
+                self.assertEqual(len(serving), 1, "a new host should serve")
+                self.assertNotEqual(serving, killed)
             finally:
                 process.kill()
             self.assertIn(b"accelerated call failed", process.stderr.read())
