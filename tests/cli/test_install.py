@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""An installation works by itself: its parts are found, and a request goes through.
+
+usage: test_install.py MESON BUILD
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+LIMIT = 60  # seconds for one command
+
+
+def main():
+    meson, build = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([meson, "install", "-C", build, "--no-rebuild", "--quiet",
+                        f"--destdir={folder}/root"], check=True, timeout=LIMIT)
+        command = next(pathlib.Path(folder, "root").rglob("bin/mayfly"))
+        variables = {**os.environ, "XDG_RUNTIME_DIR": folder}
+        variables.pop("MAYFLY_LIBDIR", None)
+
+        def mayfly(*arguments, **options):
+            return subprocess.run([command, *arguments], env=variables, capture_output=True,
+                                  timeout=LIMIT, check=False, **options)
+
+        findings = json.loads(mayfly("doctor", "--json").stdout)["findings"]
+        parts = {finding["name"]: finding for finding in findings
+                 if finding["name"] in ("plugin_noop", "plugin_onnx", "acceld_program")}
+        assert len(parts) == 3, findings
+        for finding in parts.values():
+            assert finding["state"] == "ok", finding
+            assert finding["value"].startswith(f"{folder}/root/"), finding
+
+        unknown = mayfly("models", "fetch", "nonesuch")
+        assert b"there is no nonesuch" in unknown.stderr, unknown.stderr
+
+        served = mayfly("run", "echo", input=b"a request\n")
+        assert served.stdout == b"a request\n", served
+
+        share = command.parent.parent / "share"
+        assert (share / "man/man1/mayfly.1").read_text().startswith(".TH MAYFLY 1")
+        for script in ("bash-completion/completions/mayfly", "zsh/site-functions/_mayfly",
+                       "fish/vendor_completions.d/mayfly.fish"):
+            assert "doctor" in (share / script).read_text(), script
+
+
+if __name__ == "__main__":
+    main()
