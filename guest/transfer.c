@@ -34,15 +34,21 @@ static int find_file(struct file **found, uint64_t descriptor, bool writes,
 	return 0;
 }
 
+/* Moves the position on. What has none is left alone: a page that a request does not write is a
+ * page that its reset need not copy. */
+static void advance(struct file *file, struct position *position, uint64_t offset, int64_t count)
+{
+	if (count <= 0 || !file->node->operations->seekable)
+		return;
+	*(position->own ? &file->offset : &position->offset) = offset + (uint64_t)count;
+}
+
 /* Both take memory that may be touched. */
 static int64_t read_file(struct file *file, void *out, uint64_t length, struct position *position)
 {
 	uint64_t offset = position->own ? file->offset : position->offset;
 	int64_t count = file->node->operations->read(file, out, length, offset);
-	if (count > 0 && position->own)
-		file->offset += (uint64_t)count;
-	else if (count > 0)
-		position->offset += (uint64_t)count;
+	advance(file, position, offset, count);
 	return count;
 }
 
@@ -53,10 +59,7 @@ static int64_t write_file(struct file *file, const void *in, uint64_t length,
 	if (file->flags & O_APPEND && S_ISREG(file->node->mode))
 		offset = file->node->size;
 	int64_t count = file->node->operations->write(file, in, length, offset);
-	if (count > 0 && position->own)
-		file->offset = offset + (uint64_t)count;
-	else if (count > 0)
-		position->offset += (uint64_t)count;
+	advance(file, position, offset, count);
 	return count;
 }
 
