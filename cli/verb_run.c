@@ -216,7 +216,8 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 			code = run_statistics_add(&run->statistics, &result, error);
 		if (code)
 			return code;
-		*status = tell_outcome(run, name, &result);
+		int one = tell_outcome(run, name, &result);
+		*status = *status ? *status : one;
 		if (result.outcome != OUTCOME_EXITED)
 			return 0;
 	}

@@ -5,6 +5,7 @@
  * and model are opened before the request is read: they are part of the snapshot. */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "mayfly/results.h"
 #include "request.h"
@@ -30,7 +31,8 @@ int main(int argc, char **argv)
 	struct vaccel_resource model;
 	int result = open_session(&session, &model, argc > 1 ? argv[1] : NULL);
 	if (result) {
-		fprintf(stderr, "detect: no accelerator session (error %d)\n", result);
+		fprintf(stderr, "detect: no accelerator session (%s); mayfly doctor tells more\n",
+			strerror(result));
 		return 1;
 	}
 	size_t length, count = 0;

@@ -43,13 +43,14 @@ static int accelerator_connect(struct accelerator *accelerator, struct error *er
 				 error);
 }
 
-/* A connection that failed is out of step; the next use makes a new one. */
+/* A connection that failed is out of step; the next use makes a new one. Only a message that is not
+ * sound leaves it as it was. */
 static int accelerator_exchange(struct accelerator *accelerator, uint64_t offset, uint64_t length,
 				uint64_t deadline_ns, struct error *error)
 {
 	int result = accel_client_call(accelerator->client, WINDOW_ARENA_OFFSET + offset, length,
 				       deadline_ns, error);
-	if (result == -ETIMEDOUT || result == -ECONNRESET || result == -EPIPE)
+	if (result && result != -EBADMSG)
 		accelerator_release(accelerator);
 	return result;
 }

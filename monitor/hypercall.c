@@ -212,8 +212,8 @@ static int serve_accelerate(struct slot *slot, struct hypercall *call)
 	slot->result->op_ns += clock_now_ns() - begin;
 	if (result)
 		log_error("%s: accelerated call failed: %s", monitor->name, reason.text);
-	/* The host may still be at work for the lost connection, and write its results. */
-	if (result == -ETIMEDOUT || result == -ECONNRESET || result == -EPIPE)
+	/* The host may still be at work for a lost connection, and write its results. */
+	if (result && result != -EBADMSG)
 		slot->stale = true;
 	if (result == -ETIMEDOUT)
 		return finish_past_deadline(slot, call);
