@@ -42,8 +42,8 @@ int main(int argc, char **argv)
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
 	if (result) {
-		fprintf(stderr, "detect: cannot find objects in these %zu bytes (error %d)\n",
-			length, result);
+		fprintf(stderr, "detect: cannot find objects in these %zu bytes (%s)\n", length,
+			strerror(result));
 		return 1;
 	}
 	json_t *list = json_array();
