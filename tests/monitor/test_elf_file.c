@@ -23,7 +23,7 @@ static int parse(struct elf_file *file, const void *data, size_t size, struct er
 static void test_sound(void)
 {
 	struct elf_builder elf;
-	struct elf_file file;
+	struct elf_file file = {0};
 	struct error error = {0};
 	elf_builder_init(&elf);
 	CHECK_NUMBER(parse(&file, &elf, sizeof(elf), &error), 0);
