@@ -197,7 +197,6 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 		return result;
 	struct guest_start start = {
 	    .entry = base + file->entry,
-	    .brk = page_up(base + file->high),
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_size,
 	    .stack_base = GUEST_STACK_TOP - stack_size,

@@ -139,7 +139,6 @@ struct guest_region {
  * OS's data, found through libos_header. */
 struct guest_start {
 	uint64_t entry, stack;	       /* the program's first instruction and stack pointer */
-	uint64_t brk;		       /* first address after the program's segments */
 	uint64_t pool_base, pool_size; /* memory to hand out */
 	uint64_t stack_base, stack_size;
 	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
