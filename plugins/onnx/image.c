@@ -71,9 +71,9 @@ int image_decode(const uint8_t *data, size_t length, unsigned wanted_width, unsi
 
 void image_shrink(struct image *image, unsigned factor)
 {
-	unsigned width = image->width / factor, height = image->height / factor;
-	if (factor < 2 || !width || !height)
+	if (factor < 2 || factor > image->width || factor > image->height)
 		return;
+	unsigned width = image->width / factor, height = image->height / factor;
 	size_t row_bytes = (size_t)image->width * 3;
 	uint32_t area = (uint32_t)factor * factor;
 	uint8_t *out = image->pixels;
