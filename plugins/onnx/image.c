@@ -22,7 +22,7 @@ int image_check_size(uint64_t width, uint64_t height, struct error *error)
 	return 0;
 }
 
-int image_allocate(struct image *image, unsigned width, unsigned height, struct error *error)
+int image_allocate(struct picture *image, unsigned width, unsigned height, struct error *error)
 {
 	size_t size;
 	if (mul_overflows((size_t)width * 3, (size_t)height, &size) || !size)
@@ -43,7 +43,7 @@ bool image_is_late(const struct image_request *request)
 }
 
 int image_decode(const uint8_t *data, size_t length, unsigned wanted_width, unsigned wanted_height,
-		 uint64_t deadline_ns, struct image *image, struct error *error)
+		 uint64_t deadline_ns, struct picture *image, struct error *error)
 {
 	static const uint8_t jpeg_signature[] = {0xff, 0xd8, 0xff};
 	static const uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
@@ -65,11 +65,11 @@ int image_decode(const uint8_t *data, size_t length, unsigned wanted_width, unsi
 		result = error_set(error, EINVAL, "the %zu bytes given are no JPEG or PNG picture",
 				   length);
 	if (result)
-		image_release(image);
+		picture_release(image);
 	return result;
 }
 
-void image_shrink(struct image *image, unsigned factor)
+void image_shrink(struct picture *image, unsigned factor)
 {
 	if (factor < 2 || factor > image->width || factor > image->height)
 		return;
@@ -100,7 +100,7 @@ void image_shrink(struct image *image, unsigned factor)
 	image->height = height;
 }
 
-void image_release(struct image *image)
+void picture_release(struct picture *image)
 {
 	free(image->pixels);
 	image->pixels = NULL;

@@ -12,7 +12,7 @@
 #define IMAGE_DECODER_MAX (512ul << 20) /* bytes that a decoder may take besides the pixels */
 #define IMAGE_BYTES_MAX	  (256ul << 20) /* of the coded picture */
 
-struct image {
+struct picture {
 	uint8_t *pixels; /* 3 * width * height */
 	unsigned width, height;
 	unsigned coded_width, coded_height; /* before scaled decoding */
@@ -25,14 +25,14 @@ struct image {
  * pixels are blended over black. `deadline_ns` (CLOCK_MONOTONIC, 0: none) bounds the work.
  *
  * -EINVAL: not a picture, or a broken one; -EFBIG: beyond the limits above; -ETIMEDOUT; -ENOMEM.
- * image_release() frees the result. Thread-safe. */
+ * picture_release() frees the result. Thread-safe. */
 int image_decode(const uint8_t *data, size_t length, unsigned wanted_width, unsigned wanted_height,
-		 uint64_t deadline_ns, struct image *image, struct error *error);
+		 uint64_t deadline_ns, struct picture *image, struct error *error);
 
 /* Scales down in place by an integer factor, averaging blocks of factor x factor pixels; what is
  * left over at the right and bottom edges is dropped. */
-void image_shrink(struct image *image, unsigned factor);
+void image_shrink(struct picture *image, unsigned factor);
 
-void image_release(struct image *image);
+void picture_release(struct picture *image);
 
 #endif

@@ -17,12 +17,13 @@ struct image_request {
 int image_check_size(uint64_t width, uint64_t height, struct error *error);
 
 /* Allocates the pixels of a picture of this size. */
-int image_allocate(struct image *image, unsigned width, unsigned height, struct error *error);
+int image_allocate(struct picture *image, unsigned width, unsigned height, struct error *error);
 
 bool image_is_late(const struct image_request *request);
 
-int image_decode_jpeg(const struct image_request *request, struct image *image,
+int image_decode_jpeg(const struct image_request *request, struct picture *image,
 		      struct error *error);
-int image_decode_png(const struct image_request *request, struct image *image, struct error *error);
+int image_decode_png(const struct image_request *request, struct picture *image,
+		     struct error *error);
 
 #endif

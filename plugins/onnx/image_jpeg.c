@@ -75,7 +75,7 @@ static unsigned jpeg_scale(const struct jpeg_decompress_struct *decompress,
 	return 8;
 }
 
-static int jpeg_decode(struct jpeg_state *state, struct image *image)
+static int jpeg_decode(struct jpeg_state *state, struct picture *image)
 {
 	struct jpeg_decompress_struct *decompress = &state->decompress;
 	jpeg_mem_src(decompress, state->request->data, state->request->length);
@@ -116,7 +116,7 @@ static int jpeg_decode(struct jpeg_state *state, struct image *image)
 
 /* setjmp() has a function of its own: what changes between it and a longjmp() must not be a local
  * variable of the same function. */
-static void jpeg_decode_guarded(struct jpeg_state *state, struct image *image)
+static void jpeg_decode_guarded(struct jpeg_state *state, struct picture *image)
 {
 	if (setjmp(state->escape))
 		return;
@@ -127,7 +127,8 @@ static void jpeg_decode_guarded(struct jpeg_state *state, struct image *image)
 	state->result = jpeg_decode(state, image);
 }
 
-int image_decode_jpeg(const struct image_request *request, struct image *image, struct error *error)
+int image_decode_jpeg(const struct image_request *request, struct picture *image,
+		      struct error *error)
 {
 	struct jpeg_state state = {.request = request, .error = error};
 	state.decompress.err = jpeg_std_error(&state.errors);

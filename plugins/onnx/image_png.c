@@ -79,7 +79,7 @@ static void png_check_deadline(struct png_state *state)
 }
 
 /* An interlaced picture comes in seven passes over all its pixels; a plain one row by row. */
-static void png_read_pixels(struct png_state *state, struct image *image)
+static void png_read_pixels(struct png_state *state, struct picture *image)
 {
 	size_t rgba_bytes = (size_t)image->coded_width * 4;
 	int passes = png_set_interlace_handling(state->png);
@@ -98,7 +98,7 @@ static void png_read_pixels(struct png_state *state, struct image *image)
 	png_read_end(state->png, NULL);
 }
 
-static void png_decode(struct png_state *state, struct image *image)
+static void png_decode(struct png_state *state, struct picture *image)
 {
 	png_structp png = state->png;
 	png_set_user_limits(png, IMAGE_SIDE_MAX, IMAGE_SIDE_MAX);
@@ -126,13 +126,14 @@ static void png_decode(struct png_state *state, struct image *image)
 }
 
 /* As in image_jpeg.c: setjmp() in a function of its own. */
-static void png_decode_guarded(struct png_state *state, struct image *image)
+static void png_decode_guarded(struct png_state *state, struct picture *image)
 {
 	if (!setjmp(png_jmpbuf(state->png)))
 		png_decode(state, image);
 }
 
-int image_decode_png(const struct image_request *request, struct image *image, struct error *error)
+int image_decode_png(const struct image_request *request, struct picture *image,
+		     struct error *error)
 {
 	struct png_state state = {.request = request, .error = error};
 	state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, png_failed, png_warned);

@@ -24,7 +24,7 @@ struct tap {
 
 struct resampler {
 	const struct model_description *description;
-	const struct image *image;
+	const struct picture *image;
 	struct tap *columns;
 	float *rows[2];				 /* of the picture, at the input's width */
 	unsigned numbers[2];			 /* which rows those are */
@@ -179,7 +179,7 @@ static void fill_rows(struct resampler *resampler, const struct preprocess_view 
 	}
 }
 
-int preprocess_fill(const struct model_description *description, struct image *image,
+int preprocess_fill(const struct model_description *description, struct picture *image,
 		    const struct preprocess_view *view, void *tensor, struct error *error)
 {
 	/* Bilinear mixing looks at two pixels: where more than that fall onto one, average first.

@@ -26,7 +26,7 @@ size_t preprocess_tensor_size(const struct model_description *description);
 /* Fills the input tensor (preprocess_tensor_size() bytes, aligned for its type). The picture is
  * shrunk in place where it is much too large. What lies outside the picture is black. 0 or -ENOMEM.
  */
-int preprocess_fill(const struct model_description *description, struct image *image,
+int preprocess_fill(const struct model_description *description, struct picture *image,
 		    const struct preprocess_view *view, void *tensor, struct error *error);
 
 #endif

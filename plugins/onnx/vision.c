@@ -75,7 +75,7 @@ static int prepare(struct vision_run *run, const void *data, size_t length, uint
 	const struct model_description *description = &run->model->description;
 	unsigned width, height;
 	preprocess_wanted_size(description, &width, &height);
-	cleanup(image_release) struct image image = {0};
+	cleanup(picture_release) struct picture image = {0};
 	int result = image_decode(data, length, width, height, deadline_ns, &image, error);
 	if (result)
 		return result;

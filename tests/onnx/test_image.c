@@ -12,7 +12,7 @@ enum { WIDTH = 96, HEIGHT = 64 };
 static uint8_t quarters[WIDTH * HEIGHT * 3];
 
 /* The colour at a fraction of the picture, within what lossy coding changes. */
-static bool has_colour(const struct image *image, double x, double y, int red, int green, int blue)
+static bool has_colour(const struct picture *image, double x, double y, int red, int green, int blue)
 {
 	const uint8_t *pixel =
 	    image->pixels +
@@ -20,7 +20,7 @@ static bool has_colour(const struct image *image, double x, double y, int red, i
 	return abs(pixel[0] - red) < 16 && abs(pixel[1] - green) < 16 && abs(pixel[2] - blue) < 16;
 }
 
-static bool is_quarters(const struct image *image)
+static bool is_quarters(const struct picture *image)
 {
 	return has_colour(image, 0.2, 0.2, 255, 0, 0) && has_colour(image, 0.8, 0.2, 0, 255, 0) &&
 	       has_colour(image, 0.2, 0.8, 0, 0, 255) && has_colour(image, 0.8, 0.8, 255, 255, 255);
@@ -29,7 +29,7 @@ static bool is_quarters(const struct image *image)
 static void check_decodes(struct picture picture, unsigned wanted_width, unsigned wanted_height,
 			  unsigned width, unsigned height)
 {
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	if (CHECK_NUMBER(image_decode(picture.data, picture.length, wanted_width, wanted_height, 0,
 				      &image, &error),
@@ -39,14 +39,14 @@ static void check_decodes(struct picture picture, unsigned wanted_width, unsigne
 		CHECK_NUMBER(image.coded_width, WIDTH);
 		CHECK_NUMBER(image.coded_height, HEIGHT);
 		CHECK(is_quarters(&image));
-		image_release(&image);
+		picture_release(&image);
 	}
 	free(picture.data);
 }
 
 static void check_refused(struct picture picture, int wanted, const char *message)
 {
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	uint64_t start = clock_now_ns();
 	CHECK_NUMBER(image_decode(picture.data, picture.length, 0, 0, 0, &image, &error), wanted);
@@ -79,12 +79,12 @@ static void test_transparency(void)
 {
 	static const uint8_t pixels[] = {200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 128};
 	struct picture picture = picture_png(pixels, 3, 1, 4, false);
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	if (CHECK_NUMBER(image_decode(picture.data, picture.length, 0, 0, 0, &image, &error), 0)) {
 		static const uint8_t wanted[] = {200, 100, 50, 0, 0, 0, 100, 50, 25};
 		CHECK(!memcmp(image.pixels, wanted, sizeof(wanted)));
-		image_release(&image);
+		picture_release(&image);
 	}
 	free(picture.data);
 }
@@ -122,17 +122,17 @@ static void test_refused(void)
 static void test_truncated(void)
 {
 	struct picture picture = picture_jpeg(quarters, WIDTH, HEIGHT, false);
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	if (CHECK_NUMBER(image_decode(picture.data, picture.length - 60, 0, 0, 0, &image, &error),
 			 0)) {
 		CHECK(has_colour(&image, 0.2, 0.1, 255, 0, 0));
-		image_release(&image);
+		picture_release(&image);
 	}
 	for (size_t length = 0; length < picture.length; length += 7) {
 		if (!image_decode(picture.data, length, 0, 0, 0, &image, &error))
 			CHECK(image.width == WIDTH && image.height == HEIGHT);
-		image_release(&image);
+		picture_release(&image);
 	}
 	free(picture.data);
 	picture = picture_png(quarters, WIDTH, HEIGHT, 3, false);
@@ -145,7 +145,7 @@ static void test_deadline(void)
 	struct picture pictures[] = {picture_jpeg(quarters, WIDTH, HEIGHT, true),
 				     picture_png(quarters, WIDTH, HEIGHT, 3, false)};
 	for (size_t i = 0; i < 2; i++) {
-		struct image image;
+		struct picture image;
 		struct error error = {0};
 		CHECK_NUMBER(image_decode(pictures[i].data, pictures[i].length, 0, 0,
 					  clock_now_ns() - 1, &image, &error),
@@ -158,7 +158,7 @@ static void test_deadline(void)
 static void test_shrink(void)
 {
 	uint8_t pixels[] = {0, 0, 0, 10, 20, 30, 99, 99, 99, 20, 40, 60, 30, 60, 90, 99, 99, 99};
-	struct image image = {.pixels = pixels, .width = 3, .height = 2};
+	struct picture image = {.pixels = pixels, .width = 3, .height = 2};
 	image_shrink(&image, 2);
 	CHECK_NUMBER(image.width, 1);
 	CHECK_NUMBER(image.height, 1);

@@ -102,7 +102,7 @@ static void test_detection_text(struct vaccel_session *session, const struct pho
 
 static void test_png(struct vaccel_session *session, const struct photo *dog)
 {
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	struct mayfly_object objects[OBJECTS_MAX];
 	size_t count = 0;
@@ -114,7 +114,7 @@ static void test_png(struct vaccel_session *session, const struct photo *dog)
 	    VACCEL_OK);
 	check_dog_photo(objects, count);
 	free(png.data);
-	image_release(&image);
+	picture_release(&image);
 }
 
 static void test_classification(struct vaccel_session *session, const struct photo *dog)
@@ -184,7 +184,7 @@ enum { SQUARE = 120, SQUARE_LEFT = 130, SQUARE_TOP = 180, FACE_X = 184, FACE_Y =
 
 static struct picture face_square(const struct photo *scream)
 {
-	struct image image;
+	struct picture image;
 	struct error error = {0};
 	static uint8_t square[SQUARE * SQUARE * 3];
 	if (!CHECK_NUMBER(image_decode(scream->data, scream->length, 0, 0, 0, &image, &error), 0))
@@ -193,7 +193,7 @@ static struct picture face_square(const struct photo *scream)
 		memcpy(square + (size_t)y * SQUARE * 3,
 		       image.pixels + ((size_t)(SQUARE_TOP + y) * image.width + SQUARE_LEFT) * 3,
 		       SQUARE * 3);
-	image_release(&image);
+	picture_release(&image);
 	return picture_png(square, SQUARE, SQUARE, 3, false);
 }
 

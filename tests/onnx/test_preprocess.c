@@ -43,14 +43,14 @@ static void test_views(void)
 /* Fills a tensor from the picture of four colours. */
 static void *fill(const struct model_description *description, unsigned width, unsigned height)
 {
-	struct image image = {malloc((size_t)width * height * 3), width, height, width, height};
+	struct picture image = {malloc((size_t)width * height * 3), width, height, width, height};
 	void *tensor = malloc(preprocess_tensor_size(description));
 	struct preprocess_view view;
 	struct error error = {0};
 	picture_quarters(image.pixels, width, height);
 	preprocess_view_of(description, width, height, &view);
 	CHECK_NUMBER(preprocess_fill(description, &image, &view, tensor, &error), 0);
-	image_release(&image);
+	picture_release(&image);
 	return tensor;
 }
 
@@ -114,7 +114,7 @@ static void test_interpolation(void)
 {
 	struct model_description description = description_of(3, 1);
 	uint8_t pixels[] = {0, 0, 0, 200, 100, 50};
-	struct image image = {pixels, 2, 1, 2, 1};
+	struct picture image = {pixels, 2, 1, 2, 1};
 	struct preprocess_view view = {0, 0, 1, 1};
 	struct error error = {0};
 	float tensor[9];
