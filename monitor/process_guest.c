@@ -255,10 +255,13 @@ static void follow_monitor(void)
 
 static void give_up_rights(void)
 {
-	struct rlimit none;
-	none.rlim_cur = none.rlim_max = 0;
-	check(call2(SYS_setrlimit, RLIMIT_CORE, &none), "limit resources");
-	check(call2(SYS_setrlimit, RLIMIT_NOFILE, &none), "limit resources");
+	/* A core limit of one byte and not of none: that would still feed a core_pattern that is a
+	 * program, and requests are not to end up on a disk (core(5)). */
+	struct rlimit limit;
+	limit.rlim_cur = limit.rlim_max = 1;
+	check(call2(SYS_setrlimit, RLIMIT_CORE, &limit), "limit resources");
+	limit.rlim_cur = limit.rlim_max = 0;
+	check(call2(SYS_setrlimit, RLIMIT_NOFILE, &limit), "limit resources");
 	check(call6(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), "give up privileges");
 	check(call6(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, GUEST_HYPERCALL,
 		    GUEST_PAGE_SIZE, 0, 0),

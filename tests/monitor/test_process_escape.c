@@ -126,6 +126,28 @@ static void test_monitor_dies(void)
 	CHECK(guest > 0 && kill(guest, 0) < 0 && errno == ESRCH);
 }
 
+/* A process that cannot become a guest says why: here a region lies where the helper is. */
+static void test_setup_fails(void)
+{
+	struct rig rig;
+	struct error error = {0};
+	if (rig_open(&rig, &isolation_process, guest_echo)) {
+		rig.image.regions[2].address = GUEST_HYPERCALL + 4096;
+		CHECK_NUMBER(virtual_cpu_prepare(&rig.image, &error), 0);
+	}
+	if (rig_create(&rig, true)) {
+		enum machine_stop stop;
+		struct guest_fault fault;
+		CHECK_NUMBER(isolation_process.run(rig.machine, MACHINE_START,
+						   clock_now_ns() + NANOSECONDS_PER_SECOND, &stop,
+						   &fault, &error),
+			     -EEXIST);
+		CHECK(strstr(error.text, "a guest process could not map the image"));
+	}
+	rig_close(&rig);
+	CHECK_NUMBER(child_of(getpid()), 0);
+}
+
 static int open_descriptors(void)
 {
 	int count = 0;
@@ -164,6 +186,7 @@ int main(void)
 	test_flood();
 	test_killed_from_outside();
 	test_monitor_dies();
+	test_setup_fails();
 	test_nothing_stays();
 	return check_status();
 }
