@@ -93,14 +93,14 @@ static const struct op_row op_rows[VACCEL_OP_MAX] = {
 	 .resource = 0},
 };
 
-/* Out: the result structs, how many there are; for a mask its pixels, width and height. */
+/* By op, from WIRE_OP_DETECT_OBJECTS on. Out: the result structs, how many there are; for a mask
+ * its pixels, width and height. */
 static const struct op_row result_rows[] = {
-    [WIRE_OP_DETECT_OBJECTS -
-     WIRE_OP_DETECT_OBJECTS] = {.shim = op_shim_detect_objects,
-				.inputs = IMAGE_IN,
-				.outputs = RESULT_OUT,
-				.resource = -1,
-				.result_slot = offsetof(struct mayfly_plugin, detect_objects)},
+    [0] = {.shim = op_shim_detect_objects,
+	   .inputs = IMAGE_IN,
+	   .outputs = RESULT_OUT,
+	   .resource = -1,
+	   .result_slot = offsetof(struct mayfly_plugin, detect_objects)},
     [WIRE_OP_CLASSIFY_LABELS -
 	WIRE_OP_DETECT_OBJECTS] = {.shim = op_shim_classify_labels,
 				   .inputs = IMAGE_IN,

@@ -122,13 +122,14 @@ int vaccel_torch_model_run(struct vaccel_session *sess, struct vaccel_resource *
 
 	struct vaccel_arg out[WIRE_ARGUMENTS_MAX];
 	uint32_t flags[WIRE_ARGUMENTS_MAX];
-	for (int i = 0; i < nr_outputs; i++) {
-		out[2 * i] = (struct vaccel_arg){.type = VACCEL_ARG_INT64_ARRAY};
-		out[2 * i + 1] = (struct vaccel_arg){.type = VACCEL_ARG_UINT8_ARRAY};
-		flags[2 * i] = flags[2 * i + 1] = WIRE_ARGUMENT_GROWS;
-		outputs[i] = NULL;
+	size_t out_count = 2 * (size_t)nr_outputs;
+	for (size_t i = 0; i < out_count; i += 2) {
+		out[i] = (struct vaccel_arg){.type = VACCEL_ARG_INT64_ARRAY};
+		out[i + 1] = (struct vaccel_arg){.type = VACCEL_ARG_UINT8_ARRAY};
+		flags[i] = flags[i + 1] = WIRE_ARGUMENT_GROWS;
+		outputs[i / 2] = NULL;
 	}
-	result = mayfly_op_dispatch(sess, VACCEL_OP_TORCH_MODEL_RUN, in, in_count, out,
-				    2 * (size_t)nr_outputs, flags);
+	result = mayfly_op_dispatch(sess, VACCEL_OP_TORCH_MODEL_RUN, in, in_count, out, out_count,
+				    flags);
 	return result ? result : unpack_tensors(outputs, (size_t)nr_outputs, out);
 }

@@ -257,8 +257,9 @@ int vaccel_resource_directory(struct vaccel_resource *res, char *out_path, size_
 		*alloc_path = strdup(res->paths[0]);
 		return *alloc_path ? VACCEL_OK : VACCEL_ENOMEM;
 	}
-	if (strlen(res->paths[0]) >= out_path_size)
+	size_t bytes = strlen(res->paths[0]) + 1;
+	if (bytes > out_path_size)
 		return VACCEL_ENAMETOOLONG;
-	strcpy(out_path, res->paths[0]);
+	memcpy(out_path, res->paths[0], bytes);
 	return VACCEL_OK;
 }

@@ -17,14 +17,14 @@ static void test_counts(void)
 		in[i] = (struct vaccel_arg){image, sizeof(image), VACCEL_ARG_BUFFER, 0, false};
 		out[i] = (struct vaccel_arg){text, sizeof(text), VACCEL_ARG_UCHAR_ARRAY, 0, false};
 	}
-	for (uint16_t op = 0; op < VACCEL_OP_MAX; op++) {
+	for (uint32_t op = 0; op < VACCEL_OP_MAX; op++) {
 		bool known = op == VACCEL_OP_NOOP ||
 			     (op >= VACCEL_OP_IMAGE_CLASSIFY && op <= VACCEL_OP_IMAGE_DEPTH) ||
 			     op == VACCEL_OP_TORCH_MODEL_LOAD || op == VACCEL_OP_TORCH_MODEL_RUN;
-		CHECK_NUMBER(mayfly_op_dispatch(&session, op, in, WIRE_ARGUMENTS_MAX + 1, out,
-						WIRE_ARGUMENTS_MAX + 1, NULL),
+		CHECK_NUMBER(mayfly_op_dispatch(&session, (uint16_t)op, in, WIRE_ARGUMENTS_MAX + 1,
+						out, WIRE_ARGUMENTS_MAX + 1, NULL),
 			     known ? VACCEL_EINVAL : VACCEL_ENOTSUP);
-		CHECK_NUMBER(mayfly_op_dispatch(&session, op, NULL, 3, NULL, 2, NULL),
+		CHECK_NUMBER(mayfly_op_dispatch(&session, (uint16_t)op, NULL, 3, NULL, 2, NULL),
 			     known ? VACCEL_EINVAL : VACCEL_ENOTSUP);
 	}
 	CHECK_NUMBER(mayfly_op_dispatch(&session, 0xffff, in, 1, out, 1, NULL), VACCEL_ENOTSUP);

@@ -32,7 +32,7 @@ static void test_life(void)
 
 static void test_limit(void)
 {
-	struct vaccel_session **sessions = calloc(SESSIONS_MAX, sizeof(*sessions));
+	struct vaccel_session **sessions = calloc(SESSIONS_MAX, sizeof(struct vaccel_session *));
 	struct vaccel_session *more;
 	if (!CHECK(sessions))
 		return;
