@@ -13,7 +13,8 @@
  *     GUEST_POOL_BASE    memory that the library OS hands out (brk, mmap): read, write, no execute
  *     GUEST_WINDOW_BASE  the window: control page, log, request, response, arena
  *     GUEST_LIBOS_BASE   the library OS: code, data, its stack
- *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force
+ *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force; under process
+ *                        isolation the rest of its helper program follows
  *     GUEST_SYSTEM_BASE  descriptor tables and exception stubs (kvm only, supervisor)
  */
 #ifndef MAYFLY_GUEST_ABI_H
