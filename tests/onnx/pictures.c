@@ -9,7 +9,8 @@
 #include <png.h>
 #include <zlib.h>
 
-struct picture picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height, bool progressive)
+struct picture_file picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height,
+				 bool progressive)
 {
 	struct jpeg_compress_struct compress;
 	struct jpeg_error_mgr errors;
@@ -33,12 +34,12 @@ struct picture picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height,
 	}
 	jpeg_finish_compress(&compress);
 	jpeg_destroy_compress(&compress);
-	return (struct picture){data, length};
+	return (struct picture_file){data, length};
 }
 
 static void append(png_structp png, png_bytep data, size_t length)
 {
-	struct picture *picture = png_get_io_ptr(png);
+	struct picture_file *picture = png_get_io_ptr(png);
 	uint8_t *grown = realloc(picture->data, picture->length + length);
 	if (!grown)
 		png_error(png, "no memory");
@@ -47,12 +48,12 @@ static void append(png_structp png, png_bytep data, size_t length)
 	picture->length += length;
 }
 
-struct picture picture_png(const uint8_t *pixels, unsigned width, unsigned height,
-			   unsigned channels, bool interlaced)
+struct picture_file picture_png(const uint8_t *pixels, unsigned width, unsigned height,
+				unsigned channels, bool interlaced)
 {
 	static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
 				    PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
-	struct picture picture = {0};
+	struct picture_file picture = {0};
 	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
 	png_infop info = png_create_info_struct(png);
 	png_set_write_fn(png, &picture, append, NULL);
@@ -75,7 +76,7 @@ static void put_big_endian(uint8_t *out, uint32_t value)
 		out[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-struct picture picture_png_header(uint32_t width, uint32_t height)
+struct picture_file picture_png_header(uint32_t width, uint32_t height)
 {
 	static const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n',
 					0,    0,   0,	13,  'I',  'H',	 'D',  'R'};
@@ -84,7 +85,7 @@ struct picture picture_png_header(uint32_t width, uint32_t height)
 	enum { SIZE = sizeof(start) + 13 + 4 + 8 };
 	uint8_t *data = calloc(1, SIZE);
 	if (!data)
-		return (struct picture){0};
+		return (struct picture_file){0};
 	memcpy(data, start, sizeof(start));
 	put_big_endian(data + 16, width);
 	put_big_endian(data + 20, height);
@@ -93,7 +94,7 @@ struct picture picture_png_header(uint32_t width, uint32_t height)
 	put_big_endian(data + 29, (uint32_t)crc32(0, data + 12, 17));
 	put_big_endian(data + 33, 1000);
 	memcpy(data + 37, "IDAT", 4);
-	return (struct picture){data, SIZE};
+	return (struct picture_file){data, SIZE};
 }
 
 void picture_quarters(uint8_t *rgb, unsigned width, unsigned height)

@@ -6,20 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct picture {
+struct picture_file {
 	uint8_t *data; /* malloc'ed; the caller frees it */
 	size_t length;
 };
 
 /* Encodes 8-bit RGB pixels. Empty (NULL, 0) where that fails. */
-struct picture picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height, bool progressive);
+struct picture_file picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height,
+				 bool progressive);
 
 /* As PNG; `pixels` has what `channels` says: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
-struct picture picture_png(const uint8_t *pixels, unsigned width, unsigned height,
-			   unsigned channels, bool interlaced);
+struct picture_file picture_png(const uint8_t *pixels, unsigned width, unsigned height,
+				unsigned channels, bool interlaced);
 
 /* A PNG file that claims this size and ends after its header. */
-struct picture picture_png_header(uint32_t width, uint32_t height);
+struct picture_file picture_png_header(uint32_t width, uint32_t height);
 
 /* A picture whose upper left quarter is red, upper right green, lower left blue, lower right
  * white; `rgb` has room for it. */

@@ -12,7 +12,8 @@ enum { WIDTH = 96, HEIGHT = 64 };
 static uint8_t quarters[WIDTH * HEIGHT * 3];
 
 /* The colour at a fraction of the picture, within what lossy coding changes. */
-static bool has_colour(const struct picture *image, double x, double y, int red, int green, int blue)
+static bool has_colour(const struct picture *image, double x, double y, int red, int green,
+		       int blue)
 {
 	const uint8_t *pixel =
 	    image->pixels +
@@ -26,8 +27,8 @@ static bool is_quarters(const struct picture *image)
 	       has_colour(image, 0.2, 0.8, 0, 0, 255) && has_colour(image, 0.8, 0.8, 255, 255, 255);
 }
 
-static void check_decodes(struct picture picture, unsigned wanted_width, unsigned wanted_height,
-			  unsigned width, unsigned height)
+static void check_decodes(struct picture_file picture, unsigned wanted_width,
+			  unsigned wanted_height, unsigned width, unsigned height)
 {
 	struct picture image;
 	struct error error = {0};
@@ -44,7 +45,7 @@ static void check_decodes(struct picture picture, unsigned wanted_width, unsigne
 	free(picture.data);
 }
 
-static void check_refused(struct picture picture, int wanted, const char *message)
+static void check_refused(struct picture_file picture, int wanted, const char *message)
 {
 	struct picture image;
 	struct error error = {0};
@@ -78,7 +79,7 @@ static void test_scaled(void)
 static void test_transparency(void)
 {
 	static const uint8_t pixels[] = {200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 128};
-	struct picture picture = picture_png(pixels, 3, 1, 4, false);
+	struct picture_file picture = picture_png(pixels, 3, 1, 4, false);
 	struct picture image;
 	struct error error = {0};
 	if (CHECK_NUMBER(image_decode(picture.data, picture.length, 0, 0, 0, &image, &error), 0)) {
@@ -89,9 +90,9 @@ static void test_transparency(void)
 	free(picture.data);
 }
 
-static struct picture copy_of(const void *data, size_t length)
+static struct picture_file copy_of(const void *data, size_t length)
 {
-	struct picture picture = {malloc(length + 1), length};
+	struct picture_file picture = {malloc(length + 1), length};
 	if (picture.data)
 		memcpy(picture.data, data, length);
 	return picture;
@@ -107,7 +108,7 @@ static void test_refused(void)
 	check_refused(picture_png_header(60000, 60000), -EFBIG, "too large");
 	check_refused(picture_png_header(64, 64), -EINVAL, "broken PNG");
 
-	struct picture bomb = picture_jpeg(quarters, WIDTH, HEIGHT, false);
+	struct picture_file bomb = picture_jpeg(quarters, WIDTH, HEIGHT, false);
 	/* The frame header: FFC0, length, precision, height, width. */
 	for (size_t i = 0; i + 9 < bomb.length; i++) {
 		if (bomb.data[i] == 0xff && bomb.data[i + 1] == 0xc0) {
@@ -121,7 +122,7 @@ static void test_refused(void)
 /* Half of a JPEG still shows its upper half, as viewers do; half of a PNG is an error. */
 static void test_truncated(void)
 {
-	struct picture picture = picture_jpeg(quarters, WIDTH, HEIGHT, false);
+	struct picture_file picture = picture_jpeg(quarters, WIDTH, HEIGHT, false);
 	struct picture image;
 	struct error error = {0};
 	if (CHECK_NUMBER(image_decode(picture.data, picture.length - 60, 0, 0, 0, &image, &error),
@@ -142,8 +143,8 @@ static void test_truncated(void)
 
 static void test_deadline(void)
 {
-	struct picture pictures[] = {picture_jpeg(quarters, WIDTH, HEIGHT, true),
-				     picture_png(quarters, WIDTH, HEIGHT, 3, false)};
+	struct picture_file pictures[] = {picture_jpeg(quarters, WIDTH, HEIGHT, true),
+					  picture_png(quarters, WIDTH, HEIGHT, 3, false)};
 	for (size_t i = 0; i < 2; i++) {
 		struct picture image;
 		struct error error = {0};

@@ -219,7 +219,7 @@ static void check_folder(const struct folder *folder, int wanted, char *text, si
 {
 	uint8_t rgb[16 * 16 * 3];
 	picture_quarters(rgb, 16, 16);
-	struct picture picture = picture_png(rgb, 16, 16, 3, false);
+	struct picture_file picture = picture_png(rgb, 16, 16, 3, false);
 	for (int whole = 0; whole < 2; whole++) {
 		struct fixture fixture;
 		char path[128];

@@ -108,7 +108,7 @@ static void test_png(struct vaccel_session *session, const struct photo *dog)
 	size_t count = 0;
 	if (!CHECK_NUMBER(image_decode(dog->data, dog->length, 0, 0, 0, &image, &error), 0))
 		return;
-	struct picture png = picture_png(image.pixels, image.width, image.height, 3, true);
+	struct picture_file png = picture_png(image.pixels, image.width, image.height, 3, true);
 	CHECK_NUMBER(
 	    mayfly_detect_objects(session, png.data, png.length, objects, OBJECTS_MAX, &count),
 	    VACCEL_OK);
@@ -182,13 +182,13 @@ static void test_segmentation(struct vaccel_session *session, const struct photo
  * for faces near a camera: it gets the square of the painting around it. */
 enum { SQUARE = 120, SQUARE_LEFT = 130, SQUARE_TOP = 180, FACE_X = 184, FACE_Y = 251 };
 
-static struct picture face_square(const struct photo *scream)
+static struct picture_file face_square(const struct photo *scream)
 {
 	struct picture image;
 	struct error error = {0};
 	static uint8_t square[SQUARE * SQUARE * 3];
 	if (!CHECK_NUMBER(image_decode(scream->data, scream->length, 0, 0, 0, &image, &error), 0))
-		return (struct picture){0};
+		return (struct picture_file){0};
 	for (unsigned y = 0; y < SQUARE; y++)
 		memcpy(square + (size_t)y * SQUARE * 3,
 		       image.pixels + ((size_t)(SQUARE_TOP + y) * image.width + SQUARE_LEFT) * 3,
@@ -203,7 +203,7 @@ static void test_faces(const struct photo *scream)
 	struct vaccel_resource model;
 	struct mayfly_object faces[OBJECTS_MAX];
 	size_t count = 0;
-	struct picture square = face_square(scream);
+	struct picture_file square = face_square(scream);
 	session_open(&session);
 	CHECK_NUMBER(vaccel_resource_init(&model, "model:face", VACCEL_RESOURCE_MODEL), VACCEL_OK);
 	CHECK_NUMBER(vaccel_resource_register(&model, &session), VACCEL_OK);
@@ -233,7 +233,7 @@ static void test_bad_pictures(struct vaccel_session *session, const struct photo
 	size_t count = 1;
 	CHECK_NUMBER(mayfly_detect_objects(session, "no picture", 10, objects, OBJECTS_MAX, &count),
 		     VACCEL_EINVAL);
-	struct picture bomb = picture_png_header(60000, 60000);
+	struct picture_file bomb = picture_png_header(60000, 60000);
 	uint64_t start = clock_now_ns();
 	CHECK_NUMBER(
 	    mayfly_detect_objects(session, bomb.data, bomb.length, objects, OBJECTS_MAX, &count),
