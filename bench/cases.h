@@ -1,0 +1,62 @@
+/* The cases, by what they measure.
+ *
+ * Each set is opened before the run and adds its cases to the bench; what a machine lacks for a
+ * case is left out there with the reason. It is closed when the run is over. Errors are for what
+ * should have worked.
+ */
+#ifndef MAYFLY_BENCH_CASES_H
+#define MAYFLY_BENCH_CASES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness.h"
+
+struct cases_settings {
+	const char *isolation; /* "kvm" where it can be had, else "process" */
+	bool kvm;
+	const char *no_kvm;   /* why not, where `kvm` is false */
+	const uint8_t *photo; /* NULL: there is none */
+	size_t photo_length;
+};
+
+/* Requests: clone, run and reset of small programs. */
+struct request_cases;
+int request_cases_open(struct request_cases **cases, struct bench *bench,
+		       const struct cases_settings *settings, struct error *error);
+void request_cases_close(struct request_cases *cases);
+
+/* The same program as an ordinary process. */
+struct process_cases;
+int process_cases_open(struct process_cases **cases, struct bench *bench,
+		       const struct cases_settings *settings, struct error *error);
+void process_cases_close(struct process_cases *cases);
+
+/* System calls that a program makes inside a machine and outside. */
+struct system_call_cases;
+int system_call_cases_open(struct system_call_cases **cases, struct bench *bench,
+			   const struct cases_settings *settings, struct error *error);
+void system_call_cases_close(struct system_call_cases *cases);
+
+/* An unmodified program of Debian's on a large request, inside a machine and outside. */
+struct digest_cases;
+int digest_cases_open(struct digest_cases **cases, struct bench *bench,
+		      const struct cases_settings *settings, struct error *error);
+void digest_cases_close(struct digest_cases *cases);
+
+/* Accelerated calls that cost next to nothing by themselves. */
+struct call_cases;
+int call_cases_open(struct call_cases **cases, struct bench *bench,
+		    const struct cases_settings *settings, struct error *error);
+void call_cases_close(struct call_cases *cases);
+
+/* Objects in a photograph: in a machine, in this process, and by ONNX Runtime alone. */
+struct detect_cases;
+int detect_cases_open(struct detect_cases **cases, struct bench *bench,
+		      const struct cases_settings *settings, struct error *error);
+void detect_cases_close(struct detect_cases *cases);
+
+/* The version of ONNX Runtime in use; NULL where the detect cases are left out. */
+const char *detect_cases_runtime(const struct detect_cases *cases);
+
+#endif

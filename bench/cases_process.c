@@ -1,0 +1,134 @@
+/* The same `hello` as an ordinary process: fork + exec, posix_spawn, and a process that does
+ * nothing at all. The spawner does it, see spawner.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "cases.h"
+#include "spawner.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/paths.h"
+
+extern char **environ;
+
+#define METHODS 3
+
+struct process_cases {
+	pid_t pid; /* 0: not started */
+	int commands, answers;
+	struct process_method {
+		struct process_cases *cases;
+		enum spawner_method method;
+	} methods[METHODS];
+};
+
+static int measure_process(void *context, double *ns, struct error *error)
+{
+	const struct process_method *self = context;
+	uint8_t command = (uint8_t)self->method;
+	struct spawner_answer answer;
+	int result = file_write_all(self->cases->commands, &command, 1);
+	if (result)
+		return error_set_errno(error, -result, "cannot command the spawner");
+	ssize_t got = file_read_full(self->cases->answers, &answer, sizeof(answer));
+	if (got != sizeof(answer))
+		return error_set(error, EPIPE, "the spawner went away");
+	if (answer.error)
+		return error_set_errno(error, answer.error, "cannot start a process");
+	if (answer.status)
+		return error_set(error, EPROTO, "the process ended with wait status %#x",
+				 (unsigned)answer.status);
+	*ns = (double)answer.ns;
+	return 0;
+}
+
+/* Standard input and output are /dev/null: the programs inherit them. */
+static int spawn(struct process_cases *cases, const char *spawner, const char *program,
+		 const int commands[2], const int answers[2])
+{
+	char *arguments[] = {(char *)spawner, (char *)program, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_RDWR, 0);
+	/* Out of the way first: either could be where the other has to go. */
+	posix_spawn_file_actions_adddup2(&actions, commands[0], 10);
+	posix_spawn_file_actions_adddup2(&actions, answers[1], 11);
+	posix_spawn_file_actions_adddup2(&actions, 10, SPAWNER_COMMAND_FD);
+	posix_spawn_file_actions_adddup2(&actions, 11, SPAWNER_ANSWER_FD);
+	posix_spawn_file_actions_addclosefrom_np(&actions, SPAWNER_ANSWER_FD + 1);
+	int result = posix_spawn(&cases->pid, spawner, &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (result)
+		cases->pid = 0;
+	return -result;
+}
+
+static int start_spawner(struct process_cases *cases, struct error *error)
+{
+	char spawner[PATH_MAX], program[PATH_MAX];
+	int result = paths_part(spawner, sizeof(spawner), "bench/spawner", error);
+	if (!result)
+		result = paths_part(program, sizeof(program), "functions/hello", error);
+	if (result)
+		return result;
+	int commands[2], answers[2];
+	if (pipe2(commands, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe");
+	cleanup_close int command_reader = commands[0];
+	cases->commands = commands[1];
+	if (pipe2(answers, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe");
+	cleanup_close int answer_writer = answers[1];
+	cases->answers = answers[0];
+	result = spawn(cases, spawner, program, commands, answers);
+	if (result)
+		return error_set_errno(error, -result, "cannot start %s", spawner);
+	return 0;
+}
+
+int process_cases_open(struct process_cases **cases, struct bench *bench,
+		       const struct cases_settings *settings, struct error *error)
+{
+	(void)settings;
+	static const struct {
+		const char *name, *title;
+		enum spawner_method method;
+	} rows[METHODS] = {
+	    {"process-fork-exec", "hello as a process: fork + exec + wait", SPAWNER_FORK_EXEC},
+	    {"process-posix-spawn", "hello as a process: posix_spawn + wait", SPAWNER_POSIX_SPAWN},
+	    {"process-vfork", "a process that does nothing: vfork + _exit + wait",
+	     SPAWNER_VFORK_EXIT},
+	};
+	struct process_cases *self = calloc(1, sizeof(*self));
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for the process cases");
+	self->commands = self->answers = -1;
+	*cases = self;
+	int result = start_spawner(self, error);
+	for (size_t i = 0; i < METHODS && !result; i++) {
+		self->methods[i] = (struct process_method){.cases = self, .method = rows[i].method};
+		struct bench_case row = {rows[i].name, "process",	rows[i].title,	  1,
+					 false,	       measure_process, &self->methods[i]};
+		result = bench_add(bench, &row, error);
+	}
+	return result;
+}
+
+void process_cases_close(struct process_cases *cases)
+{
+	if (!cases)
+		return;
+	/* The end of its commands ends the spawner. */
+	if (cases->commands >= 0)
+		close(cases->commands);
+	if (cases->answers >= 0)
+		close(cases->answers);
+	if (cases->pid)
+		waitpid(cases->pid, NULL, 0);
+	free(cases);
+}

@@ -1,0 +1,260 @@
+/* mayfly_bench: measures Mayfly and what it is compared with, and writes the figures as JSON.
+ * bench/run starts it as it must be; README.md tells what each row is. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "isolation.h"
+#include "memory.h"
+#include "report.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "vaccel.h"
+
+#define ROUNDS_DEFAULT 1000
+#define ROUNDS_MAX     1000000
+#define PHOTO_LIMIT    (32ul << 20)
+
+struct bench_options {
+	size_t rounds;
+	const char *output, *photo, *commit, *only;
+	bool check, help;
+};
+
+static const char help_text[] =
+    "usage: mayfly_bench [OPTION]...\n"
+    "\n"
+    "  --output=FILE   write the figures to FILE (default: bench.json)\n"
+    "  --rounds=N      measure each case N times, dear ones less often (default 1000)\n"
+    "  --only=NAME     only rows whose name begins so, and no memory\n"
+    "  --photo=FILE    find objects in this picture (default: photos/dog.jpg of the cache)\n"
+    "  --commit=TEXT   the commit to name in the report\n"
+    "  --check         exit with status 1 where a figure is not what was wanted\n"
+    "\n"
+    "MAYFLY_LIBDIR must be the build directory. bench/run sets all this up.\n";
+
+static int parse_rounds(const char *text, size_t *rounds, struct error *error)
+{
+	char *end;
+	errno = 0;
+	unsigned long value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || text[0] < '0' || text[0] > '9' || !value ||
+	    value > ROUNDS_MAX)
+		return error_set(error, EINVAL, "--rounds=%s: give a number from 1 to %d", text,
+				 ROUNDS_MAX);
+	*rounds = value;
+	return 0;
+}
+
+static int parse_options(int count, char *words[], struct bench_options *options,
+			 struct error *error)
+{
+	enum { ROUNDS, OUTPUT, PHOTO, COMMIT, ONLY, CHECK, HELP };
+	static const struct option known[] = {
+	    {"rounds", required_argument, NULL, ROUNDS},
+	    {"output", required_argument, NULL, OUTPUT},
+	    {"photo", required_argument, NULL, PHOTO},
+	    {"commit", required_argument, NULL, COMMIT},
+	    {"only", required_argument, NULL, ONLY},
+	    {"check", no_argument, NULL, CHECK},
+	    {"help", no_argument, NULL, HELP},
+	    {0},
+	};
+	*options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .output = "bench.json"};
+	int option, result = 0;
+	opterr = 0;
+	while (!result && (option = getopt_long(count, words, "", known, NULL)) != -1) {
+		switch (option) {
+		case ROUNDS:
+			result = parse_rounds(optarg, &options->rounds, error);
+			break;
+		case OUTPUT:
+			options->output = optarg;
+			break;
+		case PHOTO:
+			options->photo = optarg;
+			break;
+		case COMMIT:
+			options->commit = optarg;
+			break;
+		case ONLY:
+			options->only = optarg;
+			break;
+		case CHECK:
+			options->check = true;
+			break;
+		case HELP:
+			options->help = true;
+			break;
+		default:
+			result = error_set(error, EINVAL,
+					   "%s: unknown option, or its value is missing; see "
+					   "--help",
+					   words[optind - 1]);
+		}
+	}
+	if (!result && optind < count)
+		result = error_set(error, EINVAL, "%s: no arguments are taken; see --help",
+				   words[optind]);
+	return result;
+}
+
+/* Everything that is open while cases run. */
+struct session {
+	struct bench bench;
+	struct cases_settings settings;
+	struct error no_kvm;
+	uint8_t *photo;
+	struct process_cases *process;
+	struct request_cases *request;
+	struct system_call_cases *system_call;
+	struct digest_cases *digest;
+	struct call_cases *call;
+	struct detect_cases *detect;
+};
+
+static void session_close_cases(struct session *session)
+{
+	detect_cases_close(session->detect);
+	call_cases_close(session->call);
+	digest_cases_close(session->digest);
+	system_call_cases_close(session->system_call);
+	request_cases_close(session->request);
+	process_cases_close(session->process);
+	session->detect = NULL;
+	session->call = NULL;
+	session->digest = NULL;
+	session->system_call = NULL;
+	session->request = NULL;
+	session->process = NULL;
+}
+
+static void session_release(struct session *session)
+{
+	session_close_cases(session);
+	bench_release(&session->bench);
+	free(session->photo);
+}
+
+/* libvaccel with the plugins that acceld uses by default, whatever the environment says. */
+static int start_library(struct error *error)
+{
+	struct vaccel_config config;
+	int result = vaccel_config_init(&config, NULL, VACCEL_LOG_ERROR, NULL, false, false);
+	if (!result) {
+		result = vaccel_bootstrap_with_config(&config);
+		vaccel_config_release(&config);
+	}
+	if (!result)
+		result = vaccel_plugin_parse_and_load("onnx:noop");
+	return result ? error_set(error, EIO, "cannot start libvaccel (error %d)", result) : 0;
+}
+
+/* Settings, from what this machine has. */
+static int session_prepare(struct session *session, const struct bench_options *options,
+			   struct error *error)
+{
+	char path[PATH_MAX];
+	bool kvm = isolation_choose("kvm", &session->no_kvm);
+	session->settings = (struct cases_settings){
+	    .isolation = kvm ? "kvm" : "process", .kvm = kvm, .no_kvm = session->no_kvm.text};
+	int result = 0;
+	if (options->photo)
+		result = (size_t)snprintf(path, sizeof(path), "%s", options->photo) >= sizeof(path)
+			     ? error_set(error, ENAMETOOLONG, "--photo is too long")
+			     : 0;
+	else
+		result = paths_cache(path, sizeof(path), "photos/dog.jpg", error);
+	if (result)
+		return result;
+	/* One that was named must be there. */
+	result = file_read(path, PHOTO_LIMIT, &session->photo, &session->settings.photo_length,
+			   options->photo ? error : NULL);
+	session->settings.photo = session->photo;
+	return result && options->photo ? result : start_library(error);
+}
+
+static int session_open_cases(struct session *session, struct error *error)
+{
+	struct bench *bench = &session->bench;
+	const struct cases_settings *settings = &session->settings;
+	int result = process_cases_open(&session->process, bench, settings, error);
+	if (!result)
+		result = request_cases_open(&session->request, bench, settings, error);
+	if (!result)
+		result = system_call_cases_open(&session->system_call, bench, settings, error);
+	if (!result)
+		result = digest_cases_open(&session->digest, bench, settings, error);
+	if (!result)
+		result = call_cases_open(&session->call, bench, settings, error);
+	if (!result)
+		result = detect_cases_open(&session->detect, bench, settings, error);
+	return result;
+}
+
+static int measure_all(struct session *session, const struct bench_options *options,
+		       struct report *report, struct error *error)
+{
+	int result = session_open_cases(session, error);
+	if (!result)
+		result = bench_run(&session->bench, error);
+	static char runtime[64];
+	const char *version = detect_cases_runtime(session->detect);
+	if (version) {
+		snprintf(runtime, sizeof(runtime), "%s", version);
+		report->runtime = runtime;
+	}
+	session_close_cases(session);
+	if (result || options->only)
+		return result;
+	result = memory_measure(session->settings.isolation, report->memory, error);
+	report->memory_count = result ? 0 : MEMORY_ROWS;
+	return result ? error_wrap(error, "memory of idle slots") : 0;
+}
+
+/* Returns the exit status, or a negative errno. */
+static int run(int count, char *words[], struct error *error)
+{
+	struct bench_options options;
+	int result = parse_options(count, words, &options, error);
+	if (result)
+		return result;
+	if (options.help)
+		return fputs(help_text, stdout) < 0 ? error_set(error, EIO, "cannot write") : 0;
+	cleanup(session_release) struct session session = {0};
+	bench_init(&session.bench, options.rounds, options.only);
+	result = session_prepare(&session, &options, error);
+	if (result)
+		return result;
+	struct report report = {.bench = &session.bench,
+				.isolation = session.settings.isolation,
+				.commit = options.commit};
+	machine_describe(&report.machine, session.settings.kvm);
+	result = measure_all(&session, &options, &report, error);
+	if (result)
+		return result;
+	for (size_t i = 0; i < session.bench.left_out_count; i++)
+		log_warn("%s is left out: %s", session.bench.left_out[i].name,
+			 session.bench.left_out[i].reason);
+	report_check(&report);
+	result = report_write(&report, options.output, error);
+	if (result)
+		return result;
+	return options.check && !report_holds(&report) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int count, char *words[])
+{
+	struct error error = {0};
+	log_setup("mayfly_bench", log_level_from_environment(LOG_WARN));
+	int result = run(count, words, &error);
+	if (result >= 0)
+		return result;
+	log_error("%s", error.text);
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,150 @@
+/* Memory of idle slots; see memory.h. */
+#include "memory.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "guest.h"
+#include "util/cleanup.h"
+
+#define TRIALS_MAX	     21
+#define KIB		     1024.0
+#define DESCRIPTORS_PER_SLOT 16 /* with some room */
+
+static const struct memory_plan {
+	size_t slots, trials;
+} plans[MEMORY_ROWS] = {{1, 21}, {100, 3}, {1000, 1}};
+
+struct memory_now {
+	double process, kernel; /* bytes */
+};
+
+/* Adds up the fields of a file of lines "Name:   123 kB" that are among `names`. */
+static int sum_fields(const char *path, const char *const *names, double *bytes,
+		      struct error *error)
+{
+	char line[256];
+	*bytes = 0;
+	cleanup_fclose FILE *file = fopen(path, "re");
+	if (!file)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	while (fgets(line, sizeof(line), file)) {
+		char *colon = strchr(line, ':');
+		if (!colon)
+			continue;
+		*colon = 0;
+		for (size_t i = 0; names[i]; i++)
+			if (!strcmp(line, names[i]))
+				*bytes += strtod(colon + 1, NULL) * KIB;
+	}
+	return 0;
+}
+
+static int memory_read(struct memory_now *now, struct error *error)
+{
+	static const char *const of_process[] = {"Pss", NULL};
+	static const char *const of_kernel[] = {"PageTables",  "SecPageTables", "SUnreclaim",
+						"KernelStack", "Percpu",	NULL};
+	int result = sum_fields("/proc/self/smaps_rollup", of_process, &now->process, error);
+	return result ? result : sum_fields("/proc/meminfo", of_kernel, &now->kernel, error);
+}
+
+static int open_and_serve(struct guest *guest, struct slot **slots, size_t count, size_t *opened,
+			  struct error *error)
+{
+	for (*opened = 0; *opened < count;) {
+		int result = slot_open(&slots[*opened], guest->monitor, error);
+		if (result)
+			return result;
+		result = guest_serve_in(guest, slots[(*opened)++], error);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static int measure_once(struct guest *guest, size_t count, struct memory_now *each,
+			struct error *error)
+{
+	struct memory_now before, after;
+	size_t opened;
+	cleanup_free struct slot **slots = calloc(count, sizeof(*slots));
+	if (!slots)
+		return error_set(error, ENOMEM, "no memory for %zu slots", count);
+	int result = memory_read(&before, error);
+	if (result)
+		return result;
+	result = open_and_serve(guest, slots, count, &opened, error);
+	if (!result)
+		result = memory_read(&after, error);
+	for (size_t i = 0; i < opened; i++)
+		slot_close(slots[i]);
+	if (result)
+		return error_wrap(error, "slot %zu of %zu", opened, count);
+	each->process = (after.process - before.process) / (double)count;
+	each->kernel = (after.kernel - before.kernel) / (double)count;
+	return 0;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+	return (a > b) - (a < b);
+}
+
+static double median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare_doubles);
+	return values[count / 2];
+}
+
+static int measure_plan(struct guest *guest, const struct memory_plan *plan, struct memory_row *row,
+			struct error *error)
+{
+	double process[TRIALS_MAX], kernel[TRIALS_MAX];
+	for (size_t i = 0; i < plan->trials; i++) {
+		struct memory_now each = {0};
+		int result = measure_once(guest, plan->slots, &each, error);
+		if (result)
+			return result;
+		process[i] = each.process;
+		kernel[i] = each.kernel;
+	}
+	*row = (struct memory_row){.slots = plan->slots,
+				   .process = median(process, plan->trials),
+				   .kernel = median(kernel, plan->trials)};
+	return 0;
+}
+
+/* A slot holds several descriptors; the usual limit of 1024 is for programs that use select(2). */
+static int raise_descriptor_limit(struct error *error)
+{
+	struct rlimit limit;
+	rlim_t wanted = plans[MEMORY_ROWS - 1].slots * DESCRIPTORS_PER_SLOT;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return error_set_errno(error, errno, "cannot read the limit of descriptors");
+	if (limit.rlim_cur >= wanted)
+		return 0;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return error_set_errno(error, errno, "cannot raise the limit of descriptors");
+	return 0;
+}
+
+int memory_measure(const char *isolation, struct memory_row rows[MEMORY_ROWS], struct error *error)
+{
+	static const struct guest_program program = {.part = "functions/hello"};
+	cleanup(guest_close) struct guest guest = {0};
+	int result = raise_descriptor_limit(error);
+	if (!result)
+		result = guest_open(&guest, &program, isolation, error);
+	if (!result)
+		result = guest_serve(&guest, error);
+	for (size_t i = 0; i < MEMORY_ROWS && !result; i++)
+		result = measure_plan(&guest, &plans[i], &rows[i], error);
+	return result;
+}

@@ -1,0 +1,155 @@
+/* What came out, as JSON and against what was wanted; see report.h. */
+#include "report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/file.h"
+
+#define MICROSECOND 1e3
+
+static double median_of(const struct report *report, const char *name)
+{
+	const struct bench_row *row = bench_find(report->bench, name);
+	return row ? bench_quantile(row, 0.5) : 0;
+}
+
+static void add_check(struct report *report, const char *title, const char *unit, double limit,
+		      double measured)
+{
+	if (report->check_count < REPORT_CHECKS_MAX)
+		report->checks[report->check_count++] =
+		    (struct report_check){title, unit, limit, measured};
+}
+
+static void check_ratio(struct report *report, const char *title, const char *row, const char *base,
+			double limit)
+{
+	double value = median_of(report, row), by = median_of(report, base);
+	if (value > 0 && by > 0)
+		add_check(report, title, "", limit, value / by);
+}
+
+static void check_time(struct report *report, const char *title, const char *row, const char *unit,
+		       double unit_ns, double limit)
+{
+	double value = median_of(report, row);
+	if (value > 0)
+		add_check(report, title, unit, limit, value / unit_ns);
+}
+
+/* What a machine adds to an op: 3 % of the op or 300 us, whichever is more. */
+static void check_detection(struct report *report)
+{
+	double guest = median_of(report, "detect-guest");
+	double inprocess = median_of(report, "detect-inprocess");
+	if (guest <= 0 || inprocess <= 0)
+		return;
+	double limit = 0.03 * inprocess > 300 * MICROSECOND ? 0.03 * inprocess : 300 * MICROSECOND;
+	add_check(report, "detect in a machine, more than in-process", "us", limit / MICROSECOND,
+		  (guest - inprocess) / MICROSECOND);
+}
+
+/* About as much as a bare vfork: up to a quarter more. */
+#define ABOUT 1.25
+
+void report_check(struct report *report)
+{
+	check_ratio(report, "hello / fork+exec+wait", "hello-kvm", "process-fork-exec", 0.15);
+	check_ratio(report, "hello / posix_spawn+wait", "hello-kvm", "process-posix-spawn", 0.3);
+	check_ratio(report, "hello / bare vfork+_exit+wait", "hello-kvm", "process-vfork", ABOUT);
+	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);
+	check_detection(report);
+	check_time(report, "noop op in-process", "noop-inprocess", "ns", 1, 15);
+	check_time(report, "session init + release", "session-inprocess", "us", MICROSECOND, 2);
+	for (size_t i = 0; i < report->memory_count; i++)
+		if (report->memory[i].slots == 100)
+			add_check(report, "memory of an idle slot, of 100", "MiB", 1,
+				  (report->memory[i].process + report->memory[i].kernel) /
+				      0x100000);
+}
+
+bool report_holds(const struct report *report)
+{
+	for (size_t i = 0; i < report->check_count; i++)
+		if (report->checks[i].measured > report->checks[i].limit)
+			return false;
+	return true;
+}
+
+static json_t *rows_to_json(const struct bench *bench)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < bench->row_count; i++) {
+		const struct bench_row *row = &bench->rows[i];
+		json_array_append_new(
+		    list,
+		    json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f}", "name", row->what.name,
+			      "group", row->what.group, "title", row->what.title, "samples",
+			      (json_int_t)row->count, "min_ns", bench_quantile(row, 0), "p50_ns",
+			      bench_quantile(row, 0.5), "p90_ns", bench_quantile(row, 0.9),
+			      "p99_ns", bench_quantile(row, 0.99)));
+	}
+	return list;
+}
+
+static json_t *left_out_to_json(const struct bench *bench)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < bench->left_out_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", bench->left_out[i].name,
+						      "reason", bench->left_out[i].reason));
+	return list;
+}
+
+static json_t *memory_to_json(const struct report *report)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < report->memory_count; i++) {
+		const struct memory_row *row = &report->memory[i];
+		json_array_append_new(list, json_pack("{s:I, s:f, s:f}", "slots",
+						      (json_int_t)row->slots, "process_bytes",
+						      row->process, "kernel_bytes", row->kernel));
+	}
+	return list;
+}
+
+static json_t *checks_to_json(const struct report *report)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < report->check_count; i++) {
+		const struct report_check *check = &report->checks[i];
+		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:b}", "title",
+						      check->title, "unit", check->unit, "wanted",
+						      check->limit, "measured", check->measured,
+						      "held", check->measured <= check->limit));
+	}
+	return list;
+}
+
+static json_t *machine_to_json(const struct report *report)
+{
+	const struct machine_facts *machine = &report->machine;
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s?, s:s, s:s?, s:f}", "processor",
+			 machine->processor, "processors", (json_int_t)machine->processors,
+			 "kernel", machine->kernel, "kvm", machine->kvm_flavour, "isolation",
+			 report->isolation, "onnxruntime", report->runtime, "date", machine->date,
+			 "commit", report->commit, "load", machine->load);
+}
+
+int report_write(const struct report *report, const char *path, struct error *error)
+{
+	json_t *all =
+	    json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "machine", machine_to_json(report),
+		      "rounds", (json_int_t)report->bench->rounds, "rows",
+		      rows_to_json(report->bench), "memory", memory_to_json(report), "checks",
+		      checks_to_json(report), "left_out", left_out_to_json(report->bench));
+	cleanup_free char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	json_decref(all);
+	if (!text)
+		return error_set(error, ENOMEM, "no memory for the report");
+	return file_replace(path, text, strlen(text), error);
+}
