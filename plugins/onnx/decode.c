@@ -188,6 +188,15 @@ int decode_mask(const struct model *model, const struct tensor *values,
 	return 0;
 }
 
+/* Where in the picture the value with this index lies: its pixel's middle. */
+static void place_in_picture(const struct decode_depth *depth, size_t index,
+			     const struct preprocess_view *view, float *x, float *y)
+{
+	size_t row = index / depth->width, column = index % depth->width;
+	*x = clip(view->x + ((float)column + 0.5f) / (float)depth->width * view->width);
+	*y = clip(view->y + ((float)row + 0.5f) / (float)depth->height * view->height);
+}
+
 int decode_depth(const struct tensor *values, const struct preprocess_view *view,
 		 struct decode_depth *depth, struct error *error)
 {
@@ -214,11 +223,7 @@ int decode_depth(const struct tensor *values, const struct preprocess_view *view
 	depth->lowest = plane[low];
 	depth->highest = plane[high];
 	depth->mean = (float)(sum / (double)finite);
-	float across = view->width / (float)depth->width,
-	      down = view->height / (float)depth->height;
-	depth->lowest_x = clip(view->x + ((float)(low % depth->width) + 0.5f) * across);
-	depth->lowest_y = clip(view->y + ((float)(low / depth->width) + 0.5f) * down);
-	depth->highest_x = clip(view->x + ((float)(high % depth->width) + 0.5f) * across);
-	depth->highest_y = clip(view->y + ((float)(high / depth->width) + 0.5f) * down);
+	place_in_picture(depth, low, view, &depth->lowest_x, &depth->lowest_y);
+	place_in_picture(depth, high, view, &depth->highest_x, &depth->highest_y);
 	return 0;
 }

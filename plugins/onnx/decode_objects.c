@@ -163,11 +163,11 @@ static int collect_level(const struct model *model, size_t level, size_t first,
 		if (!(score_values[i] >= threshold))
 			continue;
 		const float *values = (const float *)boxes->data + i * stride;
-		size_t cell = i / anchors;
-		float x = ((float)(cell % grid) + 0.5f) / (float)grid +
-			  values[0] / (float)description->width;
-		float y = ((float)(cell / grid) + 0.5f) / (float)grid +
-			  values[1] / (float)description->height;
+		size_t row = i / anchors / grid, column = i / anchors % grid;
+		float x =
+		    ((float)column + 0.5f) / (float)grid + values[0] / (float)description->width;
+		float y =
+		    ((float)row + 0.5f) / (float)grid + values[1] / (float)description->height;
 		float half_width = values[2] / 2 / (float)description->width;
 		float half_height = values[3] / 2 / (float)description->height;
 		struct candidate candidate = {

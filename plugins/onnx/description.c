@@ -57,7 +57,7 @@ static int parse_text(struct parser *parser, char *value, char out[DESCRIPTION_N
 	if (strlen(value) >= DESCRIPTION_NAME_SIZE)
 		return fail(parser, "%s is longer than %d bytes", parser->key,
 			    DESCRIPTION_NAME_SIZE - 1);
-	strcpy(out, value);
+	memcpy(out, value, strlen(value) + 1);
 	return 0;
 }
 
@@ -147,7 +147,8 @@ static int parse_word(struct parser *parser, const char *value, const char *cons
 			*out = i;
 			return 0;
 		}
-		strcat(strcat(known, i ? ", " : ""), words[i]);
+		size_t used = strlen(known);
+		snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "", words[i]);
 	}
 	return fail(parser, "%s: \"%.40s\" is none of %s", parser->key, value, known);
 }
@@ -410,7 +411,7 @@ static int parse_lines(struct parser *parser, const char *text, size_t length)
 {
 	bool seen[KEY_COUNT] = {false};
 	for (const char *end = text + length; text < end;) {
-		char line[LINE_MAX_BYTES];
+		char line[LINE_MAX_BYTES] = "";
 		parser->line++;
 		int result = take_line(parser, &text, end, line);
 		if (!result && *line && *line != '#')

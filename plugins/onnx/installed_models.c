@@ -152,7 +152,7 @@ static struct installed_model *find_entry(struct installed_models *installed, co
 int installed_models_get(struct installed_models *installed, const char *name, struct model **model,
 			 struct error *error)
 {
-	struct stat description, network;
+	struct stat description = {0}, network = {0};
 	int result = check_name(name, error);
 	if (!result)
 		result = stat_files(name, &description, &network, error);

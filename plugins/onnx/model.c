@@ -116,7 +116,7 @@ static int read_description(struct model *model, const struct vaccel_resource *r
 			    struct error *error)
 {
 	cleanup_free uint8_t *text = NULL, *labels = NULL;
-	size_t length;
+	size_t length = 0;
 	int result = read_text(resource, &model->source, MODEL_DESCRIPTION_FILE,
 			       DESCRIPTION_BYTES_MAX, &text, &length, error);
 	if (result == -ENOENT)

@@ -80,6 +80,7 @@ struct picture_file picture_png_header(uint32_t width, uint32_t height)
 {
 	static const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n',
 					0,    0,   0,	13,  'I',  'H',	 'D',  'R'};
+	static const uint8_t image_data[] = {'I', 'D', 'A', 'T'};
 	/* After the sizes: 8 bits, RGB, the usual compression and filter, not interlaced. The CRC
 	 * covers the chunk's name and data. Then image data begins, and is missing. */
 	enum { SIZE = sizeof(start) + 13 + 4 + 8 };
@@ -93,7 +94,7 @@ struct picture_file picture_png_header(uint32_t width, uint32_t height)
 	data[25] = 2;
 	put_big_endian(data + 29, (uint32_t)crc32(0, data + 12, 17));
 	put_big_endian(data + 33, 1000);
-	memcpy(data + 37, "IDAT", 4);
+	memcpy(data + 37, image_data, sizeof(image_data));
 	return (struct picture_file){data, SIZE};
 }
 

@@ -59,7 +59,7 @@ static void test_nhwc(unsigned picture_width, unsigned picture_height)
 	struct model_description description = description_of(8, 4);
 	float *tensor = fill(&description, picture_width, picture_height);
 	static const float corners[4][3] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 255}};
-	static const size_t places[4] = {0, 7, 3 * 8, 3 * 8 + 7};
+	static const size_t places[4] = {0, 7, 24, 31}; /* pixels in rows of 8 */
 	for (size_t i = 0; i < 4; i++)
 		for (size_t channel = 0; channel < 3; channel++)
 			CHECK(near(tensor[places[i] * 3 + channel], corners[i][channel]));
@@ -101,11 +101,11 @@ static void test_letterbox_is_black_outside(void)
 {
 	struct model_description description = description_of(8, 8);
 	description.resize = RESIZE_LETTERBOX;
-	float *tensor = fill(&description, 80, 40);
-	CHECK(near(tensor[0], 0) && near(tensor[1], 0));	       /* above */
-	CHECK(near(tensor[2 * 24], 255));			       /* first row: red */
-	CHECK(near(tensor[5 * 24 + 21], 255));			       /* last row: white */
-	CHECK(near(tensor[6 * 24], 0) && near(tensor[6 * 24 + 2], 0)); /* below */
+	float *tensor = fill(&description, 80, 40);	     /* rows of 24 values */
+	CHECK(near(tensor[0], 0) && near(tensor[1], 0));     /* above */
+	CHECK(near(tensor[48], 255));			     /* first row: red */
+	CHECK(near(tensor[120 + 21], 255));		     /* last row: white */
+	CHECK(near(tensor[144], 0) && near(tensor[146], 0)); /* below */
 	free(tensor);
 }
 
