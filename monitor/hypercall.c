@@ -16,8 +16,6 @@
 #include "util/file.h"
 #include "util/log.h"
 
-#define PREFIX_MAX (16UL << 20)
-
 struct hypercall {
 	uint64_t arguments[4];
 	int64_t result; /* for the guest */
@@ -90,34 +88,26 @@ static int serve_read(struct slot *slot, struct hypercall *call)
 
 /* ── response and log ────────────────────────────────────────────────────────────────────────── */
 
-/* Output of the set-up is part of every response: it is kept, and answered when requests come. A
- * program that writes much before it reads is no set-up to keep: it is answered as it runs, and
- * every request runs it from its start. */
-static int keep_prefix(struct slot *slot, uint64_t length, struct error *error)
+/* Output of the set-up is kept. A program that writes much before it reads has no set-up worth
+ * keeping: it is answered while it runs, and every request runs it from its start. */
+static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 {
 	struct monitor *monitor = slot->monitor;
 	if (length > WINDOW_RESPONSE_SIZE)
 		return error_set(error, EPROTO, "the guest's response area overflows");
-	if (length > PREFIX_MAX - monitor->prefix_length) {
-		monitor->preparing = false;
-		int result = monitor_answer_prefix(monitor, slot->request, error);
-		return result ? result : slot_flush_response(slot, length, error);
-	}
-	if (!length)
-		return 0;
-	uint8_t *grown = realloc(monitor->prefix, monitor->prefix_length + length);
-	if (!grown)
-		return error_set(error, ENOMEM, "no memory for the response");
-	memcpy(grown + monitor->prefix_length, slot->window.memory + WINDOW_RESPONSE_OFFSET,
-	       length);
-	monitor->prefix = grown;
-	monitor->prefix_length += length;
-	return 0;
+	int result = prefix_add(&monitor->prefix, slot->window.memory + WINDOW_RESPONSE_OFFSET,
+				length, error);
+	if (result != -EFBIG)
+		return result;
+	monitor->preparing = false;
+	result = prefix_answer(&monitor->prefix, slot->request, error);
+	prefix_release(&monitor->prefix);
+	return result ? result : slot_flush_response(slot, length, error);
 }
 
 static int take_response(struct slot *slot, uint64_t length, struct error *error)
 {
-	return slot->monitor->preparing ? keep_prefix(slot, length, error)
+	return slot->monitor->preparing ? keep_output(slot, length, error)
 					: slot_flush_response(slot, length, error);
 }
 

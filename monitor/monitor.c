@@ -86,7 +86,7 @@ void monitor_close(struct monitor *monitor)
 	elf_file_release(&monitor->program);
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
-	free(monitor->prefix);
+	prefix_release(&monitor->prefix);
 	free(monitor->name);
 	free(monitor);
 }
@@ -104,21 +104,6 @@ uint64_t monitor_shared_bytes(const struct monitor *monitor)
 struct slot *monitor_first_slot(const struct monitor *monitor)
 {
 	return monitor->first_slot;
-}
-
-int monitor_answer_prefix(struct monitor *monitor, const struct request *request,
-			  struct error *error)
-{
-	int result = 0;
-	if (monitor->prefix_length)
-		result =
-		    request->respond(request->context, monitor->prefix, monitor->prefix_length);
-	free(monitor->prefix);
-	monitor->prefix = NULL;
-	monitor->prefix_length = 0;
-	if (result)
-		return error_set_errno(error, -result, "cannot write the response");
-	return 0;
 }
 
 /* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. */
@@ -164,7 +149,9 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 		/* There is no set-up to keep: every request is the whole program. */
 		image_release(&copy);
 		accelerator_journal_release(&monitor->journal);
-		return monitor_answer_prefix(monitor, request, error);
+		code = prefix_answer(&monitor->prefix, request, error);
+		prefix_release(&monitor->prefix);
+		return code;
 	}
 	image_release(&monitor->image);
 	monitor->image = copy;

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "isolation.h"
 #include "monitor.h"
+#include "prefix.h"
 
 struct monitor {
 	const struct isolation *isolation;
@@ -20,18 +21,12 @@ struct monitor {
 	/* The image that clones start from: as loaded, or frozen by the set-up. */
 	struct image image;
 	bool prepared, frozen;
-	/* What the set-up wrote to standard output: every response begins with it. */
-	uint8_t *prefix;
-	size_t prefix_length;
+	struct prefix prefix;
 	struct accelerator_journal journal;
 
 	/* During the set-up: calls are journalled, output goes into the prefix. */
 	bool preparing;
 	struct slot *first_slot;
 };
-
-/* Answers `request` with the prefix, and forgets it: the set-up turned out to be the request. */
-int monitor_answer_prefix(struct monitor *monitor, const struct request *request,
-			  struct error *error);
 
 #endif

@@ -170,11 +170,9 @@ int slot_serve(struct slot *slot, const struct request *request, struct request_
 	if (code)
 		return code;
 	uint64_t running = clock_now_ns();
-	if (monitor->prefix_length) {
-		code = request->respond(request->context, monitor->prefix, monitor->prefix_length);
-		if (code)
-			return error_set_errno(error, -code, "cannot write the response");
-	}
+	code = prefix_answer(&monitor->prefix, request, error);
+	if (code)
+		return code;
 	enum slot_end end;
 	code = slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
 	/* A program that froze in its set-up cannot do so again, and one whose set-up ended it has
