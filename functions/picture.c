@@ -63,7 +63,7 @@ static bool decode_png(struct picture *picture, const uint8_t *data, size_t leng
 	picture->height = image.height;
 	picture->pixels = NULL;
 	if ((uint64_t)image.width * image.height <= PIXELS_MAX)
-		picture->pixels = malloc(PNG_IMAGE_SIZE(image));
+		picture->pixels = malloc((size_t)image.width * image.height * 3);
 	bool read =
 	    picture->pixels && png_image_finish_read(&image, NULL, picture->pixels, 0, NULL);
 	png_image_free(&image);

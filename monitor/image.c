@@ -1,6 +1,7 @@
 /* The memory image of a machine; see image.h. */
 #include "image.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -112,6 +113,7 @@ int image_copy(struct image *copy, const struct image *image, struct error *erro
 	int result = image_open(copy, error);
 	if (result)
 		return error_wrap(error, "cannot copy the image");
+	assert(copy->memory);
 	for (off_t start = 0;;) {
 		start = lseek(image->memfd, start, SEEK_DATA);
 		if (start < 0)

@@ -166,7 +166,7 @@ int monitor_serve(struct monitor *monitor, const struct request *request,
 		  struct request_result *result, struct error *error)
 {
 	if (!monitor->prepared) {
-		bool finished;
+		bool finished = false;
 		int code = monitor_prepare(monitor, request, &finished, result, error);
 		if (code || finished)
 			return code;

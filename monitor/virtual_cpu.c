@@ -275,7 +275,7 @@ void virtual_cpu_exception_frame(const uint8_t *memory, uint64_t size, uint64_t 
 {
 	uint64_t frame[6];
 	uint64_t offset = rsp - GUEST_SYSTEM_BASE;
-	if (offset < STACK_OFFSET || offset > STACK_OFFSET + GUEST_PAGE_SIZE - 5 * 8)
+	if (offset < STACK_OFFSET || offset > STACK_OFFSET + GUEST_PAGE_SIZE - 5 * sizeof(frame[0]))
 		return;
 	uint64_t words = (STACK_OFFSET + GUEST_PAGE_SIZE - offset) / 8;
 	if (words > 6 || IMAGE_SYSTEM_OFFSET + offset + words * 8 > size)
