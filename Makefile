@@ -4,6 +4,7 @@
 #   make                         build into build/; the command is build/mayfly
 #   make run                     the main job on a real photograph
 #   make test [SANITIZE=…]       the tests; SANITIZE=address,undefined or SANITIZE=thread
+#   make test-hardware           the monitor on an emulated processor with SVM
 #   make bench                   the benchmarks
 #   make install [PREFIX=…] [DESTDIR=…]
 #   make lint | make format      check or mend the form of the sources
@@ -30,7 +31,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all run test bench install clean format lint fuzz models setup
+.PHONY: all run test test-hardware bench install clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -52,6 +53,10 @@ test: setup models
 	test -e $(TEST_BUILD)/build.ninja || $(MESON) setup $(SANITIZE_OPTIONS) $(TEST_BUILD)
 	ninja -C $(TEST_BUILD)
 	$(MESON) test -C $(TEST_BUILD) --no-rebuild $(TEST_OPTIONS)
+
+test-hardware: all
+	tools/setup hardware
+	tests/hardware/run $(BUILD)
 
 bench: all models
 	bench/run $(BUILD)

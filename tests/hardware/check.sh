@@ -1,0 +1,39 @@
+#!/bin/sh
+# Runs in the emulated machine, as its only program: does Mayfly hold on a processor with SVM, where
+# SYSCALL enters ring 0, and on a kernel without PAGEMAP_SCAN? Prints a line for each check.
+export MAYFLY_LIBDIR=/mayfly
+mayfly="/mayfly/mayfly run --isolation=kvm"
+
+check() { # NAME WANTED GOT
+	if [ "$2" = "$3" ]; then
+		echo "ok: $1"
+	else
+		echo "not ok: $1: wanted '$2', got '$3'"
+	fi
+}
+
+# The exit status of a deed, and the words of its report in between.
+falls() { # DEED STATUS WORDS
+	report=$(echo x | $mayfly --timeout=3s /mayfly/tests/system/deeds "$1" 2>&1)
+	check "$1: status" "$2" "$?"
+	case $report in
+	*"$3"*) echo "ok: $1: report" ;;
+	*) echo "not ok: $1: no '$3' in: $report" ;;
+	esac
+}
+
+uname -r
+check "a library OS beside a program" "$(echo abc | busybox sha256sum)" \
+	"$(echo abc | $mayfly /bin/busybox sha256sum)"
+check "clones" "Hello, Ada!" "$(echo Ada | $mayfly --repeat=200 hello)"
+check "nothing stays" "clean" "$(echo x | $mayfly --repeat=20 /mayfly/tests/system/deeds traces 2>&1 | tail -n 1)"
+falls null 139 "page fault reading 0 (a null pointer) at read_null"
+falls write-code 139 "page fault writing"
+falls execute-data 139 "page fault executing"
+falls stack 139 "below the stack: it overflowed"
+falls divide 136 "division error at divide_by_zero"
+falls invalid 132 "invalid instruction"
+falls halt 139 "general protection fault"
+falls spin 124 "--timeout"
+/mayfly/tests/monitor/test_isolation kvm
+check "small guests" 0 $?
