@@ -102,7 +102,7 @@ static int add_rows(struct detect_cases *cases, struct bench *bench, struct erro
 	const struct bench_case rows[] = {
 	    {"detect-guest", "detect", "detect in a machine", DETECT_EVERY, false,
 	     guest_measure_request, &cases->guest},
-	    {"detect-inprocess", "detect", "the same op in-process", DETECT_EVERY, false,
+	    {"detect-inprocess", "detect", "detect in-process, the same op", DETECT_EVERY, false,
 	     measure_inprocess, cases},
 	    {"detect-runtime", "detect", "ONNX Runtime alone, picture prepared", DETECT_EVERY,
 	     false, measure_runtime, cases->runtime},

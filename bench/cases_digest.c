@@ -94,9 +94,9 @@ int digest_cases_open(struct digest_cases **cases, struct bench *bench,
 					      .input = self->request,
 					      .input_length = REQUEST_SIZE};
 	const struct bench_case rows[] = {
-	    {"digest-inside", "digest", "busybox sha256sum of 64 MiB in a machine", DIGEST_EVERY,
-	     false, guest_measure_request, &self->guest},
-	    {"digest-outside", "digest", "the same as a process", DIGEST_EVERY, false,
+	    {"digest-inside", "digest", "sha256sum of 64 MiB in a machine", DIGEST_EVERY, false,
+	     guest_measure_request, &self->guest},
+	    {"digest-outside", "digest", "sha256sum of 64 MiB as a process", DIGEST_EVERY, false,
 	     measure_outside, self},
 	};
 	result = guest_open(&self->guest, &program, settings->isolation, error);

@@ -46,14 +46,14 @@ static int measure_slot_open(void *context, double *ns, struct error *error)
 static int add_hello(struct request_cases *cases, struct bench *bench, struct error *error)
 {
 	const struct bench_case rows[] = {
-	    {"hello-kvm", "request", "hello under KVM: clone + run + reset", 1, false,
+	    {"hello-kvm", "request", "hello under KVM: clone, run, reset", 1, false,
 	     guest_measure_request, &cases->hello},
 	    {"hello-kvm-tight", "request", "hello under KVM, in a tight loop", 1, true,
 	     guest_measure_request, &cases->hello},
-	    {"machine-fresh", "machine", "machine from nothing: create + hello + destroy",
-	     MACHINE_EVERY, false, measure_fresh_machine, &cases->hello},
-	    {"machine-create", "machine", "of which create", MACHINE_EVERY, false,
-	     measure_slot_open, &cases->hello},
+	    {"machine-fresh", "machine", "made, used for hello, destroyed", MACHINE_EVERY, false,
+	     measure_fresh_machine, &cases->hello},
+	    {"machine-create", "machine", "made only", MACHINE_EVERY, false, measure_slot_open,
+	     &cases->hello},
 	};
 	static const struct guest_program program = {.part = "functions/hello"};
 	int result = guest_open(&cases->hello, &program, "kvm", error);
@@ -65,10 +65,10 @@ static int add_hello(struct request_cases *cases, struct bench *bench, struct er
 static const struct pages_case {
 	const char *count, *name, *title;
 } pages_cases[PAGES_CASES] = {
-    {"1", "pages-1", "writes 1 page"},
-    {"10", "pages-10", "writes 10 pages"},
-    {"100", "pages-100", "writes 100 pages"},
-    {"500", "pages-500", "writes 500 pages"},
+    {"1", "pages-1", "writes 1 page (KVM)"},
+    {"10", "pages-10", "writes 10 pages (KVM)"},
+    {"100", "pages-100", "writes 100 pages (KVM)"},
+    {"500", "pages-500", "writes 500 pages (KVM)"},
 };
 
 static int add_pages(struct request_cases *cases, struct bench *bench, struct error *error)

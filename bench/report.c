@@ -60,7 +60,10 @@ void report_check(struct report *report)
 {
 	check_ratio(report, "hello / fork+exec+wait", "hello-kvm", "process-fork-exec", 0.15);
 	check_ratio(report, "hello / posix_spawn+wait", "hello-kvm", "process-posix-spawn", 0.3);
-	check_ratio(report, "hello / bare vfork+_exit+wait", "hello-kvm", "process-vfork", ABOUT);
+	check_ratio(report, "hello / bare vfork+_exit+wait by the monitor", "hello-kvm",
+		    "process-vfork-own", ABOUT);
+	check_ratio(report, "hello / bare vfork+_exit+wait by a small process", "hello-kvm",
+		    "process-vfork", ABOUT);
 	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);
 	check_detection(report);
 	check_time(report, "noop op in-process", "noop-inprocess", "ns", 1, 15);

@@ -11,6 +11,17 @@ import pathlib
 import re
 import sys
 
+# Groups of rows, in the order in which they are shown.
+HEADINGS = {
+    "request": "A request in a machine of its own",
+    "process": "The same program as a process",
+    "machine": "A machine from nothing",
+    "detect": "Objects in a photograph",
+    "digest": "Debian's busybox, unmodified",
+    "call": "Accelerated calls",
+    "system call": "A system call",
+}
+
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 
@@ -46,9 +57,13 @@ def machine_text(results):
 def row_lines(results):
     yield "| | p50 | p90 | p99 |"
     yield "|---|---:|---:|---:|"
-    for row in results["rows"]:
-        times = " | ".join(time_text(row[key]) for key in ("p50_ns", "p90_ns", "p99_ns"))
-        yield f"| {row['title']} | {times} |"
+    for group, heading in HEADINGS.items():
+        rows = [row for row in results["rows"] if row["group"] == group]
+        if rows:
+            yield f"| **{heading}** | | | |"
+        for row in rows:
+            times = " | ".join(time_text(row[key]) for key in ("p50_ns", "p90_ns", "p99_ns"))
+            yield f"| {row['title']} | {times} |"
 
 
 def memory_lines(results):
