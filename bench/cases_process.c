@@ -15,8 +15,6 @@
 #include "util/file.h"
 #include "util/paths.h"
 
-extern char **environ;
-
 #define METHODS 3
 
 struct process_cases {
@@ -55,6 +53,7 @@ static int measure_own_vfork(void *context, double *ns, struct error *error)
 	(void)context;
 	int status;
 	uint64_t begin = clock_now_ns();
+	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is measured */
 	pid_t child = vfork();
 	if (!child)
 		_exit(0);
@@ -64,20 +63,18 @@ static int measure_own_vfork(void *context, double *ns, struct error *error)
 	return 0;
 }
 
-/* Standard input and output are /dev/null: the programs inherit them. */
+/* Standard input and output are /dev/null: the programs inherit them. `commands` and `answers` are
+ * beyond the places that they get. */
 static int spawn(struct process_cases *cases, const char *spawner, const char *program,
-		 const int commands[2], const int answers[2])
+		 int commands, int answers)
 {
 	char *arguments[] = {(char *)spawner, (char *)program, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_RDWR, 0);
-	/* Out of the way first: either could be where the other has to go. */
-	posix_spawn_file_actions_adddup2(&actions, commands[0], 10);
-	posix_spawn_file_actions_adddup2(&actions, answers[1], 11);
-	posix_spawn_file_actions_adddup2(&actions, 10, SPAWNER_COMMAND_FD);
-	posix_spawn_file_actions_adddup2(&actions, 11, SPAWNER_ANSWER_FD);
+	posix_spawn_file_actions_adddup2(&actions, commands, SPAWNER_COMMAND_FD);
+	posix_spawn_file_actions_adddup2(&actions, answers, SPAWNER_ANSWER_FD);
 	posix_spawn_file_actions_addclosefrom_np(&actions, SPAWNER_ANSWER_FD + 1);
 	int result = posix_spawn(&cases->pid, spawner, &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -86,23 +83,33 @@ static int spawn(struct process_cases *cases, const char *spawner, const char *p
 	return -result;
 }
 
+/* A pipe of which the spawner gets the end `theirs` (0 reads, 1 writes). */
+static int open_pipe(int theirs, int *spawner_end, int *own_end, struct error *error)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe");
+	*own_end = ends[!theirs];
+	*spawner_end = fcntl(ends[theirs], F_DUPFD_CLOEXEC, SPAWNER_ANSWER_FD + 1);
+	int result = *spawner_end < 0 ? error_set_errno(error, errno, "cannot move a pipe") : 0;
+	close(ends[theirs]);
+	return result;
+}
+
 static int start_spawner(struct process_cases *cases, struct error *error)
 {
 	char spawner[PATH_MAX], program[PATH_MAX];
+	cleanup_close int commands = -1;
+	cleanup_close int answers = -1;
 	int result = paths_part(spawner, sizeof(spawner), "bench/spawner", error);
 	if (!result)
 		result = paths_part(program, sizeof(program), "functions/hello", error);
+	if (!result)
+		result = open_pipe(0, &commands, &cases->commands, error);
+	if (!result)
+		result = open_pipe(1, &answers, &cases->answers, error);
 	if (result)
 		return result;
-	int commands[2], answers[2];
-	if (pipe2(commands, O_CLOEXEC))
-		return error_set_errno(error, errno, "cannot make a pipe");
-	cleanup_close int command_reader = commands[0];
-	cases->commands = commands[1];
-	if (pipe2(answers, O_CLOEXEC))
-		return error_set_errno(error, errno, "cannot make a pipe");
-	cleanup_close int answer_writer = answers[1];
-	cases->answers = answers[0];
 	result = spawn(cases, spawner, program, commands, answers);
 	if (result)
 		return error_set_errno(error, -result, "cannot start %s", spawner);

@@ -10,8 +10,6 @@
 #include "util/cleanup.h"
 #include "util/file.h"
 
-extern char **environ;
-
 static int start(const char *const arguments[], int input, int output, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;

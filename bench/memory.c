@@ -72,6 +72,7 @@ static int measure_once(struct guest *guest, size_t count, struct memory_now *ea
 {
 	struct memory_now before, after;
 	size_t opened;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is wanted */
 	cleanup_free struct slot **slots = calloc(count, sizeof(*slots));
 	if (!slots)
 		return error_set(error, ENOMEM, "no memory for %zu slots", count);

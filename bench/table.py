@@ -108,11 +108,14 @@ def main():
     arguments = sys.argv[1:]
     if len(arguments) not in (1, 3) or (len(arguments) == 3 and arguments[1] != "--update"):
         sys.exit(__doc__.strip())
-    text = tables(json.loads(pathlib.Path(arguments[0]).read_text()))
-    if len(arguments) == 3:
-        update(pathlib.Path(arguments[2]), text)
-    else:
-        print(text, end="")
+    try:
+        text = tables(json.loads(pathlib.Path(arguments[0]).read_text()))
+        if len(arguments) == 3:
+            update(pathlib.Path(arguments[2]), text)
+        else:
+            print(text, end="")
+    except (OSError, ValueError) as problem:
+        sys.exit(f"table.py: {problem}")
 
 
 if __name__ == "__main__":
