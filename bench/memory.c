@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "guest.h"
 #include "util/cleanup.h"
@@ -44,12 +45,34 @@ static int sum_fields(const char *path, const char *const *names, double *bytes,
 	return 0;
 }
 
+/* Pss of this process and of its children: under process isolation each slot is one. */
+static int sum_processes(double *bytes, struct error *error)
+{
+	static const char *const names[] = {"Pss", NULL};
+	char path[64];
+	int result = sum_fields("/proc/self/smaps_rollup", names, bytes, error);
+	if (result)
+		return result;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	cleanup_fclose FILE *children = fopen(path, "re");
+	if (!children)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	for (int pid; fscanf(children, "%d", &pid) == 1;) {
+		double of_child;
+		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+		result = sum_fields(path, names, &of_child, error);
+		if (result)
+			return result;
+		*bytes += of_child;
+	}
+	return 0;
+}
+
 static int memory_read(struct memory_now *now, struct error *error)
 {
-	static const char *const of_process[] = {"Pss", NULL};
 	static const char *const of_kernel[] = {"PageTables",  "SecPageTables", "SUnreclaim",
 						"KernelStack", "Percpu",	NULL};
-	int result = sum_fields("/proc/self/smaps_rollup", of_process, &now->process, error);
+	int result = sum_processes(&now->process, error);
 	return result ? result : sum_fields("/proc/meminfo", of_kernel, &now->kernel, error);
 }
 

@@ -11,8 +11,8 @@
 /* Bytes for each slot. */
 struct memory_row {
 	size_t slots;
-	double process; /* proportional set size of this process: memory that the slots wrote,
-			   windows, and what the monitor allocated for them */
+	double process; /* proportional set size of this process and its children: memory that the
+			   slots wrote, windows, and what the monitor allocated for them */
 	double kernel;	/* page tables, KVM's page tables, unreclaimable slab, stacks, per-CPU */
 };
 

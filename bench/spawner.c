@@ -29,9 +29,7 @@ static pid_t start_child(enum spawner_method method, char *program)
 		errno = posix_spawn(&child, program, NULL, NULL, arguments, environ);
 		return errno ? -1 : child;
 	case SPAWNER_VFORK_EXIT:
-		/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): it is what is measured
-		 */
-		child = vfork();
+		child = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): measured */
 		if (!child)
 			_exit(0);
 		return child;

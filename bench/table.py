@@ -91,8 +91,11 @@ def tables(results):
         lines += ["", *memory_lines(results)]
     if results["checks"]:
         lines += ["", *check_lines(results)]
+    reasons = {}
     for row in results["left_out"]:
-        lines += ["", f"Left out: {row['name']}: {row['reason']}"]
+        reasons.setdefault(row["reason"], []).append(row["name"])
+    for reason, names in reasons.items():
+        lines += ["", f"Left out: {', '.join(names)}: {reason}"]
     return "\n".join(lines) + "\n"
 
 
