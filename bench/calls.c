@@ -3,6 +3,8 @@
  *
  *     getpid      a system call by the C library's function
  *     syscall     the same by syscall(2)
+ *     instruction the same by a SYSCALL instruction in a shape that the monitor does not rewrite
+ *                 (monitor/shortcuts.h): what the processor's own way into the library OS costs
  *     noop        an accelerated op that does nothing (in a machine only)
  */
 #include <stdio.h>
@@ -32,6 +34,19 @@ static int system_call(void)
 	return syscall(SYS_getpid) <= 0;
 }
 
+static int instruction(void)
+{
+	long result;
+	__asm__ volatile("mov %1, %%eax\n\t"
+			 "nop\n\t"
+			 "syscall\n\t"
+			 "nop"
+			 : "=&a"(result)
+			 : "i"(SYS_getpid)
+			 : "rcx", "r11", "memory");
+	return result <= 0;
+}
+
 static int open_session(void)
 {
 	return vaccel_session_init(&session, VACCEL_PLUGIN_DEBUG);
@@ -45,6 +60,7 @@ static int noop(void)
 static const struct call calls[] = {
     {"getpid", NULL, get_pid},
     {"syscall", NULL, system_call},
+    {"instruction", NULL, instruction},
     {"noop", open_session, noop},
 };
 
@@ -64,7 +80,7 @@ int main(int argc, char **argv)
 			call = &calls[i];
 	long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	if (!call || count <= 0) {
-		fprintf(stderr, "usage: calls getpid|syscall|noop COUNT\n");
+		fprintf(stderr, "usage: calls getpid|syscall|instruction|noop COUNT\n");
 		return 2;
 	}
 	int failed = call->prepare ? call->prepare() : 0;

@@ -13,7 +13,7 @@
 #include "util/clock.h"
 #include "vaccel.h"
 
-#define DETECT_EVERY 20
+#define DETECT_EVERY 10
 #define DETECT_MODEL "ssd" /* what the op takes where the session names none */
 #define OBJECTS	     100   /* as functions/detect.c */
 

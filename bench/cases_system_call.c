@@ -12,7 +12,7 @@
 
 #define CALLS_PART  "bench/calls"
 #define ANSWER_SIZE 64
-#define KINDS	    2
+#define KINDS	    3
 
 static const struct system_call_kind {
 	const char *call, *count; /* arguments of calls */
@@ -23,6 +23,8 @@ static const struct system_call_kind {
      50},
     {"syscall", "10000", "syscall-inside", "syscall(SYS_getpid) inside", "syscall-outside",
      "syscall(SYS_getpid) outside", 50},
+    {"instruction", "1000", "instruction-inside", "a SYSCALL that is not rewritten, inside",
+     "instruction-outside", "the same outside", 50},
 };
 
 struct system_call_cases {

@@ -29,7 +29,8 @@ MACHINE, PROCESS = "#2f6fb0", "#b0562f"
 PANELS = (("request", "process"), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
 # Rows that have nothing of Mayfly in them.
 COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "process-vfork-own",
-            "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside"}
+            "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside",
+            "instruction-outside"}
 
 
 class Scale:
