@@ -13,6 +13,7 @@
 
 #include "mayfly/wire.h"
 #include "serve.h"
+#include "server.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -149,9 +150,10 @@ static int serve_call(const struct connection *connection, struct servant *serva
 	struct error error = {0};
 	int result;
 	if (range_within(packet->offset, packet->length, window->size))
-		result =
-		    servant_serve(servant, window->memory + packet->offset, packet->length,
-				  earlier_limit(packet->limit_ns, connection->op_limit_ns), &error);
+		result = servant_serve(
+		    servant, window->memory + packet->offset, packet->length,
+		    earlier_limit(packet->limit_ns, connection->server->options.op_limit_ns),
+		    &error);
 	else
 		result = error_set(
 		    &error, EBADMSG, "a message at %llu of %llu bytes is not within the window",
@@ -192,7 +194,8 @@ void connection_serve(const struct connection *connection)
 		window_unmap(&window);
 		return;
 	}
-	struct servant *servant = servant_new(connection->engine_missing);
+	struct servant *servant =
+	    servant_new(connection->server->options.plugins, &connection->server->memory);
 	while (servant) {
 		struct wire_packet packet;
 		ssize_t length = recv(connection->socket, &packet, sizeof(packet), MSG_TRUNC);

@@ -9,9 +9,7 @@
 struct connection {
 	struct connection *next, *previous;
 	int socket;
-	bool refused;	     /* there are too many: say so and hang up */
-	bool engine_missing; /* see plugins_start() */
-	uint64_t op_limit_ns;
+	bool refused; /* there are too many: say so and hang up */
 	struct server *server;
 };
 

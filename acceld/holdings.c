@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "mayfly/wire.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
+#include "util/log.h"
 
 #define MODEL_NAME_MAX 64
 #define BLOBS_MAX      ((WIRE_ARGUMENTS_MAX - 3) / 2) /* what fits into a message */
@@ -14,8 +16,9 @@
 struct held_resource {
 	struct vaccel_resource resource;
 	struct vaccel_session *session;
-	uint8_t *content; /* of a resource in memory; NULL for files and installed models */
-	uint64_t bytes;	  /* its share of HOLDINGS_RESOURCE_BYTES_MAX */
+	uint8_t
+	    *content;	/* what the peer sent, one blob after the other; NULL: an installed model */
+	uint64_t bytes; /* of content, with the gaps between blobs */
 };
 
 static void destroy_session(void *object, void *context)
@@ -26,8 +29,9 @@ static void destroy_session(void *object, void *context)
 
 static void free_resource(struct held_resource *held, struct holdings *holdings)
 {
-	holdings->resource_bytes -= held->bytes;
 	free(held->content);
+	holdings->resource_bytes -= held->bytes;
+	budget_give(holdings->memory, held->bytes);
 	free(held);
 }
 
@@ -38,9 +42,10 @@ static void destroy_resource(void *object, void *context)
 	free_resource(held, context);
 }
 
-int holdings_init(struct holdings *holdings)
+int holdings_init(struct holdings *holdings, struct budget *memory)
 {
 	holdings->resource_bytes = 0;
+	holdings->memory = memory;
 	if (object_table_init(&holdings->sessions, HOLDINGS_SESSIONS_MAX, destroy_session,
 			      holdings))
 		return VACCEL_ENOMEM;
@@ -114,52 +119,63 @@ static int init_from_model(struct held_resource *held, vaccel_resource_type_t ty
 	return vaccel_resource_init(&held->resource, path, type);
 }
 
-/* Counts the content of all blobs into the connection's share. */
-static int reserve_bytes(struct held_resource *held, struct holdings *holdings,
-			 const struct vaccel_arg *blobs, size_t blob_count)
+/* Where blobs begin in a resource's content. */
+#define BLOB_ALIGNMENT 64
+
+/* The bytes that the content of all blobs takes. 0 or a VACCEL_ code. */
+static int measure_blobs(const struct vaccel_arg *blobs, size_t blob_count, uint64_t *bytes)
 {
+	*bytes = 0;
 	for (size_t i = 0; i < blob_count; i++) {
 		const struct vaccel_arg *name = &blobs[2 * i], *content = &blobs[2 * i + 1];
 		if (name->type != VACCEL_ARG_STRING || content->type != VACCEL_ARG_BUFFER ||
 		    !content->size)
 			return VACCEL_EINVAL;
-		if (content->size > HOLDINGS_RESOURCE_BYTES_MAX - holdings->resource_bytes)
+		if (align_up_overflows(*bytes, BLOB_ALIGNMENT, bytes) ||
+		    add_overflows(*bytes, content->size, bytes))
 			return VACCEL_ENOSPC;
-		held->bytes += content->size;
-		holdings->resource_bytes += content->size;
 	}
 	return 0;
 }
 
-/* One blob stays in memory; several must be files that can name each other. */
-static int init_from_memory(struct held_resource *held, vaccel_resource_type_t type,
-			    const struct vaccel_arg *blob)
+/* Counts the bytes against the connection's limit and the budget of all. */
+static int reserve_bytes(struct held_resource *held, struct holdings *holdings, uint64_t bytes)
 {
-	const char *name = blob[0].buf;
-	held->content = malloc(blob[1].size);
-	if (!held->content)
+	if (bytes > HOLDINGS_RESOURCE_BYTES_MAX - holdings->resource_bytes)
+		return VACCEL_ENOSPC;
+	if (!budget_take(holdings->memory, bytes)) {
+		log_warn("a resource of %llu bytes is refused: all connections together hold as "
+			 "much as they may (--resource-memory)",
+			 (unsigned long long)bytes);
 		return VACCEL_ENOMEM;
-	memcpy(held->content, blob[1].buf, blob[1].size);
-	return vaccel_resource_init_from_buf(&held->resource, held->content, blob[1].size, type,
-					     *name ? name : NULL, true);
+	}
+	held->bytes = bytes;
+	holdings->resource_bytes += bytes;
+	return 0;
 }
 
-static int init_from_files(struct held_resource *held, vaccel_resource_type_t type,
-			   const struct vaccel_arg *arguments, size_t blob_count)
+static int init_from_content(struct held_resource *held, vaccel_resource_type_t type,
+			     const struct vaccel_arg *arguments, size_t blob_count)
 {
 	struct vaccel_blob blobs[BLOBS_MAX];
 	const struct vaccel_blob *list[BLOBS_MAX];
 	size_t made = 0;
+	uint64_t offset = 0;
 	int result = 0;
 	while (!result && made < blob_count) {
-		const struct vaccel_arg *blob = &arguments[2 * made];
-		result = vaccel_blob_init_from_buf(&blobs[made], blob[1].buf, blob[1].size, false,
-						   blob[0].buf, NULL, false);
+		const struct vaccel_arg *name = &arguments[2 * made], *content = name + 1;
+		uint8_t *place = held->content + offset;
+		memcpy(place, content->buf, content->size);
+		/* measure_blobs() has added the same numbers up. */
+		(void)align_up_overflows(offset + content->size, BLOB_ALIGNMENT, &offset);
+		result = vaccel_blob_init_from_buf(&blobs[made], place, content->size, false,
+						   name->buf, NULL, false);
 		if (!result) {
 			list[made] = &blobs[made];
 			made++;
 		}
 	}
+	/* The resource's own blobs refer to the content, too. */
 	if (!result)
 		result = vaccel_resource_init_from_blobs(&held->resource, list, made, type);
 	while (made)
@@ -173,11 +189,22 @@ static int init_from_blobs(struct held_resource *held, struct holdings *holdings
 {
 	if (!blob_count || blob_count > BLOBS_MAX)
 		return VACCEL_EINVAL;
-	int result = reserve_bytes(held, holdings, blobs, blob_count);
+	uint64_t bytes;
+	int result = measure_blobs(blobs, blob_count, &bytes);
+	if (!result)
+		result = reserve_bytes(held, holdings, bytes);
 	if (result)
 		return result;
-	return blob_count == 1 ? init_from_memory(held, type, blobs)
-			       : init_from_files(held, type, blobs, blob_count);
+	held->content = malloc(bytes);
+	if (!held->content)
+		return VACCEL_ENOMEM;
+	const char *name = blobs[0].buf;
+	if (blob_count > 1 || *name)
+		return init_from_content(held, type, blobs, blob_count);
+	/* The library has a name for a single blob that has none. */
+	memcpy(held->content, blobs[1].buf, bytes);
+	return vaccel_resource_init_from_buf(&held->resource, held->content, bytes, type, NULL,
+					     true);
 }
 
 int holdings_register(struct holdings *holdings, int64_t session, vaccel_resource_type_t type,
@@ -234,6 +261,12 @@ vaccel_id_t holdings_resource(const struct holdings *holdings, int64_t session, 
 {
 	const struct held_resource *held = find_resource(holdings, session, id);
 	return held ? held->resource.id : 0;
+}
+
+bool holdings_resource_is_installed(const struct holdings *holdings, int64_t session, int64_t id)
+{
+	const struct held_resource *held = find_resource(holdings, session, id);
+	return held && !held->content;
 }
 
 /* The counterpart of holdings_unregister() on a base resource; one that was hidden with its

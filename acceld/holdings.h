@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "object_table.h"
+#include "util/budget.h"
 #include "vaccel.h"
 
 #define HOLDINGS_SESSIONS_MAX	    64
@@ -19,9 +20,11 @@
 struct holdings {
 	struct object_table sessions, resources;
 	uint64_t resource_bytes;
+	struct budget *memory; /* that all connections share */
 };
 
-int holdings_init(struct holdings *holdings);
+/* The content of resources is taken out of `memory`. */
+int holdings_init(struct holdings *holdings, struct budget *memory);
 void holdings_release(struct holdings *holdings);
 
 /* VACCEL_EUSERS at the limit. */
@@ -34,7 +37,8 @@ int holdings_close_session(struct holdings *holdings, int64_t id);
 struct vaccel_session *holdings_session(const struct holdings *holdings, int64_t id);
 
 /* Registers, with the session, the installed model `model` (where it is not ""), or else
- * `blob_count` blobs, each two arguments: STRING name, BUFFER content. The content is copied. */
+ * `blob_count` blobs, each two arguments: STRING name, BUFFER content. The content is copied.
+ * VACCEL_ENOSPC: more than this connection may have; VACCEL_ENOMEM: than all of them may. */
 int holdings_register(struct holdings *holdings, int64_t session, vaccel_resource_type_t type,
 		      const char *model, const struct vaccel_arg *blobs, size_t blob_count,
 		      int64_t *id);
@@ -43,6 +47,9 @@ int holdings_unregister(struct holdings *holdings, int64_t session, int64_t id);
 
 /* The resource's id in libvaccel, 0 where there is none of that number in that session. */
 vaccel_id_t holdings_resource(const struct holdings *holdings, int64_t session, int64_t id);
+
+/* Whether that resource is an installed one, and not content that the peer has sent. */
+bool holdings_resource_is_installed(const struct holdings *holdings, int64_t session, int64_t id);
 
 /* See WIRE_PACKET_MARK and _RESET. A reset that fails leaves things half done: release them. */
 void holdings_mark(struct holdings *holdings);

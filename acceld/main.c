@@ -21,6 +21,8 @@
 #define CONNECTIONS_MAX	    65536
 #define IDLE_DEFAULT_S	    60
 #define OP_LIMIT_DEFAULT_S  60
+#define MEMORY_DEFAULT_MIB  2048
+#define MEMORY_MAX_MIB	    (1UL << 24)
 #define SECONDS_MAX	    (365UL * 24 * 3600)
 
 /* How long ops that are under way may go on after SIGTERM. */
@@ -29,7 +31,7 @@
 struct acceld_options {
 	bool foreground, help;
 	const char *socket_path; /* NULL: in the run-time directory */
-	unsigned long connections, idle_s, op_limit_s;
+	unsigned long connections, idle_s, op_limit_s, memory_mib;
 	unsigned long ready_fd; /* 0: nobody waits */
 };
 
@@ -44,6 +46,9 @@ static const char help_text[] =
     "  --connections=N    serve at most N windows at once (default 2048)\n"
     "  --idle=SECONDS     end after so long without a connection (default 60; 0: never)\n"
     "  --op-limit=SECONDS no op may take longer (default 60)\n"
+    "  --resource-memory=MIB\n"
+    "                     models and other data that clients send may take so much memory, all\n"
+    "                     connections together (default 2048)\n"
     "  --ready-fd=FD      write a newline to FD when serving, or why not\n"
     "  --help             this text\n"
     "\n"
@@ -67,13 +72,14 @@ static int parse_number(const char *option, const char *text, unsigned long mini
 static int parse_options(int count, char *words[], struct acceld_options *options,
 			 struct error *error)
 {
-	enum { FOREGROUND, SOCKET, CONNECTIONS, IDLE, OP_LIMIT, READY_FD, HELP };
+	enum { FOREGROUND, SOCKET, CONNECTIONS, IDLE, OP_LIMIT, RESOURCE_MEMORY, READY_FD, HELP };
 	static const struct option known[] = {
 	    {"foreground", no_argument, NULL, FOREGROUND},
 	    {"socket", required_argument, NULL, SOCKET},
 	    {"connections", required_argument, NULL, CONNECTIONS},
 	    {"idle", required_argument, NULL, IDLE},
 	    {"op-limit", required_argument, NULL, OP_LIMIT},
+	    {"resource-memory", required_argument, NULL, RESOURCE_MEMORY},
 	    {"ready-fd", required_argument, NULL, READY_FD},
 	    {"help", no_argument, NULL, HELP},
 	    {0},
@@ -82,6 +88,7 @@ static int parse_options(int count, char *words[], struct acceld_options *option
 	    .connections = CONNECTIONS_DEFAULT,
 	    .idle_s = IDLE_DEFAULT_S,
 	    .op_limit_s = OP_LIMIT_DEFAULT_S,
+	    .memory_mib = MEMORY_DEFAULT_MIB,
 	};
 	int option, result = 0;
 	opterr = 0;
@@ -104,6 +111,10 @@ static int parse_options(int count, char *words[], struct acceld_options *option
 		case OP_LIMIT:
 			result = parse_number("op-limit", optarg, 1, SECONDS_MAX,
 					      &options->op_limit_s, error);
+			break;
+		case RESOURCE_MEMORY:
+			result = parse_number("resource-memory", optarg, 1, MEMORY_MAX_MIB,
+					      &options->memory_mib, error);
 			break;
 		case READY_FD:
 			result =
@@ -151,11 +162,14 @@ static void report_start(const struct acceld_options *options, int result,
 /* Returns the exit status, or a negative errno. */
 static int serve(const struct acceld_options *options, const char *socket_path, struct error *error)
 {
+	struct plugins plugins;
 	struct server_options server_options = {
 	    .socket_path = socket_path,
 	    .connections_max = (unsigned)options->connections,
 	    .idle_ns = options->idle_s * NANOSECONDS_PER_SECOND,
 	    .op_limit_ns = options->op_limit_s * NANOSECONDS_PER_SECOND,
+	    .memory = (uint64_t)options->memory_mib << 20,
+	    .plugins = &plugins,
 	};
 	struct server server;
 	cleanup_close int signals = open_signals(error);
@@ -165,7 +179,7 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 		/* Not worth a line in the log of the one that was faster. */
 		return result == -EADDRINUSE && options->ready_fd ? 0 : result;
 	}
-	result = plugins_start(&server.options.engine_missing, error);
+	result = plugins_start(&plugins, error);
 	report_start(options, result, error);
 	if (result) {
 		server_close(&server, 0);
@@ -178,7 +192,7 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 		/* Destructors would take plugins away from under the thread that is in one. */
 		_exit(result ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
-	plugins_stop();
+	plugins_stop(&plugins);
 	return result;
 }
 

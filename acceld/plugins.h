@@ -2,16 +2,31 @@
 #ifndef MAYFLY_ACCELD_PLUGINS_H
 #define MAYFLY_ACCELD_PLUGINS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "util/error.h"
 
+struct plugins {
+	pthread_mutex_t lock;	    /* of a further attempt */
+	atomic_bool engine_missing; /* the plugin `onnx` could not be loaded yet */
+	bool engine_is_late;	    /* it could not be at the start */
+	uint64_t tried_ns;	    /* when it was attempted last (CLOCK_MONOTONIC) */
+};
+
 /* Loads what VACCEL_PLUGINS names, or else `onnx` and `noop`. Where `onnx` cannot be loaded then,
- * the host still serves and *engine_missing is set: sessions must be refused but those that ask
- * for the noop plugin (VACCEL_PLUGIN_DEBUG), whose answers must not pass for results. */
-int plugins_start(bool *engine_missing, struct error *error);
+ * the host still serves, and plugins_admit() tries again. `plugins` outlives all connections. */
+int plugins_start(struct plugins *plugins, struct error *error);
+
+/* Settles which plugin may serve a session with these vAccel flags. While the engine is missing,
+ * only sessions that ask for the noop plugin (VACCEL_PLUGIN_DEBUG) are let in, whose answers must
+ * not pass for results: VACCEL_ENODEV for all others. A call that finds it missing looks for it
+ * again, once a second at most: somebody may have installed it. Thread-safe. */
+int plugins_admit(struct plugins *plugins, uint32_t *flags);
 
 /* No session may be alive any more. */
-void plugins_stop(void);
+void plugins_stop(struct plugins *plugins);
 
 #endif

@@ -9,27 +9,28 @@
 #include "accel/wire.h"
 #include "holdings.h"
 #include "mayfly/results.h"
+#include "plugins.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
 
 struct servant {
-	bool engine_missing;
+	struct plugins *plugins;
 	struct holdings holdings;
 	struct wire_message message;
 };
 
-struct servant *servant_new(bool engine_missing)
+struct servant *servant_new(struct plugins *plugins, struct budget *memory)
 {
 	struct servant *servant = malloc(sizeof(*servant));
 	if (!servant)
 		return NULL;
-	if (holdings_init(&servant->holdings)) {
+	if (holdings_init(&servant->holdings, memory)) {
 		free(servant);
 		return NULL;
 	}
-	servant->engine_missing = engine_missing;
-	wire_message_init(&servant->message);
+	servant->plugins = plugins;
+	wire_message_init(&servant->message, memory);
 	return servant;
 }
 
@@ -82,14 +83,10 @@ static int serve_session_init(struct servant *servant)
 	if (!has_shape(message, 1, 1, types, 2) || !output_is_fixed(message))
 		return VACCEL_EINVAL;
 	uint32_t flags = read_uint32(&message->arguments[0]);
-	if (servant->engine_missing && !(flags & VACCEL_PLUGIN_DEBUG)) {
-		log_error(
-		    "a session is refused: the plugin onnx could not be loaded when this host "
-		    "started (see above); mend that and end this process");
-		return VACCEL_ENODEV;
-	}
 	int64_t id = 0;
-	int result = holdings_open_session(&servant->holdings, flags, &id);
+	int result = plugins_admit(servant->plugins, &flags);
+	if (!result)
+		result = holdings_open_session(&servant->holdings, flags, &id);
 	memcpy(message->arguments[1].buf, &id, sizeof(id));
 	return result;
 }
@@ -138,10 +135,15 @@ static int serve_op(struct servant *servant)
 		if (resource >= header->inputs ||
 		    message->arguments[resource].type != VACCEL_ARG_INT64)
 			return VACCEL_EINVAL;
-		vaccel_id_t id = holdings_resource(&servant->holdings, header->session,
-						   read_int64(&message->arguments[resource]));
+		int64_t number = read_int64(&message->arguments[resource]);
+		vaccel_id_t id = holdings_resource(&servant->holdings, header->session, number);
 		if (!id)
 			return VACCEL_EPERM;
+		/* A model of the peer's own may do anything with its inputs, also what goes wrong
+		 * where they change meanwhile. */
+		if (!holdings_resource_is_installed(&servant->holdings, header->session, number) &&
+		    wire_copy_tensors(message, NULL))
+			return VACCEL_ENOMEM;
 		memcpy(message->arguments[resource].buf, &id, sizeof(id));
 	}
 	return mayfly_op_dispatch(session, header->op, message->arguments, header->inputs,
@@ -169,6 +171,11 @@ int servant_serve(struct servant *servant, void *message, uint64_t length, uint6
 		  struct error *error)
 {
 	int result = wire_decode(&servant->message, message, length, error);
+	if (result == -ENOMEM) {
+		log_warn("a message is refused: %s", error ? error->text : "no memory");
+		wire_refuse(&servant->message, VACCEL_ENOMEM);
+		return 0;
+	}
 	if (result)
 		return result;
 	uint64_t wished_ns = servant->message.header.deadline_ns;

@@ -8,19 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/budget.h"
 #include "util/error.h"
 
+struct plugins;
 struct servant;
 
-/* `engine_missing`: see plugins_start(). NULL where there is no memory. */
-struct servant *servant_new(bool engine_missing);
+/* Content of resources, and large messages while they are served, are taken out of `memory`. Both
+ * are shared by all connections. NULL where there is no memory. */
+struct servant *servant_new(struct plugins *plugins, struct budget *memory);
 
 /* Releases every session and resource of the connection. NULL is fine. */
 void servant_delete(struct servant *servant);
 
 /* Serves the message of `length` bytes at `message` (shared with the peer) and answers it there.
  * The op may take `limit_ns`, or less where the message says so. 0: the op's own result is in the
- * message; -EBADMSG, -ENOMEM: nothing was run and nothing written. */
+ * message; -EBADMSG: nothing was run and nothing written. */
 int servant_serve(struct servant *servant, void *message, uint64_t length, uint64_t limit_ns,
 		  struct error *error);
 

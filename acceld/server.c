@@ -102,6 +102,7 @@ static int listen_at(const char *path, int *listener, struct error *error)
 int server_open(struct server *server, const struct server_options *options, struct error *error)
 {
 	*server = (struct server){.options = *options};
+	atomic_init(&server->memory.left, options->memory);
 	raise_descriptor_limit(&server->options);
 	cleanup_close int lock = -1;
 	int result = take_lock(options->socket_path, &lock, error);
@@ -195,8 +196,6 @@ static void accept_connection(struct server *server)
 	if (!connection)
 		return;
 	connection->server = server;
-	connection->op_limit_ns = server->options.op_limit_ns;
-	connection->engine_missing = server->options.engine_missing;
 	connection->socket = take_fd(&peer);
 	enlist(server, connection);
 	int result = start_thread(connection);

@@ -6,21 +6,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/budget.h"
 #include "util/error.h"
 
 struct connection;
+struct plugins;
 
 struct server_options {
 	const char *socket_path; /* outlives the server; "<socket_path>.lock" is its lock file */
 	unsigned connections_max;
-	uint64_t idle_ns;     /* leave after so long without a connection; 0: stay */
-	uint64_t op_limit_ns; /* no op may take longer */
-	bool engine_missing;  /* see plugins_start(); settled before server_run() */
+	uint64_t idle_ns;	 /* leave after so long without a connection; 0: stay */
+	uint64_t op_limit_ns;	 /* no op may take longer */
+	uint64_t memory;	 /* bytes that resources and messages of all connections may take */
+	struct plugins *plugins; /* started before server_run() */
 };
 
 struct server {
 	struct server_options options;
 	int lock, listener;
+	struct budget memory;
 	int empty;	       /* eventfd: the last connection has ended */
 	pthread_mutex_t mutex; /* protects what follows */
 	struct connection *connections;

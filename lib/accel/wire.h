@@ -12,6 +12,7 @@
 
 #include "accel/transport.h"
 #include "mayfly/wire.h"
+#include "util/budget.h"
 #include "util/error.h"
 #include "vaccel/arg.h"
 
@@ -31,10 +32,13 @@ int wire_read_answer(const void *buffer, uint64_t extent, const struct accel_cal
 /* Floating-point arrays longer than this are used where they lie; all other arguments are copied
  * first, and results that are copied are written from private memory at the end. The sender can
  * change shared memory at any time: sizes, indices, strings and files must not change between
- * their check and their use, numbers that are only multiplied and added may. */
+ * their check and their use, numbers that are only multiplied and added may. Where the sender also
+ * chose what is done with the numbers (they may be sorted, say), wire_copy_tensors() comes first.
+ */
 #define WIRE_IN_PLACE_MIN 4096
 
-/* A received message. Reusable: its private memory is kept for the next one. About 6 KiB. */
+/* A received message. Reusable: up to 256 KiB of its private memory are kept for the next one.
+ * About 6 KiB itself. */
 struct wire_message {
 	struct wire_header header;			 /* private copy */
 	struct vaccel_arg arguments[WIRE_ARGUMENTS_MAX]; /* inputs, then outputs */
@@ -45,18 +49,28 @@ struct wire_message {
 	struct wire_argument descriptors[WIRE_ARGUMENTS_MAX]; /* private copies */
 	uint8_t *copies; /* private memory of the arguments that are not used in place */
 	size_t copies_capacity, copies_used;
+	uint8_t *tensors; /* private memory of those that were; see wire_copy_tensors() */
+	struct budget *budget;
+	uint64_t budget_taken;
 };
 
-/* `message` is zeroed; nothing is allocated yet. */
-void wire_message_init(struct wire_message *message);
+/* Nothing is allocated yet. Private memory beyond 256 KiB is taken out of `budget` (NULL: out of
+ * none) while a message is served. */
+void wire_message_init(struct wire_message *message, struct budget *budget);
 void wire_message_release(struct wire_message *message);
 
 /* Checks the message of `extent` bytes at `base` (shared with the sender, aligned to
  * WIRE_ALIGNMENT) and fills in header, arguments and output_flags. An input of type STRING ends in
  * a NUL, a BOOL is 0 or 1, and every length is a multiple of its type's size. Outputs are zeroed,
- * but those in place. Arguments are valid until the next wire_decode() or release. -EBADMSG with
- * the reason in `error`, -ENOMEM. */
+ * but those in place. Arguments are valid until the answer, the next wire_decode() or release.
+ * -EBADMSG with the reason in `error`. -ENOMEM: the message may be sound; refuse it. */
 int wire_decode(struct wire_message *message, void *base, uint64_t extent, struct error *error);
+
+/* Copies the inputs that wire_decode() left in place, too. 0 or -ENOMEM. */
+int wire_copy_tensors(struct wire_message *message, struct error *error);
+
+/* Answers by `status` a message that wire_decode() had no memory for. */
+void wire_refuse(struct wire_message *message, int status);
 
 /* Writes the results, their lengths (arguments[].size), `status` (a VACCEL_ value) and `op_ns` into
  * the shared message, and frees the buffers of outputs that have grown (malloc'ed, `owned`). A

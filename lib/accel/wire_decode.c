@@ -14,7 +14,8 @@
 #include "util/checked.h"
 #include "vaccel/error.h"
 
-/* Private memory beyond this is given back after the message that needed it. */
+/* Private memory beyond this is given back after the message that needed it: a peer that is idle
+ * holds no more. */
 #define KEPT_COPIES_MAX (256UL << 10)
 
 /* Bytes of one element; 1 where a type has no inner structure. */
@@ -45,16 +46,46 @@ static bool used_in_place(const struct wire_argument *argument, uint64_t size)
 	       size > WIRE_IN_PLACE_MIN;
 }
 
-void wire_message_init(struct wire_message *message)
+void wire_message_init(struct wire_message *message, struct budget *budget)
 {
 	memset(message, 0, sizeof(*message));
+	message->budget = budget;
 }
 
 void wire_message_release(struct wire_message *message)
 {
 	free(message->copies);
-	message->copies = NULL;
+	free(message->tensors);
+	message->copies = message->tensors = NULL;
 	message->copies_capacity = 0;
+	if (message->budget)
+		budget_give(message->budget, message->budget_taken);
+	message->budget_taken = 0;
+}
+
+/* After a message: only what may be kept stays. */
+static void drop_copies(struct wire_message *message)
+{
+	if (message->copies_capacity > KEPT_COPIES_MAX || message->tensors)
+		wire_message_release(message);
+}
+
+static uint8_t *allocate_copies(struct wire_message *message, size_t size, struct error *error)
+{
+	bool counts = message->budget && size > KEPT_COPIES_MAX;
+	if (counts && !budget_take(message->budget, size)) {
+		error_set(error, ENOMEM, "%zu bytes of arguments are beyond the memory budget",
+			  size);
+		return NULL;
+	}
+	uint8_t *memory = aligned_alloc(WIRE_ALIGNMENT, size ? size : WIRE_ALIGNMENT);
+	if (memory && counts)
+		message->budget_taken += size;
+	else if (counts)
+		budget_give(message->budget, size);
+	if (!memory)
+		error_set(error, ENOMEM, "no memory for %zu bytes of arguments", size);
+	return memory;
 }
 
 static int copy_header(struct wire_message *message, struct error *error)
@@ -148,13 +179,11 @@ static int reserve_copies(struct wire_message *message, size_t count, struct err
 		if (!place_copy(&needed, size, &offset))
 			return error_set(error, EBADMSG, "argument %zu is too large", i);
 	}
-	bool hoards = message->copies_capacity > KEPT_COPIES_MAX && needed <= KEPT_COPIES_MAX;
-	if (needed > message->copies_capacity || hoards) {
+	if (needed > message->copies_capacity) {
 		wire_message_release(message);
-		message->copies = aligned_alloc(WIRE_ALIGNMENT, needed ? needed : WIRE_ALIGNMENT);
+		message->copies = allocate_copies(message, needed, error);
 		if (!message->copies)
-			return error_set(error, ENOMEM, "no memory for %zu bytes of arguments",
-					 needed);
+			return -ENOMEM;
 		message->copies_capacity = needed;
 	}
 	message->copies_used = 0;
@@ -207,6 +236,7 @@ static int fill_argument(struct wire_message *message, size_t index, struct erro
 
 int wire_decode(struct wire_message *message, void *base, uint64_t extent, struct error *error)
 {
+	drop_copies(message);
 	message->base = base;
 	message->extent = extent;
 	int result = copy_header(message, error);
@@ -223,7 +253,36 @@ int wire_decode(struct wire_message *message, void *base, uint64_t extent, struc
 	result = reserve_copies(message, count, error);
 	for (size_t i = 0; !result && i < count; i++)
 		result = fill_argument(message, i, error);
+	if (result)
+		drop_copies(message);
 	return result;
+}
+
+static bool input_is_in_place(const struct wire_message *message, size_t index)
+{
+	return used_in_place(&message->descriptors[index], message->descriptors[index].length);
+}
+
+int wire_copy_tensors(struct wire_message *message, struct error *error)
+{
+	size_t needed = 0, used = 0, offset;
+	for (size_t i = 0; i < message->header.inputs; i++)
+		if (input_is_in_place(message, i) &&
+		    !place_copy(&needed, message->arguments[i].size, &offset))
+			return error_set(error, ENOMEM, "argument %zu is too large", i);
+	if (!needed)
+		return 0;
+	message->tensors = allocate_copies(message, needed, error);
+	if (!message->tensors)
+		return -ENOMEM;
+	for (size_t i = 0; i < message->header.inputs; i++) {
+		struct vaccel_arg *argument = &message->arguments[i];
+		if (!input_is_in_place(message, i))
+			continue;
+		place_copy(&used, argument->size, &offset);
+		argument->buf = memcpy(message->tensors + offset, argument->buf, argument->size);
+	}
+	return 0;
 }
 
 /* Puts one result into the shared message; *cursor is where the free part begins. */
@@ -263,4 +322,10 @@ void wire_answer(struct wire_message *message, int status, uint64_t op_ns)
 	shared->data_end = cursor;
 	shared->op_ns = op_ns;
 	shared->status = status;
+	drop_copies(message);
+}
+
+void wire_refuse(struct wire_message *message, int status)
+{
+	((struct wire_header *)message->base)->status = status;
 }

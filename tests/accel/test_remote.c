@@ -84,7 +84,7 @@ static int loop_call(struct accel_transport *transport, const struct accel_call 
 	if (loop.fail)
 		return loop.fail;
 	CHECK_NUMBER(wire_encode(window, sizeof(window), call, loop.calls, &extent), 0);
-	wire_message_init(&message);
+	wire_message_init(&message, NULL);
 	if (CHECK(!wire_decode(&message, window, extent, &error)))
 		wire_answer(&message, serve(&message), 1);
 	wire_message_release(&message);

@@ -273,3 +273,20 @@ int peer_classify(struct peer *peer, int64_t session, char *text, size_t size)
 	};
 	return peer_call(peer, &call);
 }
+
+int peer_detect(struct peer *peer, int64_t session, const void *picture, size_t length, char *text,
+		size_t size)
+{
+	struct vaccel_arg image = {
+	    .buf = (void *)picture, .size = length, .type = VACCEL_ARG_BUFFER};
+	struct vaccel_arg output = {.buf = text, .size = size, .type = VACCEL_ARG_UCHAR_ARRAY};
+	struct accel_call call = {
+	    .op = VACCEL_OP_IMAGE_DETECT,
+	    .session = session,
+	    .inputs = &image,
+	    .input_count = 1,
+	    .outputs = &output,
+	    .output_count = 1,
+	};
+	return peer_call(peer, &call);
+}

@@ -67,4 +67,8 @@ int peer_noop(struct peer *peer, int64_t session);
 /* IMAGE_CLASSIFY of some bytes: the text is cut to `size`. */
 int peer_classify(struct peer *peer, int64_t session, char *text, size_t size);
 
+/* IMAGE_DETECT of a picture. */
+int peer_detect(struct peer *peer, int64_t session, const void *picture, size_t length, char *text,
+		size_t size);
+
 #endif

@@ -1,4 +1,5 @@
-/* A plugin for tests: an op that takes its time, and one that tells what its session has. */
+/* A plugin for tests: an op that takes its time, and ones that tell what their session has. */
+#include <string.h>
 #include <time.h>
 
 #include "mayfly/results.h"
@@ -38,6 +39,26 @@ static int probe_classify(struct vaccel_session *session, const void *image,
 	return 0;
 }
 
+/* The text is the content of the session's model: its blobs one after the other. */
+static int probe_detect(struct vaccel_session *session, const void *image, unsigned char *out_text,
+			size_t image_length, size_t text_size)
+{
+	struct vaccel_resource *model;
+	size_t used = 0;
+	int result = vaccel_session_resource_by_type(session, &model, VACCEL_RESOURCE_MODEL);
+	if (result)
+		return result;
+	for (size_t i = 0; i < model->nr_blobs; i++) {
+		const struct vaccel_blob *blob = model->blobs[i];
+		if (used + blob->size >= text_size)
+			return VACCEL_ENOSPC;
+		memcpy(out_text + used, blob->data, blob->size);
+		used += blob->size;
+	}
+	out_text[used] = 0;
+	return 0;
+}
+
 /* A resource named "once" can be registered once. */
 static int probe_register(struct vaccel_resource *resource, struct vaccel_session *session)
 {
@@ -52,6 +73,7 @@ static int probe_register(struct vaccel_resource *resource, struct vaccel_sessio
 static struct vaccel_op ops[] = {
     VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, probe_noop),
     VACCEL_OP_INIT(classify, VACCEL_OP_IMAGE_CLASSIFY, probe_classify),
+    VACCEL_OP_INIT(detect, VACCEL_OP_IMAGE_DETECT, probe_detect),
 };
 
 static int probe_init(void)

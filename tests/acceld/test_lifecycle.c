@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,6 +16,7 @@
 #include "check.h"
 #include "host.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "vaccel.h"
 
 #define RACERS 8
@@ -230,6 +233,88 @@ static void test_bad_plugin(const char *good_plugin)
 	host_directory_remove(&host);
 }
 
+static void link_into(const struct host *host, const char *variable, const char *name)
+{
+	char path[192];
+	snprintf(path, sizeof(path), "%s/%s", host->directory, name);
+	CHECK(getenv(variable) && !symlink(getenv(variable), path));
+}
+
+/* A copy, not a link: the program looks for its parts beside itself. */
+static void copy_host_into(const struct host *host)
+{
+	char path[192];
+	uint8_t *program = NULL;
+	size_t length = 0;
+	struct error error = {0};
+	snprintf(path, sizeof(path), "%s/acceld", host->directory);
+	CHECK(!mkdir(path, 0700));
+	snprintf(path, sizeof(path), "%s/acceld/mayfly-acceld", host->directory);
+	CHECK(!file_read(getenv("MAYFLY_ACCELD"), 64 << 20, &program, &length, &error) &&
+	      !file_replace(path, program, length, &error) && !chmod(path, 0700));
+	free(program);
+}
+
+/* A host whose plugin is installed only after it has started. */
+static void test_late_engine(void)
+{
+	struct host host;
+	struct peer peer;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	/* libvaccel looks for plugins beside itself: it has to be where none are. */
+	static const char *const variables[] = {"LD_LIBRARY_PATH", "MAYFLY_LIBDIR",
+						"XDG_CACHE_HOME"};
+	char *before[3];
+	for (size_t i = 0; i < 3; i++) {
+		const char *value = getenv(variables[i]);
+		before[i] = value ? strdup(value) : NULL;
+	}
+	copy_host_into(&host);
+	link_into(&host, "VACCEL_LIBRARY", "libvaccel.so.0");
+	link_into(&host, "NOOP_PLUGIN", "libvaccel-noop.so");
+	setenv("VACCEL_PLUGINS", "", 1);
+	setenv("LD_LIBRARY_PATH", host.directory, 1);
+	setenv("MAYFLY_LIBDIR", host.directory, 1);
+	setenv("XDG_CACHE_HOME", host.directory, 1); /* no models, no ONNX Runtime */
+	if (CHECK(!peer_open(&peer, NULL))) {
+		CHECK_NUMBER(peer_session_init(&peer, 0), -VACCEL_ENODEV);
+		int64_t noop = peer_session_init(&peer, VACCEL_PLUGIN_DEBUG);
+		CHECK_NUMBER(peer_noop(&peer, noop), 0);
+		link_into(&host, "ONNX_PLUGIN", "libvaccel-onnx.so");
+		int64_t session = -VACCEL_ENODEV;
+		for (int tries = 0; tries < 100 && session == -VACCEL_ENODEV; tries++) {
+			sleep_ms(50);
+			session = peer_session_init(&peer, 0);
+		}
+		CHECK(session > 0);
+		/* It is not the noop plugin, which finds something in anything. */
+		char text[32] = "";
+		CHECK_NUMBER(peer_detect(&peer, session, "abc", 3, text, sizeof(text)),
+			     VACCEL_ENOENT);
+		CHECK_NUMBER(peer_detect(&peer, noop, "abc", 3, text, sizeof(text)), 0);
+		pid_t pid = listener_pid(&host);
+		peer_close(&peer);
+		CHECK(pid > 0 && !kill(pid, SIGTERM));
+		CHECK(host_is_gone(&host, 5000));
+	}
+	for (size_t i = 0; i < 3; i++) {
+		if (before[i])
+			setenv(variables[i], before[i], 1);
+		else
+			unsetenv(variables[i]);
+		free(before[i]);
+	}
+	static const char *const names[] = {"libvaccel.so.0", "libvaccel-noop.so",
+					    "libvaccel-onnx.so", "acceld/mayfly-acceld", "acceld"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[192];
+		snprintf(path, sizeof(path), "%s/%s", host.directory, names[i]);
+		CHECK(!remove(path));
+	}
+	host_directory_remove(&host);
+}
+
 int main(void)
 {
 	const char *probe = getenv("PROBE_PLUGIN");
@@ -242,5 +327,6 @@ int main(void)
 	test_idle();
 	test_term_during_op();
 	test_bad_plugin(probe);
+	test_late_engine();
 	return check_status();
 }

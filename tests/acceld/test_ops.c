@@ -153,6 +153,89 @@ static void test_resources(const struct host *host)
 	peer_close(&peer);
 }
 
+/* What was registered stays what it was, whatever other messages bring. */
+static void test_content_is_kept(const struct host *host)
+{
+	struct peer peer;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0), model = 0;
+	uint32_t type = VACCEL_RESOURCE_MODEL;
+	struct vaccel_arg inputs[] = {
+	    {.buf = &type, .size = sizeof(type), .type = VACCEL_ARG_UINT32},
+	    {.buf = "", .size = 1, .type = VACCEL_ARG_STRING},
+	    {.buf = "a", .size = 2, .type = VACCEL_ARG_STRING},
+	    {.buf = "first", .size = 5, .type = VACCEL_ARG_BUFFER},
+	    {.buf = "b", .size = 2, .type = VACCEL_ARG_STRING},
+	    {.buf = " second", .size = 7, .type = VACCEL_ARG_BUFFER},
+	};
+	struct vaccel_arg output = {.buf = &model, .size = 8, .type = VACCEL_ARG_INT64};
+	struct accel_call call = {
+	    .op = WIRE_OP_RESOURCE_REGISTER,
+	    .session = session,
+	    .inputs = inputs,
+	    .input_count = 6,
+	    .outputs = &output,
+	    .output_count = 1,
+	};
+	CHECK_NUMBER(peer_call(&peer, &call), 0);
+	CHECK_NUMBER(model, 1);
+	static uint8_t picture[300000];
+	memset(picture, '!', sizeof(picture));
+	for (size_t length = 100; length <= sizeof(picture); length += 299900) {
+		char text[64] = "";
+		CHECK_NUMBER(peer_detect(&peer, session, picture, length, text, sizeof(text)), 0);
+		CHECK_TEXT(text, "first second");
+	}
+	peer_close(&peer);
+}
+
+/* --resource-memory=1: a MiB for all connections together. */
+static void test_memory_of_all(const struct host *host)
+{
+	static uint8_t content[300000];
+	enum { FIFTH = 200 << 10 };
+	struct peer peer, other;
+	char text[16];
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	if (!CHECK(!peer_open(&other, host->socket))) {
+		peer_close(&peer);
+		return;
+	}
+	int64_t session = peer_session_init(&peer, 0), others = peer_session_init(&other, 0);
+	for (int i = 1; i <= 5; i++)
+		CHECK_NUMBER(
+		    peer_register_blob(&peer, session, VACCEL_RESOURCE_DATA, "d", content, FIFTH),
+		    i);
+	CHECK_NUMBER(peer_register_blob(&peer, session, VACCEL_RESOURCE_DATA, "d", content, FIFTH),
+		     -VACCEL_ENOMEM);
+	CHECK_NUMBER(peer_register_blob(&other, others, VACCEL_RESOURCE_DATA, "d", content, FIFTH),
+		     -VACCEL_ENOMEM);
+	/* Large messages count while they are served; small ones are always taken. */
+	CHECK_NUMBER(peer_detect(&other, others, content, sizeof(content), text, sizeof(text)),
+		     VACCEL_ENOMEM);
+	CHECK_NUMBER(peer_detect(&other, others, content, 100, text, sizeof(text)), VACCEL_ENOENT);
+	CHECK_NUMBER(peer_unregister(&peer, session, 3), 0);
+	CHECK_NUMBER(peer_register_blob(&other, others, VACCEL_RESOURCE_DATA, "d", content, 40000),
+		     1);
+	CHECK_NUMBER(peer_register_blob(&other, others, VACCEL_RESOURCE_DATA, "d", content, FIFTH),
+		     -VACCEL_ENOMEM);
+	/* A failure takes nothing for good. */
+	for (int i = 0; i < 10; i++)
+		CHECK_NUMBER(
+		    peer_register_blob(&other, others, VACCEL_RESOURCE_DATA, "../d", content, 1000),
+		    -VACCEL_EINVAL);
+	CHECK_NUMBER(
+	    peer_register_blob(&other, others, VACCEL_RESOURCE_DATA, "d", content, FIFTH - 40000),
+	    2);
+	CHECK_NUMBER(peer_session_release(&peer, session), 0);
+	CHECK_NUMBER(peer_detect(&other, others, content, sizeof(content), text, sizeof(text)),
+		     VACCEL_ENOENT);
+	peer_close(&other);
+	peer_close(&peer);
+}
+
 static void test_limits(const struct host *host)
 {
 	struct peer peer;
@@ -289,12 +372,14 @@ static void test_deadlines(const struct host *host)
 
 int main(void)
 {
-	static const char *const short_limit[] = {"--op-limit=1", NULL};
+	static const char *const limits[] = {"--op-limit=1", "--resource-memory=1", NULL};
 	struct host host;
 	test_noop_plugin();
-	if (CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), short_limit))) {
+	if (CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), limits))) {
 		test_bad_lists(&host);
 		test_resources(&host);
+		test_content_is_kept(&host);
+		test_memory_of_all(&host);
 		test_limits(&host);
 		test_mark_and_reset(&host);
 		test_failing_reset(&host);

@@ -3,7 +3,9 @@
 
 #include "accel/wire.h"
 #include "check.h"
+#include "plugins.h"
 #include "serve.h"
+#include "util/clock.h"
 #include "vaccel.h"
 
 #define SPACE 4096
@@ -32,7 +34,14 @@ static int init_session(struct servant *servant, void *space, uint32_t flags)
 
 static void test_missing_engine(void *space)
 {
-	struct servant *servant = servant_new(true);
+	struct plugins plugins = {
+	    .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .engine_missing = true,
+	    .engine_is_late = true,
+	    .tried_ns = clock_now_ns(), /* not again so soon */
+	};
+	struct budget memory = {1 << 20};
+	struct servant *servant = servant_new(&plugins, &memory);
 	if (!CHECK(servant))
 		return;
 	CHECK_NUMBER(init_session(servant, space, 0), VACCEL_ENODEV);
@@ -44,7 +53,9 @@ static void test_missing_engine(void *space)
 /* Work is not sent on to a third party, whatever the flags say. */
 static void test_flags(void *space)
 {
-	struct servant *servant = servant_new(false);
+	struct plugins plugins = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct budget memory = {1 << 20};
+	struct servant *servant = servant_new(&plugins, &memory);
 	if (!CHECK(servant))
 		return;
 	CHECK_NUMBER(init_session(servant, space, VACCEL_PLUGIN_REMOTE), 0);

@@ -18,7 +18,7 @@ static void exchange_init(struct exchange *exchange)
 {
 	exchange->space = aligned_alloc(WIRE_ALIGNMENT, SPACE);
 	memset(exchange->space, 0xa5, SPACE);
-	wire_message_init(&exchange->message);
+	wire_message_init(&exchange->message, NULL);
 }
 
 static void exchange_release(struct exchange *exchange)
@@ -201,7 +201,7 @@ static int decode_draft(const struct draft *draft, uint64_t extent)
 	struct wire_message message;
 	memset(space, 0, 1024);
 	memcpy(space, draft, sizeof(*draft));
-	wire_message_init(&message);
+	wire_message_init(&message, NULL);
 	struct error error = {0};
 	int result = wire_decode(&message, space, extent, &error);
 	CHECK(!result == !error.code);

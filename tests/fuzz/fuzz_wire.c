@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(shared, data, size);
 	struct wire_message message;
 	struct error error = {0};
-	wire_message_init(&message);
+	wire_message_init(&message, NULL);
 	if (!wire_decode(&message, shared, size, &error)) {
 		int status = sum_inputs(&message) % 4 == 3 ? 22 : 0;
 		fill_outputs(&message);
