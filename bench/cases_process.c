@@ -120,34 +120,30 @@ int process_cases_open(struct process_cases **cases, struct bench *bench,
 		       const struct cases_settings *settings, struct error *error)
 {
 	(void)settings;
-	static const struct {
-		const char *name, *title;
-		enum spawner_method method;
-	} rows[METHODS] = {
-	    {"process-fork-exec", "hello by fork + exec + wait", SPAWNER_FORK_EXEC},
-	    {"process-posix-spawn", "hello by posix_spawn + wait", SPAWNER_POSIX_SPAWN},
-	    {"process-vfork", "no program: vfork + _exit + wait", SPAWNER_VFORK_EXIT},
-	};
 	struct process_cases *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for the process cases");
 	self->commands = self->answers = -1;
 	*cases = self;
-	const struct bench_case own = {"process-vfork-own",
-				       "process",
-				       "no program: vfork + _exit + wait by the monitor",
-				       1,
-				       false,
-				       measure_own_vfork,
-				       NULL};
+	for (size_t i = 0; i < METHODS; i++)
+		self->methods[i] = (struct process_method){.cases = self, .method = i};
+	const struct bench_case rows[] = {
+	    {"process-fork-exec", "process", "hello by fork + exec + wait", 1, false,
+	     measure_process, &self->methods[SPAWNER_FORK_EXEC]},
+	    {"process-posix-spawn", "process", "hello by posix_spawn + wait", 1, false,
+	     measure_process, &self->methods[SPAWNER_POSIX_SPAWN]},
+	    {"process-vfork", "process", "no program: vfork + _exit + wait", 1, false,
+	     measure_process, &self->methods[SPAWNER_VFORK_EXIT]},
+	    {"process-vfork-own", "process", "no program: vfork + _exit + wait by the monitor", 1,
+	     false, measure_own_vfork, NULL},
+	};
+	const size_t count = sizeof(rows) / sizeof(rows[0]);
+	if (!bench_wants_any(bench, rows, count))
+		return 0;
 	int result = start_spawner(self, error);
-	for (size_t i = 0; i < METHODS && !result; i++) {
-		self->methods[i] = (struct process_method){.cases = self, .method = rows[i].method};
-		struct bench_case row = {rows[i].name, "process",	rows[i].title,	  1,
-					 false,	       measure_process, &self->methods[i]};
-		result = bench_add(bench, &row, error);
-	}
-	return result ? result : bench_add(bench, &own, error);
+	for (size_t i = 0; i < count && !result; i++)
+		result = bench_add(bench, &rows[i], error);
+	return result;
 }
 
 void process_cases_close(struct process_cases *cases)

@@ -56,8 +56,11 @@ static int add_hello(struct request_cases *cases, struct bench *bench, struct er
 	     &cases->hello},
 	};
 	static const struct guest_program program = {.part = "functions/hello"};
+	const size_t count = sizeof(rows) / sizeof(rows[0]);
+	if (!bench_wants_any(bench, rows, count))
+		return 0;
 	int result = guest_open(&cases->hello, &program, "kvm", error);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !result; i++)
+	for (size_t i = 0; i < count && !result; i++)
 		result = bench_add(bench, &rows[i], error);
 	return result;
 }
@@ -80,6 +83,8 @@ static int add_pages(struct request_cases *cases, struct bench *bench, struct er
 		struct bench_case row = {
 		    pages->name,	   "request",	    pages->title, 1, false,
 		    guest_measure_request, &cases->pages[i]};
+		if (!bench_wants(bench, row.name))
+			continue;
 		result = guest_open(&cases->pages[i], &program, "kvm", error);
 		if (!result)
 			result = bench_add(bench, &row, error);
@@ -109,6 +114,8 @@ static int add_hello_process(struct request_cases *cases, struct bench *bench, s
 				       guest_measure_request,
 				       &cases->hello_process};
 	struct error reason = {0};
+	if (!bench_wants(bench, row.name))
+		return 0;
 	if (guest_open(&cases->hello_process, &program, "process", &reason)) {
 		bench_leave_out(bench, row.name, reason.text);
 		return 0;

@@ -70,7 +70,9 @@ static int add_kind(struct system_call_cases *cases, size_t index, struct bench 
 	};
 	if (!bench_wants(bench, inside.name) && !bench_wants(bench, outside.name))
 		return 0;
-	int result = guest_open(&cases->guests[index], &program, settings->isolation, error);
+	int result = paths_part(cases->program, sizeof(cases->program), CALLS_PART, error);
+	if (!result)
+		result = guest_open(&cases->guests[index], &program, settings->isolation, error);
 	if (!result)
 		result = bench_add(bench, &inside, error);
 	return result ? result : bench_add(bench, &outside, error);
@@ -83,7 +85,7 @@ int system_call_cases_open(struct system_call_cases **cases, struct bench *bench
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for the system call cases");
 	*cases = self;
-	int result = paths_part(self->program, sizeof(self->program), CALLS_PART, error);
+	int result = 0;
 	for (size_t i = 0; i < KINDS && !result; i++)
 		result = add_kind(self, i, bench, settings, error);
 	return result;

@@ -23,6 +23,14 @@ bool bench_wants(const struct bench *bench, const char *name)
 	return !bench->only || !strncmp(name, bench->only, strlen(bench->only));
 }
 
+bool bench_wants_any(const struct bench *bench, const struct bench_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bench_wants(bench, cases[i].name))
+			return true;
+	return false;
+}
+
 int bench_add(struct bench *bench, const struct bench_case *what, struct error *error)
 {
 	if (!bench_wants(bench, what->name))

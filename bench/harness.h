@@ -57,6 +57,9 @@ void bench_release(struct bench *bench);
 /* Whether a case of this name is wanted: what is not need not be set up. */
 bool bench_wants(const struct bench *bench, const char *name);
 
+/* Whether any of `count` cases is. */
+bool bench_wants_any(const struct bench *bench, const struct bench_case *cases, size_t count);
+
 /* Adds a case where it is wanted. */
 int bench_add(struct bench *bench, const struct bench_case *what, struct error *error);
 
