@@ -111,7 +111,7 @@ int run_statistics_write(const struct run_statistics *statistics, const char *pa
 	if (!text || asprintf(&line, "%s\n", text) < 0)
 		return error_set(error, ENOMEM, "no memory for statistics");
 	if (*path)
-		return file_replace(path, line, strlen(line), error);
+		return file_write(path, line, strlen(line), error);
 	int result = file_write_all(STDERR_FILENO, line, strlen(line));
 	return result ? error_set_errno(error, -result, "cannot write statistics") : 0;
 }

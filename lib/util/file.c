@@ -95,6 +95,18 @@ int file_replace(const char *path, const void *data, size_t length, struct error
 	return 0;
 }
 
+int file_write(const char *path, const void *data, size_t length, struct error *error)
+{
+	cleanup_close int fd =
+	    open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	int result = file_write_all(fd, data, length);
+	if (!result && close(take_fd(&fd)))
+		result = -errno;
+	return result ? error_set_errno(error, -result, "cannot write %s", path) : 0;
+}
+
 int file_make_directories(const char *path, struct error *error)
 {
 	cleanup_free char *copy = strdup(path);

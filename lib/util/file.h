@@ -20,8 +20,14 @@ ssize_t file_read_full(int fd, void *data, size_t length);
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error);
 
 /* Writes `path` so that a reader sees the old or the new content, never a part: a temporary file
- * beside it, then rename(2). */
+ * beside it, then rename(2). For Mayfly's own files: whatever was called `path` is gone afterwards.
+ */
 int file_replace(const char *path, const void *data, size_t length, struct error *error);
+
+/* Writes into whatever `path` names: a file, made anew where there is none (mode 0666 less the
+ * umask), a pipe or a device. For paths that a user gives: a link stays a link, and /dev/stdout
+ * stays what it is. */
+int file_write(const char *path, const void *data, size_t length, struct error *error);
 
 /* Makes a directory and its parents with mode 0700; one that is there already is fine. */
 int file_make_directories(const char *path, struct error *error);
