@@ -1,15 +1,34 @@
 /* The mayfly command: runs a verb, and is the one place that prints errors. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "util/error.h"
 #include "util/log.h"
 
+/* Where Mayfly is started with a standard stream closed, the next file that it opens would get that
+ * number, and take responses for its content. So the number is taken by something that answers
+ * EBADF: /dev/null, opened the wrong way round. */
+static int fill_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* The lowest free number is this one. */
+		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -EBADF;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (fill_standard_streams())
+		return COMMAND_FAILED;
 	log_setup("mayfly", log_level_from_environment(LOG_WARN));
 	struct error error = {0};
 	int exit_status = COMMAND_FAILED;

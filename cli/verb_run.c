@@ -60,7 +60,8 @@ struct run {
 	struct run_statistics statistics;
 	uint8_t *input; /* the whole request, where it is served more than once */
 	size_t input_length;
-	bool print; /* the response of the request that runs now */
+	bool print;	  /* the response of the request that runs now */
+	bool reader_gone; /* nobody reads standard output any more */
 };
 
 static void run_release(struct run *run)
@@ -72,8 +73,10 @@ static void run_release(struct run *run)
 
 static int respond(void *context, const void *data, size_t length)
 {
-	const struct run *run = context;
-	return run->print ? file_write_all(STDOUT_FILENO, data, length) : 0;
+	struct run *run = context;
+	int result = run->print ? file_write_all(STDOUT_FILENO, data, length) : 0;
+	run->reader_gone = result == -EPIPE;
+	return result;
 }
 
 /* A log that cannot be written does not fail the request. */
@@ -97,8 +100,8 @@ static int find_program(const char *name, char *path, size_t size, struct error 
 		return error_set(error, ENAMETOOLONG, "the function's name is too long");
 	if (paths_part(path, size, part, NULL))
 		return error_set(error, ENOENT,
-				 "no function is called '%s'; for a program give its path, for "
-				 "example ./%s",
+				 "no function is called '%s': mayfly help run names those that "
+				 "come with Mayfly; for a program give its path, for example ./%s",
 				 name, name);
 	return 0;
 }
@@ -230,7 +233,9 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	if (!operands->count)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
-	/* A reader that went away is an error of write(2), not the end of Mayfly. */
+	/* A reader that went away is an error of write(2), not the end of Mayfly: accelerator host
+	 * and machines are left in order. Then it ends as other programs do there, without a word.
+	 */
 	signal(SIGPIPE, SIG_IGN);
 	int result = open_monitor(&run, operands, error);
 	if (result)
@@ -238,6 +243,8 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	log_info("isolation is %s", monitor_isolation(run.monitor));
 	int status = 0;
 	result = serve_all(&run, operands->words[0], &status, error);
+	if (run.reader_gone)
+		return STATUS_SIGNAL + SIGPIPE;
 	if (!result && run.values->statistics) {
 		const struct slot *slot = monitor_first_slot(run.monitor);
 		result = run_statistics_write(
@@ -255,6 +262,10 @@ const struct verb verb_run = {
 	"Runs PROGRAM, a static Linux program or the name of an installed function, in a virtual "
 	"machine cloned from a snapshot. Standard input is the request, standard output the "
 	"response, standard error the log.\n"
+	"These functions come with Mayfly: hello greets and echo repeats what it reads; classify, "
+	"detect and annotate take a photograph (JPEG or PNG) and answer with what it shows, with "
+	"the objects in it, and with a PNG in which they are marked. 'detect MODEL' takes another "
+	"model than the usual one.\n"
 	"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "
 	"it took too long, 125 where Mayfly itself failed.\n"
 	"The snapshot is taken when the program first reads its standard input, or calls "

@@ -92,6 +92,46 @@ class Programs(unittest.TestCase):
         self.assertEqual((figures["ops"], figures["op_us"]), (0, None))
 
 
+class Streams(unittest.TestCase):
+    """Standard streams and files that are no plain ones."""
+
+    @staticmethod
+    def shell(script):
+        """What `script` does with "$@", the command that runs a function."""
+        return subprocess.run(["sh", "-c", script, "sh", MAYFLY, "run", f"--isolation={ISOLATION}"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT,
+                              check=False)
+
+    def test_closed_streams_are_not_taken_for_other_files(self):
+        result = self.shell('"$@" hello >&-')
+        self.assertEqual((result.returncode, result.stdout), (125, b""), text(result.stderr))
+        self.assertIn("Bad file descriptor", text(result.stderr))
+        result = self.shell('"$@" echo <&-')
+        self.assertEqual((result.returncode, result.stdout), (125, b""), text(result.stderr))
+        self.assertIn("Bad file descriptor", text(result.stderr))
+        result = self.shell('"$@" hello 2>&-')
+        self.assertEqual((result.returncode, result.stdout), (0, b"Hello, world!\n"))
+
+    def test_reader_that_goes_away(self):
+        """Told as a shell tells it of other programs: by the status, without a word."""
+        for program in (f"{BUSYBOX} seq 3000000", f"{BUSYBOX} sh -c 'read x; seq 3000000'"):
+            result = self.shell(f'{{ "$@" {program}; echo $? >&2; }} | head -n 1')
+            self.assertEqual((result.stdout, result.stderr), (b"1\n", b"141\n"))
+
+    def test_statistics_go_where_the_path_leads(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target, link = pathlib.Path(folder, "target"), pathlib.Path(folder, "link")
+            link.symlink_to(target)
+            run(f"--stats={link}", "hello")
+            self.assertTrue(link.is_symlink())
+            self.assertEqual(json.loads(target.read_text())["requests"], 1)
+            device = pathlib.Path(folder, "pipe")
+            os.mkfifo(device)
+            result = self.shell(f'cat {device} & "$@" --stats={device} hello >&2; wait')
+            self.assertEqual(json.loads(result.stdout)["requests"], 1)
+            self.assertTrue(device.is_fifo())
+
+
 class Clones(unittest.TestCase):
     def test_randomness_differs(self):
         seen = {run("--repeat=2", DEEDS, "random").stdout for _ in range(5)}
