@@ -137,6 +137,8 @@ static int models_run(const void *values, const struct operands *operands, struc
 	const char *word = operands->count ? operands->words[0] : "list";
 	const struct operands names = {operands->words + 1,
 				       operands->count ? operands->count - 1 : 0};
+	if (!strcmp(word, "list") && names.count)
+		return error_set(error, EINVAL, "list takes no names: it lists all models");
 	if (!strcmp(word, "list"))
 		return list(chosen->json, error);
 	if (!strcmp(word, "fetch"))
