@@ -1,0 +1,144 @@
+/* Any bytes as the life of one connection of the accelerator host: a sequence of messages, marks
+ * and resets, each message built by the guest's side of the codec out of the bytes and then broken
+ * at some places. The noop plugin does the work. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/wire.h"
+#include "plugins.h"
+#include "serve.h"
+#include "util/log.h"
+#include "vaccel.h"
+
+int LLVMFuzzerInitialize(int *count, char ***words);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define SPACE	      16384
+#define ARGUMENTS_MAX 8
+#define STEPS_MAX     64
+#define MEMORY	      (64 << 10) /* small enough to be used up */
+
+struct bytes {
+	const uint8_t *next, *end;
+};
+
+static uint8_t take(struct bytes *bytes)
+{
+	return bytes->next < bytes->end ? *bytes->next++ : 0;
+}
+
+/* `size` bytes of the input, or of zeros where so many are not left. */
+static const void *take_many(struct bytes *bytes, size_t size)
+{
+	static const uint8_t zeros[UINT8_MAX * 64];
+	if ((size_t)(bytes->end - bytes->next) < size)
+		return zeros;
+	bytes->next += size;
+	return bytes->next - size;
+}
+
+static uint16_t take_op(struct bytes *bytes)
+{
+	static const uint16_t ops[] = {WIRE_OP_SESSION_INIT,	  WIRE_OP_SESSION_RELEASE,
+				       WIRE_OP_RESOURCE_REGISTER, WIRE_OP_RESOURCE_UNREGISTER,
+				       WIRE_OP_DETECT_OBJECTS,	  WIRE_OP_CLASSIFY_LABELS,
+				       WIRE_OP_POSE_KEYPOINTS,	  WIRE_OP_SEGMENT_MASK};
+	uint8_t choice = take(bytes);
+	return choice < sizeof(ops) / sizeof(ops[0]) ? ops[choice] : choice - 8;
+}
+
+static struct vaccel_arg take_argument(struct bytes *bytes)
+{
+	uint8_t type = take(bytes), count = take(bytes), scale = take(bytes);
+	size_t size = (size_t)count << scale % 7;
+	return (struct vaccel_arg){
+	    .type = type % VACCEL_ARG_MAX,
+	    .size = size,
+	    .buf = (void *)take_many(bytes, size),
+	};
+}
+
+static void free_grown(const struct accel_call *call)
+{
+	for (size_t i = 0; i < call->output_count; i++)
+		if (call->outputs[i].owned)
+			free(call->outputs[i].buf);
+}
+
+static void serve_message(struct servant *servant, struct bytes *bytes, uint8_t *space)
+{
+	struct vaccel_arg inputs[ARGUMENTS_MAX], outputs[ARGUMENTS_MAX];
+	static uint8_t results[ARGUMENTS_MAX][UINT8_MAX * 64];
+	uint32_t flags[ARGUMENTS_MAX];
+	struct accel_call call = {.op = take_op(bytes),
+				  .session = take(bytes) % 4,
+				  .inputs = inputs,
+				  .outputs = outputs,
+				  .output_flags = flags};
+	call.input_count = take(bytes) % (ARGUMENTS_MAX + 1);
+	call.output_count = take(bytes) % (ARGUMENTS_MAX + 1);
+	for (size_t i = 0; i < call.input_count; i++)
+		inputs[i] = take_argument(bytes);
+	for (size_t i = 0; i < call.output_count; i++) {
+		uint8_t kind = take(bytes), size = take(bytes);
+		flags[i] = kind & 0x80 ? WIRE_ARGUMENT_GROWS : 0;
+		outputs[i] = (struct vaccel_arg){
+		    .type = (kind & 0x7f) % VACCEL_ARG_MAX,
+		    .size = flags[i] ? 0 : size,
+		    .buf = flags[i] ? NULL : results[i],
+		};
+	}
+	uint64_t extent;
+	if (wire_encode(space, SPACE, &call, 1, &extent))
+		return;
+	for (uint8_t breaks = take(bytes) % 4; breaks; breaks--) {
+		uint8_t place = take(bytes);
+		space[place * 2 % extent] = take(bytes);
+	}
+	struct error error = {0};
+	int status;
+	if (!servant_serve(servant, space, extent, 0, &error) &&
+	    !wire_read_answer(space, extent, &call, 1, &status) && !status)
+		free_grown(&call);
+}
+
+static struct plugins plugins;
+
+int LLVMFuzzerInitialize(int *count, char ***words)
+{
+	struct error error = {0};
+	(void)count;
+	(void)words;
+	setenv("VACCEL_PLUGINS", "noop", 1);
+	if (plugins_start(&plugins, &error))
+		abort();
+	/* Every refusal has a line, here and in libvaccel. */
+	log_set_level((enum log_level)0);
+	vaccel_log_threshold = 0;
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct budget memory = {MEMORY};
+	struct bytes bytes = {data, data + size};
+	struct servant *servant = servant_new(&plugins, &memory);
+	uint8_t *space = aligned_alloc(WIRE_ALIGNMENT, SPACE);
+	struct error error = {0};
+	bool alive = servant && space;
+	for (int step = 0; alive && step < STEPS_MAX && bytes.next < bytes.end; step++) {
+		uint8_t kind = take(&bytes);
+		if (kind == 0xff)
+			servant_mark(servant);
+		else if (kind == 0xfe)
+			alive = !servant_reset(servant, &error);
+		else
+			serve_message(servant, &bytes, space);
+	}
+	servant_delete(servant);
+	free(space);
+	if (memory.left != MEMORY)
+		abort(); /* something was not given back */
+	return 0;
+}
