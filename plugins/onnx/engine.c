@@ -278,7 +278,8 @@ static int create_and_keep(const struct engine *engine, const void *model, size_
 }
 
 int engine_open_model(const struct engine *engine, const void *model, size_t length,
-		      const char hash[HASH_HEX_SIZE], ort_session **session, struct error *error)
+		      const char hash[HASH_HEX_SIZE], bool keep, ort_session **session,
+		      struct error *error)
 {
 	if (engine->cuda) {
 		struct error cuda_error = {0};
@@ -288,7 +289,7 @@ int engine_open_model(const struct engine *engine, const void *model, size_t len
 			return 0;
 		}
 		vaccel_info("onnx: no CUDA, the CPU is used: %s", cuda_error.text);
-	} else if (engine->optimized[0] &&
+	} else if (keep && engine->optimized[0] &&
 		   !create_and_keep(engine, model, length, hash, session, NULL)) {
 		return 0;
 	}

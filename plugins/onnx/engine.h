@@ -32,9 +32,10 @@ void engine_close(struct engine *engine);
 int engine_open_optimized(const struct engine *engine, const char hash[HASH_HEX_SIZE],
 			  ort_session **session, size_t *bytes);
 
-/* Makes a session for the ONNX model in `model`, whose SHA-256 is `hash`, and leaves its optimised
- * form in the cache. Thread-safe. -EINVAL where the model is at fault. */
+/* Makes a session for the ONNX model in `model`, whose SHA-256 is `hash`; with `keep` its optimised
+ * form is left in the cache. Thread-safe. -EINVAL where the model is at fault. */
 int engine_open_model(const struct engine *engine, const void *model, size_t length,
-		      const char hash[HASH_HEX_SIZE], ort_session **session, struct error *error);
+		      const char hash[HASH_HEX_SIZE], bool keep, ort_session **session,
+		      struct error *error);
 
 #endif

@@ -118,7 +118,7 @@ static int open_source(struct network *network, const struct network_source *sou
 		result = external_data_refuse(data, network->bytes, error);
 	if (!result)
 		result = engine_open_model(network->engine, data, network->bytes, hash,
-					   &network->session, error);
+					   source->path, &network->session, error);
 	return result;
 }
 
@@ -129,8 +129,9 @@ int network_create(struct engine *engine, const struct network_source *source, s
 	if (!network)
 		return error_set(error, ENOMEM, "no memory for a model");
 	network->engine = engine;
-	int result =
-	    engine_open_optimized(engine, source->hash, &network->session, &network->bytes);
+	int result = source->path ? engine_open_optimized(engine, source->hash, &network->session,
+							  &network->bytes)
+				  : -ENOENT;
 	if (result)
 		result = open_source(network, source, error);
 	if (!result)

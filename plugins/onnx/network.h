@@ -48,8 +48,9 @@ struct network_result {
 	struct tensor tensors[NETWORK_PORTS_MAX];
 };
 
-/* Loads a model. Where its optimised form is in the cache, the source is not even read: the hash
- * says that it is the same. -EINVAL where the model is at fault. */
+/* Loads a model. Where the source is a file whose optimised form is in the cache, it is not even
+ * read: the hash says that it is the same. Models in memory leave nothing in the cache: whoever
+ * sent them could fill the disk. -EINVAL where the model is at fault. */
 int network_create(struct engine *engine, const struct network_source *source,
 		   struct network **network, struct error *error);
 void network_destroy(struct network *network);

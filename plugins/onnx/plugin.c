@@ -43,11 +43,7 @@ static int onnx_init(void)
 
 static int onnx_fini(void)
 {
-	if (state.open) {
-		network_cache_release(&state.networks);
-		engine_close(&state.engine);
-		state.open = false;
-	}
+	onnx_state_close(&state);
 	installed_models_release(&state.installed);
 	pthread_mutex_destroy(&state.lock);
 	return VACCEL_OK;

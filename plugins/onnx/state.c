@@ -39,6 +39,11 @@ static int memory_from_environment(size_t *bytes, struct error *error)
 	return 0;
 }
 
+static void close_at_exit(void)
+{
+	onnx_state_close(onnx_state());
+}
+
 int onnx_state_open(struct onnx_state *state, struct error *error)
 {
 	lock_scoped(&state->lock);
@@ -52,7 +57,21 @@ int onnx_state_open(struct onnx_state *state, struct error *error)
 		return result;
 	network_cache_init(&state->networks, &state->engine, budget);
 	state->open = true;
+	/* Registered after ONNX Runtime's own, so run before them: a program may exit without
+	 * vaccel_cleanup(), and its sessions must not outlive what they are made of. */
+	if (atexit(close_at_exit))
+		vaccel_warn("onnx: ONNX Runtime will not be closed before it is unloaded");
 	return 0;
+}
+
+void onnx_state_close(struct onnx_state *state)
+{
+	lock_scoped(&state->lock);
+	if (!state->open)
+		return;
+	network_cache_release(&state->networks);
+	engine_close(&state->engine);
+	state->open = false;
 }
 
 int onnx_resource_model(struct onnx_state *state, struct vaccel_resource *resource,
@@ -97,30 +116,46 @@ static int resolve(struct onnx_state *state, struct vaccel_resource *resource,
 	return result;
 }
 
+static void free_resource_model(struct resource_model *known)
+{
+	if (known->model)
+		model_drop(known->model);
+	free(known);
+}
+
+/* Counts one more session to the model that the resource has; where it has none, it becomes
+ * `fresh`. Returns the resource's model then: NULL where there is none at all. */
+static struct resource_model *join_model(struct onnx_state *state, struct vaccel_resource *resource,
+					 struct resource_model *fresh)
+{
+	lock_scoped(&state->lock);
+	struct resource_model *known = resource->plugin_priv;
+	if (!known)
+		known = resource->plugin_priv = fresh;
+	if (known)
+		known->sessions++;
+	return known;
+}
+
 int onnx_resource_register(struct vaccel_resource *resource, struct vaccel_session *session)
 {
 	struct onnx_state *state = onnx_state();
 	(void)session;
 	if (resource->type != VACCEL_RESOURCE_MODEL)
 		return VACCEL_OK;
-	lock_scoped(&state->lock);
-	struct resource_model *known = resource->plugin_priv;
-	if (known) {
-		known->sessions++;
+	if (join_model(state, resource, NULL))
 		return VACCEL_OK;
-	}
 	struct error error = {0};
-	known = calloc(1, sizeof(*known));
-	if (!known)
+	struct resource_model *fresh = calloc(1, sizeof(*fresh));
+	if (!fresh)
 		return VACCEL_ENOMEM;
-	int result = resolve(state, resource, known, &error);
-	if (result) {
-		free(known);
-		return onnx_report("model", result, &error);
-	}
-	known->sessions = 1;
-	resource->plugin_priv = known;
-	return VACCEL_OK;
+	/* Without the lock, which every op takes: hashing a large model takes a second. */
+	int result = resolve(state, resource, fresh, &error);
+	if (result)
+		free(fresh);
+	else if (join_model(state, resource, fresh) != fresh)
+		free_resource_model(fresh);
+	return onnx_report("model", result, &error);
 }
 
 int onnx_resource_unregister(struct vaccel_resource *resource, struct vaccel_session *session)
@@ -131,9 +166,7 @@ int onnx_resource_unregister(struct vaccel_resource *resource, struct vaccel_ses
 	struct resource_model *known = resource->plugin_priv;
 	if (!known || --known->sessions)
 		return VACCEL_OK;
-	if (known->model)
-		model_drop(known->model);
-	free(known);
+	free_resource_model(known);
 	resource->plugin_priv = NULL;
 	return VACCEL_OK;
 }

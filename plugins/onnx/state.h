@@ -21,6 +21,9 @@ struct onnx_state *onnx_state(void);
  * have installed ONNX Runtime meanwhile. Thread-safe. */
 int onnx_state_open(struct onnx_state *state, struct error *error);
 
+/* Gives up the engine and all loaded models. No op may be under way. */
+void onnx_state_close(struct onnx_state *state);
+
 /* The model in a resource that is registered; ends with model_drop(). */
 int onnx_resource_model(struct onnx_state *state, struct vaccel_resource *resource,
 			struct model **model, struct error *error);
