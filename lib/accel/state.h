@@ -14,8 +14,14 @@
 #include "accel/transport.h"
 #include "vaccel/config.h"
 
+#ifdef VACCEL_GUEST
 #define SESSIONS_MAX  1024
 #define RESOURCES_MAX 2048
+#else
+/* Eight sessions and 32 resources for each of the accelerator host's 2048 connections. */
+#define SESSIONS_MAX  16384
+#define RESOURCES_MAX 65536
+#endif
 
 struct accel_state {
 	bool initialized;

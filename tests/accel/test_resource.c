@@ -146,7 +146,7 @@ static void test_installed_model(struct vaccel_session *session)
 
 static void test_limit(void)
 {
-	enum { RESOURCES_MAX = 2048 };
+	enum { RESOURCES_MAX = 65536 };
 	static struct vaccel_resource resources[RESOURCES_MAX];
 	struct vaccel_resource more;
 	int made = 0;

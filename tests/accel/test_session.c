@@ -5,7 +5,7 @@
 #include "check.h"
 #include "vaccel.h"
 
-enum { SESSIONS_MAX = 1024 };
+enum { SESSIONS_MAX = 16384 };
 
 static void test_life(void)
 {
