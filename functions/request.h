@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REQUEST_ROOM_FIRST 65536
+/* Room costs nothing until it is used; growing copies. */
+#define REQUEST_ROOM_FIRST (1U << 20)
 
 /* Reads standard input to its end into fresh memory and sets *length. NULL where it cannot be read
  * or does not fit into this machine's memory, which it says. */

@@ -323,8 +323,12 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 			if (errno != EINTR && errno != EAGAIN)
 				return error_set_errno(error, errno, "KVM_RUN failed");
 			run->immediate_exit = 0;
-			if (clock_now_ns() < deadline_ns)
+			if (clock_now_ns() < deadline_ns) {
+				result = deadline_arm_again(&self->deadline, deadline_ns, error);
+				if (result)
+					return result;
 				continue;
+			}
 			*stop = MACHINE_DEADLINE;
 			return 0;
 		}

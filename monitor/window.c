@@ -44,11 +44,20 @@ void window_release(struct window *window)
 	*window = (struct window){.memfd = -1};
 }
 
-int window_clear(struct window *window, struct error *error)
+static int window_give_back(struct window *window, struct error *error)
 {
-	/* The file knows its pages, also those that the accelerator host wrote and those that were
-	 * swapped out; the monitor's page tables do not. */
-	uint64_t kept = 0;
+	window->extent_count = 0;
+	window->resident = 0;
+	if (fallocate(window->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, WINDOW_SIZE))
+		return error_set_errno(error, errno, "cannot clear the window");
+	return 0;
+}
+
+/* Asks the file where it has pages: it knows also those that the accelerator host wrote and those
+ * that were swapped out. -ENOSPC where there are too many extents to remember. */
+static int window_find_extents(struct window *window, struct error *error)
+{
+	window->extent_count = 0;
 	for (off_t start = 0; start < (off_t)WINDOW_SIZE;) {
 		start = lseek(window->memfd, start, SEEK_DATA);
 		if (start < 0)
@@ -56,16 +65,31 @@ int window_clear(struct window *window, struct error *error)
 		off_t end = lseek(window->memfd, start, SEEK_HOLE);
 		if (end < 0)
 			return error_set_errno(error, errno, "cannot look into the window");
-		kept += (uint64_t)(end - start);
-		if (kept > WINDOW_KEPT_MAX) {
-			if (fallocate(window->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				      start, (off_t)WINDOW_SIZE - start))
-				return error_set_errno(error, errno, "cannot clear the window");
-			break;
-		}
-		memset(window->memory + start, 0, (size_t)(end - start));
+		if (window->extent_count == WINDOW_EXTENTS_MAX)
+			return -ENOSPC;
+		window->extents[window->extent_count++] =
+		    (struct window_extent){(uint64_t)start, (uint64_t)end};
 		start = end;
 	}
+	return 0;
+}
+
+int window_clear(struct window *window, struct error *error)
+{
+	uint64_t resident = window_resident_bytes(window);
+	if (resident > WINDOW_KEPT_MAX)
+		return window_give_back(window, error);
+	if (resident != window->resident) {
+		window->resident = resident;
+		int result = window_find_extents(window, error);
+		if (result == -ENOSPC)
+			return window_give_back(window, error);
+		if (result)
+			return result;
+	}
+	for (size_t i = 0; i < window->extent_count; i++)
+		memset(window->memory + window->extents[i].start, 0,
+		       window->extents[i].end - window->extents[i].start);
 	return 0;
 }
 

@@ -12,9 +12,18 @@
 #include "mayfly/guest_abi.h"
 #include "util/error.h"
 
+#define WINDOW_EXTENTS_MAX 16
+
 struct window {
 	int memfd;
 	uint8_t *memory; /* WINDOW_SIZE bytes */
+	/* Where the file has pages, as long as it has this many: pages only come, unless this side
+	 * gives them back. */
+	struct window_extent {
+		uint64_t start, end;
+	} extents[WINDOW_EXTENTS_MAX];
+	size_t extent_count;
+	uint64_t resident;
 };
 
 int window_create(struct window *window, struct error *error);
