@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,9 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHILD_TIMEOUT = 900  # seconds for one download or conversion
+# What pip, npm and apt-get say, among much else, where there is no way to their registry.
+UNREACHABLE = re.compile(r"NewConnectionError|ConnectTimeoutError|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|"
+                         r"ENETUNREACH|ETIMEDOUT|Temporary failure resolving|Could not connect to")
 
 # The 80 names of COCO belong to ids 1..90; these ids were never used.
 COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
@@ -83,6 +87,7 @@ class Progress:
 
 def run(command, progress, **options):
     """Runs a child with its output held back; shows its last words if it fails."""
+    tool = command[2] if command[1:2] == ["-m"] else pathlib.Path(command[0]).name
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True, errors="replace", **options)
@@ -98,16 +103,18 @@ def run(command, progress, **options):
             except subprocess.TimeoutExpired:
                 progress.tick()
                 if time.monotonic() > deadline:
-                    raise FetchError(f"{command[0]} took more than {CHILD_TIMEOUT} s") from None
+                    raise FetchError(f"{tool} took more than {CHILD_TIMEOUT} s") from None
     finally:
         if child.poll() is None:
             child.kill()
             child.wait()
     if child.returncode:
+        if UNREACHABLE.search(output):
+            raise FetchError(f"{tool} cannot reach its registry: this needs a network the first "
+                             f"time; connect, or set the proxy, and run it again")
         lines = [line for line in output.splitlines() if line.strip()] or ["no message"]
         words = [line for line in lines if "ERR" in line.upper()] or lines
-        raise FetchError(f"{pathlib.Path(command[0]).name} failed "
-                         f"(status {child.returncode}): {words[-1].strip()}")
+        raise FetchError(f"{tool} failed (status {child.returncode}): {words[-1].strip()}")
     return output
 
 
@@ -239,7 +246,9 @@ class Store:
             self.progress)
 
     def _npm(self, package, folder):
-        run(["npm", "pack", "--silent", "--ignore-scripts", f"--pack-destination={folder}",
+        # npm's own waits before it tries again add up to more than a minute; these to 12 s.
+        run(["npm", "pack", "--loglevel=error", "--ignore-scripts", f"--pack-destination={folder}",
+             "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=10000",
              f"--cache={self.staging / 'npm-cache'}", f"{package.name}@{package.version}"],
             self.progress, cwd=folder)
 
@@ -254,7 +263,8 @@ class Store:
                 (state / name).mkdir(parents=True)
             private = ["-o", f"Dir::State::lists={state / 'lists'}",
                        "-o", f"Dir::Cache={state}", "-o", "APT::Sandbox::User="]
-            run(["apt-get", "-q", *private, "update"], self.progress)
+            run(["apt-get", "-q", *private, "-o", "APT::Update::Error-Mode=any", "update"],
+                self.progress)
             run(["apt-get", "-q", *private, *command[2:]], self.progress, cwd=folder)
 
     # ---- what is in them ----
@@ -443,8 +453,14 @@ class Cache:
         self.root, self.progress = root, progress
         self.staging = root / ".staging"
 
+    def is_read_only(self):
+        return self.root.is_dir() and not os.access(self.root, os.W_OK)
+
     @contextlib.contextmanager
     def locked(self):
+        if self.is_read_only():
+            raise FetchError(f"{self.root} cannot be written: make it yours, or choose another "
+                             f"with MAYFLY_CACHE")
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.root / ".fetch.lock", "w", encoding="ascii") as lock:
             try:
@@ -482,7 +498,14 @@ class Cache:
         out.replace(target)
         manifest.replace(component.folder, hashes)
 
+    def holds(self, components):
+        store, manifest = Store(self.root, self.staging, self.progress), Manifest(self.root)
+        return all(self.is_current(component, manifest, store) for component in components)
+
     def fetch(self, components):
+        # A cache that is shared and full serves those, too, who may not write it.
+        if self.is_read_only() and self.holds(components):
+            return []
         with self.locked():
             store = Store(self.root, self.staging, self.progress)
             converters = Converters(store, self.staging, self.progress)
@@ -567,10 +590,13 @@ def main():
                                        else "everything is there and right"))
     except KeyboardInterrupt:
         progress.clear()
-        sys.exit("fetch.py: interrupted; what was complete stays, run it again for the rest")
-    except (FetchError, OSError, tarfile.TarError, zipfile.BadZipFile, KeyError) as error:
+        sys.exit("mayfly: models: interrupted; what was complete stays, run it again for the rest")
+    except OSError as error:
         progress.clear()
-        sys.exit(f"fetch.py: {error}")
+        sys.exit(f"mayfly: models: {error.filename or cache_root()}: {error.strerror}")
+    except (FetchError, tarfile.TarError, zipfile.BadZipFile, KeyError) as error:
+        progress.clear()
+        sys.exit(f"mayfly: models: {error}")
 
 
 if __name__ == "__main__":

@@ -228,6 +228,26 @@ class Models(unittest.TestCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("there is no nonesuch", result.stderr)
 
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_cache_that_cannot_be_written(self):
+        self.cache.chmod(0o500)
+        for word in ("fetch", "remove"):
+            result = mayfly("models", word, "face", MAYFLY_CACHE=str(self.cache))
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr, r"^mayfly: models: \S+ cannot be written: .*\n$")
+
+    @unittest.skipUnless(shutil.which("unshare"), "no unshare to be without a network")
+    def test_fetching_without_a_network(self):
+        variables = {**os.environ, "MAYFLY_CACHE": str(self.cache), "PIP_RETRIES": "1"}
+        result = subprocess.run(["unshare", "--user", "--net", MAYFLY, "models", "fetch",
+                                 "onnxruntime"], env=variables, text=True, capture_output=True,
+                                timeout=LIMIT, check=False)
+        if "unshare failed" in result.stderr:
+            self.skipTest(result.stderr)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("needs a network the first time", result.stderr.splitlines()[-1])
+        self.assertFalse((self.cache / ".staging").exists())
+
 
 if __name__ == "__main__":
     unittest.main()
