@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "memory_limit.h"
 #include "plugins.h"
 #include "server.h"
 #include "util/cleanup.h"
@@ -17,13 +18,13 @@
 #include "util/log.h"
 #include "util/paths.h"
 
-#define CONNECTIONS_DEFAULT 2048
-#define CONNECTIONS_MAX	    65536
-#define IDLE_DEFAULT_S	    60
-#define OP_LIMIT_DEFAULT_S  60
-#define MEMORY_DEFAULT_MIB  2048
-#define MEMORY_MAX_MIB	    (1UL << 24)
-#define SECONDS_MAX	    (365UL * 24 * 3600)
+#define CONNECTIONS_DEFAULT	    2048
+#define CONNECTIONS_MAX		    65536
+#define IDLE_DEFAULT_S		    60
+#define OP_LIMIT_DEFAULT_S	    60
+#define RESOURCE_MEMORY_DEFAULT_MIB 2048
+#define MEMORY_MAX_MIB		    (1UL << 24)
+#define SECONDS_MAX		    (365UL * 24 * 3600)
 
 /* How long ops that are under way may go on after SIGTERM. */
 #define PATIENCE_NS (5 * NANOSECONDS_PER_SECOND)
@@ -31,8 +32,9 @@
 struct acceld_options {
 	bool foreground, help;
 	const char *socket_path; /* NULL: in the run-time directory */
-	unsigned long connections, idle_s, op_limit_s, memory_mib;
-	unsigned long ready_fd; /* 0: nobody waits */
+	unsigned long connections, idle_s, op_limit_s, resource_memory_mib;
+	unsigned long memory_mib; /* 0: the default */
+	unsigned long ready_fd;	  /* 0: nobody waits */
 };
 
 static const char help_text[] =
@@ -46,6 +48,8 @@ static const char help_text[] =
     "  --connections=N    serve at most N windows at once (default 2048)\n"
     "  --idle=SECONDS     end after so long without a connection (default 60; 0: never)\n"
     "  --op-limit=SECONDS no op may take longer (default 60)\n"
+    "  --memory=MIB       this process may take so much memory (default: three quarters of the\n"
+    "                     machine's); ops that want more fail\n"
     "  --resource-memory=MIB\n"
     "                     models and other data that clients send may take so much memory, all\n"
     "                     connections together (default 2048)\n"
@@ -72,13 +76,24 @@ static int parse_number(const char *option, const char *text, unsigned long mini
 static int parse_options(int count, char *words[], struct acceld_options *options,
 			 struct error *error)
 {
-	enum { FOREGROUND, SOCKET, CONNECTIONS, IDLE, OP_LIMIT, RESOURCE_MEMORY, READY_FD, HELP };
+	enum {
+		FOREGROUND,
+		SOCKET,
+		CONNECTIONS,
+		IDLE,
+		OP_LIMIT,
+		MEMORY,
+		RESOURCE_MEMORY,
+		READY_FD,
+		HELP
+	};
 	static const struct option known[] = {
 	    {"foreground", no_argument, NULL, FOREGROUND},
 	    {"socket", required_argument, NULL, SOCKET},
 	    {"connections", required_argument, NULL, CONNECTIONS},
 	    {"idle", required_argument, NULL, IDLE},
 	    {"op-limit", required_argument, NULL, OP_LIMIT},
+	    {"memory", required_argument, NULL, MEMORY},
 	    {"resource-memory", required_argument, NULL, RESOURCE_MEMORY},
 	    {"ready-fd", required_argument, NULL, READY_FD},
 	    {"help", no_argument, NULL, HELP},
@@ -88,7 +103,7 @@ static int parse_options(int count, char *words[], struct acceld_options *option
 	    .connections = CONNECTIONS_DEFAULT,
 	    .idle_s = IDLE_DEFAULT_S,
 	    .op_limit_s = OP_LIMIT_DEFAULT_S,
-	    .memory_mib = MEMORY_DEFAULT_MIB,
+	    .resource_memory_mib = RESOURCE_MEMORY_DEFAULT_MIB,
 	};
 	int option, result = 0;
 	opterr = 0;
@@ -114,6 +129,10 @@ static int parse_options(int count, char *words[], struct acceld_options *option
 			break;
 		case RESOURCE_MEMORY:
 			result = parse_number("resource-memory", optarg, 1, MEMORY_MAX_MIB,
+					      &options->resource_memory_mib, error);
+			break;
+		case MEMORY:
+			result = parse_number("memory", optarg, 64, MEMORY_MAX_MIB,
 					      &options->memory_mib, error);
 			break;
 		case READY_FD:
@@ -168,12 +187,16 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 	    .connections_max = (unsigned)options->connections,
 	    .idle_ns = options->idle_s * NANOSECONDS_PER_SECOND,
 	    .op_limit_ns = options->op_limit_s * NANOSECONDS_PER_SECOND,
-	    .memory = (uint64_t)options->memory_mib << 20,
+	    .memory = (uint64_t)options->resource_memory_mib << 20,
 	    .plugins = &plugins,
 	};
 	struct server server;
+	uint64_t memory =
+	    options->memory_mib ? (uint64_t)options->memory_mib << 20 : memory_limit_default();
 	cleanup_close int signals = open_signals(error);
-	int result = signals < 0 ? signals : server_open(&server, &server_options, error);
+	int result = signals < 0 ? signals : memory_limit_set(memory, error);
+	if (!result)
+		result = server_open(&server, &server_options, error);
 	if (result) {
 		report_start(options, result, error);
 		/* Not worth a line in the log of the one that was faster. */

@@ -55,7 +55,8 @@ struct vaccel_resource {
 /* A resource from a path: a file, a directory (all regular files in it), "file://" and a path, or
  * "model:NAME" (VACCEL_RESOURCE_MODEL only): a model that is installed where the op runs; no file
  * is opened for it. Files must exist; they are opened when the resource is registered.
- * VACCEL_EPERM before bootstrap, VACCEL_EUSERS above 2048 live resources, VACCEL_ENOTSUP for the
+ * VACCEL_EPERM before bootstrap, VACCEL_EUSERS above 65536 live resources (in
+ * a guest: 2048), VACCEL_ENOTSUP for the
  * URL of a remote file. */
 VACCEL_API int vaccel_resource_init(struct vaccel_resource *res, const char *path,
 				    vaccel_resource_type_t type);

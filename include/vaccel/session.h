@@ -37,7 +37,8 @@ struct vaccel_session {
 
 /* Opens a session. `flags` is a bit mask of vaccel_plugin_type_t: the first plugin with one of the
  * types is taken, else the first local one; VACCEL_PLUGIN_REMOTE asks for a remote session.
- * VACCEL_ESESS before bootstrap, VACCEL_ENOTSUP without a plugin, VACCEL_EUSERS above 1024. */
+ * VACCEL_ESESS before bootstrap, VACCEL_ENOTSUP without a plugin, VACCEL_EUSERS above 16384 (in a
+ * guest: 1024). */
 VACCEL_API int vaccel_session_init(struct vaccel_session *sess, uint32_t flags);
 
 /* Unregisters all resources and closes the session; no op may be under way in it. */

@@ -89,13 +89,17 @@ int host_start(struct host *host, const char *plugins, const char *const argumen
 	if (result)
 		return -result;
 	close(take_fd(&writer));
-	return wait_until_ready(reader);
+	result = wait_until_ready(reader);
+	if (result)
+		host_stop(host, SIGKILL);
+	return result;
 }
 
 int host_stop(struct host *host, int signal)
 {
 	int status = -1;
-	kill(host->pid, signal);
+	if (host->pid > 1)
+		kill(host->pid, signal);
 	waitpid(host->pid, &status, 0);
 	host_directory_remove(host);
 	return status;

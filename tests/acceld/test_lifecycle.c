@@ -43,6 +43,13 @@ static pid_t listener_pid(const struct host *host)
 	return peer.pid;
 }
 
+/* Never kill(-1), which would end every process of this user. */
+static void end_listener(pid_t pid, int signal)
+{
+	if (CHECK(pid > 1))
+		CHECK(!kill(pid, signal));
+}
+
 /* A host in the background is nobody's child: it is gone when its lock is free. */
 static bool host_is_gone(const struct host *host, int patience_ms)
 {
@@ -75,7 +82,7 @@ static void test_on_demand_and_killed(void)
 		pid_t killer = fork();
 		if (!killer) {
 			sleep_ms(100);
-			kill(first, SIGKILL);
+			end_listener(first, SIGKILL);
 			_exit(0);
 		}
 		uint64_t start_ns = clock_now_ns();
@@ -91,8 +98,8 @@ static void test_on_demand_and_killed(void)
 		char text[32];
 		CHECK_NUMBER(peer_classify(&peer, 1, text, sizeof(text)), 0);
 		pid_t second = listener_pid(&host);
-		CHECK(second > 0 && second != first);
-		kill(second, SIGTERM);
+		CHECK(second != first);
+		end_listener(second, SIGTERM);
 		CHECK(host_is_gone(&host, 5000));
 		CHECK(access(host.socket, F_OK) && errno == ENOENT);
 		CHECK_NUMBER(peer_noop(&peer, 1), -ECONNRESET);
@@ -114,7 +121,7 @@ static void test_leaving_race(void)
 		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
 		pid_t pid = listener_pid(&host);
 		peer_close(&peer);
-		CHECK(pid > 0 && !kill(pid, SIGTERM));
+		end_listener(pid, SIGTERM);
 	}
 	CHECK(host_is_gone(&host, 5000));
 	host_directory_remove(&host);
@@ -151,10 +158,8 @@ static void test_start_race(void)
 		CHECK_NUMBER(status, 0);
 	}
 	/* All eight were served by the one that holds the lock: ending it frees the lock. */
-	pid_t pid = listener_pid(&host);
-	CHECK(pid > 0);
 	CHECK(!host_is_gone(&host, 0));
-	kill(pid, SIGTERM);
+	end_listener(listener_pid(&host), SIGTERM);
 	CHECK(host_is_gone(&host, 5000));
 	host_directory_remove(&host);
 }
@@ -295,7 +300,7 @@ static void test_late_engine(void)
 		CHECK_NUMBER(peer_detect(&peer, noop, "abc", 3, text, sizeof(text)), 0);
 		pid_t pid = listener_pid(&host);
 		peer_close(&peer);
-		CHECK(pid > 0 && !kill(pid, SIGTERM));
+		end_listener(pid, SIGTERM);
 		CHECK(host_is_gone(&host, 5000));
 	}
 	for (size_t i = 0; i < 3; i++) {

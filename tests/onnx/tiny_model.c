@@ -155,3 +155,36 @@ void tiny_model_blue(struct tiny_model *model, int64_t side)
 	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, plane, 4);
 	put_model(model, &graph);
 }
+
+void tiny_model_flood(struct tiny_model *model)
+{
+	static const int64_t one = 1;
+	struct tiny_model graph = {.length = 0};
+	put_node(&graph, "ConstantOfShape", "x", NULL, "y");
+	put_port(&graph, GRAPH_INPUT, "x", INT64, &one, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &one, 1);
+	put_model(model, &graph);
+}
+
+void tiny_model_circle(struct tiny_model *model)
+{
+	static const int64_t one = 1;
+	struct tiny_model graph = {.length = 0};
+	put_node(&graph, "Add", "x", "y", "z");
+	put_node(&graph, "Add", "x", "z", "y");
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &one, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &one, 1);
+	put_model(model, &graph);
+}
+
+void tiny_model_sort(struct tiny_model *model, int64_t count)
+{
+	static const char *const inputs[] = {"x", "all"}, *const outputs[] = {"y", "places"};
+	struct tiny_model graph = {.length = 0};
+	struct tiny_model top = node("TopK", inputs, 2, outputs, 2);
+	put_message(&graph, GRAPH_NODE, &top);
+	put_int64s(&graph, "all", &count, 1, false);
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &count, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &count, 1);
+	put_model(model, &graph);
+}

@@ -21,4 +21,13 @@ void tiny_model_endless(struct tiny_model *model);
 /* A picture [1, side, side, 3] to its blue channel [1, side, side, 1]: a model of depth. */
 void tiny_model_blue(struct tiny_model *model, int64_t side);
 
+/* "y" is as many zeros as the int64 "x" says. */
+void tiny_model_flood(struct tiny_model *model);
+
+/* Two operators that wait for each other. */
+void tiny_model_circle(struct tiny_model *model);
+
+/* "y" is "x" in falling order, float32, `count` elements. */
+void tiny_model_sort(struct tiny_model *model, int64_t count);
+
 #endif
