@@ -69,10 +69,18 @@ struct page_entry {
 };
 
 static const struct page_entry exit_statuses[] = {
-    {"0", "The verb did its work."},
+    {"0", "The verb did its work. mayfly run has statuses of its own: the program's, and those "
+	  "told above."},
     {"1", "It could not; one line on standard error says what happened, to what, and what to "
 	  "do."},
     {"2", "The command line was wrong: an unknown verb, an unknown option or a bad value."},
+};
+
+static const struct page_entry examples[] = {
+    {"mayfly run detect < photo.jpg", "The objects in a photograph, as JSON."},
+    {"echo abc | mayfly run /bin/busybox sha256sum", "Any static Linux program."},
+    {"mayfly run --repeat=1000 --stats hello < /dev/null", "What a request costs."},
+    {"mayfly-cc -o count count.c && mayfly run ./count < photo.jpg", "A function of your own."},
 };
 
 static const struct page_entry variables[] = {
@@ -81,6 +89,14 @@ static const struct page_entry variables[] = {
     {"MAYFLY_LIBDIR", "Directory that is searched first for the parts of Mayfly: plugins, "
 		      "mayfly-acceld, functions."},
     {"MAYFLY_LOG", "Level of the log: error, warn, info or debug."},
+    {"MAYFLY_MODEL_CLASSIFY, MAYFLY_MODEL_DETECT, MAYFLY_MODEL_POSE, MAYFLY_MODEL_SEGMENT, "
+     "MAYFLY_MODEL_DEPTH",
+     "Name of the model that is used for a task where the function names none. Read by "
+     "mayfly-acceld when it starts, as are the next ones."},
+    {"MAYFLY_MODEL_MEMORY", "Memory that loaded models may take, 1G by default."},
+    {"MAYFLY_ONNXRUNTIME", "The library of ONNX Runtime, instead of the one in the cache."},
+    {"MAYFLY_ONNX_THREADS", "Threads for one run of a model, 1 by default."},
+    {"VACCEL_PLUGINS", "The plugins that run ops, instead of onnx and noop."},
     {"XDG_RUNTIME_DIR", "Sockets and locks are kept in its folder mayfly."},
 };
 
@@ -113,6 +129,8 @@ void manual_print(FILE *out)
 	print_options(out, common_options, common_option_count, NULL);
 	fputs(".SH EXIT STATUS\n", out);
 	print_entries(out, exit_statuses, sizeof(exit_statuses) / sizeof(exit_statuses[0]));
+	fputs(".SH EXAMPLES\n", out);
+	print_entries(out, examples, sizeof(examples) / sizeof(examples[0]));
 	fputs(".SH ENVIRONMENT\n", out);
 	print_entries(out, variables, sizeof(variables) / sizeof(variables[0]));
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """An installation works by itself: its parts are found, and a request goes through.
 
+The example of docs/functions.md is built as its reader would build it.
+
 usage: test_install.py MESON BUILD
 """
 
@@ -12,6 +14,7 @@ import sys
 import tempfile
 
 LIMIT = 60  # seconds for one command
+GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/functions.md"
 
 
 def main():
@@ -40,6 +43,11 @@ def main():
 
         served = mayfly("run", "echo", input=b"a request\n")
         assert served.stdout == b"a request\n", served
+
+        example = pathlib.Path(folder, "count.c")
+        example.write_text(GUIDE.read_text().partition("```c\n")[2].partition("```\n")[0])
+        subprocess.run([command.parent / "mayfly-cc", "-Wextra", "-Werror", "-o",
+                        example.with_suffix(""), example], check=True, timeout=LIMIT)
 
         share = command.parent.parent / "share"
         assert (share / "man/man1/mayfly.1").read_text().startswith(".TH MAYFLY 1")
