@@ -27,7 +27,7 @@ TEST_OPTIONS := --print-errorlogs $(if $(SANITIZE),--timeout-multiplier 4)
 
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS  ?= halt_on_error=1
+export TSAN_OPTIONS  ?= halt_on_error=1:suppressions=$(CURDIR)/tests/thread-sanitizer.txt
 
 SOURCES = git ls-files '*.c' '*.h'
 

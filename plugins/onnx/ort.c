@@ -14,7 +14,8 @@ struct ort_base {
 int ort_open(struct ort *ort, const char *path, struct error *error)
 {
 	memset(ort, 0, sizeof(*ort));
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	/* ONNX Runtime leaves a thread of its own running, whose code must not go away. */
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!library)
 		return error_set(error, ENOENT, "cannot load ONNX Runtime: %s", dlerror());
 	const struct ort_base *(*get_base)(void) =
