@@ -238,6 +238,25 @@ static void test_vanishing_peers(const struct host *host)
 	}
 }
 
+/* Whoever asks and never listens fills his own queue and stops there. */
+static void test_deaf_peer(const struct host *host)
+{
+	cleanup_close int window = memory_of(PEER_WINDOW_SIZE, F_SEAL_SHRINK);
+	int socket = raw_peer(host, window);
+	struct wire_packet packet = packet_of(WIRE_PACKET_MARK);
+	ssize_t sent = 0;
+	for (int i = 0; i < 100000 && sent >= 0; i++)
+		sent = send(socket, &packet, sizeof(packet), MSG_DONTWAIT | MSG_NOSIGNAL);
+	CHECK(sent < 0 && errno == EAGAIN);
+	/* Others are served meanwhile. */
+	struct peer peer;
+	if (CHECK(!peer_open(&peer, host->socket))) {
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		peer_close(&peer);
+	}
+	close(socket);
+}
+
 static void test_too_many(const struct host *host)
 {
 	struct peer peers[8];
@@ -287,6 +306,8 @@ int main(void)
 		test_bad_packets(&host);
 		CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
 	}
+	test_deaf_peer(&host);
+	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
 	test_random_messages(&host);
 	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
 	test_vanishing_peers(&host);

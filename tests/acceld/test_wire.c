@@ -287,6 +287,79 @@ static void test_reuse(void)
 	exchange_release(&exchange);
 }
 
+/* Large tensors lie in shared memory until somebody wants them to stay as they are. */
+static void test_tensors(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	struct budget budget = {1 << 20};
+	wire_message_init(&exchange.message, &budget);
+	static float tensor[2000], small[10];
+	static uint8_t bytes[100] = {7};
+	tensor[0] = 1;
+	tensor[1999] = 2;
+	small[9] = 3;
+	const struct vaccel_arg inputs[] = {
+	    {.buf = bytes, .size = sizeof(bytes), .type = VACCEL_ARG_BUFFER},
+	    {.buf = tensor, .size = sizeof(tensor), .type = VACCEL_ARG_FLOAT32_ARRAY},
+	    {.buf = small, .size = sizeof(small), .type = VACCEL_ARG_FLOAT32_ARRAY},
+	    {.buf = tensor, .size = sizeof(tensor), .type = VACCEL_ARG_FLOAT32_ARRAY},
+	};
+	struct accel_call call = {.inputs = inputs, .input_count = 4};
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
+	for (int round = 0; round < 3; round++) {
+		CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, NULL),
+			     0);
+		const struct vaccel_arg *arguments = exchange.message.arguments;
+		uint8_t *begin = exchange.space, *end = begin + SPACE;
+		for (int i = 1; i <= 3; i += 2)
+			CHECK((uint8_t *)arguments[i].buf >= begin &&
+			      (uint8_t *)arguments[i].buf < end);
+		if (round == 2)
+			break; /* released without an answer */
+		CHECK_NUMBER(wire_copy_tensors(&exchange.message, NULL), 0);
+		memset(exchange.space, 0x5a, exchange.extent);
+		for (int i = 0; i < 4; i++)
+			CHECK(!memcmp(arguments[i].buf, inputs[i].buf, inputs[i].size));
+		wire_answer(&exchange.message, 0, 0);
+		CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
+	}
+	CHECK_NUMBER(wire_copy_tensors(&exchange.message, NULL), 0);
+	exchange_release(&exchange);
+	CHECK_NUMBER(budget.left, 1 << 20);
+}
+
+/* What a message takes out of the budget goes back into it, also when there is not enough. */
+static void test_budget(void)
+{
+	enum { LARGE = 600 << 10, ROOM = 2 << 20 };
+	uint8_t *space = aligned_alloc(WIRE_ALIGNMENT, ROOM), *content = calloc(1, LARGE);
+	struct budget budget = {1 << 20};
+	struct wire_message first, second;
+	struct vaccel_arg input = {.buf = content, .size = LARGE, .type = VACCEL_ARG_BUFFER};
+	struct accel_call call = {.inputs = &input, .input_count = 1};
+	struct error error = {0};
+	uint64_t extent;
+	int status = 0;
+	wire_message_init(&first, &budget);
+	wire_message_init(&second, &budget);
+	CHECK_NUMBER(wire_encode(space, ROOM, &call, 5, &extent), 0);
+	CHECK_NUMBER(wire_decode(&first, space, extent, &error), 0);
+	CHECK(budget.left < (1 << 20) - LARGE);
+	CHECK_NUMBER(wire_decode(&second, space, extent, &error), -ENOMEM);
+	wire_refuse(&second, VACCEL_ENOMEM);
+	CHECK_NUMBER(wire_read_answer(space, extent, &call, 5, &status), 0);
+	CHECK_NUMBER(status, VACCEL_ENOMEM);
+	wire_answer(&first, 0, 0);
+	CHECK_NUMBER(budget.left, 1 << 20);
+	CHECK_NUMBER(wire_decode(&second, space, extent, &error), 0);
+	wire_message_release(&second);
+	wire_message_release(&first);
+	CHECK_NUMBER(budget.left, 1 << 20);
+	free(content);
+	free(space);
+}
+
 int main(void)
 {
 	test_round_trip();
@@ -294,5 +367,7 @@ int main(void)
 	test_status_and_lack_of_room();
 	test_refusals();
 	test_reuse();
+	test_tensors();
+	test_budget();
 	return check_status();
 }
