@@ -1,6 +1,7 @@
 /* How mayfly-acceld comes and goes: on demand, once for all, away when idle, killed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "host.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/paths.h"
 #include "vaccel.h"
 
 #define RACERS 8
@@ -238,11 +240,11 @@ static void test_bad_plugin(const char *good_plugin)
 	host_directory_remove(&host);
 }
 
-static void link_into(const struct host *host, const char *variable, const char *name)
+static void link_into(const struct host *host, const char *target, const char *name)
 {
 	char path[192];
 	snprintf(path, sizeof(path), "%s/%s", host->directory, name);
-	CHECK(getenv(variable) && !symlink(getenv(variable), path));
+	CHECK(target && !symlink(target, path));
 }
 
 /* A copy, not a link: the program looks for its parts beside itself. */
@@ -260,7 +262,19 @@ static void copy_host_into(const struct host *host)
 	free(program);
 }
 
-/* A host whose plugin is installed only after it has started. */
+/* What models/fetch.py installs, in the cache that the test was started with. */
+static const char *const installed[] = {"onnxruntime", "models", "manifest.sha256"};
+#define INSTALLED (sizeof(installed) / sizeof(installed[0]))
+
+static bool find_installed(char paths[INSTALLED][PATH_MAX])
+{
+	for (size_t i = 0; i < INSTALLED; i++)
+		if (paths_cache(paths[i], PATH_MAX, installed[i], NULL) || access(paths[i], R_OK))
+			return false;
+	return true;
+}
+
+/* A host whose plugin is installed only after it has started, and models still later. */
 static void test_late_engine(void)
 {
 	struct host host;
@@ -271,13 +285,15 @@ static void test_late_engine(void)
 	static const char *const variables[] = {"LD_LIBRARY_PATH", "MAYFLY_LIBDIR",
 						"XDG_CACHE_HOME"};
 	char *before[3];
+	char models[INSTALLED][PATH_MAX];
+	bool have_models = find_installed(models);
 	for (size_t i = 0; i < 3; i++) {
 		const char *value = getenv(variables[i]);
 		before[i] = value ? strdup(value) : NULL;
 	}
 	copy_host_into(&host);
-	link_into(&host, "VACCEL_LIBRARY", "libvaccel.so.0");
-	link_into(&host, "NOOP_PLUGIN", "libvaccel-noop.so");
+	link_into(&host, getenv("VACCEL_LIBRARY"), "libvaccel.so.0");
+	link_into(&host, getenv("NOOP_PLUGIN"), "libvaccel-noop.so");
 	setenv("VACCEL_PLUGINS", "", 1);
 	setenv("LD_LIBRARY_PATH", host.directory, 1);
 	setenv("MAYFLY_LIBDIR", host.directory, 1);
@@ -286,7 +302,7 @@ static void test_late_engine(void)
 		CHECK_NUMBER(peer_session_init(&peer, 0), -VACCEL_ENODEV);
 		int64_t noop = peer_session_init(&peer, VACCEL_PLUGIN_DEBUG);
 		CHECK_NUMBER(peer_noop(&peer, noop), 0);
-		link_into(&host, "ONNX_PLUGIN", "libvaccel-onnx.so");
+		link_into(&host, getenv("ONNX_PLUGIN"), "libvaccel-onnx.so");
 		int64_t session = -VACCEL_ENODEV;
 		for (int tries = 0; tries < 100 && session == -VACCEL_ENODEV; tries++) {
 			sleep_ms(50);
@@ -298,6 +314,17 @@ static void test_late_engine(void)
 		CHECK_NUMBER(peer_detect(&peer, session, "abc", 3, text, sizeof(text)),
 			     VACCEL_ENOENT);
 		CHECK_NUMBER(peer_detect(&peer, noop, "abc", 3, text, sizeof(text)), 0);
+		/* The cache of this host is mayfly/ in the directory, too. */
+		for (size_t i = 0; have_models && i < INSTALLED; i++) {
+			char name[64];
+			snprintf(name, sizeof(name), "mayfly/%s", installed[i]);
+			link_into(&host, models[i], name);
+		}
+		if (have_models) /* and "abc" is no picture */
+			CHECK_NUMBER(peer_detect(&peer, session, "abc", 3, text, sizeof(text)),
+				     VACCEL_EINVAL);
+		else
+			puts("no models are installed: they could not be installed late");
 		pid_t pid = listener_pid(&host);
 		peer_close(&peer);
 		end_listener(pid, SIGTERM);
@@ -310,12 +337,19 @@ static void test_late_engine(void)
 			unsetenv(variables[i]);
 		free(before[i]);
 	}
-	static const char *const names[] = {"libvaccel.so.0", "libvaccel-noop.so",
-					    "libvaccel-onnx.so", "acceld/mayfly-acceld", "acceld"};
+	static const char *const names[] = {"libvaccel.so.0",
+					    "libvaccel-noop.so",
+					    "libvaccel-onnx.so",
+					    "acceld/mayfly-acceld",
+					    "acceld",
+					    "mayfly/optimized",
+					    "mayfly/onnxruntime",
+					    "mayfly/models",
+					    "mayfly/manifest.sha256"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[192];
 		snprintf(path, sizeof(path), "%s/%s", host.directory, names[i]);
-		CHECK(!remove(path));
+		CHECK(!remove(path) || (i >= 5 && !have_models && errno == ENOENT));
 	}
 	host_directory_remove(&host);
 }
