@@ -98,7 +98,7 @@ void completion_print_bash(FILE *out)
 	      "\telif [[ $files ]]; then\n"
 	      "\t\tcompopt -o filenames\n"
 	      "\t\tCOMPREPLY=($(compgen -f -- \"$current\"))\n"
-	      "\telse\n"
+	      "\telif ((COMP_CWORD == 2)) || [[ $previous == -* ]]; then\n"
 	      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
 	      "\tfi\n"
 	      "\treturn 0\n"

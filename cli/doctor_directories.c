@@ -21,10 +21,15 @@ static void probe_cache(struct doctor_report *report)
 		finding =
 		    doctor_add(report, area, "cache", FINDING_NOTE, "%s is not there yet", path);
 		doctor_advise(finding, "mayfly models fetch makes and fills it");
-	} else if (access(path, R_OK | W_OK | X_OK)) {
+	} else if (access(path, R_OK | X_OK)) {
 		finding = doctor_add(report, area, "cache", FINDING_MISSING, "%s: %s", path,
 				     strerrordesc_np(errno));
 		doctor_advise(finding, "make it yours, or choose another with MAYFLY_CACHE");
+	} else if (access(path, W_OK)) {
+		finding = doctor_add(report, area, "cache", FINDING_NOTE,
+				     "%s can be read only: what is there is used", path);
+		doctor_advise(finding, "to fetch or remove models make it yours, or choose another "
+				       "with MAYFLY_CACHE");
 	} else {
 		struct statvfs space;
 		double free_bytes =

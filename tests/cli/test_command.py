@@ -118,6 +118,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(set(verbs()), {word for word in self.complete("") if word[0] != "-"})
         self.assertEqual(self.complete("doc"), ["doctor"])
         self.assertEqual(self.complete("models", "f"), ["fetch"])
+        self.assertEqual(self.complete("models", "--json", "f"), ["fetch"])
+        self.assertEqual(self.complete("models", "remove", ""), [])
         self.assertIn("--json", self.complete("doctor", "--"))
         self.assertEqual(self.complete("doctor", "--log", "=", "d"), ["debug"])
         self.assertEqual(self.complete("doctor", "--log", "="), ["error", "warn", "info", "debug"])
@@ -235,6 +237,17 @@ class Models(unittest.TestCase):
             result = mayfly("models", word, "face", MAYFLY_CACHE=str(self.cache))
             self.assertEqual(result.returncode, 1)
             self.assertRegex(result.stderr, r"^mayfly: models: \S+ cannot be written: .*\n$")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_cache_to_read_only(self):
+        """It serves those who may not write it."""
+        self.install("one")
+        self.cache.chmod(0o500)
+        self.assertEqual([model["state"] for model in self.listing()[1]], ["ok"])
+        report = json.loads(mayfly("doctor", "--json", MAYFLY_CACHE=str(self.cache)).stdout)
+        cache = next(finding for finding in report["findings"] if finding["name"] == "cache")
+        self.assertEqual(cache["state"], "note")
+        self.assertIn("read only", cache["value"])
 
     @unittest.skipUnless(shutil.which("unshare"), "no unshare to be without a network")
     def test_fetching_without_a_network(self):
