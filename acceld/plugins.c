@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "mayfly/results.h"
 #include "util/clock.h"
 #include "util/lock.h"
 #include "util/log.h"
@@ -67,8 +68,11 @@ int plugins_admit(struct plugins *plugins, uint32_t *flags)
 {
 	if (*flags & VACCEL_PLUGIN_DEBUG)
 		return VACCEL_OK;
-	if (atomic_load(&plugins->engine_missing) && !find_engine(plugins))
+	if (atomic_load(&plugins->engine_missing) && !find_engine(plugins)) {
+		mayfly_op_set_reason("the accelerator host has no plugin that runs models: "
+				     "\"mayfly doctor\" tells what is missing");
 		return VACCEL_ENODEV;
+	}
 	/* libvaccel prefers the plugin that was loaded first where flags name no kind, and that is
 	 * noop if onnx came late. */
 	if (plugins->engine_is_late)

@@ -187,9 +187,12 @@ int servant_serve(struct servant *servant, void *message, uint64_t length, uint6
 	if (!limit_ns || add_overflows(start_ns, limit_ns, &deadline_ns))
 		deadline_ns = 0;
 	mayfly_op_set_deadline(deadline_ns);
+	mayfly_op_set_reason("");
 	int status = serve_message(servant);
 	mayfly_op_set_deadline(0);
 	wire_answer(&servant->message, status, clock_now_ns() - start_ns);
+	if (status)
+		wire_explain(&servant->message, mayfly_op_reason());
 	return 0;
 }
 

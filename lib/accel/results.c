@@ -1,5 +1,7 @@
-/* Structured results, and the deadline of ops. */
+/* Structured results; the deadline of ops, and why they failed. */
 #include "mayfly/results.h"
+
+#include <string.h>
 
 #include "accel/dispatch.h"
 #include "mayfly/wire.h"
@@ -21,6 +23,20 @@ void mayfly_op_set_deadline(uint64_t deadline_ns)
 uint64_t mayfly_op_deadline_ns(void)
 {
 	return op_deadline_ns;
+}
+
+static _Thread_local char op_reason[MAYFLY_REASON_SIZE];
+
+void mayfly_op_set_reason(const char *reason)
+{
+	size_t length = strnlen(reason, sizeof(op_reason) - 1);
+	memcpy(op_reason, reason, length);
+	op_reason[length] = 0;
+}
+
+const char *mayfly_op_reason(void)
+{
+	return op_reason;
 }
 
 /* One of the ops that yield a list of `room` structs of `element` bytes at most. */

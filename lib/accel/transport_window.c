@@ -15,6 +15,7 @@
 
 #include "accel/wire.h"
 #include "mayfly/guest_abi.h"
+#include "mayfly/results.h"
 #include "util/lock.h"
 #include "util/log.h"
 #include "vaccel/error.h"
@@ -47,7 +48,15 @@ static int call_locked(struct window_transport *window, const struct accel_call 
 	result = wire_read_answer(window->arena, extent, call, request, &status);
 	if (result == -ENOMEM)
 		return VACCEL_ENOMEM;
-	return result ? VACCEL_EREMOTEIO : status;
+	if (result)
+		return VACCEL_EREMOTEIO;
+	if (status) {
+		char reason[MAYFLY_REASON_SIZE];
+		wire_read_reason(window->arena, extent, reason, sizeof(reason));
+		if (*reason)
+			log_error("%s", reason);
+	}
+	return status;
 }
 
 static int window_call(struct accel_transport *transport, const struct accel_call *call)

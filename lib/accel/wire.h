@@ -69,6 +69,13 @@ int wire_decode(struct wire_message *message, void *base, uint64_t extent, struc
 /* Copies the inputs that wire_decode() left in place, too. 0 or -ENOMEM. */
 int wire_copy_tensors(struct wire_message *message, struct error *error);
 
+/* Adds to an answer whose status is not 0 why it is not, as far as there is room. */
+void wire_explain(struct wire_message *message, const char *reason);
+
+/* The text that wire_explain() has put into an answer: at most `size` bytes with the NUL, "" where
+ * there is none. */
+void wire_read_reason(const void *buffer, uint64_t extent, char *reason, size_t size);
+
 /* Answers by `status` a message that wire_decode() had no memory for. */
 void wire_refuse(struct wire_message *message, int status);
 

@@ -319,7 +319,7 @@ void wire_answer(struct wire_message *message, int status, uint64_t op_ns)
 		if (message->descriptors[i].flags & WIRE_ARGUMENT_GROWS &&
 		    message->arguments[i].owned)
 			free(message->arguments[i].buf);
-	shared->data_end = cursor;
+	shared->data_end = status ? message->header.data_offset : cursor;
 	shared->op_ns = op_ns;
 	shared->status = status;
 	drop_copies(message);
@@ -327,5 +327,16 @@ void wire_answer(struct wire_message *message, int status, uint64_t op_ns)
 
 void wire_refuse(struct wire_message *message, int status)
 {
-	((struct wire_header *)message->base)->status = status;
+	struct wire_header *shared = (struct wire_header *)message->base;
+	shared->status = status;
+	shared->data_end = message->header.data_offset;
+}
+
+void wire_explain(struct wire_message *message, const char *reason)
+{
+	/* The private copy: what is shared may have changed. */
+	uint64_t offset = message->header.data_offset;
+	size_t length = strnlen(reason, message->extent - offset);
+	memcpy(message->base + offset, reason, length);
+	((struct wire_header *)message->base)->data_end = offset + length;
 }

@@ -171,3 +171,16 @@ int wire_read_answer(const void *buffer, uint64_t extent, const struct accel_cal
 	}
 	return result;
 }
+
+void wire_read_reason(const void *buffer, uint64_t extent, char *reason, size_t size)
+{
+	struct wire_header header = *(const struct wire_header *)buffer;
+	size_t length = 0;
+	if (header.data_offset <= header.data_end && header.data_end <= extent)
+		length = header.data_end - header.data_offset;
+	if (length > size - 1)
+		length = size - 1;
+	if (length)
+		memcpy(reason, (const uint8_t *)buffer + header.data_offset, length);
+	reason[length] = 0;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mayfly/results.h"
 #include "util/lock.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
@@ -175,7 +176,9 @@ int onnx_report(const char *op, int result, const struct error *error)
 {
 	if (!result)
 		return VACCEL_OK;
-	vaccel_error("onnx: %s: %s", op, error->text[0] ? error->text : strerror(-result));
+	const char *reason = error->text[0] ? error->text : strerror(-result);
+	vaccel_error("onnx: %s: %s", op, reason);
+	mayfly_op_set_reason(reason);
 	switch (-result) {
 	case ETIMEDOUT:
 		return VACCEL_EAGAIN;

@@ -348,6 +348,12 @@ static void test_budget(void)
 	CHECK(budget.left < (1 << 20) - LARGE);
 	CHECK_NUMBER(wire_decode(&second, space, extent, &error), -ENOMEM);
 	wire_refuse(&second, VACCEL_ENOMEM);
+	char reason[16] = "?";
+	wire_read_reason(space, extent, reason, sizeof(reason));
+	CHECK_TEXT(reason, "");
+	wire_explain(&second, "a reason that is longer than the reader wants");
+	wire_read_reason(space, extent, reason, sizeof(reason));
+	CHECK_TEXT(reason, "a reason that i");
 	CHECK_NUMBER(wire_read_answer(space, extent, &call, 5, &status), 0);
 	CHECK_NUMBER(status, VACCEL_ENOMEM);
 	wire_answer(&first, 0, 0);
