@@ -23,6 +23,7 @@
 #include "written_pages.h"
 
 #define CPUID_ENTRIES_MAX 256
+#define VECTOR_PROTECTION 13
 
 /* A request that wrote more than this is reset by dropping its pages, so that one large request
  * does not make the slot large for ever. */
@@ -35,6 +36,7 @@
 struct machine_kvm {
 	struct machine machine;
 	const struct image *image;
+	const struct window *window;
 	int vm, vcpu;
 	struct kvm_run *run;
 	size_t run_size;
@@ -43,6 +45,10 @@ struct machine_kvm {
 	struct written_pages written;
 	struct deadline deadline;
 	struct kvm_sregs system_registers;
+	/* The virtual CPU stopped within something that only it knows of: an exception on its way,
+	 * a port read or a string instruction half done. KVM would finish that in the next request.
+	 */
+	bool unfinished;
 };
 
 static struct machine_kvm *machine_kvm(struct machine *machine)
@@ -176,9 +182,8 @@ static int kvm_set_registers(struct machine_kvm *self, int kvm, struct error *er
 	return 0;
 }
 
-static void kvm_destroy(struct machine *machine)
+static void kvm_dismantle(struct machine_kvm *self)
 {
-	struct machine_kvm *self = machine_kvm(machine);
 	deadline_release(&self->deadline);
 	if (self->run)
 		munmap(self->run, self->run_size);
@@ -189,10 +194,19 @@ static void kvm_destroy(struct machine *machine)
 	if (self->memory)
 		munmap(self->memory, self->image->size);
 	written_pages_close(&self->written);
-	free(self);
+	self->run = NULL;
+	self->memory = NULL;
+	self->vm = self->vcpu = -1;
+	self->unfinished = false;
 }
 
-static int kvm_build(struct machine_kvm *self, const struct window *window, struct error *error)
+static void kvm_destroy(struct machine *machine)
+{
+	kvm_dismantle(machine_kvm(machine));
+	free(machine);
+}
+
+static int kvm_build(struct machine_kvm *self, struct error *error)
 {
 	cleanup_close int kvm = kvm_open(error);
 	if (kvm < 0)
@@ -215,7 +229,7 @@ static int kvm_build(struct machine_kvm *self, const struct window *window, stru
 		return error_set_errno(error, errno, "cannot create a virtual machine");
 	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, error);
 	if (!result)
-		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, window->memory,
+		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, self->window->memory,
 					WINDOW_SIZE, error);
 	if (result)
 		return result;
@@ -242,9 +256,10 @@ static int kvm_create(struct machine **machine, const struct image *image,
 		return error_set(error, ENOMEM, "no memory for a virtual machine");
 	self->machine.isolation = &isolation_kvm;
 	self->image = image;
+	self->window = window;
 	self->private = private;
 	self->vm = self->vcpu = self->written.pagemap = -1;
-	int result = kvm_build(self, window, error);
+	int result = kvm_build(self, error);
 	if (result) {
 		kvm_destroy(&self->machine);
 		return result;
@@ -293,7 +308,27 @@ static int kvm_describe_fault(struct machine_kvm *self, uint64_t vector, struct 
 	};
 	if ((sregs.cs.selector & 3) == 0)
 		virtual_cpu_exception_frame(self->memory, self->image->size, regs.rsp, fault);
+	else if (self->run->exit_reason == KVM_EXIT_IO)
+		fault->vector = VECTOR_PROTECTION; /* the guest's own IN or OUT, not a stub's */
 	return 0;
+}
+
+static bool kvm_is_hypercall(const struct kvm_run *run)
+{
+	return run->io.port == VIRTUAL_CPU_PORT_HYPERCALL && run->io.direction == KVM_EXIT_IO_OUT &&
+	       run->io.size == sizeof(uint32_t) && run->io.count == 1;
+}
+
+/* The only ports a guest has are its hypercall page's, and these only as that page uses them. Any
+ * other access is the guest's fault, and what it was to read is never delivered. */
+static int kvm_describe_port(struct machine_kvm *self, struct guest_fault *fault,
+			     struct error *error)
+{
+	const struct kvm_run *run = self->run;
+	uint64_t vector = (uint64_t)run->io.port - VIRTUAL_CPU_PORT_EXCEPTION;
+	self->unfinished = run->io.direction == KVM_EXIT_IO_IN || run->io.count != 1;
+	return kvm_describe_fault(
+	    self, vector < VIRTUAL_CPU_EXCEPTIONS ? vector : VECTOR_PROTECTION, fault, error);
 }
 
 /* A stop that no stub reported: the exception KVM was about to inject tells most. */
@@ -329,23 +364,24 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 					return result;
 				continue;
 			}
+			self->unfinished = true;
 			*stop = MACHINE_DEADLINE;
 			return 0;
 		}
 		switch (run->exit_reason) {
 		case KVM_EXIT_IO:
-			if (run->io.port == VIRTUAL_CPU_PORT_HYPERCALL) {
+			if (kvm_is_hypercall(run)) {
 				*stop = MACHINE_HYPERCALL;
 				return 0;
 			}
 			*stop = MACHINE_FAULT;
-			return kvm_describe_fault(self, run->io.port - VIRTUAL_CPU_PORT_EXCEPTION,
-						  fault, error);
+			return kvm_describe_port(self, fault, error);
 		case KVM_EXIT_SHUTDOWN:
 		case KVM_EXIT_MMIO:
 		case KVM_EXIT_HLT:
 		case KVM_EXIT_INTERNAL_ERROR:
 			log_debug("virtual CPU stopped by exit reason %u", run->exit_reason);
+			self->unfinished = true;
 			*stop = MACHINE_FAULT;
 			return kvm_describe_shutdown(self, fault, error);
 		case KVM_EXIT_FAIL_ENTRY:
@@ -361,45 +397,36 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 
 /* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
 
-/* The processor may remember a translation that allowed more. Taking the host page's rights away
- * and giving them back makes the kernel forget what it derived from it (an MMU notifier; 10 µs). */
-static void kvm_forget_translation(void *context, uint64_t physical)
+/* The processor may remember a translation that allowed more. Taking the host pages' rights away
+ * and giving them back makes the kernel forget what it derived from them (an MMU notifier; 10 µs,
+ * and little more for a range). */
+static void kvm_forget_translations(void *context, uint64_t physical, uint64_t length)
 {
 	struct machine_kvm *self = context;
 	if (physical >= self->image->size)
 		return; /* the window: never narrowed */
-	mprotect(self->memory + physical, GUEST_PAGE_SIZE, PROT_READ);
-	mprotect(self->memory + physical, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	mprotect(self->memory + physical, length, PROT_READ);
+	mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
 }
 
 static int kvm_protect(struct machine *machine, uint64_t address, uint64_t length,
 		       uint32_t protection)
 {
 	struct machine_kvm *self = machine_kvm(machine);
-	return virtual_cpu_protect(self->memory, address, length, protection,
-				   kvm_forget_translation, self);
-}
-
-/* Page tables that a request changed: what shrinks back needs the processor's attention. */
-static void kvm_restore_page_table(struct machine_kvm *self, uint64_t offset)
-{
-	uint64_t *now = (uint64_t *)(self->memory + offset);
-	const uint64_t *then = (const uint64_t *)(self->image->memory + offset);
-	for (size_t i = 0; i < GUEST_PAGE_SIZE / sizeof(*now); i++) {
-		uint64_t before = now[i];
-		now[i] = then[i];
-		if (virtual_cpu_entry_shrinks(before, then[i]))
-			kvm_forget_translation(self, virtual_cpu_entry_physical(before));
-	}
+	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
+	return virtual_cpu_protect(self->memory, address, length, protection, &shrunk);
 }
 
 static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end)
 {
 	const uint64_t tables_start = self->image->page_tables;
 	const uint64_t tables_end = tables_start + self->image->page_tables_size;
+	/* Page tables that a request changed: what shrinks back needs the processor's attention. */
+	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
 	while (start < end) {
 		if (start >= tables_start && start < tables_end) {
-			kvm_restore_page_table(self, start);
+			virtual_cpu_restore_table(self->memory + start, self->image->memory + start,
+						  &shrunk);
 			start += GUEST_PAGE_SIZE;
 			continue;
 		}
@@ -407,6 +434,7 @@ static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end
 		memcpy(self->memory + start, self->image->memory + start, stop - start);
 		start = stop;
 	}
+	virtual_cpu_flush_shrunk(&shrunk);
 }
 
 static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *error)
@@ -416,6 +444,12 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	const uint64_t end = base + self->image->size;
 	struct written_range ranges[256];
 	uint64_t bytes = 0;
+	if (self->unfinished) {
+		*pages = 0;
+		kvm_dismantle(self);
+		int result = kvm_build(self, error);
+		return result ? error_wrap(error, "cannot reset the virtual machine") : 0;
+	}
 	for (uint64_t next = base; next < end;) {
 		int count =
 		    written_pages_find(&self->written, next, end, ranges, 256, &next, error);
@@ -423,10 +457,12 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 			return error_wrap(error, "cannot reset the virtual machine");
 		for (int i = 0; i < count; i++) {
 			bytes += ranges[i].end - ranges[i].start;
-			kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base);
+			if (bytes <= COPIED_BACK_MAX)
+				kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base);
 		}
 	}
 	*pages = bytes / GUEST_PAGE_SIZE;
+	/* Dropping a page also makes the kernel forget translations to it. */
 	if (bytes > COPIED_BACK_MAX && madvise(self->memory, self->image->size, MADV_DONTNEED))
 		return error_set_errno(error, errno, "cannot reset the virtual machine's memory");
 	return 0;

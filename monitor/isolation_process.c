@@ -451,9 +451,9 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 	if (code)
 		return -code;
 	/* What the set-up changes is the clones' too: they are made from the page tables. */
-	return self->private ? 0
-			     : virtual_cpu_protect(self->image->memory, address, length, protection,
-						   NULL, NULL);
+	return self->private
+		   ? 0
+		   : virtual_cpu_protect(self->image->memory, address, length, protection, NULL);
 }
 
 static int process_reset(struct machine *machine, uint64_t *pages, struct error *error)

@@ -130,7 +130,8 @@ static int build_page_tables(struct image *image, struct error *error)
 	return result;
 }
 
-bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after)
+/* Entry `after` of a leaf page table allows less than `before`, or another page. */
+static bool entry_shrinks(uint64_t before, uint64_t after)
 {
 	if (!(before & ENTRY_PRESENT))
 		return false;
@@ -139,28 +140,57 @@ bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after)
 	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
 }
 
-uint64_t virtual_cpu_entry_physical(uint64_t entry)
+/* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page. */
+static void note_shrunk(struct virtual_cpu_shrunk *shrunk, uint64_t physical)
 {
-	return entry & ENTRY_ADDRESS;
+	if (physical != shrunk->end) {
+		virtual_cpu_flush_shrunk(shrunk);
+		shrunk->start = physical;
+	}
+	shrunk->end = physical + GUEST_PAGE_SIZE;
+}
+
+void virtual_cpu_flush_shrunk(struct virtual_cpu_shrunk *shrunk)
+{
+	if (shrunk->start < shrunk->end)
+		shrunk->forget(shrunk->context, shrunk->start, shrunk->end - shrunk->start);
+	shrunk->start = shrunk->end = 0;
 }
 
 int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
-			void (*shrunk)(void *context, uint64_t physical), void *context)
+			struct virtual_cpu_shrunk *shrunk)
 {
 	const uint64_t root = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
+	int result = 0;
 	for (uint64_t at = address; at < address + length; at += GUEST_PAGE_SIZE) {
 		uint64_t *leaf = find_leaf(memory, root, at);
-		if (!leaf || !(*leaf & ENTRY_MAPPED))
-			return -ENOMEM;
+		if (!leaf || !(*leaf & ENTRY_MAPPED)) {
+			result = -ENOMEM;
+			break;
+		}
 		uint64_t before = *leaf;
 		uint64_t after = (before & ENTRY_ADDRESS) | leaf_bits(protection, true);
 		if (before == after)
 			continue;
 		*leaf = after;
-		if (shrunk && virtual_cpu_entry_shrinks(before, after))
-			shrunk(context, before & ENTRY_ADDRESS);
+		if (shrunk && entry_shrinks(before, after))
+			note_shrunk(shrunk, before & ENTRY_ADDRESS);
 	}
-	return 0;
+	if (shrunk)
+		virtual_cpu_flush_shrunk(shrunk);
+	return result;
+}
+
+void virtual_cpu_restore_table(void *table, const void *original, struct virtual_cpu_shrunk *shrunk)
+{
+	uint64_t *now = table;
+	const uint64_t *then = original;
+	for (size_t i = 0; i < ENTRIES; i++) {
+		uint64_t before = now[i];
+		now[i] = then[i];
+		if (entry_shrinks(before, then[i]))
+			note_shrunk(shrunk, before & ENTRY_ADDRESS);
+	}
 }
 
 uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
@@ -202,7 +232,9 @@ static void build_descriptors(uint8_t *memory)
 	uint16_t bitmap = TSS_BITMAP_OFFSET;
 	memcpy(segment + 4, &stack_top, sizeof(stack_top)); /* RSP0 */
 	memcpy(segment + 0x66, &bitmap, sizeof(bitmap));
-	/* All ports but the hypercall's and the stubs' are refused; the last byte is all ones. */
+	/* All ports but the hypercall's are refused, the stubs' too: ring 0 asks nobody. Where IOPL
+	 * counts for more than this bitmap, the monitor refuses (isolation_kvm.c). The last byte is
+	 * all ones. */
 	memset(segment + TSS_BITMAP_OFFSET, 0xff, TSS_BITMAP_SIZE);
 	uint8_t *allowed = segment + TSS_BITMAP_OFFSET;
 	for (int width = 0; width < 4; width++) /* OUT of 32 bits touches four ports */

@@ -25,24 +25,33 @@
 /* Fills the image's system pages and page tables from its regions. */
 int virtual_cpu_prepare(struct image *image, struct error *error);
 
+/* Pages whose rights became fewer: the processor may remember the old ones (facts in
+ * docs/guest-abi.md). `forget` is called for each run of neighbours; the caller sets it and
+ * `context`, and the rest to zero. */
+struct virtual_cpu_shrunk {
+	void (*forget)(void *context, uint64_t physical, uint64_t length);
+	void *context;
+	uint64_t start, end; /* noted and not forgotten yet */
+};
+
+/* Forgets what is noted. */
+void virtual_cpu_flush_shrunk(struct virtual_cpu_shrunk *shrunk);
+
 /* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
- * own mapping of the image). Calls `shrunk` (may be NULL) for each page whose rights became fewer:
- * the processor may remember the old ones (facts in docs/guest-abi.md). -ENOMEM where a page is not
- * mapped. */
+ * own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM where a page is not mapped;
+ * those before it are changed. */
 int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
-			void (*shrunk)(void *context, uint64_t physical), void *context);
+			struct virtual_cpu_shrunk *shrunk);
+
+/* Takes one page of page tables back to what `original` has; what shrinks by that is noted. */
+void virtual_cpu_restore_table(void *table, const void *original,
+			       struct virtual_cpu_shrunk *shrunk);
 
 /* The end of the run of pages from `address` to at most `end` that have the same permissions, and
  * these; 0 where nothing is mapped or may be accessed. Reads the page tables, so that it knows what
  * virtual_cpu_protect() changed. */
 uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
 				    uint32_t *protection);
-
-/* True where entry `after` of a leaf page table allows less than `before`, or another page. */
-bool virtual_cpu_entry_shrinks(uint64_t before, uint64_t after);
-
-/* The guest-physical address in a leaf entry. */
-uint64_t virtual_cpu_entry_physical(uint64_t entry);
 
 /* Segment, control and table registers of a guest in ring 3; the rest of *sregs is kept. */
 void virtual_cpu_system_registers(struct kvm_sregs *sregs);

@@ -89,22 +89,24 @@ static void test_page_tables(void)
 	CHECK(!(walk(&image, cr3, GUEST_SYSTEM_BASE) & USER));
 }
 
-struct shrunk {
-	size_t count;
-	uint64_t last;
+struct forgotten {
+	size_t calls;
+	uint64_t start, length; /* of the last one */
 };
 
-static void count_shrunk(void *context, uint64_t physical)
+static void note_forgotten(void *context, uint64_t physical, uint64_t length)
 {
-	struct shrunk *shrunk = context;
-	shrunk->count++;
-	shrunk->last = physical;
+	struct forgotten *forgotten = context;
+	forgotten->calls++;
+	forgotten->start = physical;
+	forgotten->length = length;
 }
 
 static void test_protect(void)
 {
 	cleanup(image_release) struct image image;
-	struct shrunk shrunk = {0};
+	struct forgotten forgotten = {0};
+	struct virtual_cpu_shrunk shrunk = {.forget = note_forgotten, .context = &forgotten};
 	uint32_t protection;
 	if (!CHECK_NUMBER(open_image(&image), 0))
 		return;
@@ -112,20 +114,17 @@ static void test_protect(void)
 	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), end);
 	CHECK_NUMBER(protection, GUEST_READ | GUEST_WRITE);
 
-	/* Fewer rights are reported page by page, more and equal ones not. */
+	/* Fewer rights are reported, neighbours together; more and equal ones not. */
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, &shrunk), 0);
+	CHECK_NUMBER(forgotten.calls, 1);
+	CHECK_NUMBER(forgotten.start, image.regions[2].offset + 300 * PAGE);
+	CHECK_NUMBER(forgotten.length, 2 * PAGE);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, &shrunk), 0);
 	CHECK_NUMBER(
-	    virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, count_shrunk, &shrunk),
+	    virtual_cpu_protect(image.memory, middle, PAGE, GUEST_READ | GUEST_EXECUTE, &shrunk),
 	    0);
-	CHECK_NUMBER(shrunk.count, 2);
-	CHECK_NUMBER(shrunk.last, image.regions[2].offset + 301 * PAGE);
-	CHECK_NUMBER(
-	    virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ, count_shrunk, &shrunk),
-	    0);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, PAGE, GUEST_READ | GUEST_EXECUTE,
-					 count_shrunk, &shrunk),
-		     0);
-	CHECK_NUMBER(shrunk.count, 2);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, PAGE, 0, NULL, NULL), 0);
+	CHECK_NUMBER(forgotten.calls, 1);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, PAGE, 0, NULL), 0);
 
 	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), middle);
 	CHECK_NUMBER(protection, GUEST_READ | GUEST_WRITE);
@@ -139,32 +138,46 @@ static void test_protect(void)
 		     end);
 
 	/* A page that lost all rights is still the guest's, and gets them back. */
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ | GUEST_WRITE,
-					 count_shrunk, &shrunk),
-		     0);
-	CHECK_NUMBER(shrunk.count, 2);
+	CHECK_NUMBER(
+	    virtual_cpu_protect(image.memory, middle, 2 * PAGE, GUEST_READ | GUEST_WRITE, &shrunk),
+	    0);
+	CHECK_NUMBER(forgotten.calls, 1);
 	CHECK_NUMBER(virtual_cpu_protection_run(image.memory, start, end, &protection), end);
 
-	CHECK_NUMBER(
-	    virtual_cpu_protect(image.memory, 0x403000, PAGE, GUEST_READ, count_shrunk, &shrunk),
-	    -ENOMEM);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, 0x7000000000, PAGE, GUEST_READ, count_shrunk,
-					 &shrunk),
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, 0x403000, PAGE, GUEST_READ, &shrunk),
 		     -ENOMEM);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, 0x7000000000, PAGE, GUEST_READ, &shrunk),
+		     -ENOMEM);
+}
+
+/* Does going from entry `before` to `after` take rights away? */
+static bool shrinks(uint64_t before, uint64_t after)
+{
+	uint64_t table[PAGE / sizeof(uint64_t)] = {[7] = before};
+	uint64_t original[PAGE / sizeof(uint64_t)] = {[7] = after};
+	struct forgotten forgotten = {0};
+	struct virtual_cpu_shrunk shrunk = {.forget = note_forgotten, .context = &forgotten};
+	virtual_cpu_restore_table(table, original, &shrunk);
+	CHECK_NUMBER(forgotten.calls, 0); /* they wait for neighbours */
+	virtual_cpu_flush_shrunk(&shrunk);
+	CHECK_NUMBER(table[7], after);
+	if (forgotten.calls)
+		CHECK(forgotten.start == 0x5000 && forgotten.length == PAGE);
+	return forgotten.calls;
 }
 
 static void test_shrinks(void)
 {
 	const uint64_t page = 0x5000 | PRESENT | USER | WRITABLE;
-	CHECK(!virtual_cpu_entry_shrinks(0, page));
-	CHECK(!virtual_cpu_entry_shrinks(page, page));
-	CHECK(virtual_cpu_entry_shrinks(page, 0));
-	CHECK(virtual_cpu_entry_shrinks(page, page & ~WRITABLE));
-	CHECK(!virtual_cpu_entry_shrinks(page & ~WRITABLE, page));
-	CHECK(virtual_cpu_entry_shrinks(page, page | NO_EXECUTE));
-	CHECK(!virtual_cpu_entry_shrinks(page | NO_EXECUTE, page));
-	CHECK(virtual_cpu_entry_shrinks(page, page + 0x1000));
-	CHECK_NUMBER(virtual_cpu_entry_physical(page | NO_EXECUTE), 0x5000);
+	CHECK(!shrinks(0, page));
+	CHECK(!shrinks(page, page));
+	CHECK(shrinks(page, 0));
+	CHECK(shrinks(page, page & ~WRITABLE));
+	CHECK(!shrinks(page & ~WRITABLE, page));
+	CHECK(shrinks(page, page | NO_EXECUTE));
+	CHECK(!shrinks(page | NO_EXECUTE, page));
+	CHECK(shrinks(page, page + 0x1000));
+	CHECK(shrinks(page | NO_EXECUTE, 0));
 }
 
 /* A frame is believed only where the exception stubs' stack is. */
