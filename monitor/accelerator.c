@@ -62,7 +62,7 @@ static int journal_add(struct accelerator_journal *journal, const uint8_t *messa
 {
 	struct wire_header header;
 	if (extent < sizeof(header))
-		return error_set(error, EINVAL, "a message of %lu bytes is too short", extent);
+		return error_set(error, EBADMSG, "a message of %lu bytes is too short", extent);
 	memcpy(&header, message, sizeof(header));
 	uint64_t length = header.data_end < extent ? header.data_end : extent;
 	if (length < sizeof(header))

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +70,10 @@ static int finish_past_deadline(struct slot *slot, struct hypercall *call)
 static int serve_read(struct slot *slot, struct hypercall *call)
 {
 	volatile struct guest_control *control = window_control(&slot->window);
+	if (slot->monitor->preparing) {
+		call->result = -EPERM; /* the request comes after the snapshot */
+		return 0;
+	}
 	hypercall_fill_request(slot);
 	if (!control->request_length && slot->request->fd >= 0) {
 		if (!wait_readable(slot))
@@ -93,8 +99,6 @@ static int serve_read(struct slot *slot, struct hypercall *call)
 static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 {
 	struct monitor *monitor = slot->monitor;
-	if (length > WINDOW_RESPONSE_SIZE)
-		return error_set(error, EPROTO, "the guest's response area overflows");
 	int result = prefix_add(&monitor->prefix, slot->window.memory + WINDOW_RESPONSE_OFFSET,
 				length, error);
 	if (result != -EFBIG)
@@ -113,6 +117,10 @@ static int take_response(struct slot *slot, uint64_t length, struct error *error
 
 static int serve_write(struct slot *slot, struct hypercall *call)
 {
+	if (call->arguments[0] > WINDOW_RESPONSE_SIZE) {
+		call->result = -EINVAL;
+		return 0;
+	}
 	return take_response(slot, call->arguments[0], call->error);
 }
 
@@ -161,12 +169,30 @@ static int serve_debug(struct slot *slot, struct hypercall *call)
 
 /* ── the end ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* Takes what stands in the response area at the end of a request or a set-up. A length that cannot
+ * be is a library OS's that was overwritten. */
+static int take_last_response(struct slot *slot, struct hypercall *call)
+{
+	uint64_t length = window_control(&slot->window)->response_length;
+	if (length <= WINDOW_RESPONSE_SIZE)
+		return take_response(slot, length, call->error);
+	struct request_result *result = slot->result;
+	result->outcome = OUTCOME_CRASHED;
+	result->status = SIGSEGV;
+	snprintf(
+	    result->report, sizeof(result->report),
+	    "%s crashed: it overwrote the library OS (a response of %lu bytes in an area of %lu)",
+	    slot->monitor->name, length, WINDOW_RESPONSE_SIZE);
+	call->next = HYPERCALL_NEXT_FINISHED;
+	return 0;
+}
+
 static int finish(struct slot *slot, struct hypercall *call, enum outcome outcome, int status)
 {
 	call->next = HYPERCALL_NEXT_FINISHED;
 	slot->result->outcome = outcome;
 	slot->result->status = status;
-	return take_response(slot, window_control(&slot->window)->response_length, call->error);
+	return take_last_response(slot, call);
 }
 
 static int serve_exit(struct slot *slot, struct hypercall *call)
@@ -181,11 +207,10 @@ static int serve_abort(struct slot *slot, struct hypercall *call)
 
 static int serve_freeze(struct slot *slot, struct hypercall *call)
 {
-	volatile struct guest_control *control = window_control(&slot->window);
 	call->next = HYPERCALL_NEXT_FROZEN;
-	uint64_t length = control->response_length;
-	control->response_length = 0;
-	return take_response(slot, length, call->error);
+	int result = take_last_response(slot, call);
+	window_control(&slot->window)->response_length = 0;
+	return result;
 }
 
 /* ── the rest ────────────────────────────────────────────────────────────────────────────────── */
@@ -200,10 +225,13 @@ static int serve_accelerate(struct slot *slot, struct hypercall *call)
 				      monitor->preparing ? &monitor->journal : NULL, &reason);
 	slot->result->ops++;
 	slot->result->op_ns += clock_now_ns() - begin;
+	/* A message that cannot be served is the guest's mistake; it may make many. */
+	bool guests_own = result == -EBADMSG || result == -EFAULT;
 	if (result)
-		log_error("%s: accelerated call failed: %s", monitor->name, reason.text);
+		log_at(guests_own ? LOG_DEBUG : LOG_ERROR, "%s: accelerated call failed: %s",
+		       monitor->name, reason.text);
 	/* The host may still be at work for a lost connection, and write its results. */
-	if (result && result != -EBADMSG)
+	if (result && !guests_own)
 		slot->stale = true;
 	if (result == -ETIMEDOUT)
 		return finish_past_deadline(slot, call);

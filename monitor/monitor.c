@@ -120,9 +120,6 @@ static int run_setup(struct monitor *monitor, const struct image *image,
 	result->clone_ns = clock_now_ns() - begin;
 	if (!code)
 		code = slot_run(&slot, MACHINE_START, end, error);
-	/* It was answered while it ran: nothing to freeze any more, on to its end. */
-	if (!code && *end == SLOT_FROZEN && !monitor->preparing)
-		code = slot_run(&slot, MACHINE_RESUME, end, error);
 	result->run_ns = clock_now_ns() - begin - result->clone_ns;
 	slot_dismantle(&slot);
 	return code;

@@ -53,14 +53,14 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
-	hypercall_fill_request(slot);
+	/* A set-up must not see the request: what it saw would be in every clone. */
+	if (!monitor->preparing)
+		hypercall_fill_request(slot);
 	return 0;
 }
 
 int slot_flush_response(struct slot *slot, uint64_t length, struct error *error)
 {
-	if (length > WINDOW_RESPONSE_SIZE)
-		return error_set(error, EPROTO, "the guest's response area overflows");
 	if (!length)
 		return 0;
 	int result = slot->request->respond(slot->request->context,
@@ -87,6 +87,11 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 	for (;;) {
 		enum machine_stop stop;
 		struct guest_fault fault;
+		/* Also for a guest that makes hypercalls faster than they are served. */
+		if (clock_now_ns() >= slot->deadline_ns) {
+			slot->result->outcome = OUTCOME_DEADLINE;
+			return 0;
+		}
 		int result =
 		    isolation->run(slot->machine, entry, slot->deadline_ns, &stop, &fault, error);
 		if (result)
@@ -108,11 +113,15 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 		result = hypercall_serve(slot, &next, error);
 		if (result)
 			return result;
-		if (next == HYPERCALL_NEXT_FROZEN)
-			*end = SLOT_FROZEN;
-		if (next != HYPERCALL_NEXT_CONTINUE)
+		if (next == HYPERCALL_NEXT_FINISHED)
 			return 0;
-		entry = MACHINE_CONTINUE;
+		if (next == HYPERCALL_NEXT_FROZEN && slot->monitor->preparing) {
+			*end = SLOT_FROZEN;
+			return 0;
+		}
+		/* There is a snapshot already, or there will be none: the program goes on as its
+		 * clone would. */
+		entry = next == HYPERCALL_NEXT_FROZEN ? MACHINE_RESUME : MACHINE_CONTINUE;
 	}
 }
 
@@ -175,10 +184,6 @@ int slot_serve(struct slot *slot, const struct request *request, struct request_
 		return code;
 	enum slot_end end;
 	code = slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
-	/* A program that froze in its set-up cannot do so again, and one whose set-up ended it has
-	 * nothing to freeze: it goes on. */
-	if (!code && end == SLOT_FROZEN)
-		code = slot_run(slot, MACHINE_RESUME, &end, error);
 	if (code)
 		return code;
 	uint64_t finished = clock_now_ns();

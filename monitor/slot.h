@@ -39,13 +39,13 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 /* What a run came to. */
 enum slot_end {
 	SLOT_FINISHED, /* *slot->result tells */
-	SLOT_FROZEN,   /* the program waits for its request */
+	SLOT_FROZEN,   /* a set-up is done: the program waits for its request */
 };
 
 /* Runs the guest and serves its hypercalls until it has finished or froze. */
 int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error);
 
-/* Hands on what stands in the response area. */
+/* Hands on what stands in the response area; `length` fits into it. */
 int slot_flush_response(struct slot *slot, uint64_t length, struct error *error);
 
 #endif
