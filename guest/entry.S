@@ -24,6 +24,13 @@ libos_start:
 	lea libos_stack_top(%rip), %rsp
 	xor %ebp, %ebp
 	call libos_main
+	/* Whatever an earlier request of this slot left in vector and x87 registers goes: the area
+	 * says that no component is in use, and has MXCSR's first value. */
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	lea frozen_xsave(%rip), %rcx
+	movl $0x1f80, 24(%rcx)
+	xrstor64 (%rcx)
 	/* libos_main() left the program's entry and stack in libos_start_info. Linux starts a program
 	 * with all registers zero but rsp; rdx is the function to register with atexit: none. */
 	lea libos_start_info(%rip), %rax
