@@ -37,6 +37,8 @@ static const struct {
 #define PAGE_FAULT_WRITE     2U
 #define PAGE_FAULT_EXECUTION 16U
 
+#define SYMBOL_SHOWN 128 /* characters of a symbol's name */
+
 int crash_signal(uint64_t vector)
 {
 	return vector < EXCEPTION_COUNT && exceptions[vector].signal ? exceptions[vector].signal
@@ -58,6 +60,13 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
 		text->used += (size_t)length;
 	if (text->used >= text->size)
 		text->used = text->size - 1;
+}
+
+/* Names are the program's: only printable characters go on, and not all of a long one. */
+static void add_printable(struct text *text, const char *name, size_t limit)
+{
+	for (size_t i = 0; i < limit && name[i]; i++)
+		add(text, "%c", isprint((unsigned char)name[i]) ? name[i] : '?');
 }
 
 static const char *access_of(const struct guest_fault *fault)
@@ -87,8 +96,11 @@ static void add_place(struct text *text, const struct guest_fault *fault,
 	const char *name = in_library ? "the library OS" : program_name;
 	uint64_t address = in_library ? fault->rip : fault->rip - program_base;
 	const char *symbol = elf_file_symbol(file, address, &offset);
-	if (symbol)
-		add(text, " at %s+%#lx", symbol, offset);
+	if (symbol) {
+		add(text, " at ");
+		add_printable(text, symbol, SYMBOL_SHOWN);
+		add(text, "+%#lx", offset);
+	}
 	add(text, " (rip %#lx, %s)", fault->rip, name);
 }
 

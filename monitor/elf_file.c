@@ -187,6 +187,8 @@ const char *elf_file_symbol(const struct elf_file *file, uint64_t address, uint6
 		    names.sh_type != SHT_STRTAB)
 			continue;
 		const char *strings = (const char *)file->data + names.sh_offset;
+		if (strings[names.sh_size - 1])
+			break; /* then each name would have to be searched for its end */
 		/* A file has one symbol table; one with thousands wants to keep us busy. */
 		for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.sh_size;
 		     at += sizeof(Elf64_Sym)) {
@@ -195,8 +197,7 @@ const char *elf_file_symbol(const struct elf_file *file, uint64_t address, uint6
 			if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
 			    address < symbol.st_value ||
 			    address - symbol.st_value >= symbol.st_size ||
-			    symbol.st_name >= names.sh_size ||
-			    !memchr(strings + symbol.st_name, 0, names.sh_size - symbol.st_name))
+			    symbol.st_name >= names.sh_size)
 				continue;
 			*offset = address - symbol.st_value;
 			return strings + symbol.st_name;
