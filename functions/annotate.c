@@ -2,7 +2,6 @@
  * boxes and labels. Finding is the host's work; decoding, drawing and encoding are done here, in
  * the guest, on the stranger's data. */
 #include <stdio.h>
-#include <string.h>
 
 #include "mayfly/results.h"
 #include "picture.h"
@@ -31,8 +30,8 @@ int main(void)
 	struct vaccel_session session;
 	int result = vaccel_session_init(&session, 0);
 	if (result) {
-		fprintf(stderr, "annotate: no accelerator session (%s); mayfly doctor tells more\n",
-			strerror(result));
+		fprintf(stderr, "annotate: no accelerator session: %s; mayfly doctor tells more\n",
+			request_failure(result));
 		return 1;
 	}
 	size_t length, count = 0;
@@ -47,7 +46,7 @@ int main(void)
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
 	if (result) {
-		fprintf(stderr, "annotate: cannot find objects (%s)\n", strerror(result));
+		fprintf(stderr, "annotate: cannot find objects: %s\n", request_failure(result));
 		return 1;
 	}
 	/* The best last, so that it lies on top. */

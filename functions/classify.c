@@ -4,7 +4,6 @@
  * finds it open. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "mayfly/results.h"
 #include "request.h"
@@ -17,8 +16,8 @@ int main(void)
 	struct vaccel_session session;
 	int result = vaccel_session_init(&session, 0);
 	if (result) {
-		fprintf(stderr, "classify: no accelerator session (%s); mayfly doctor tells more\n",
-			strerror(result));
+		fprintf(stderr, "classify: no accelerator session: %s; mayfly doctor tells more\n",
+			request_failure(result));
 		return 1;
 	}
 	size_t length, count = 0;
@@ -28,8 +27,8 @@ int main(void)
 	struct mayfly_label labels[LABELS];
 	result = mayfly_classify_labels(&session, image, length, labels, LABELS, &count);
 	if (result) {
-		fprintf(stderr, "classify: cannot classify these %zu bytes (%s)\n", length,
-			strerror(result));
+		fprintf(stderr, "classify: cannot classify these %zu bytes: %s\n", length,
+			request_failure(result));
 		return 1;
 	}
 	json_t *list = json_array();

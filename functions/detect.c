@@ -31,8 +31,8 @@ int main(int argc, char **argv)
 	struct vaccel_resource model;
 	int result = open_session(&session, &model, argc > 1 ? argv[1] : NULL);
 	if (result) {
-		fprintf(stderr, "detect: no accelerator session (%s); mayfly doctor tells more\n",
-			strerror(result));
+		fprintf(stderr, "detect: no accelerator session: %s; mayfly doctor tells more\n",
+			request_failure(result));
 		return 1;
 	}
 	size_t length, count = 0;
@@ -42,8 +42,8 @@ int main(int argc, char **argv)
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
 	if (result) {
-		fprintf(stderr, "detect: cannot find objects in these %zu bytes (%s)\n", length,
-			strerror(result));
+		fprintf(stderr, "detect: cannot find objects in these %zu bytes: %s\n", length,
+			request_failure(result));
 		return 1;
 	}
 	json_t *list = json_array();

@@ -1,10 +1,12 @@
-/* What every function here does first: read its request. */
+/* What every function here does: read its request, and say why the host could not help with it. */
 #ifndef MAYFLY_FUNCTIONS_REQUEST_H
 #define MAYFLY_FUNCTIONS_REQUEST_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Room costs nothing until it is used; growing copies. */
@@ -42,6 +44,21 @@ static inline uint8_t *request_read(size_t *length)
 	}
 	free(data);
 	return NULL;
+}
+
+/* What an error of the host means to the one who sent the picture. The whole reason is in the
+ * host's log, which a guest does not see. */
+static inline const char *request_failure(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "the host does not have that model: see mayfly models, and fetch it with "
+		       "mayfly models fetch";
+	case EINVAL:
+		return "that is no JPEG or PNG picture, or no model for this task";
+	default:
+		return strerror(error);
+	}
 }
 
 #endif
