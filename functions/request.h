@@ -46,8 +46,8 @@ static inline uint8_t *request_read(size_t *length)
 	return NULL;
 }
 
-/* What an error of the host means to the one who sent the picture. The whole reason is in the
- * host's log, which a guest does not see. */
+/* What an error of the host means to the one who sent the picture. The host's own words, where it
+ * has any, libvaccel writes to the log. */
 static inline const char *request_failure(int error)
 {
 	switch (error) {
