@@ -29,10 +29,13 @@ static const struct {
     [17] = {"misaligned access", SIGBUS},
     [19] = {"vector floating-point error", SIGFPE},
     [MACHINE_VECTOR_FORBIDDEN] = {"forbidden system call, past the library OS", SIGSYS},
+    [MACHINE_VECTOR_ASTRAY] =
+	{"it went past the library OS and ended its process or answers no more", SIGSEGV},
 };
 
 #define EXCEPTION_COUNT	     (sizeof(exceptions) / sizeof(exceptions[0]))
 #define VECTOR_PAGE_FAULT    14
+#define PROCESSOR_VECTORS    32 /* beyond, there are no registers to tell */
 #define PAGE_FAULT_PRESENT   1U
 #define PAGE_FAULT_WRITE     2U
 #define PAGE_FAULT_EXECUTION 16U
@@ -125,19 +128,23 @@ void crash_report(char *out, size_t size, const struct guest_fault *fault,
 	struct text text = {out, size, 0};
 	const char *name = fault->vector < EXCEPTION_COUNT ? exceptions[fault->vector].name : NULL;
 	add(&text, "%s crashed: %s", program_name, name ? name : "unexpected exception");
-	if (fault->vector == VECTOR_PAGE_FAULT)
-		add(&text, " %s %#lx%s", access_of(fault), fault->address,
-		    fault->error_code & PAGE_FAULT_PRESENT ? " (not allowed there)"
-							   : explain_address(fault->address));
-	add_place(&text, fault, program, program_name, program_base, library_os);
-	add(&text,
-	    "\n  exception %lu, error code %#lx, cr2 %#lx, rflags %#lx"
-	    "\n  rax %016lx rbx %016lx rcx %016lx rdx %016lx"
-	    "\n  rsi %016lx rdi %016lx rbp %016lx rsp %016lx"
-	    "\n  r8  %016lx r9  %016lx r10 %016lx r11 %016lx"
-	    "\n  r12 %016lx r13 %016lx r14 %016lx r15 %016lx",
-	    fault->vector, fault->error_code, fault->address, fault->rflags, fault->rax, fault->rbx,
-	    fault->rcx, fault->rdx, fault->rsi, fault->rdi, fault->rbp, fault->rsp, fault->r8,
-	    fault->r9, fault->r10, fault->r11, fault->r12, fault->r13, fault->r14, fault->r15);
+	if (fault->vector < PROCESSOR_VECTORS) {
+		if (fault->vector == VECTOR_PAGE_FAULT)
+			add(&text, " %s %#lx%s", access_of(fault), fault->address,
+			    fault->error_code & PAGE_FAULT_PRESENT
+				? " (not allowed there)"
+				: explain_address(fault->address));
+		add_place(&text, fault, program, program_name, program_base, library_os);
+		add(&text,
+		    "\n  exception %lu, error code %#lx, cr2 %#lx, rflags %#lx"
+		    "\n  rax %016lx rbx %016lx rcx %016lx rdx %016lx"
+		    "\n  rsi %016lx rdi %016lx rbp %016lx rsp %016lx"
+		    "\n  r8  %016lx r9  %016lx r10 %016lx r11 %016lx"
+		    "\n  r12 %016lx r13 %016lx r14 %016lx r15 %016lx",
+		    fault->vector, fault->error_code, fault->address, fault->rflags, fault->rax,
+		    fault->rbx, fault->rcx, fault->rdx, fault->rsi, fault->rdi, fault->rbp,
+		    fault->rsp, fault->r8, fault->r9, fault->r10, fault->r11, fault->r12,
+		    fault->r13, fault->r14, fault->r15);
+	}
 	add_log(&text, log);
 }

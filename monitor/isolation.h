@@ -30,9 +30,10 @@ enum machine_stop {
 };
 
 /* Beyond the processor's exception numbers, process isolation only: the guest got around the
- * library OS and made a system call that its process may not make. Of struct guest_fault nothing
- * else is known. */
+ * library OS. It made a system call that its process may not make; or it ended its process, or
+ * takes no answers to its hypercalls. Of struct guest_fault nothing else is known. */
 #define MACHINE_VECTOR_FORBIDDEN 32
+#define MACHINE_VECTOR_ASTRAY	 33
 
 struct machine {
 	const struct isolation *isolation;

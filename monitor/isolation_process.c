@@ -42,10 +42,8 @@
 #include "util/paths.h"
 #include "virtual_cpu.h"
 
-#define HELPER_PART	  "monitor/process_guest"
-#define HWCAP2_FSGSBASE	  2UL /* asm/hwcap2.h */
-#define VECTOR_PROTECTION 13
-#define PROTECT_LIMIT_NS  NANOSECONDS_PER_SECOND /* mprotect of all memory takes far less */
+#define HELPER_PART	"monitor/process_guest"
+#define HWCAP2_FSGSBASE 2UL /* asm/hwcap2.h */
 
 struct machine_process {
 	struct machine machine;
@@ -61,6 +59,7 @@ struct machine_process {
 	/* Both ends of the commands' pipe: so a write to a dead process is no SIGPIPE. */
 	int commands[2];
 	int events;
+	uint64_t deadline_ns; /* of the request that runs */
 };
 
 static struct machine_process *machine_process(struct machine *machine)
@@ -373,13 +372,13 @@ static int process_ended(struct machine_process *self, enum machine_stop *stop,
 		*stop = MACHINE_LOST;
 		return 0;
 	}
-	/* It made a system call that its filter forbids, spoilt its signal stack or ended itself:
-	 * no handler could tell registers. */
+	/* It made a system call that its filter forbids, ended itself, or left no signal stack for
+	 * the handler that would tell registers. */
 	*stop = MACHINE_FAULT;
 	*fault = (struct guest_fault){
 	    .vector = known && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS
 			  ? MACHINE_VECTOR_FORBIDDEN
-			  : VECTOR_PROTECTION,
+			  : MACHINE_VECTOR_ASTRAY,
 	};
 	return 0;
 }
@@ -406,12 +405,18 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	if (!self->pid)
 		return error_set(error, ESRCH, "the guest's process is gone");
 	uint8_t event;
+	self->deadline_ns = deadline_ns;
 	int result = send_command(self, &command);
 	if (!result)
 		result = await_event(self, deadline_ns, &event);
-	if (result == -ETIMEDOUT || result == -EAGAIN) {
-		/* -EAGAIN: it rang without end and read nothing. */
+	if (result == -ETIMEDOUT) {
 		*stop = MACHINE_DEADLINE;
+		return 0;
+	}
+	if (result == -EAGAIN) {
+		/* Its pipe is full of answers: it rings and rings, and takes none. */
+		*stop = MACHINE_FAULT;
+		*fault = (struct guest_fault){.vector = MACHINE_VECTOR_ASTRAY};
 		return 0;
 	}
 	if (result == -EPIPE)
@@ -445,7 +450,7 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 	uint8_t code = 0;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, clock_now_ns() + PROTECT_LIMIT_NS, &code);
+		result = await_event(self, self->deadline_ns, &code);
 	if (result)
 		return result;
 	if (code)
