@@ -13,6 +13,7 @@
 
 #define STACK_SIZE_MAX (8UL << 20)
 #define STACK_SIZE_MIN (64UL << 10)
+#define PROGRAM_LOWEST (64UL << 10) /* as Linux (vm.mmap_min_addr) */
 #define POOL_SIZE_MIN  (256UL << 10)
 #define ARGUMENTS_SIZE_MAX                                                                         \
 	(32UL << 10) /* of strings; the rest of the smallest stack is the program's */
@@ -173,6 +174,11 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	if (file->high > GUEST_PROGRAM_LIMIT - base)
 		return error_set(error, ENOEXEC, "%s does not fit below %#lx", program->path,
 				 GUEST_PROGRAM_LIMIT);
+	if (base + file->low < PROGRAM_LOWEST)
+		return error_set(error, ENOEXEC,
+				 "%s has a segment at %#lx; below %lu KiB nothing is mapped, so "
+				 "that null pointers fault",
+				 program->path, base + file->low, PROGRAM_LOWEST >> 10);
 	uint64_t segments = 0;
 	for (size_t i = 0; i < file->segment_count; i++)
 		segments += page_up(file->segments[i].memory_size) + GUEST_PAGE_SIZE;

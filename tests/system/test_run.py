@@ -260,6 +260,15 @@ class BadInput(unittest.TestCase):
 
         self.expect([self.program(overlap)], "overlapping")
 
+    def test_null_page(self):
+        def at_zero(data):
+            start, = struct.unpack_from("<Q", data, 32)
+            first = next(i for i in range(struct.unpack_from("<H", data, 56)[0])
+                         if struct.unpack_from("<I", data, start + i * 56)[0] == 1)
+            self.program_header(data, first, "<Q", 16, 0)
+
+        self.expect([self.program(at_zero)], "has a segment at 0", "null pointers")
+
     def test_writable_code(self):
         def writable(data):
             start, = struct.unpack_from("<Q", data, 32)
