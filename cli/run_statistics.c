@@ -61,11 +61,11 @@ static int compare_doubles(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* The value at or below which `part` of the sorted values lie (nearest rank). */
-static json_t *percentile(const double *sorted, size_t count, double part)
+/* The value at or below which `percent` of the sorted values lie (nearest rank). */
+static json_t *percentile(const double *sorted, size_t count, unsigned percent)
 {
-	size_t rank = (size_t)(part * (double)count);
-	double value = sorted[rank < count ? rank : count - 1];
+	size_t rank = (percent * count + 99) / 100;
+	double value = sorted[rank - 1];
 	return json_real((double)(int64_t)(value * 10 + 0.5) / 10);
 }
 
@@ -80,9 +80,9 @@ static json_t *summary(const struct run_statistics *statistics, enum figure figu
 	if (!count)
 		return json_null();
 	qsort(values, count, sizeof(*values), compare_doubles);
-	return json_pack("{s:o, s:o, s:o, s:o}", "p50", percentile(values, count, 0.5), "p90",
-			 percentile(values, count, 0.9), "p99", percentile(values, count, 0.99),
-			 "max", percentile(values, count, 1));
+	return json_pack("{s:o, s:o, s:o, s:o}", "p50", percentile(values, count, 50), "p90",
+			 percentile(values, count, 90), "p99", percentile(values, count, 99), "max",
+			 percentile(values, count, 100));
 }
 
 static void json_decref_pointer(json_t **json)

@@ -153,7 +153,7 @@ static int read_input(struct run *run, struct error *error)
 				return error_set(
 				    error, EFBIG,
 				    "--repeat keeps the request in memory: at most %lu MiB",
-				    REPEATED_BYTES_MAX >> 21);
+				    REPEATED_BYTES_MAX >> 20);
 			uint8_t *grown = realloc(run->input, room);
 			if (!grown)
 				return error_set(error, ENOMEM, "no memory for the request");
