@@ -40,11 +40,6 @@ static int memory_from_environment(size_t *bytes, struct error *error)
 	return 0;
 }
 
-static void close_at_exit(void)
-{
-	onnx_state_close(onnx_state());
-}
-
 int onnx_state_open(struct onnx_state *state, struct error *error)
 {
 	lock_scoped(&state->lock);
@@ -58,10 +53,6 @@ int onnx_state_open(struct onnx_state *state, struct error *error)
 		return result;
 	network_cache_init(&state->networks, &state->engine, budget);
 	state->open = true;
-	/* Registered after ONNX Runtime's own, so run before them: a program may exit without
-	 * vaccel_cleanup(), and its sessions must not outlive what they are made of. */
-	if (atexit(close_at_exit))
-		vaccel_warn("onnx: ONNX Runtime will not be closed before it is unloaded");
 	return 0;
 }
 
