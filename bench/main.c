@@ -1,7 +1,6 @@
 /* mayfly_bench: measures Mayfly and what it is compared with, and writes the figures as JSON.
  * bench/run starts it as it must be; README.md tells what each row is. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "cases.h"
 #include "isolation.h"
 #include "memory.h"
+#include "options/option_help.h"
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -22,86 +22,50 @@
 #define PHOTO_LIMIT    (32ul << 20)
 
 struct bench_options {
-	size_t rounds;
+	uint64_t rounds;
 	const char *output, *photo, *commit, *only;
 	bool check, help;
 };
 
-static const char help_text[] =
-    "usage: mayfly_bench [OPTION]...\n"
-    "\n"
-    "  --output=FILE   write the figures to FILE (default: bench.json)\n"
-    "  --rounds=N      measure each case N times, dear ones less often (default 1000)\n"
-    "  --only=NAME     only rows whose name begins so, and no memory\n"
-    "  --photo=FILE    find objects in this picture (default: photos/dog.jpg of the cache)\n"
-    "  --commit=TEXT   the commit to name in the report\n"
-    "  --check         exit with status 1 where a figure is not what was wanted\n"
-    "\n"
-    "MAYFLY_LIBDIR must be the build directory. bench/run sets all this up.\n";
+static const struct bench_options bench_defaults = {.rounds = ROUNDS_DEFAULT,
+						    .output = "bench.json"};
 
-static int parse_rounds(const char *text, size_t *rounds, struct error *error)
+static const struct option_spec bench_options[] = {
+    {"output", 'o', OPTION_STRING, offsetof(struct bench_options, output), "FILE",
+     "write the figures to FILE", .takes_file = true},
+    {"rounds", 'n', OPTION_COUNT, offsetof(struct bench_options, rounds), "COUNT",
+     "measure each case so often, dear ones less", .minimum = 1, .maximum = ROUNDS_MAX},
+    {"only", 0, OPTION_STRING, offsetof(struct bench_options, only), "NAME",
+     "only rows whose name begins so, and no memory"},
+    {"photo", 0, OPTION_STRING, offsetof(struct bench_options, photo), "FILE",
+     "find objects in this picture instead of photos/dog.jpg of the cache", .takes_file = true},
+    {"commit", 0, OPTION_STRING, offsetof(struct bench_options, commit), "TEXT",
+     "the commit to name in the report"},
+    {"check", 0, OPTION_FLAG, offsetof(struct bench_options, check), NULL,
+     "exit with status 1 where a figure is not what was wanted"},
+    {"help", 'h', OPTION_FLAG, offsetof(struct bench_options, help), NULL,
+     "show this help and do nothing else"},
+};
+
+#define OPTION_TABLE_SIZE (sizeof(bench_options) / sizeof(bench_options[0]))
+
+static void print_help(void)
 {
-	char *end;
-	errno = 0;
-	unsigned long value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || text[0] < '0' || text[0] > '9' || !value ||
-	    value > ROUNDS_MAX)
-		return error_set(error, EINVAL, "--rounds=%s: give a number from 1 to %d", text,
-				 ROUNDS_MAX);
-	*rounds = value;
-	return 0;
+	puts("Usage: mayfly_bench [OPTION...]\n");
+	help_print_options(stdout, bench_options, OPTION_TABLE_SIZE, &bench_defaults);
+	puts("\nMAYFLY_LIBDIR must be the build directory. bench/run sets all this up.");
 }
 
 static int parse_options(int count, char *words[], struct bench_options *options,
 			 struct error *error)
 {
-	enum { ROUNDS, OUTPUT, PHOTO, COMMIT, ONLY, CHECK, HELP };
-	static const struct option known[] = {
-	    {"rounds", required_argument, NULL, ROUNDS},
-	    {"output", required_argument, NULL, OUTPUT},
-	    {"photo", required_argument, NULL, PHOTO},
-	    {"commit", required_argument, NULL, COMMIT},
-	    {"only", required_argument, NULL, ONLY},
-	    {"check", no_argument, NULL, CHECK},
-	    {"help", no_argument, NULL, HELP},
-	    {0},
-	};
-	*options = (struct bench_options){.rounds = ROUNDS_DEFAULT, .output = "bench.json"};
-	int option, result = 0;
-	opterr = 0;
-	while (!result && (option = getopt_long(count, words, "", known, NULL)) != -1) {
-		switch (option) {
-		case ROUNDS:
-			result = parse_rounds(optarg, &options->rounds, error);
-			break;
-		case OUTPUT:
-			options->output = optarg;
-			break;
-		case PHOTO:
-			options->photo = optarg;
-			break;
-		case COMMIT:
-			options->commit = optarg;
-			break;
-		case ONLY:
-			options->only = optarg;
-			break;
-		case CHECK:
-			options->check = true;
-			break;
-		case HELP:
-			options->help = true;
-			break;
-		default:
-			result = error_set(error, EINVAL,
-					   "%s: unknown option, or its value is missing; see "
-					   "--help",
-					   words[optind - 1]);
-		}
-	}
-	if (!result && optind < count)
+	*options = bench_defaults;
+	const struct option_set set = {bench_options, OPTION_TABLE_SIZE, options};
+	struct operands operands;
+	int result = options_parse(&set, 1, false, count - 1, words + 1, &operands, error);
+	if (!result && operands.count)
 		result = error_set(error, EINVAL, "%s: no arguments are taken; see --help",
-				   words[optind]);
+				   operands.words[0]);
 	return result;
 }
 
@@ -229,8 +193,10 @@ static int run(int count, char *words[], struct error *error)
 	int result = parse_options(count, words, &options, error);
 	if (result)
 		return result;
-	if (options.help)
-		return fputs(help_text, stdout) < 0 ? error_set(error, EIO, "cannot write") : 0;
+	if (options.help) {
+		print_help();
+		return 0;
+	}
 	cleanup(session_release) struct session session = {0};
 	bench_init(&session.bench, options.rounds, options.only);
 	result = session_prepare(&session, &options, error);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/help.h"
-#include "cli/suggest.h"
+#include "options/suggest.h"
 #include "cli/verb.h"
 #include "util/cleanup.h"
 #include "util/log.h"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 #include "util/error.h"
 
 /* What the first operand may be, where a verb has verbs of its own ("models fetch"). */

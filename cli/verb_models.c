@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cli/inventory.h"
-#include "cli/suggest.h"
+#include "options/suggest.h"
 #include "cli/verb.h"
 #include "util/cleanup.h"
 #include "util/paths.h"

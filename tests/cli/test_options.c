@@ -4,9 +4,9 @@
 #include <errno.h>
 
 #include "cli/help.h"
-#include "cli/options.h"
-#include "cli/quantity.h"
-#include "cli/suggest.h"
+#include "options/options.h"
+#include "options/quantity.h"
+#include "options/suggest.h"
 
 struct values {
 	bool quiet;

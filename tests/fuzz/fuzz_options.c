@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 
 #define WORDS_MAX  400
 #define SIZE_MIN   4096

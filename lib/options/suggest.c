@@ -1,5 +1,5 @@
 /* The nearest known word; see suggest.h. */
-#include "cli/suggest.h"
+#include "options/suggest.h"
 
 #include <string.h>
 

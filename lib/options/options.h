@@ -10,8 +10,8 @@
  *             {"quiet", 'q', OPTION_FLAG, offsetof(struct run_values, quiet), NULL, "say less"},
  *     };
  */
-#ifndef MAYFLY_CLI_OPTIONS_H
-#define MAYFLY_CLI_OPTIONS_H
+#ifndef MAYFLY_OPTIONS_OPTIONS_H
+#define MAYFLY_OPTIONS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,13 +1,13 @@
 /* The parser of options; see options.h. */
-#include "cli/options.h"
+#include "options/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/quantity.h"
-#include "cli/suggest.h"
+#include "options/quantity.h"
+#include "options/suggest.h"
 
 /* An option as it was found on the command line. */
 struct found_option {

@@ -1,5 +1,5 @@
 /* Amounts as people write them; see quantity.h. */
-#include "cli/quantity.h"
+#include "options/quantity.h"
 
 #include <errno.h>
 #include <inttypes.h>

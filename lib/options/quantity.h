@@ -1,6 +1,6 @@
 /* Amounts as people write them: sizes (64M), durations (500ms) and plain counts. */
-#ifndef MAYFLY_CLI_QUANTITY_H
-#define MAYFLY_CLI_QUANTITY_H
+#ifndef MAYFLY_OPTIONS_QUANTITY_H
+#define MAYFLY_OPTIONS_QUANTITY_H
 
 #include <stddef.h>
 #include <stdint.h>

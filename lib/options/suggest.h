@@ -1,6 +1,6 @@
 /* "Did you mean …?": the nearest of a set of known words. */
-#ifndef MAYFLY_CLI_SUGGEST_H
-#define MAYFLY_CLI_SUGGEST_H
+#ifndef MAYFLY_OPTIONS_SUGGEST_H
+#define MAYFLY_OPTIONS_SUGGEST_H
 
 #include <stddef.h>
 
