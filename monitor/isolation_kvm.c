@@ -64,10 +64,8 @@ static int kvm_open(struct error *error)
 				 "there is no /dev/kvm: this host offers no virtualisation, or the "
 				 "kvm module is not loaded");
 	if (kvm < 0 && errno == EACCES)
-		return error_set(
-		    error, EACCES,
-		    "no permission for /dev/kvm: join its group (usermod -aG kvm USER) "
-		    "and log in again");
+		return error_set(error, EACCES,
+				 "no permission for /dev/kvm; mayfly doctor says how to get it");
 	if (kvm < 0)
 		return error_set_errno(error, errno, "cannot open /dev/kvm");
 	return kvm;

@@ -102,7 +102,7 @@ int paths_part(char *out, size_t size, const char *name, struct error *error)
 		      {"/..", name},
 		      {"/../lib/mayfly", name},
 		      {"/../lib/mayfly", base},
-		      {"", base}};
+		      {"/../mayfly", base}}; /* for programs in lib/mayfly itself */
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (print_path(out, size, error, "%s%s/%s", program, places[i].folder,
 			       places[i].name))
