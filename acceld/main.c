@@ -1,6 +1,5 @@
 /* mayfly-acceld: the process that owns plugins, models and devices, and runs ops for others. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "launch.h"
 #include "memory_limit.h"
+#include "options/option_help.h"
 #include "plugins.h"
 #include "server.h"
 #include "util/cleanup.h"
@@ -18,13 +18,10 @@
 #include "util/log.h"
 #include "util/paths.h"
 
-#define CONNECTIONS_DEFAULT	    2048
-#define CONNECTIONS_MAX		    65536
-#define IDLE_DEFAULT_S		    60
-#define OP_LIMIT_DEFAULT_S	    60
-#define RESOURCE_MEMORY_DEFAULT_MIB 2048
-#define MEMORY_MAX_MIB		    (1UL << 24)
-#define SECONDS_MAX		    (365UL * 24 * 3600)
+#define CONNECTIONS_MAX 65536
+#define MEMORY_MIN	(64UL << 20)
+#define MEMORY_MAX	(1UL << 44)
+#define TIME_MAX	(365UL * 24 * 3600 * NANOSECONDS_PER_SECOND)
 
 /* How long ops that are under way may go on after SIGTERM. */
 #define PATIENCE_NS (5 * NANOSECONDS_PER_SECOND)
@@ -32,126 +29,76 @@
 struct acceld_options {
 	bool foreground, help;
 	const char *socket_path; /* NULL: in the run-time directory */
-	unsigned long connections, idle_s, op_limit_s, resource_memory_mib;
-	unsigned long memory_mib; /* 0: the default */
-	unsigned long ready_fd;	  /* 0: nobody waits */
+	uint64_t connections, idle_ns, op_limit_ns, resource_memory;
+	uint64_t memory;   /* 0: the default */
+	uint64_t ready_fd; /* 0: nobody waits */
 };
 
-static const char help_text[] =
-    "usage: mayfly-acceld [OPTION]…\n"
-    "\n"
-    "The accelerator host: runs accelerated work for this user's functions. It is started on\n"
-    "demand; without --foreground it starts in the background and returns when it serves.\n"
-    "\n"
-    "  --foreground       serve in this process\n"
-    "  --socket=PATH      listen there instead of acceld.sock in the run-time directory\n"
-    "  --connections=N    serve at most N windows at once (default 2048)\n"
-    "  --idle=SECONDS     end after so long without a connection (default 60; 0: never)\n"
-    "  --op-limit=SECONDS no op may take longer (default 60)\n"
-    "  --memory=MIB       this process may take so much memory (default: three quarters of the\n"
-    "                     machine's); ops that want more fail\n"
-    "  --resource-memory=MIB\n"
-    "                     models and other data that clients send may take so much memory, all\n"
-    "                     connections together (default 2048)\n"
-    "  --ready-fd=FD      write a newline to FD when serving, or why not\n"
-    "  --help             this text\n"
-    "\n"
-    "VACCEL_PLUGINS names the plugins (default: onnx, then noop). MAYFLY_LOG is the level of\n"
-    "the log: error, warn, info or debug. In the background the log is acceld.log in the\n"
-    "run-time directory ($XDG_RUNTIME_DIR/mayfly).\n";
+static const struct acceld_options acceld_defaults = {
+    .connections = 2048,
+    .idle_ns = 60 * NANOSECONDS_PER_SECOND,
+    .op_limit_ns = 60 * NANOSECONDS_PER_SECOND,
+    .resource_memory = 2UL << 30,
+};
 
-static int parse_number(const char *option, const char *text, unsigned long minimum,
-			unsigned long maximum, unsigned long *number, struct error *error)
+static const struct option_spec acceld_options[] = {
+    {"foreground", 0, OPTION_FLAG, offsetof(struct acceld_options, foreground), NULL,
+     "serve in this process"},
+    {"socket", 0, OPTION_STRING, offsetof(struct acceld_options, socket_path), "PATH",
+     "listen there instead of acceld.sock in the run-time directory", .takes_file = true},
+    {"connections", 0, OPTION_COUNT, offsetof(struct acceld_options, connections), "COUNT",
+     "serve at most so many windows at once", .minimum = 1, .maximum = CONNECTIONS_MAX},
+    {"idle", 0, OPTION_DURATION, offsetof(struct acceld_options, idle_ns), "TIME",
+     "end after so long without a connection; 0: never", .maximum = TIME_MAX},
+    {"op-limit", 0, OPTION_DURATION, offsetof(struct acceld_options, op_limit_ns), "TIME",
+     "no op may take longer", .minimum = 1000000, .maximum = TIME_MAX},
+    {"memory", 0, OPTION_SIZE, offsetof(struct acceld_options, memory), "SIZE",
+     "what this process may take, without windows; ops that want more fail; three quarters of "
+     "the machine's where it is not given",
+     .minimum = MEMORY_MIN, .maximum = MEMORY_MAX},
+    {"resource-memory", 0, OPTION_SIZE, offsetof(struct acceld_options, resource_memory), "SIZE",
+     "what models and other data that clients send may take, all connections together",
+     .minimum = 1UL << 20, .maximum = MEMORY_MAX},
+    {"ready-fd", 0, OPTION_COUNT, offsetof(struct acceld_options, ready_fd), "FD",
+     "write a newline to this descriptor when serving, or why not", .minimum = 3,
+     .maximum = INT_MAX},
+    {"help", 'h', OPTION_FLAG, offsetof(struct acceld_options, help), NULL,
+     "show this help and do nothing else"},
+};
+
+#define OPTION_TABLE_SIZE (sizeof(acceld_options) / sizeof(acceld_options[0]))
+
+static int print_help(struct error *error)
 {
-	char *end;
-	errno = 0;
-	*number = strtoul(text, &end, 10);
-	if (errno || end == text || *end || text[0] < '0' || text[0] > '9' || *number < minimum ||
-	    *number > maximum)
-		return error_set(error, EINVAL, "--%s=%s: give a number from %lu to %lu", option,
-				 text, minimum, maximum);
-	return 0;
+	puts("Usage: mayfly-acceld [OPTION...]\n");
+	help_print_wrapped(
+	    stdout,
+	    "The accelerator host: runs accelerated work for this user's functions. It "
+	    "is started on demand; without --foreground it starts in the background and "
+	    "returns when it serves.",
+	    0, 0);
+	puts("");
+	help_print_options(stdout, acceld_options, OPTION_TABLE_SIZE, &acceld_defaults);
+	puts("");
+	help_print_wrapped(
+	    stdout,
+	    "VACCEL_PLUGINS names the plugins (default: onnx, then noop). MAYFLY_LOG is "
+	    "the level of the log: error, warn, info or debug. In the background the log "
+	    "is acceld.log in the run-time directory ($XDG_RUNTIME_DIR/mayfly).",
+	    0, 0);
+	return fflush(stdout) ? error_set_errno(error, errno, "cannot write") : 0;
 }
 
 static int parse_options(int count, char *words[], struct acceld_options *options,
 			 struct error *error)
 {
-	enum {
-		FOREGROUND,
-		SOCKET,
-		CONNECTIONS,
-		IDLE,
-		OP_LIMIT,
-		MEMORY,
-		RESOURCE_MEMORY,
-		READY_FD,
-		HELP
-	};
-	static const struct option known[] = {
-	    {"foreground", no_argument, NULL, FOREGROUND},
-	    {"socket", required_argument, NULL, SOCKET},
-	    {"connections", required_argument, NULL, CONNECTIONS},
-	    {"idle", required_argument, NULL, IDLE},
-	    {"op-limit", required_argument, NULL, OP_LIMIT},
-	    {"memory", required_argument, NULL, MEMORY},
-	    {"resource-memory", required_argument, NULL, RESOURCE_MEMORY},
-	    {"ready-fd", required_argument, NULL, READY_FD},
-	    {"help", no_argument, NULL, HELP},
-	    {0},
-	};
-	*options = (struct acceld_options){
-	    .connections = CONNECTIONS_DEFAULT,
-	    .idle_s = IDLE_DEFAULT_S,
-	    .op_limit_s = OP_LIMIT_DEFAULT_S,
-	    .resource_memory_mib = RESOURCE_MEMORY_DEFAULT_MIB,
-	};
-	int option, result = 0;
-	opterr = 0;
-	while (!result && (option = getopt_long(count, words, "", known, NULL)) != -1) {
-		switch (option) {
-		case FOREGROUND:
-			options->foreground = true;
-			break;
-		case SOCKET:
-			options->socket_path = optarg;
-			break;
-		case CONNECTIONS:
-			result = parse_number("connections", optarg, 1, CONNECTIONS_MAX,
-					      &options->connections, error);
-			break;
-		case IDLE:
-			result =
-			    parse_number("idle", optarg, 0, SECONDS_MAX, &options->idle_s, error);
-			break;
-		case OP_LIMIT:
-			result = parse_number("op-limit", optarg, 1, SECONDS_MAX,
-					      &options->op_limit_s, error);
-			break;
-		case RESOURCE_MEMORY:
-			result = parse_number("resource-memory", optarg, 1, MEMORY_MAX_MIB,
-					      &options->resource_memory_mib, error);
-			break;
-		case MEMORY:
-			result = parse_number("memory", optarg, 64, MEMORY_MAX_MIB,
-					      &options->memory_mib, error);
-			break;
-		case READY_FD:
-			result =
-			    parse_number("ready-fd", optarg, 3, INT_MAX, &options->ready_fd, error);
-			break;
-		case HELP:
-			options->help = true;
-			break;
-		default:
-			result = error_set(error, EINVAL,
-					   "%s: unknown option, or its value is missing; "
-					   "see --help",
-					   words[optind - 1]);
-		}
-	}
-	if (!result && optind < count)
+	*options = acceld_defaults;
+	const struct option_set set = {acceld_options, OPTION_TABLE_SIZE, options};
+	struct operands operands;
+	int result = options_parse(&set, 1, false, count - 1, words + 1, &operands, error);
+	if (!result && operands.count)
 		result = error_set(error, EINVAL, "%s: no arguments are taken; see --help",
-				   words[optind]);
+				   operands.words[0]);
 	return result;
 }
 
@@ -185,14 +132,13 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 	struct server_options server_options = {
 	    .socket_path = socket_path,
 	    .connections_max = (unsigned)options->connections,
-	    .idle_ns = options->idle_s * NANOSECONDS_PER_SECOND,
-	    .op_limit_ns = options->op_limit_s * NANOSECONDS_PER_SECOND,
-	    .memory = (uint64_t)options->resource_memory_mib << 20,
+	    .idle_ns = options->idle_ns,
+	    .op_limit_ns = options->op_limit_ns,
+	    .memory = options->resource_memory,
 	    .plugins = &plugins,
 	};
 	struct server server;
-	uint64_t memory =
-	    options->memory_mib ? (uint64_t)options->memory_mib << 20 : memory_limit_default();
+	uint64_t memory = options->memory ? options->memory : memory_limit_default();
 	cleanup_close int signals = open_signals(error);
 	int result = signals < 0 ? signals : memory_limit_set(memory, error);
 	if (!result)
@@ -237,7 +183,7 @@ static int run(int count, char *words[], struct error *error)
 	if (result)
 		return result;
 	if (options.help)
-		return fputs(help_text, stdout) < 0 ? error_set(error, EIO, "cannot write") : 0;
+		return print_help(error);
 	if (!options.foreground)
 		return launch(words, error);
 	if (options.socket_path)

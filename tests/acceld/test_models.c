@@ -275,7 +275,7 @@ static void test_scribbling(struct peer *peer, int64_t session)
 
 int main(void)
 {
-	static const char *const arguments[] = {"--memory=1024", NULL};
+	static const char *const arguments[] = {"--memory=1G", NULL};
 	cache_require("onnxruntime/libonnxruntime.so.1.31.1");
 	struct host host;
 	struct peer peer;

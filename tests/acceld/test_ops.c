@@ -190,7 +190,7 @@ static void test_content_is_kept(const struct host *host)
 	peer_close(&peer);
 }
 
-/* --resource-memory=1: a MiB for all connections together. */
+/* --resource-memory=1M: a MiB for all connections together. */
 static void test_memory_of_all(const struct host *host)
 {
 	static uint8_t content[300000];
@@ -372,7 +372,7 @@ static void test_deadlines(const struct host *host)
 
 int main(void)
 {
-	static const char *const limits[] = {"--op-limit=1", "--resource-memory=1", NULL};
+	static const char *const limits[] = {"--op-limit=1", "--resource-memory=1M", NULL};
 	struct host host;
 	test_noop_plugin();
 	if (CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), limits))) {
