@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import struct
 import subprocess
 import sys
@@ -294,11 +293,13 @@ class BadInput(unittest.TestCase):
 
 
 class Endurance(unittest.TestCase):
-    REQUESTS = 10000 if ISOLATION == "kvm" else 1000
+    """A monitor after many requests holds no more than after few."""
+    FEW, MANY = (1000, 10000) if ISOLATION == "kvm" else (200, 2000)
+    SLACK = 512  # KiB: less than 64 bytes a request
 
-    def test_nothing_grows(self):
-        """Memory, descriptors and processes of a monitor after its first requests and its last."""
-        command = [MAYFLY, "run", f"--isolation={ISOLATION}", f"--repeat={self.REQUESTS}", "hello"]
+    def serve(self, requests):
+        """Serves them; returns the peak of memory in KiB, and of descriptors and children."""
+        command = [MAYFLY, "run", f"--isolation={ISOLATION}", f"--repeat={requests}", "hello"]
         # AddressSanitizer keeps freed memory for a while; here it would look like a leak.
         environment = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
                        ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"}
@@ -306,34 +307,34 @@ class Endurance(unittest.TestCase):
                               env=environment) as process:
             process.stdin.write(b"x")
             process.stdin.close()
-            samples = []
-            while process.poll() is None:
+            descriptors = children = 0
+            while True:
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if ended:
+                    break
                 sample = self.sample(process.pid)
-                if sample:
-                    samples.append(sample)
-                time.sleep(0.02)
-            self.assertEqual(process.stdout.read(), b"Hello, x!\n")
+                descriptors = max(descriptors, sample[0])
+                children = max(children, sample[1])
+                time.sleep(0.01)
+            process.returncode = os.waitstatus_to_exitcode(status)
             self.assertEqual(process.returncode, 0)
-        # The first samples are of the start and the last of the end: what is between is compared.
-        samples = samples[len(samples) // 5:-2]
-        self.assertGreater(len(samples), 4, "too short a run to tell")
-        # The least of each half: what a request holds for a moment is no growth, a leak stays.
-        half = len(samples) // 2
-        for kind, slack in (("VmRSS", 512), ("descriptors", 1), ("children", 1)):
-            early = min(sample[kind] for sample in samples[:half])
-            late = min(sample[kind] for sample in samples[half:])
-            self.assertLessEqual(late, early + slack, kind)
+            self.assertEqual(process.stdout.read(), b"Hello, x!\n")
+        return usage.ru_maxrss, descriptors, children
+
+    def test_nothing_grows(self):
+        few, many = self.serve(self.FEW), self.serve(self.MANY)
+        self.assertLessEqual(many[0], few[0] + self.SLACK, "memory")
+        self.assertLessEqual(many[1], few[1] + 2, "descriptors")
+        self.assertLessEqual(many[2], few[2] + 1, "children")
 
     @staticmethod
     def sample(pid):
+        folder = pathlib.Path("/proc", str(pid))
         try:
-            folder = pathlib.Path("/proc", str(pid))
-            status = (folder / "status").read_text(encoding="ascii")
-            return {"VmRSS": int(re.search(r"VmRSS:\s+(\d+)", status)[1]),
-                    "descriptors": len(list((folder / "fd").iterdir())),
-                    "children": len((folder / "task" / str(pid) / "children").read_text().split())}
-        except (OSError, TypeError):
-            return None
+            return (len(list((folder / "fd").iterdir())),
+                    len((folder / "task" / str(pid) / "children").read_text().split()))
+        except OSError:
+            return 0, 0
 
 
 def main():
