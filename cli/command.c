@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cli/help.h"
-#include "options/suggest.h"
 #include "cli/verb.h"
+#include "options/suggest.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "cli/inventory.h"
-#include "options/suggest.h"
 #include "cli/verb.h"
+#include "options/suggest.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
 

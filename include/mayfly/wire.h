@@ -12,8 +12,8 @@
  * before outputs, so that none overlaps another. The caller reserves room for each output; an
  * output with WIRE_ARGUMENT_GROWS has none and is placed by the host in the free part instead. The
  * host writes results, `offset` and `length` of outputs, `status`, `op_ns` and `data_end` in place;
- * results only where status is 0. Where it is not, the data is a text instead, which says why and may
- * be empty.
+ * results only where status is 0. Where it is not, the data is a text instead, which says why and
+ * may be empty.
  *
  * The host trusts nothing here: it copies the header and the descriptors before it looks at them,
  * and checks that every range lies within the extent that the transport named (for a virtual

@@ -127,8 +127,8 @@ static void test_faults(const struct isolation *isolation)
 	}
 }
 
-/* Neither isolation has a gate for INT 0x80. The error code names the gate, which QEMU's processor gets
- * wrong; PVM answers with an invalid instruction. */
+/* Neither isolation has a gate for INT 0x80. The error code names the gate, which QEMU's processor
+ * gets wrong; PVM answers with an invalid instruction. */
 static void test_interrupt(const struct isolation *isolation)
 {
 	struct rig rig;
