@@ -30,11 +30,11 @@ static struct vaccel_op ops[] = {VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, noop)};
 
 static int init(void)
 {
+	int result = vaccel_plugin_register_op(ops);
 #ifdef PLUGIN_FAILING
-	return VACCEL_ENODEV;
-#else
-	return vaccel_plugin_register_op(ops);
+	result = result ? result : VACCEL_ENODEV;
 #endif
+	return result;
 }
 
 static int fini(void)
