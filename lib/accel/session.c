@@ -60,8 +60,11 @@ static int session_bind(struct vaccel_session *session, uint32_t flags)
 		return remote_session_open(session, flags & ~(uint32_t)VACCEL_PLUGIN_REMOTE);
 	}
 	struct vaccel_plugin *plugin = plugin_find(flags);
-	if (!plugin)
+	if (!plugin) {
+		vaccel_error("no plugin serves this session: name some in VACCEL_PLUGINS, for "
+			     "example VACCEL_PLUGINS=onnx");
 		return VACCEL_ENOTSUP;
+	}
 	if (plugin->info->is_virtio) {
 		if (!plugin->info->session_init)
 			return VACCEL_ENOTSUP;
