@@ -10,6 +10,7 @@
 libos_header:
 	.quad 0x534f42494c594d /* LIBOS_MAGIC */
 	.quad GUEST_ABI_VERSION
+	.quad libos_vdso
 	.quad libos_start
 	.quad libos_resume
 	.quad libos_syscall_entry

@@ -6,33 +6,19 @@
 #include <time.h>
 
 #include "calls.h"
+#include "clock.h"
 #include "libos.h"
 
 #define TICKS_PER_SECOND 100 /* the unit of times(2) */
-#define RESOLUTION_NS	 1
 
 static uint64_t started_ns; /* the monotonic clock when this clone began */
-
-static inline uint64_t read_counter(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 uint64_t time_now_ns(bool realtime)
 {
 	const volatile struct guest_clock *clock = &machine_control()->clock;
-	uint64_t multiplier = clock->multiplier, elapsed = 0;
-	if (multiplier) {
-		uint64_t counter = read_counter(), base = clock->tsc;
-		/* Another processor's counter may lag behind by a little. */
-		if (counter > base)
-			elapsed =
-			    (uint64_t)((unsigned __int128)(counter - base) * multiplier >> 32);
-	} else {
+	uint64_t elapsed = 0;
+	if (!clock_elapsed(clock, &elapsed))
 		machine_hypercall(HYPERCALL_CLOCK, 0, 0, 0);
-	}
 	return (realtime ? clock->realtime_ns : clock->monotonic_ns) + elapsed;
 }
 
@@ -68,25 +54,20 @@ int time_read_timespec(uint64_t address, uint64_t *nanoseconds)
 
 static int read_clock(uint64_t clock, uint64_t *nanoseconds)
 {
-	switch ((uint32_t)clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
+	switch (clock_kind((uint32_t)clock)) {
+	case CLOCK_KIND_REAL:
 		*nanoseconds = time_now_ns(true);
 		return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_BOOTTIME:
+	case CLOCK_KIND_MONOTONIC:
 		*nanoseconds = time_now_ns(false);
 		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_KIND_PROCESSOR:
 		*nanoseconds = time_process_ns();
 		return 0;
-	default:
-		return -EINVAL;
+	case CLOCK_KIND_UNKNOWN:
+		break;
 	}
+	return -EINVAL;
 }
 
 static int64_t report_timespec(uint64_t address, uint64_t nanoseconds)
@@ -111,7 +92,7 @@ int64_t call_clock_getres(const uint64_t arguments[6])
 	int error = read_clock(arguments[0], &now);
 	if (error || !arguments[1])
 		return error;
-	return report_timespec(arguments[1], RESOLUTION_NS);
+	return report_timespec(arguments[1], CLOCK_RESOLUTION_NS);
 }
 
 int64_t call_gettimeofday(const uint64_t arguments[6])

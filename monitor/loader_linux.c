@@ -93,7 +93,8 @@ static int push_strings(struct stack *stack, const char *const *strings, uint64_
 }
 
 static int build_stack(struct image *image, const struct loader_program *program,
-		       uint64_t program_base, struct guest_start *start, struct error *error)
+		       uint64_t program_base, uint64_t vdso, struct guest_start *start,
+		       struct error *error)
 {
 	struct stack stack = {image, GUEST_STACK_TOP - 64,
 			      GUEST_STACK_TOP - 64 - ARGUMENTS_SIZE_MAX};
@@ -121,6 +122,7 @@ static int build_stack(struct image *image, const struct loader_program *program
 	__cpuid(1, eax, ebx, ecx, edx);
 	const struct elf_file *file = program->file;
 	const uint64_t vector[][2] = {
+	    {AT_SYSINFO_EHDR, vdso},
 	    {AT_HWCAP, edx},
 	    {AT_PAGESZ, GUEST_PAGE_SIZE},
 	    {AT_CLKTCK, 100},
@@ -216,14 +218,14 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	if (!result)
 		result =
 		    image_map(image, GUEST_POOL_BASE, pool_size, GUEST_READ | GUEST_WRITE, error);
+	const struct libos_header *header = image_pointer(image, GUEST_LIBOS_BASE, sizeof(*header));
 	if (!result)
-		result = build_stack(image, program, base, &start, error);
+		result = build_stack(image, program, base, header->vdso, &start, error);
 	if (result) {
 		image_release(image);
 		return error_wrap(error, "cannot load %s", program->path);
 	}
 	describe_regions(image, &start);
-	const struct libos_header *header = image_pointer(image, GUEST_LIBOS_BASE, sizeof(*header));
 	struct guest_start *place = image_pointer(image, header->start_info, sizeof(start));
 	if (!place) {
 		image_release(image);

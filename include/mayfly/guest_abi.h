@@ -20,7 +20,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 1
+#define GUEST_ABI_VERSION 2
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_PIE_BASE	    0x555555554000UL
@@ -153,6 +153,7 @@ struct guest_start {
 struct libos_header {
 	uint64_t magic;
 	uint64_t version;
+	uint64_t vdso;		/* an ELF shared object for AT_SYSINFO_EHDR */
 	uint64_t start;		/* entry of a fresh machine */
 	uint64_t resume;	/* entry of a clone */
 	uint64_t syscall_entry; /* LSTAR: works from ring 0 (hardware) and ring 3 (PVM, process) */
