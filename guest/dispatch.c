@@ -6,7 +6,7 @@
 #include "calls.h"
 #include "libos.h"
 
-#define CALL(name) [SYS_##name] = {#name, call_##name}
+#define CALL(name, arguments, support) [SYS_##name] = {call_##name, arguments}
 
 static const struct system_call system_calls[] = {
 #include "calls.def"

@@ -62,8 +62,8 @@ void snapshot_take(void);
 typedef int64_t system_call_function(const uint64_t arguments[6]);
 
 struct system_call {
-	const char *name;
 	system_call_function *function;
+	char arguments[8]; /* a letter for each, see calls.def */
 };
 
 void libos_dispatch(struct system_call_frame *frame);

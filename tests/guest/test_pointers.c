@@ -16,7 +16,7 @@
 #define FILE_NAME  "/tmp/pointers"
 
 static const struct system_call calls[] = {
-#define CALL(name)                                                                                 \
+#define CALL(name, ...)                                                                            \
 	{                                                                                          \
 #name, call_##name                                                                 \
 	}
