@@ -15,7 +15,12 @@
 #define POOL_PAGES 256
 #define FILE_NAME  "/tmp/pointers"
 
-static const struct system_call calls[] = {
+struct named_call {
+	const char *name;
+	system_call_function *function;
+};
+
+static const struct named_call calls[] = {
 #define CALL(name, ...)                                                                            \
 	{                                                                                          \
 #name, call_##name                                                                 \
@@ -173,7 +178,7 @@ static void test_string_at_the_edge(void)
 	SYSTEM(munmap, (uint64_t)page, 4096);
 }
 
-static bool is_excluded(const struct system_call *call)
+static bool is_excluded(const struct named_call *call)
 {
 	/* They would end or derange this process, not the library OS. */
 	return call->function == call_exit || call->function == call_exit_group ||
