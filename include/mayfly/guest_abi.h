@@ -16,6 +16,7 @@
  *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force; under process
  *                        isolation the rest of its helper program follows
  *     GUEST_SYSTEM_BASE  descriptor tables and exception stubs (kvm only, supervisor)
+ *     GUEST_ROOT_BASE    the root image (root_format.h), where there is one: read only
  */
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
@@ -30,6 +31,8 @@
 #define GUEST_LIBOS_BASE    0x6e0000000000UL
 #define GUEST_HYPERCALL	    0x6e8000000000UL
 #define GUEST_SYSTEM_BASE   0x6f0000000000UL
+#define GUEST_ROOT_BASE	    0x700000000000UL
+#define GUEST_INTERPRETER   0x5f0000000000UL /* where the ELF interpreter goes */
 #define GUEST_PROGRAM_LIMIT 0x600000000000UL /* a program's segments lie below */
 
 /* The window: memory that guest, monitor and accelerator host share for one slot. Offsets. */
@@ -142,7 +145,8 @@ struct guest_start {
 	uint64_t entry, stack;	       /* the program's first instruction and stack pointer */
 	uint64_t pool_base, pool_size; /* memory to hand out */
 	uint64_t stack_base, stack_size;
-	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
+	uint64_t at_random;	       /* address of the 16 bytes of AT_RANDOM */
+	uint64_t root_base, root_size; /* the root image; a size of 0: there is none */
 	uint64_t region_count;
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	char program[256]; /* for /proc/self/exe and messages */
