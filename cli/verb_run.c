@@ -19,6 +19,8 @@
 #define STATUS_DEADLINE	   124 /* as timeout(1) */
 #define STATUS_FAILED	   125 /* Mayfly itself failed, as for docker run */
 #define STATUS_SIGNAL	   128 /* plus the signal, as a shell says */
+#define MEMORY_DEFAULT	   (64UL << 20)
+#define MEMORY_WITH_ROOT   (256UL << 20) /* libraries are mapped by copying them */
 #define REPEATED_BYTES_MAX (1UL << 30)
 
 static const char *const isolation_names[] = {"auto", "kvm", "process", NULL};
@@ -27,11 +29,11 @@ struct run_values {
 	int isolation;
 	uint64_t memory, timeout_ns, repeat;
 	struct option_list environment;
+	const char *root;
 	const char *statistics;
 };
 
 static const struct run_values run_defaults = {
-    .memory = 64UL << 20,
     .timeout_ns = 30 * NANOSECONDS_PER_SECOND,
     .repeat = 1,
 };
@@ -40,12 +42,16 @@ static const struct option_spec run_options[] = {
     {"isolation", 0, OPTION_CHOICE, offsetof(struct run_values, isolation), "KIND",
      "what holds the program in; auto takes kvm where it can be had", .choices = isolation_names},
     {"memory", 'm', OPTION_SIZE, offsetof(struct run_values, memory), "SIZE",
-     "memory of the program", .minimum = 1UL << 20, .maximum = 64UL << 30},
+     "memory of the program (default: 64M; 256M with a root)", .minimum = 1UL << 20,
+     .maximum = 64UL << 30},
     {"timeout", 't', OPTION_DURATION, offsetof(struct run_values, timeout_ns), "TIME",
      "how long one request may take", .minimum = 1000000,
      .maximum = 86400 * NANOSECONDS_PER_SECOND},
     {"env", 'e', OPTION_LIST, offsetof(struct run_values, environment), "NAME=VALUE",
      "a variable of the program's environment"},
+    {"root", 0, OPTION_STRING, offsetof(struct run_values, root), "TREE",
+     "the program's files: a directory, a tar archive, or an image by mayfly root build",
+     .takes_file = true},
     {"repeat", 'n', OPTION_COUNT, offsetof(struct run_values, repeat), "COUNT",
      "serve the same request so often, each in a fresh clone, and print the last response",
      .minimum = 1, .maximum = 100000000},
@@ -82,14 +88,16 @@ static void pass_log(void *context, const void *data, size_t length)
 	file_write_all(STDERR_FILENO, data, length);
 }
 
-/* The program: a path where the name has a slash, else an installed function. */
-static int find_program(const char *name, char *path, size_t size, struct error *error)
+/* The program: its name in the root, where there is one; a path where it has a slash; else an
+ * installed function. */
+static int find_program(const char *name, const char *root, char *path, size_t size,
+			struct error *error)
 {
 	char part[PATH_MAX];
-	if (strchr(name, '/')) {
+	if (strchr(name, '/') || root) {
 		if ((size_t)snprintf(path, size, "%s", name) >= size)
 			return error_set(error, ENAMETOOLONG, "the program's path is too long");
-		if (access(path, F_OK))
+		if (!root && access(path, F_OK))
 			return error_set_errno(error, errno, "cannot find program %s", name);
 		return 0;
 	}
@@ -118,7 +126,7 @@ static int open_monitor(struct run *run, const struct operands *operands, struct
 	char path[PATH_MAX];
 	int result = check_environment(&values->environment, error);
 	if (!result)
-		result = find_program(operands->words[0], path, sizeof(path), error);
+		result = find_program(operands->words[0], values->root, path, sizeof(path), error);
 	if (result)
 		return result;
 	const char *environment[OPTION_LIST_MAX + 1] = {0};
@@ -128,12 +136,16 @@ static int open_monitor(struct run *run, const struct operands *operands, struct
 	if (!arguments)
 		return error_set(error, ENOMEM, "no memory for arguments");
 	memcpy(arguments, operands->words, operands->count * sizeof(*arguments));
+	uint64_t memory = values->memory;
+	if (!memory)
+		memory = values->root ? MEMORY_WITH_ROOT : MEMORY_DEFAULT;
 	struct monitor_options options = {
 	    .program = path,
 	    .arguments = arguments,
 	    .environment = environment,
 	    .isolation = isolation_names[values->isolation],
-	    .memory = values->memory,
+	    .memory = memory,
+	    .root = values->root,
 	    .debug = log_level_now >= LOG_DEBUG,
 	};
 	return monitor_open(&run->monitor, &options, error);

@@ -37,12 +37,20 @@ struct image {
 	uint64_t next;				/* first offset not used yet */
 	struct image_region regions[IMAGE_REGIONS_MAX];
 	size_t region_count;
+	/* The root image, which the guest may read at GUEST_ROOT_BASE: a descriptor that whoever
+	 * made the image keeps open. A size of 0: there is none. */
+	int root;
+	uint64_t root_size;
 	/* Entry points, from the library OS's header. */
 	uint64_t start, resume, syscall_entry;
 };
 
 /* An empty image with room for `memory` bytes of regions. Release it by image_release(). */
 int image_create(struct image *image, uint64_t memory, struct error *error);
+
+/* The same with a root image. */
+int image_create_with_root(struct image *image, uint64_t memory, int root, uint64_t root_size,
+			   struct error *error);
 void image_release(struct image *image);
 
 /* Puts a region at `address`. ENOMEM where the image is full, EEXIST where it overlaps another. */

@@ -38,6 +38,7 @@ struct machine_kvm {
 	int vm, vcpu;
 	struct kvm_run *run;
 	size_t run_size;
+	void *root;	 /* the root image, read-only; NULL where there is none */
 	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
 	bool private;
 	struct written_pages written;
@@ -120,10 +121,11 @@ static int kvm_describe_cpu(int kvm, struct cpuid_table *table, uint64_t *xcr0, 
 }
 
 static int kvm_set_memory(const struct machine_kvm *self, uint32_t slot, uint64_t physical,
-			  void *memory, uint64_t size, struct error *error)
+			  void *memory, uint64_t size, uint32_t flags, struct error *error)
 {
 	struct kvm_userspace_memory_region region = {
 	    .slot = slot,
+	    .flags = flags,
 	    .guest_phys_addr = physical,
 	    .memory_size = size,
 	    .userspace_addr = (uintptr_t)memory,
@@ -188,8 +190,22 @@ static void kvm_destroy(struct machine *machine)
 		close(self->vm);
 	if (self->memory)
 		munmap(self->memory, self->image->size);
+	if (self->root)
+		munmap(self->root, self->image->root_size);
 	written_pages_close(&self->written);
 	free(self);
+}
+
+/* All machines of all monitors share the root image's pages: they are the page cache's. */
+static int kvm_map_root(struct machine_kvm *self, struct error *error)
+{
+	const uint64_t size = self->image->root_size;
+	void *root = mmap(NULL, size, PROT_READ, MAP_SHARED, self->image->root, 0);
+	if (root == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the root image");
+	self->root = root;
+	return kvm_set_memory(self, 2, VIRTUAL_CPU_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY,
+			      error);
 }
 
 static int kvm_build(struct machine_kvm *self, const struct window *window, struct error *error)
@@ -213,10 +229,12 @@ static int kvm_build(struct machine_kvm *self, const struct window *window, stru
 	self->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
 		return error_set_errno(error, errno, "cannot create a virtual machine");
-	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, error);
+	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
 	if (!result)
 		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, window->memory,
-					WINDOW_SIZE, error);
+					WINDOW_SIZE, 0, error);
+	if (!result && self->image->root_size)
+		result = kvm_map_root(self, error);
 	if (result)
 		return result;
 	self->vcpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);

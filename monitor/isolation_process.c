@@ -123,20 +123,22 @@ static int send_setup(const struct machine_process *self, int socket, int events
 		      struct error *error)
 {
 	const int descriptors[] = {self->image->memfd, self->window->memfd, self->commands[0],
-				   events};
+				   events, self->image->root};
+	const size_t size =
+	    sizeof(descriptors) - (self->image->root_size ? 0 : sizeof(descriptors[0]));
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(descriptors))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(descriptors)),
+	} control = {.header = {.cmsg_len = CMSG_LEN(size),
 				.cmsg_level = SOL_SOCKET,
 				.cmsg_type = SCM_RIGHTS}};
-	memcpy(CMSG_DATA(&control.header), descriptors, sizeof(descriptors));
+	memcpy(CMSG_DATA(&control.header), descriptors, size);
 	struct iovec part = {self->setup, self->setup_size};
 	struct msghdr message = {
 	    .msg_iov = &part,
 	    .msg_iovlen = 1,
 	    .msg_control = &control,
-	    .msg_controllen = sizeof(control),
+	    .msg_controllen = CMSG_SPACE(size),
 	};
 	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)self->setup_size)
 		return error_set_errno(error, errno, "cannot describe the guest to its process");
@@ -251,6 +253,7 @@ static int build_setup(struct machine_process *self, struct error *error)
 	setup->resume = image->resume;
 	setup->syscall_entry = image->syscall_entry;
 	setup->private = self->private;
+	setup->root_size = image->root_size;
 	for (size_t i = 0; i < image->region_count; i++) {
 		int result = add_mappings(setup, image, &image->regions[i], error);
 		if (result)

@@ -22,7 +22,11 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 			struct error *error)
 {
 	char path[PATH_MAX];
-	int result = elf_file_open(&monitor->program, options->program, error);
+	int result = options->root ? root_open(&monitor->root, options->root, error) : 0;
+	const struct root_image *root = options->root ? &monitor->root : NULL;
+	if (!result)
+		result = program_open(&monitor->program, options->program, root,
+				      options->environment, error);
 	if (!result)
 		result = paths_part(path, sizeof(path), LIBRARY_OS_PART, error);
 	if (!result)
@@ -33,15 +37,13 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 		return error_set(error, EINVAL, "%lu KiB of memory: give %lu KiB to %lu GiB",
 				 options->memory >> 10, LOADER_MEMORY_MIN >> 10,
 				 LOADER_MEMORY_MAX >> 30);
-	cleanup_free char *absolute_path = realpath(options->program, NULL);
-	if (!absolute_path)
-		return error_set_errno(error, errno, "cannot find the place of %s",
-				       options->program);
-	monitor->program_base = monitor->program.is_pie ? GUEST_PIE_BASE : 0;
+	monitor->program_base = monitor->program.file.is_pie ? GUEST_PIE_BASE : 0;
 	struct loader_program program = {
-	    .file = &monitor->program,
-	    .path = options->program,
-	    .absolute_path = absolute_path,
+	    .file = &monitor->program.file,
+	    .interpreter = &monitor->program.interpreter,
+	    .root = root,
+	    .path = root ? monitor->program.path : options->program,
+	    .absolute_path = monitor->program.path,
 	    .arguments = options->arguments,
 	    .environment = options->environment,
 	    .memory = options->memory,
@@ -58,7 +60,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	struct monitor *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a monitor");
-	self->image.memfd = -1;
+	self->image.memfd = self->root.fd = -1;
 	self->debug = options->debug;
 	guest_time_init(&self->time);
 	const char *slash = strrchr(options->program, '/');
@@ -83,7 +85,8 @@ void monitor_close(struct monitor *monitor)
 		return;
 	slot_close(monitor->first_slot);
 	image_release(&monitor->image);
-	elf_file_release(&monitor->program);
+	program_release(&monitor->program);
+	root_image_release(&monitor->root);
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
 	prefix_release(&monitor->prefix);

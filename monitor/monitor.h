@@ -22,8 +22,9 @@ struct monitor;
 struct slot;
 
 struct monitor_options {
-	const char *program;		/* path of a static ELF file */
-	const char *const *arguments;	/* NULL-terminated, the program's name first */
+	const char *program;	      /* path of a static ELF file, or its name in the root */
+	const char *root;	      /* directory, archive or image with the program; NULL: none */
+	const char *const *arguments; /* NULL-terminated, the program's name first */
 	const char *const *environment; /* NULL-terminated */
 	const char *isolation;		/* "auto", "kvm" or "process" */
 	uint64_t memory;		/* bytes for the program */

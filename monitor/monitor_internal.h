@@ -9,11 +9,15 @@
 #include "isolation.h"
 #include "monitor.h"
 #include "prefix.h"
+#include "program.h"
+#include "root/pack.h"
 
 struct monitor {
 	const struct isolation *isolation;
 	char *name; /* the program's, for messages */
-	struct elf_file program, library_os;
+	struct program program;
+	struct elf_file library_os;
+	struct root_image root; /* its descriptor is -1 where there is none */
 	uint64_t program_base;
 	struct guest_time time;
 	bool debug;

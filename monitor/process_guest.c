@@ -166,12 +166,13 @@ static void receive_setup(void)
 	message.msg_flags = 0;
 	long length = call3(SYS_recvmsg, PROCESS_SOCKET, &message, 0);
 	check(length, "receive the setup");
-	if (message.msg_controllen < CMSG_LEN((PROCESS_DESCRIPTORS - 1) * sizeof(int)) ||
+	const int end = setup.root_size ? PROCESS_DESCRIPTORS : PROCESS_ROOT;
+	if (message.msg_controllen < CMSG_LEN((unsigned)(end - PROCESS_IMAGE) * sizeof(int)) ||
 	    (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		check(-EBADMSG, "receive the setup");
 	/* Descriptors arrive at the lowest free numbers: nothing but the socket was open. */
 	const int *descriptors = (const int *)CMSG_DATA(&control.header);
-	for (int i = PROCESS_IMAGE; i < PROCESS_DESCRIPTORS; i++)
+	for (int i = PROCESS_IMAGE; i < end; i++)
 		if (descriptors[i - PROCESS_IMAGE] != i)
 			check(-EBADF, "receive the setup");
 }
@@ -211,6 +212,12 @@ static void map_guest(void)
 	check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 		    flags | MAP_SHARED, PROCESS_WINDOW, 0),
 	      "map the window");
+	if (setup.root_size) {
+		check(call6(SYS_mmap, GUEST_ROOT_BASE, setup.root_size, PROT_READ,
+			    flags | MAP_SHARED, PROCESS_ROOT, 0),
+		      "map the root image");
+		check(call2(SYS_close, PROCESS_ROOT, 0), "close the root image");
+	}
 	check(call2(SYS_close, PROCESS_IMAGE, 0), "close the image");
 	check(call2(SYS_close, PROCESS_WINDOW, 0), "close the window");
 }

@@ -76,8 +76,9 @@ static void slot_report_crash(struct slot *slot, const struct guest_fault *fault
 	slot->log[slot->log_length] = 0;
 	slot->result->outcome = OUTCOME_CRASHED;
 	slot->result->status = crash_signal(fault->vector);
-	crash_report(slot->result->report, sizeof(slot->result->report), fault, &monitor->program,
-		     monitor->name, monitor->program_base, &monitor->library_os, slot->log);
+	crash_report(slot->result->report, sizeof(slot->result->report), fault,
+		     &monitor->program.file, monitor->name, monitor->program_base,
+		     &monitor->library_os, slot->log);
 }
 
 int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)

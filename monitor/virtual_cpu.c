@@ -121,6 +121,9 @@ static int build_page_tables(struct image *image, struct error *error)
 		result = map_range(&builder, GUEST_WINDOW_BASE, VIRTUAL_CPU_WINDOW_PHYSICAL,
 				   WINDOW_SIZE, leaf_bits(GUEST_READ | GUEST_WRITE, true), error);
 	if (!result)
+		result = map_range(&builder, GUEST_ROOT_BASE, VIRTUAL_CPU_ROOT_PHYSICAL,
+				   image->root_size, leaf_bits(GUEST_READ, true), error);
+	if (!result)
 		result = map_range(&builder, GUEST_HYPERCALL, HYPERCALL_OFFSET, GUEST_PAGE_SIZE,
 				   leaf_bits(GUEST_READ | GUEST_EXECUTE, true), error);
 	if (!result)

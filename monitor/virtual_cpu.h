@@ -13,6 +13,9 @@
 /* Guest-physical address of the window, in a memory slot of its own. Above any image. */
 #define VIRTUAL_CPU_WINDOW_PHYSICAL (1UL << 37)
 
+/* And of the root image. */
+#define VIRTUAL_CPU_ROOT_PHYSICAL (1UL << 38)
+
 /* Ports: the hypercall page writes to one, exception stub n to another + n. */
 #define VIRTUAL_CPU_PORT_HYPERCALL 0x10
 #define VIRTUAL_CPU_PORT_EXCEPTION 0x20

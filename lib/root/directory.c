@@ -140,10 +140,10 @@ int root_directory_key(const char *source, uint64_t limit, char *key, size_t siz
 	int result = stream ? 0 : error_set(error, ENOMEM, "no memory for the tree's key");
 	while (!result && !(result = next_entry(walk, &entry, error)) && entry) {
 		const struct stat *status = entry->fts_statp;
-		fprintf(stream, "%s%c%o %u %u %jd %jd.%09ld %ju\n", entry->fts_path, 0,
-			status->st_mode, status->st_uid, status->st_gid, (intmax_t)status->st_size,
-			(intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec,
-			(uintmax_t)status->st_ino);
+		fprintf(stream, "%s%c%o %u %u %jd %jd.%09ld %ju\n",
+			entry->fts_path + strlen(source), 0, status->st_mode, status->st_uid,
+			status->st_gid, (intmax_t)status->st_size, (intmax_t)status->st_ctim.tv_sec,
+			status->st_ctim.tv_nsec, (uintmax_t)status->st_ino);
 		total += S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0;
 		if (total > limit)
 			result = error_set(error, EFBIG,
