@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "libos.h"
 
@@ -29,7 +30,27 @@ static void map_at(uint64_t address, uint64_t size)
 	}
 }
 
+/* Read-only, as a guest has it. Returns its size. */
+static uint64_t map_root(int root)
+{
+	struct stat status;
+	if (root < 0)
+		return 0;
+	if (fstat(root, &status) ||
+	    mmap((void *)GUEST_ROOT_BASE, (size_t)status.st_size, PROT_READ,
+		 MAP_SHARED | MAP_FIXED_NOREPLACE, root, 0) != (void *)GUEST_ROOT_BASE) {
+		fprintf(stderr, "cannot map the root image\n");
+		exit(1);
+	}
+	return (uint64_t)status.st_size;
+}
+
 void host_start(size_t pool_pages)
+{
+	host_start_with_root(pool_pages, -1);
+}
+
+void host_start_with_root(size_t pool_pages, int root)
 {
 	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE);
 	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE);
@@ -38,6 +59,8 @@ void host_start(size_t pool_pages)
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_pages * GUEST_PAGE_SIZE,
 	    .stack_size = 1 << 20,
+	    .root_base = GUEST_ROOT_BASE,
+	    .root_size = map_root(root),
 	    .at_random = USER_BASE,
 	    .region_count = 1,
 	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},

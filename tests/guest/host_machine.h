@@ -28,6 +28,9 @@ extern struct host_machine host;
 /* Maps and starts everything, with a pool of that many pages. */
 void host_start(size_t pool_pages);
 
+/* The same with a root image, a file open for reading; -1: none. */
+void host_start_with_root(size_t pool_pages, int root);
+
 /* Memory that the program may use, zeroed; for texts, its address. */
 void *host_memory(size_t size);
 uint64_t host_text(const char *text);
