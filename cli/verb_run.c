@@ -31,6 +31,7 @@ struct run_values {
 	struct option_list environment;
 	const char *root;
 	const char *statistics;
+	const char *trace;
 };
 
 static const struct run_values run_defaults = {
@@ -58,6 +59,9 @@ static const struct option_spec run_options[] = {
     {"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
      "write times and memory as JSON to FILE or standard error", .value_optional = true,
      .takes_file = true},
+    {"trace", 0, OPTION_STRING, offsetof(struct run_values, trace), "FILE",
+     "write the program's system calls, with times in microseconds, to FILE or standard error",
+     .value_optional = true, .takes_file = true},
 };
 
 struct run {
@@ -67,6 +71,7 @@ struct run {
 	uint8_t *input; /* the whole request, where it is served more than once */
 	size_t input_length;
 	bool print; /* the response of the request that runs now */
+	FILE *trace;
 };
 
 static void run_release(struct run *run)
@@ -74,6 +79,8 @@ static void run_release(struct run *run)
 	monitor_close(run->monitor);
 	run_statistics_release(&run->statistics);
 	free(run->input);
+	if (run->trace && run->trace != stderr)
+		fclose(run->trace);
 }
 
 static int respond(void *context, const void *data, size_t length)
@@ -86,6 +93,24 @@ static int respond(void *context, const void *data, size_t length)
 static void pass_log(void *context, const void *data, size_t length)
 {
 	file_write_all(STDERR_FILENO, data, length);
+}
+
+/* Nor does a trace. */
+static void pass_trace(void *context, const char *line, size_t length)
+{
+	const struct run *run = context;
+	fwrite(line, 1, length, run->trace);
+}
+
+static int open_trace(struct run *run, struct error *error)
+{
+	const char *file = run->values->trace;
+	if (!file)
+		return 0;
+	run->trace = *file ? fopen(file, "we") : stderr;
+	if (!run->trace)
+		return error_set_errno(error, errno, "cannot write the trace to %s", file);
+	return 0;
 }
 
 /* The program: its name in the root, where there is one; a path where it has a slash; else an
@@ -211,6 +236,7 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 	    .timeout_ns = run->values->timeout_ns,
 	    .respond = respond,
 	    .log = pass_log,
+	    .trace = run->trace ? pass_trace : NULL,
 	    .context = run,
 	};
 	if (repeated) {
@@ -244,7 +270,9 @@ static int run_run(const void *values, const struct operands *operands, struct e
 				 "which program? Give its path or the name of a function");
 	/* A reader that went away is an error of write(2), not the end of Mayfly. */
 	signal(SIGPIPE, SIG_IGN);
-	int result = open_monitor(&run, operands, error);
+	int result = open_trace(&run, error);
+	if (!result)
+		result = open_monitor(&run, operands, error);
 	if (result)
 		return result;
 	log_info("isolation is %s", monitor_isolation(run.monitor));

@@ -1,10 +1,12 @@
 /* The table of system calls: Linux' numbers to the functions of their families, and the calls that
- * Mayfly adds. A number without a function answers ENOSYS and is logged once at debug level. */
+ * Mayfly adds. A number without a function answers ENOSYS and is logged once at debug level. Where
+ * the monitor wants a trace, each call leaves a record of itself. */
 #include <errno.h>
 #include <sys/syscall.h>
 
 #include "calls.h"
 #include "libos.h"
+#include "trace.h"
 
 #define CALL(name, arguments, support) [SYS_##name] = {call_##name, arguments}
 
@@ -27,19 +29,35 @@ static int64_t call_unknown(uint64_t number)
 	return -ENOSYS;
 }
 
+static int64_t serve(uint64_t number, const uint64_t arguments[6])
+{
+	if (number < SYSTEM_CALL_COUNT && system_calls[number].function)
+		return system_calls[number].function(arguments);
+	switch (number) {
+	case MAYFLY_SYS_READY:
+		return call_mayfly_ready(arguments);
+	case MAYFLY_SYS_ARENA:
+		return call_mayfly_arena(arguments);
+	case MAYFLY_SYS_CALL:
+		return call_mayfly_call(arguments);
+	default:
+		return call_unknown(number);
+	}
+}
+
+static int64_t serve_traced(uint64_t number, const uint64_t arguments[6])
+{
+	const char *letters = number < SYSTEM_CALL_COUNT ? system_calls[number].arguments : "";
+	struct trace_call call;
+	trace_begin(&call, number, arguments, letters);
+	int64_t result = serve(number, arguments);
+	trace_end(&call, number, arguments, letters, result);
+	return result;
+}
+
 void libos_dispatch(struct system_call_frame *frame)
 {
-	uint64_t number = frame->number;
-	int64_t result;
-	if (number < SYSTEM_CALL_COUNT && system_calls[number].function)
-		result = system_calls[number].function(frame->arguments);
-	else if (number == MAYFLY_SYS_READY)
-		result = call_mayfly_ready(frame->arguments);
-	else if (number == MAYFLY_SYS_ARENA)
-		result = call_mayfly_arena(frame->arguments);
-	else if (number == MAYFLY_SYS_CALL)
-		result = call_mayfly_call(frame->arguments);
-	else
-		result = call_unknown(number);
-	frame->number = (uint64_t)result;
+	bool traced = __builtin_expect(machine_control()->trace != 0, 0);
+	frame->number = (uint64_t)(traced ? serve_traced(frame->number, frame->arguments)
+					  : serve(frame->number, frame->arguments));
 }

@@ -11,6 +11,7 @@
 #include "mayfly/guest_abi.h"
 #include "monitor_internal.h"
 #include "slot.h"
+#include "trace.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -139,6 +140,8 @@ static int serve_log(struct slot *slot, struct hypercall *call)
 		return 0;
 	}
 	const uint8_t *data = slot->window.memory + WINDOW_LOG_OFFSET;
+	/* Calls and what the program says come in their order. */
+	trace_take(slot);
 	remember_log(slot, data, length);
 	slot->request->log(slot->request->context, data, length);
 	return 0;
@@ -156,6 +159,12 @@ static int serve_debug(struct slot *slot, struct hypercall *call)
 			line[i] = '?';
 	line[length] = 0;
 	log_debug("%s: %s", slot->monitor->name, line);
+	return 0;
+}
+
+static int serve_trace(struct slot *slot, struct hypercall *call)
+{
+	trace_take(slot);
 	return 0;
 }
 
@@ -267,7 +276,7 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_WRITE] = serve_write,	 [HYPERCALL_LOG] = serve_log,
     [HYPERCALL_DEBUG] = serve_debug,	 [HYPERCALL_ACCELERATE] = serve_accelerate,
     [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
-    [HYPERCALL_PROTECT] = serve_protect,
+    [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TRACE] = serve_trace,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

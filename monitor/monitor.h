@@ -42,6 +42,8 @@ struct request {
 	int (*respond)(void *context, const void *data, size_t length);
 	/* Takes a part of the program's standard error. */
 	void (*log)(void *context, const void *data, size_t length);
+	/* Takes lines about the program's system calls; NULL where no trace is wanted. */
+	void (*trace)(void *context, const char *line, size_t length);
 	void *context;
 };
 

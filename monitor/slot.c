@@ -9,6 +9,7 @@
 #include "crash.h"
 #include "hypercall.h"
 #include "monitor_internal.h"
+#include "trace.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -53,6 +54,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
+	trace_begin(slot);
 	hypercall_fill_request(slot);
 	return 0;
 }
@@ -81,7 +83,8 @@ static void slot_report_crash(struct slot *slot, const struct guest_fault *fault
 		     &monitor->library_os, slot->log);
 }
 
-int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+static int slot_run_untold(struct slot *slot, enum machine_entry entry, enum slot_end *end,
+			   struct error *error)
 {
 	const struct isolation *isolation = slot->machine->isolation;
 	*end = SLOT_FINISHED;
@@ -115,6 +118,14 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 			return 0;
 		entry = MACHINE_CONTINUE;
 	}
+}
+
+int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+{
+	int result = slot_run_untold(slot, entry, end, error);
+	if (!result)
+		trace_finish(slot, *end);
+	return result;
 }
 
 int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)

@@ -39,6 +39,8 @@
 #define WINDOW_CONTROL_OFFSET  0x0UL
 #define WINDOW_LOG_OFFSET      0x1000UL
 #define WINDOW_LOG_SIZE	       0xf000UL
+#define WINDOW_TRACE_OFFSET    0x10000UL
+#define WINDOW_TRACE_SIZE      0x40000UL
 #define WINDOW_REQUEST_OFFSET  0x100000UL
 #define WINDOW_REQUEST_SIZE    0x100000UL
 #define WINDOW_RESPONSE_OFFSET 0x200000UL
@@ -75,6 +77,8 @@ enum guest_hypercall {
 	HYPERCALL_LOG,
 	/* (length): the log area holds a line of the library OS itself, for debugging. */
 	HYPERCALL_DEBUG,
+	/* The trace area is full: take its records. */
+	HYPERCALL_TRACE,
 	/* (offset, length): serve the wire.h message there in the arena. Returns 0 or -errno; the
 	 * op's own status is in the message. */
 	HYPERCALL_ACCELERATE,
@@ -106,6 +110,32 @@ struct guest_clock {
 	uint64_t monotonic_ns, realtime_ns;
 };
 
+enum guest_trace_kind {
+	GUEST_TRACE_CALLED,   /* has not returned yet */
+	GUEST_TRACE_RETURNED, /* call and return */
+	GUEST_TRACE_RESUMED,  /* the return of a call whose record was taken before */
+};
+
+/* A system call in the trace area. What its pointers name follows, then the next record. */
+struct guest_trace_record {
+	uint32_t size;		   /* with what follows; a multiple of 8 */
+	uint32_t kind;		   /* enum guest_trace_kind */
+	uint64_t begin_ns, end_ns; /* monotonic */
+	uint64_t number;
+	int64_t result;
+	uint64_t arguments[6];
+};
+
+/* What an argument of the record before points to: `length` bytes behind this, then padding to a
+ * multiple of 8. */
+struct guest_trace_data {
+	uint32_t argument;
+	uint16_t length;
+	uint16_t more; /* there is more than that */
+};
+#define GUEST_TRACE_STRING_MAX 256UL /* of a path */
+#define GUEST_TRACE_BYTES_MAX  32UL  /* of what is read or written */
+
 #define GUEST_ENTROPY_SIZE 32
 
 /* The control page, at the start of the window. The monitor writes it while the guest is stopped.
@@ -120,6 +150,11 @@ struct guest_control {
 	uint64_t request_complete;
 	/* response: bytes in the response area when HYPERCALL_EXIT or _FREEZE is made */
 	uint64_t response_length;
+	/* trace: whether the monitor wants one, bytes of records in the trace area, and how often
+	 * the monitor took them. It takes them at any hypercall that it likes. */
+	uint64_t trace;
+	uint64_t trace_length;
+	uint64_t trace_taken;
 	struct guest_clock clock;
 	uint8_t entropy[GUEST_ENTROPY_SIZE]; /* fresh for each clone; the guest erases it */
 	uint64_t debug;			     /* the monitor wants HYPERCALL_DEBUG lines */

@@ -135,6 +135,11 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 			    WINDOW_RESPONSE_OFFSET, first);
 	case HYPERCALL_LOG:
 		return keep(host.log, sizeof(host.log), &host.log_length, WINDOW_LOG_OFFSET, first);
+	case HYPERCALL_TRACE:
+		host.traces++;
+		machine_control()->trace_length = 0;
+		machine_control()->trace_taken++;
+		return 0;
 	case HYPERCALL_SLEEP:
 		host.slept_ns += first;
 		return 0;
@@ -153,6 +158,8 @@ void machine_freeze(void)
 {
 	volatile struct guest_control *control = machine_control();
 	host.freezes++;
+	/* A clone has a window of its own. */
+	control->trace_length = control->trace_taken = 0;
 	pass_request();
 	for (int i = 0; i < GUEST_ENTROPY_SIZE; i++)
 		control->entropy[i] = (uint8_t)(i + 1);

@@ -16,7 +16,7 @@ struct host_machine {
 	size_t request_part; /* bytes that the monitor passes at a time */
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
-	int freezes, reads, writes, protections;
+	int freezes, reads, writes, protections, traces;
 	uint64_t slept_ns;
 	int ended;	/* 1: exit, 2: abort */
 	int status;	/* or signal */
