@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "libos.h"
+#include "thread.h"
 #include "trace.h"
 
 #define CALL(name, arguments, support) [SYS_##name] = {call_##name, arguments}
@@ -55,9 +56,30 @@ static int64_t serve_traced(uint64_t number, const uint64_t arguments[6])
 	return result;
 }
 
-void libos_dispatch(struct system_call_frame *frame)
+/* The way back to the program. */
+static bool leave(struct system_call_frame *frame, uint64_t number)
 {
+	volatile struct guest_control *control = machine_control();
+	if (__builtin_expect(control->tick_missed != 0, 0)) {
+		control->tick_missed = 0;
+		thread_yield();
+	}
+	struct thread *thread = thread_current();
+	bool whole = thread->returns_from_handler;
+	if (whole) /* a page that is not written need not be reset */
+		thread->returns_from_handler = false;
+	if (__builtin_expect(signal_is_due() || frame->number == (uint64_t)-RESTART_CALL ||
+				 thread->restore_mask,
+			     0))
+		whole |= signal_deliver(frame, whole ? SIGNAL_NO_CALL : number);
+	return whole;
+}
+
+bool libos_dispatch(struct system_call_frame *frame)
+{
+	uint64_t number = frame->number;
 	bool traced = __builtin_expect(machine_control()->trace != 0, 0);
-	frame->number = (uint64_t)(traced ? serve_traced(frame->number, frame->arguments)
-					  : serve(frame->number, frame->arguments));
+	frame->number = (uint64_t)(traced ? serve_traced(number, frame->arguments)
+					  : serve(number, frame->arguments));
+	return leave(frame, number);
 }

@@ -195,6 +195,9 @@ void descriptor_set_close_on_exec(uint64_t descriptor, bool value);
 struct file *file_open(struct node *node, int flags);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
+
+/* POLLIN | …: what would not wait. poll.c. */
+uint32_t file_ready(struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 

@@ -14,11 +14,6 @@ int64_t call_getpid(const uint64_t arguments[6])
 	return PROCESS_ID;
 }
 
-int64_t call_gettid(const uint64_t arguments[6])
-{
-	return PROCESS_ID;
-}
-
 int64_t call_getppid(const uint64_t arguments[6])
 {
 	return PARENT_ID;

@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "libos.h"
+#include "thread.h"
 
 #define TICKS_PER_SECOND 100 /* the unit of times(2) */
 
@@ -30,6 +31,14 @@ void time_start(void)
 uint64_t time_process_ns(void)
 {
 	return time_now_ns(false) - started_ns;
+}
+
+uint64_t time_deadline_ns(uint64_t nanoseconds)
+{
+	uint64_t deadline;
+	if (__builtin_add_overflow(time_now_ns(false), nanoseconds, &deadline))
+		deadline = THREAD_NO_DEADLINE - 1;
+	return deadline;
 }
 
 void time_sleep(uint64_t nanoseconds)
@@ -70,7 +79,7 @@ static int read_clock(uint64_t clock, uint64_t *nanoseconds)
 	return -EINVAL;
 }
 
-static int64_t report_timespec(uint64_t address, uint64_t nanoseconds)
+static int report_timespec(uint64_t address, uint64_t nanoseconds)
 {
 	struct timespec time = {
 	    .tv_sec = (time_t)(nanoseconds / NANOSECONDS),
@@ -125,14 +134,30 @@ int64_t call_times(const uint64_t arguments[6])
 	return error ? error : (int64_t)(now / tick);
 }
 
-/* Nothing interrupts a sleep, so the time that would remain is never reported. */
+static const char sleep_channel;
+
+/* Lets the other threads run for that long. `remaining`: where to write what is left when a handler
+ * ended the sleep; or 0. */
+static int64_t sleep_thread(uint64_t duration, uint64_t remaining)
+{
+	uint64_t deadline = time_deadline_ns(duration);
+	int error = thread_wait(&sleep_channel, deadline, "a time");
+	if (error == -ETIMEDOUT)
+		return 0;
+	if (error == -EINTR && remaining) {
+		uint64_t now = time_now_ns(false);
+		int fault = report_timespec(remaining, deadline > now ? deadline - now : 0);
+		if (fault)
+			return fault;
+	}
+	return error;
+}
+
 int64_t call_nanosleep(const uint64_t arguments[6])
 {
 	uint64_t duration;
 	int error = time_read_timespec(arguments[0], &duration);
-	if (!error)
-		time_sleep(duration);
-	return error;
+	return error ? error : sleep_thread(duration, arguments[1]);
 }
 
 int64_t call_clock_nanosleep(const uint64_t arguments[6])
@@ -145,7 +170,6 @@ int64_t call_clock_nanosleep(const uint64_t arguments[6])
 		return error;
 	if (arguments[1] & TIMER_ABSTIME)
 		duration = duration > now ? duration - now : 0;
-	if (duration)
-		time_sleep(duration);
-	return 0;
+	return duration ? sleep_thread(duration, arguments[1] & TIMER_ABSTIME ? 0 : arguments[3])
+			: 0;
 }

@@ -241,6 +241,15 @@ static int serve_clock(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+static int serve_tick(struct slot *slot, struct hypercall *call)
+{
+	uint64_t nanoseconds = call->arguments[0];
+	if (nanoseconds && nanoseconds < MACHINE_TICK_MIN_NS)
+		nanoseconds = MACHINE_TICK_MIN_NS;
+	slot->machine->tick_ns = nanoseconds;
+	return 0;
+}
+
 static int serve_protect(struct slot *slot, struct hypercall *call)
 {
 	uint64_t address = call->arguments[0], length = call->arguments[1], end;
@@ -276,7 +285,8 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_WRITE] = serve_write,	 [HYPERCALL_LOG] = serve_log,
     [HYPERCALL_DEBUG] = serve_debug,	 [HYPERCALL_ACCELERATE] = serve_accelerate,
     [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
-    [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TRACE] = serve_trace,
+    [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
+    [HYPERCALL_TRACE] = serve_trace,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

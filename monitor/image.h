@@ -42,7 +42,8 @@ struct image {
 	int root;
 	uint64_t root_size;
 	/* Entry points, from the library OS's header. */
-	uint64_t start, resume, syscall_entry;
+	uint64_t start, resume, syscall_entry, upcall;
+	uint64_t tick_ns; /* how often the program is interrupted, as HYPERCALL_TICK left it; 0 */
 };
 
 /* An empty image with room for `memory` bytes of regions. Release it by image_release(). */

@@ -44,6 +44,7 @@ struct machine_kvm {
 	struct written_pages written;
 	struct deadline deadline;
 	struct kvm_sregs system_registers;
+	uint64_t next_tick_ns;
 };
 
 static struct machine_kvm *machine_kvm(struct machine *machine)
@@ -280,6 +281,18 @@ static void kvm_enter_at(struct machine_kvm *self, uint64_t address)
 	self->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }
 
+/* The program's segment bases stay: they are the only system registers that are its own. */
+static int kvm_enter_upcall(struct machine_kvm *self, struct error *error)
+{
+	struct kvm_sregs now;
+	if (ioctl(self->vcpu, KVM_GET_SREGS, &now))
+		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
+	kvm_enter_at(self, self->image->upcall);
+	self->run->s.regs.sregs.fs.base = now.fs.base;
+	self->run->s.regs.sregs.gs.base = now.gs.base;
+	return 0;
+}
+
 static int kvm_describe_fault(struct machine_kvm *self, uint64_t vector, struct guest_fault *fault,
 			      struct error *error)
 {
@@ -325,15 +338,31 @@ static int kvm_describe_shutdown(struct machine_kvm *self, struct guest_fault *f
 	return kvm_describe_fault(self, vector, fault, error);
 }
 
+/* Arms for the deadline, or for the next tick where that is earlier. */
+static int kvm_arm(struct machine_kvm *self, uint64_t deadline_ns, struct error *error)
+{
+	uint64_t when_ns = deadline_ns;
+	if (self->machine.tick_ns) {
+		uint64_t now = clock_now_ns();
+		if (self->next_tick_ns <= now)
+			self->next_tick_ns = now + self->machine.tick_ns;
+		if (self->next_tick_ns < when_ns)
+			when_ns = self->next_tick_ns;
+	}
+	return deadline_arm(&self->deadline, when_ns, error);
+}
+
 static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
 		   enum machine_stop *stop, struct guest_fault *fault, struct error *error)
 {
 	struct machine_kvm *self = machine_kvm(machine);
 	struct kvm_run *run = self->run;
-	int result = deadline_arm(&self->deadline, deadline_ns, error);
+	int result = entry == MACHINE_UPCALL ? kvm_enter_upcall(self, error) : 0;
+	if (!result)
+		result = kvm_arm(self, deadline_ns, error);
 	if (result)
 		return result;
-	if (entry != MACHINE_CONTINUE)
+	if (entry == MACHINE_START || entry == MACHINE_RESUME)
 		kvm_enter_at(self,
 			     entry == MACHINE_START ? self->image->start : self->image->resume);
 	for (;;) {
@@ -341,10 +370,16 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 			if (errno != EINTR && errno != EAGAIN)
 				return error_set_errno(error, errno, "KVM_RUN failed");
 			run->immediate_exit = 0;
-			if (clock_now_ns() < deadline_ns)
+			uint64_t now = clock_now_ns();
+			if (now >= deadline_ns) {
+				*stop = MACHINE_DEADLINE;
+				return 0;
+			}
+			if (!machine->tick_ns || now < self->next_tick_ns)
 				continue;
-			*stop = MACHINE_DEADLINE;
-			return 0;
+			self->next_tick_ns = now + machine->tick_ns;
+			*stop = MACHINE_TICK;
+			return kvm_describe_fault(self, GUEST_VECTOR_TICK, fault, error);
 		}
 		switch (run->exit_reason) {
 		case KVM_EXIT_IO:

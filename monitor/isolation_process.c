@@ -252,6 +252,7 @@ static int build_setup(struct machine_process *self, struct error *error)
 	setup->start = image->start;
 	setup->resume = image->resume;
 	setup->syscall_entry = image->syscall_entry;
+	setup->upcall = image->upcall;
 	setup->private = self->private;
 	setup->root_size = image->root_size;
 	for (size_t i = 0; i < image->region_count; i++) {
@@ -323,18 +324,27 @@ static int send_command(const struct machine_process *self, const struct process
 	return sent == sizeof(*command) ? 0 : -EIO;
 }
 
-/* Waits for the event byte. 0, -ETIMEDOUT past the deadline, -EPIPE: the process is at its end. */
-static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint8_t *event)
+/* Waits for the event byte, and interrupts the guest every `tick_ns` (0: never). 0, -ETIMEDOUT past
+ * the deadline, -EPIPE: the process is at its end. */
+static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint64_t tick_ns,
+		       uint8_t *event)
 {
 	struct pollfd readable = {.fd = self->events, .events = POLLIN};
 	for (;;) {
 		uint64_t now = clock_now_ns();
 		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+		bool ticks = tick_ns && tick_ns < left;
+		if (ticks)
+			left = tick_ns;
 		struct timespec timeout = {
 		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
 		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
 		};
 		int ready = ppoll(&readable, 1, &timeout, NULL);
+		if (!ready && ticks) {
+			kill(self->pid, PROCESS_TICK_SIGNAL);
+			continue;
+		}
 		if (!ready)
 			return -ETIMEDOUT;
 		if (ready < 0 && errno != EINTR)
@@ -411,7 +421,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	uint8_t event;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, deadline_ns, &event);
+		result = await_event(self, deadline_ns, machine->tick_ns, &event);
 	if (result == -ETIMEDOUT || result == -EAGAIN) {
 		/* -EAGAIN: it rang without end and read nothing. */
 		*stop = MACHINE_DEADLINE;
@@ -448,7 +458,7 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 	uint8_t code = 0;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, clock_now_ns() + PROTECT_LIMIT_NS, &code);
+		result = await_event(self, clock_now_ns() + PROTECT_LIMIT_NS, 0, &code);
 	if (result)
 		return result;
 	if (code)

@@ -54,6 +54,7 @@ static int load_library_os(struct image *image, const struct elf_file *file, str
 	image->start = header->start;
 	image->resume = header->resume;
 	image->syscall_entry = header->syscall_entry;
+	image->upcall = header->upcall;
 	return 0;
 }
 

@@ -110,9 +110,8 @@ struct slot *monitor_first_slot(const struct monitor *monitor)
 }
 
 /* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. */
-static int run_setup(struct monitor *monitor, const struct image *image,
-		     const struct request *request, enum slot_end *end,
-		     struct request_result *result, struct error *error)
+static int run_setup(struct monitor *monitor, struct image *image, const struct request *request,
+		     enum slot_end *end, struct request_result *result, struct error *error)
 {
 	struct slot slot;
 	uint64_t begin = clock_now_ns();
@@ -127,6 +126,7 @@ static int run_setup(struct monitor *monitor, const struct image *image,
 	if (!code && *end == SLOT_FROZEN && !monitor->preparing)
 		code = slot_run(&slot, MACHINE_RESUME, end, error);
 	result->run_ns = clock_now_ns() - begin - result->clone_ns;
+	image->tick_ns = slot.machine->tick_ns;
 	slot_dismantle(&slot);
 	return code;
 }

@@ -9,6 +9,8 @@
  * commands from the monitor 4  pipe: one byte for each hypercall, and for the answer to
  * PROCESS_PROTECT 5  the root image, where there is one, closed once it is mapped
  *
+ * PROCESS_TICK_SIGNAL interrupts the program for a tick.
+ *
  * Pipes, because their wake-ups put both sides on one processor: a round trip takes 2.3 µs where
  * futexes, sockets and eventfds take 50 on two (virtual) processors.
  */
@@ -16,6 +18,7 @@
 #define MAYFLY_MONITOR_PROCESS_GUEST_H
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "mayfly/guest_abi.h"
@@ -30,6 +33,8 @@ enum process_descriptor {
 	PROCESS_DESCRIPTORS,
 };
 
+#define PROCESS_TICK_SIGNAL SIGUSR1
+
 #define PROCESS_MAPPINGS_MAX 1024
 #define PROCESS_FILTER_MAX   256
 
@@ -42,7 +47,7 @@ struct process_mapping {
 
 /* One message. What follows mapping_count mappings is not sent. */
 struct process_setup {
-	uint64_t start, resume, syscall_entry;
+	uint64_t start, resume, syscall_entry, upcall;
 	uint64_t root_size; /* of the root image; 0: there is none */
 	uint32_t private;   /* the image is mapped copy-on-write */
 	uint16_t filter_length, mapping_count;

@@ -54,6 +54,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
+	slot->machine->tick_ns = monitor->image.tick_ns;
 	trace_begin(slot);
 	hypercall_fill_request(slot);
 	return 0;
@@ -83,6 +84,23 @@ static void slot_report_crash(struct slot *slot, const struct guest_fault *fault
 		     &monitor->library_os, slot->log);
 }
 
+/* The library OS has a handler for such a fault. */
+static bool slot_takes_fault(const struct slot *slot, const struct guest_fault *fault)
+{
+	return fault->vector < GUEST_VECTOR_TICK &&
+	       window_control(&slot->window)->upcalls >> fault->vector & 1;
+}
+
+/* Tells the library OS what interrupted the program. False where it is not the program that was
+ * interrupted. */
+static bool slot_make_upcall(struct slot *slot, const struct guest_fault *fault)
+{
+	if (fault->rip >= GUEST_UPCALL_LIMIT)
+		return false;
+	window_control(&slot->window)->fault = *fault;
+	return true;
+}
+
 static int slot_run_untold(struct slot *slot, enum machine_entry entry, enum slot_end *end,
 			   struct error *error)
 {
@@ -98,7 +116,17 @@ static int slot_run_untold(struct slot *slot, enum machine_entry entry, enum slo
 		switch (stop) {
 		case MACHINE_HYPERCALL:
 			break;
+		case MACHINE_TICK:
+			entry = MACHINE_UPCALL;
+			if (!slot_make_upcall(slot, &fault)) {
+				window_control(&slot->window)->tick_missed = 1;
+				entry = MACHINE_CONTINUE;
+			}
+			continue;
 		case MACHINE_FAULT:
+			entry = MACHINE_UPCALL;
+			if (slot_takes_fault(slot, &fault) && slot_make_upcall(slot, &fault))
+				continue;
 			slot_report_crash(slot, &fault);
 			return 0;
 		case MACHINE_DEADLINE:

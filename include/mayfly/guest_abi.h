@@ -90,6 +90,9 @@ enum guest_hypercall {
 	HYPERCALL_PROTECT,
 	/* Process isolation only: the host-side stub reports a fault; `fault` is filled in. */
 	HYPERCALL_FAULT,
+	/* (nanoseconds): from now on interrupt the program that often, by an upcall with
+	 * GUEST_VECTOR_TICK; 0: no more. Kept in the snapshot. */
+	HYPERCALL_TICK,
 };
 
 /* Registers and cause of a fault, as the crash report shows them. */
@@ -101,6 +104,14 @@ struct guest_fault {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
+
+/* A "vector" beyond the processor's: the tick that HYPERCALL_TICK asked for. */
+#define GUEST_VECTOR_TICK 64
+
+/* Code below this address is the program's: it may be interrupted at any instruction and made to
+ * enter the library OS at its upcall entry, with what interrupted it and its registers in the
+ * control page (`fault`). The rest is never interrupted. */
+#define GUEST_UPCALL_LIMIT GUEST_WINDOW_BASE
 
 /* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
  * multiplier 0: the counter is not usable, ask by HYPERCALL_CLOCK each time. */
@@ -159,6 +170,12 @@ struct guest_control {
 	uint8_t entropy[GUEST_ENTROPY_SIZE]; /* fresh for each clone; the guest erases it */
 	uint64_t debug;			     /* the monitor wants HYPERCALL_DEBUG lines */
 	struct guest_fault fault;
+	/* Exceptions that the library OS takes by upcalls, one bit for each vector; a fault of the
+	 * library OS itself is never one. */
+	uint64_t upcalls;
+	/* A tick came while the library OS was at work: it looks before it returns to the program.
+	 */
+	uint64_t tick_missed;
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 
@@ -197,6 +214,7 @@ struct libos_header {
 	uint64_t resume;	/* entry of a clone */
 	uint64_t syscall_entry; /* LSTAR: works from ring 0 (hardware) and ring 3 (PVM, process) */
 	uint64_t start_info;	/* struct guest_start, to be filled by the monitor */
+	uint64_t upcall;	/* where an interrupted program enters, in ring 3 */
 };
 
 #endif /* __ASSEMBLER__ */
