@@ -410,23 +410,46 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 
 /* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
 
-/* The processor may remember a translation that allowed more. Taking the host page's rights away
- * and giving them back makes the kernel forget what it derived from it (an MMU notifier; 10 µs). */
-static void kvm_forget_translation(void *context, uint64_t physical)
+/* Pages whose rights became fewer: neighbours are dealt with together. */
+struct shrunk_range {
+	struct machine_kvm *machine;
+	uint64_t start, end; /* guest-physical; equal: none */
+};
+
+/* The processor may remember a translation that allowed more. Taking the host pages' rights away
+ * and giving them back makes the kernel forget what it derived from them (an MMU notifier; 10 µs
+ * for one page, hardly more for a thousand). */
+static void shrunk_range_forget(struct shrunk_range *range)
 {
-	struct machine_kvm *self = context;
-	if (physical >= self->image->size)
-		return; /* the window: never narrowed */
-	mprotect(self->memory + physical, GUEST_PAGE_SIZE, PROT_READ);
-	mprotect(self->memory + physical, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	uint64_t length = range->end - range->start;
+	if (!length)
+		return;
+	mprotect(range->machine->memory + range->start, length, PROT_READ);
+	mprotect(range->machine->memory + range->start, length, PROT_READ | PROT_WRITE);
+	range->start = range->end;
+}
+
+static void shrunk_range_add(void *context, uint64_t physical)
+{
+	struct shrunk_range *range = context;
+	if (physical >= range->machine->image->size)
+		return; /* window and root image: never narrowed */
+	if (physical != range->end) {
+		shrunk_range_forget(range);
+		range->start = physical;
+	}
+	range->end = physical + GUEST_PAGE_SIZE;
 }
 
 static int kvm_protect(struct machine *machine, uint64_t address, uint64_t length,
 		       uint32_t protection)
 {
 	struct machine_kvm *self = machine_kvm(machine);
-	return virtual_cpu_protect(self->memory, address, length, protection,
-				   kvm_forget_translation, self);
+	struct shrunk_range shrunk = {.machine = self};
+	int result = virtual_cpu_protect(self->memory, address, length, protection,
+					 shrunk_range_add, &shrunk);
+	shrunk_range_forget(&shrunk);
+	return result;
 }
 
 /* Page tables that a request changed: what shrinks back needs the processor's attention. */
@@ -434,12 +457,14 @@ static void kvm_restore_page_table(struct machine_kvm *self, uint64_t offset)
 {
 	uint64_t *now = (uint64_t *)(self->memory + offset);
 	const uint64_t *then = (const uint64_t *)(self->image->memory + offset);
+	struct shrunk_range shrunk = {.machine = self};
 	for (size_t i = 0; i < GUEST_PAGE_SIZE / sizeof(*now); i++) {
 		uint64_t before = now[i];
 		now[i] = then[i];
 		if (virtual_cpu_entry_shrinks(before, then[i]))
-			kvm_forget_translation(self, virtual_cpu_entry_physical(before));
+			shrunk_range_add(&shrunk, virtual_cpu_entry_physical(before));
 	}
+	shrunk_range_forget(&shrunk);
 }
 
 static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end)
