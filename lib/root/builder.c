@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +23,10 @@ struct build_entry {
 };
 
 struct build_node {
-	struct root_node image; /* as it will stand in the image */
-	uint32_t names;		/* entries that name it */
-	uint32_t number;	/* 0: not numbered yet */
+	struct root_node image;	 /* as it will stand in the image */
+	uint32_t names;		 /* entries that name it */
+	uint32_t number;	 /* 0: not numbered yet */
+	struct build_node *next; /* with the number that follows */
 	char *target;
 	struct build_entry *entries;
 	size_t count, room;
@@ -38,8 +38,8 @@ struct root_builder {
 	uint64_t size; /* where the next contents go */
 	struct build_node *root, *file;
 	/* The tables, while they are made. */
-	struct build_node **order;
-	size_t node_count, order_room;
+	struct build_node *first, *last;
+	size_t node_count;
 	uint64_t entry_count, names_size;
 };
 
@@ -82,36 +82,38 @@ static void node_drop(struct build_node *node)
 	free(node);
 }
 
-/* The place of a name: where it is (*found), or where it would go. */
-static size_t find_place(const struct build_node *directory, const char *name, bool *found)
+/* The entry of that name, or NULL; *place: where it is, or where it would go. */
+static struct build_entry *find_entry(const struct build_node *directory, const char *name,
+				      size_t *place)
 {
 	size_t low = 0, high = directory->count;
-	*found = false;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = strcmp(name, directory->entries[middle].name);
+		struct build_entry *entry = &directory->entries[middle];
+		int order = strcmp(name, entry->name);
 		if (!order) {
-			*found = true;
-			return middle;
+			*place = middle;
+			return entry;
 		}
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return low;
+	*place = low;
+	return NULL;
 }
 
 /* Puts a node that has no name yet under this one; takes it over, also where that fails. */
 static int put_entry(struct build_node *directory, const char *name, struct build_node *node,
 		     struct error *error)
 {
-	bool found;
-	size_t place = find_place(directory, name, &found);
+	size_t place;
+	struct build_entry *old = find_entry(directory, name, &place);
 	node->names++;
-	if (found) {
-		node_drop(directory->entries[place].node);
-		directory->entries[place].node = node;
+	if (old) {
+		node_drop(old->node);
+		old->node = node;
 		return 0;
 	}
 	char *copy = strdup(name);
@@ -136,12 +138,31 @@ static int put_entry(struct build_node *directory, const char *name, struct buil
 	return 0;
 }
 
+/* Goes on to a directory's subdirectory, which is made where there is none. */
+static int enter_directory(struct build_node **directory, const char *name, struct error *error)
+{
+	const struct root_attributes missing = {.mode = S_IFDIR | 0755};
+	struct build_node *here = *directory;
+	size_t place;
+	const struct build_entry *entry = find_entry(here, name, &place);
+	if (entry && S_ISDIR(entry->node->image.mode)) {
+		*directory = entry->node;
+		return 0;
+	}
+	struct build_node *made = node_create(&missing);
+	if (!made)
+		return error_set(error, ENOMEM, "no memory for the tree of files");
+	int result = put_entry(here, name, made, error);
+	if (!result)
+		*directory = made;
+	return result;
+}
+
 /* Finds the directory that `path` lies in, making what is missing, and the last component's name,
  * which is empty where the path is the root itself. */
 static int find_parent(struct root_builder *builder, const char *path, struct build_node **parent,
 		       char name[ROOT_NAME_MAX + 1], struct error *error)
 {
-	const struct root_attributes missing = {.mode = S_IFDIR | 0755};
 	struct build_node *here = builder->root;
 	*parent = here;
 	name[0] = 0;
@@ -160,18 +181,9 @@ static int find_parent(struct root_builder *builder, const char *path, struct bu
 			return error_set(error, ENAMETOOLONG, "a name has more than %d bytes: %s",
 					 ROOT_NAME_MAX, path);
 		if (name[0]) {
-			bool found;
-			size_t place = find_place(here, name, &found);
-			if (!found || !S_ISDIR(here->entries[place].node->image.mode)) {
-				struct build_node *made = node_create(&missing);
-				int result = made ? put_entry(here, name, made, error)
-						  : error_set(error, ENOMEM,
-							      "no memory for the tree of files");
-				if (result)
-					return result;
-				place = find_place(here, name, &found);
-			}
-			here = here->entries[place].node;
+			int result = enter_directory(&here, name, error);
+			if (result)
+				return result;
 		}
 		memcpy(name, next, length);
 		name[length] = 0;
@@ -205,9 +217,9 @@ int root_builder_add(struct root_builder *builder, const char *path,
 	struct build_node *node = node_create(attributes);
 	if (!node)
 		return error_set(error, ENOMEM, "no memory for the tree of files");
-	bool found = !name[0];
-	size_t place = found ? 0 : find_place(parent, name, &found);
-	struct build_node *old = !found ? NULL : name[0] ? parent->entries[place].node : parent;
+	size_t place;
+	const struct build_entry *entry = name[0] ? find_entry(parent, name, &place) : NULL;
+	struct build_node *old = entry ? entry->node : name[0] ? NULL : parent;
 	if (old && S_ISDIR(old->image.mode) && S_ISDIR(node->image.mode)) {
 		set_attributes(old, &node->image);
 		free(node);
@@ -230,20 +242,25 @@ int root_builder_link(struct root_builder *builder, const char *path, const char
 {
 	char name[ROOT_NAME_MAX + 1];
 	struct build_node *parent;
-	bool found = false;
 	builder->file = NULL;
 	int result = find_parent(builder, existing, &parent, name, error);
 	if (result)
 		return result;
-	size_t place = find_place(parent, name, &found);
-	if (!found || S_ISDIR(parent->entries[place].node->image.mode))
+	size_t place;
+	const struct build_entry *entry = find_entry(parent, name, &place);
+	if (!entry || S_ISDIR(entry->node->image.mode))
 		return error_set(error, ENOENT, "%s is a link to %s, which is no file before it",
 				 path, existing);
-	struct build_node *node = parent->entries[place].node;
+	struct build_node *node = entry->node;
+	/* The way to the new name may take the old one's place. */
+	node->names++;
 	result = find_parent(builder, path, &parent, name, error);
 	if (!result && !name[0])
 		result = error_set(error, EINVAL, "the root of a tree is a directory");
-	return result ? result : put_entry(parent, name, node, error);
+	if (!result)
+		result = put_entry(parent, name, node, error);
+	node_drop(node);
+	return result;
 }
 
 /* ── the file ────────────────────────────────────────────────────────────────────────────────── */
@@ -286,7 +303,6 @@ void root_builder_close(struct root_builder *builder)
 	if (builder->temporary)
 		unlink(builder->temporary);
 	node_drop(builder->root);
-	free(builder->order);
 	free(builder->temporary);
 	free(builder->path);
 	free(builder);
@@ -336,46 +352,38 @@ int root_builder_write(struct root_builder *builder, const void *data, size_t le
 
 /* ── the tables ──────────────────────────────────────────────────────────────────────────────── */
 
-static int number_node(struct root_builder *builder, struct build_node *node, struct error *error)
+static void number_node(struct root_builder *builder, struct build_node *node)
 {
-	if (builder->node_count == builder->order_room) {
-		size_t room = builder->order_room ? 2 * builder->order_room : 1024;
-		struct build_node **grown =
-		    reallocarray(builder->order, room, sizeof(*builder->order));
-		if (!grown)
-			return error_set(error, ENOMEM, "no memory for the root image's tables");
-		builder->order = grown;
-		builder->order_room = room;
-	}
-	node->number = (uint32_t)builder->node_count;
-	builder->order[builder->node_count++] = node;
+	if (builder->last)
+		builder->last->next = node;
+	else
+		builder->first = node;
+	builder->last = node;
+	node->number = (uint32_t)builder->node_count++;
 	builder->names_size += node->target ? node->image.size + 1 : 0;
-	return 0;
 }
 
 /* Numbers the nodes by their distance from the root, so that parents come first. */
-static int number_nodes(struct root_builder *builder, struct error *error)
+static void number_nodes(struct root_builder *builder)
 {
-	int result = number_node(builder, builder->root, error);
-	for (size_t i = 0; i < builder->node_count && !result; i++) {
-		struct build_node *directory = builder->order[i];
-		if (!S_ISDIR(directory->image.mode)) {
-			directory->image.links = directory->names;
+	number_node(builder, builder->root);
+	for (struct build_node *node = builder->first; node; node = node->next) {
+		if (!S_ISDIR(node->image.mode)) {
+			node->image.links = node->names;
 			continue;
 		}
-		directory->image.links = 2;
-		directory->image.data = builder->entry_count;
-		directory->image.size = directory->count;
-		builder->entry_count += directory->count;
-		for (size_t j = 0; j < directory->count && !result; j++) {
-			struct build_node *node = directory->entries[j].node;
-			directory->image.links += S_ISDIR(node->image.mode) != 0;
-			builder->names_size += strlen(directory->entries[j].name) + 1;
-			if (!node->number)
-				result = number_node(builder, node, error);
+		node->image.links = 2;
+		node->image.data = builder->entry_count;
+		node->image.size = node->count;
+		builder->entry_count += node->count;
+		for (size_t i = 0; i < node->count; i++) {
+			struct build_node *child = node->entries[i].node;
+			node->image.links += S_ISDIR(child->image.mode) != 0;
+			builder->names_size += strlen(node->entries[i].name) + 1;
+			if (!child->number)
+				number_node(builder, child);
 		}
 	}
-	return result;
 }
 
 static uint64_t add_name(char *names, uint64_t *next, const char *text)
@@ -391,11 +399,10 @@ static void fill_tables(const struct root_builder *builder, struct root_node *no
 			struct root_entry *entries, char *names)
 {
 	uint64_t next = 0;
-	for (size_t i = 0; i < builder->node_count; i++) {
-		struct build_node *node = builder->order[i];
+	for (struct build_node *node = builder->first; node; node = node->next) {
 		if (node->target)
 			node->image.data = add_name(names, &next, node->target);
-		nodes[i] = node->image;
+		*nodes++ = node->image;
 		for (size_t j = 0; j < node->count; j++)
 			*entries++ = (struct root_entry){
 			    .name = add_name(names, &next, node->entries[j].name),
@@ -445,9 +452,8 @@ static int write_tables(struct root_builder *builder, struct error *error)
 
 int root_builder_finish(struct root_builder *builder, struct error *error)
 {
-	int result = number_nodes(builder, error);
-	if (!result)
-		result = write_tables(builder, error);
+	number_nodes(builder);
+	int result = write_tables(builder, error);
 	if (result)
 		return result;
 	mode_t mask = umask(0);

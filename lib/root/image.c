@@ -1,6 +1,7 @@
 /* Reading a root image; see image.h. */
 #include "root/image.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -230,6 +231,7 @@ int root_image_open_descriptor(struct root_image *image, int fd, struct error *e
 			result = check_digest(header, image->metadata, size, error);
 	}
 	if (!result) {
+		assert(image->metadata);
 		const uint8_t *base = image->metadata;
 		image->nodes = (const struct root_node *)base;
 		image->entries = (const struct root_entry *)(base + (header->entries_offset -

@@ -27,6 +27,7 @@ static void test_found(const struct root_image *image)
 	    {"../../etc/motd", "/etc/motd", 0, S_IFREG | 0644},
 	    {"var", "/var", 0, S_IFDIR | 0750},
 	    {"var/lib", "/var/lib", 0, S_IFDIR | 0700},
+	    {"turned/inside", "/turned/inside", 0, S_IFREG | 0644},
 	    {"loop", NULL, -ELOOP, 0},
 	    {"nowhere", NULL, -ENOENT, 0},
 	    {"etc/none", NULL, -ENOENT, 0},

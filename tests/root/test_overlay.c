@@ -113,7 +113,7 @@ static void test_listing(void)
 
 static void test_writing(void)
 {
-	char text[TREE_BIG_SIZE + 100];
+	char text[TREE_BIG_SIZE + 100] = "";
 	/* In the middle of a file: the rest stays the image's. */
 	CHECK_NUMBER(write_text("/big", 0, 5000, "XYZ"), 3);
 	CHECK_NUMBER(read_text("/big", text, sizeof(text)), TREE_BIG_SIZE);

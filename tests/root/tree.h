@@ -62,6 +62,9 @@ static inline void tree_pack(char path[], size_t size)
 	CHECK_NUMBER(root_builder_write(builder, big, 6000, &error), 0);
 	CHECK_NUMBER(root_builder_write(builder, big + 6000, sizeof(big) - 6000, &error), 0);
 	CHECK_NUMBER(root_builder_link(builder, "list/motd", "etc/motd", &error), 0);
+	/* A link below the file that it links to, as a hostile archive has it. */
+	tree_add(builder, "turned", S_IFREG | 0644, "was a file");
+	CHECK_NUMBER(root_builder_link(builder, "turned/inside", "turned", &error), 0);
 	CHECK_NUMBER(root_builder_finish(builder, &error), 0);
 	root_builder_close(builder);
 }
