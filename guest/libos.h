@@ -77,10 +77,24 @@ __attribute__((noreturn)) void machine_abort(int signal);
  */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ── snapshot.c: the one freeze ─────────────────────────────────────────────────────────────── */
+/* ── snapshot.c: the one freeze, and where requests begin and end ───────────────────────────── */
 
-/* Takes the snapshot if none was taken yet; afterwards renews entropy in each clone. */
-void snapshot_take(void);
+/* The program is about to see a request: takes the snapshot if none was taken yet, or fetches the
+ * request to warm up with. Afterwards one is in the window. */
+void snapshot_begin_request(void);
+
+/* The program is done with its request and asks for the next: ends this one. After a warm-up the
+ * snapshot is taken here, and the call returns in each clone with a request in the window. */
+void snapshot_end_request(void);
+
+/* The program was warmed up: it serves one request after another. */
+bool snapshot_is_warmed(void);
+
+/* ── streams.c: the request ──────────────────────────────────────────────────────────────────── */
+
+/* What mayfly_ready() says: the first time that the program is about to see its request, afterwards
+ * that it is done with one and ready for the next. */
+void request_ready_for_next(void);
 
 /* ── dispatch.c: the table of system calls ──────────────────────────────────────────────────── */
 

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mayfly/guest_abi.h"
 #include "util/checked.h"
@@ -170,7 +171,10 @@ int elf_file_open(struct elf_file *file, const char *path, struct error *error)
 
 void elf_file_release(struct elf_file *file)
 {
-	free(file->data);
+	if (file->mapped)
+		munmap(file->data, file->size);
+	else
+		free(file->data);
 	*file = (struct elf_file){0};
 }
 

@@ -23,6 +23,7 @@ struct elf_segment {
 struct elf_file {
 	uint8_t *data; /* the whole file */
 	size_t size;
+	bool mapped; /* by mmap(2) instead of allocated */
 	uint64_t entry;
 	uint64_t headers_address; /* guest address of the program headers, 0 where not loaded */
 	uint16_t header_count;

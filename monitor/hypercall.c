@@ -100,6 +100,8 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 				length, error);
 	if (result != -EFBIG)
 		return result;
+	if (monitor->warm_up)
+		return error_wrap(error, "it cannot be warmed up");
 	monitor->preparing = false;
 	result = prefix_answer(&monitor->prefix, slot->request, error);
 	prefix_release(&monitor->prefix);
@@ -108,6 +110,8 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 
 static int take_response(struct slot *slot, uint64_t length, struct error *error)
 {
+	if (slot->monitor->warming_up)
+		return 0;
 	return slot->monitor->preparing ? keep_output(slot, length, error)
 					: slot_flush_response(slot, length, error);
 }
@@ -186,6 +190,31 @@ static int serve_exit(struct slot *slot, struct hypercall *call)
 static int serve_abort(struct slot *slot, struct hypercall *call)
 {
 	return finish(slot, call, OUTCOME_SIGNALED, (int)(call->arguments[0] & 0x7f));
+}
+
+/* The set-up goes on with a request that is nobody's. */
+static int serve_warm_up(struct slot *slot, struct hypercall *call)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	struct monitor *monitor = slot->monitor;
+	if (!monitor->preparing || !monitor->warm_up || monitor->warming_up) {
+		call->result = -EINVAL;
+		return 0;
+	}
+	uint64_t length = control->response_length;
+	control->response_length = 0;
+	int result = take_response(slot, length, call->error);
+	if (result)
+		return result;
+	monitor->warming_up = true;
+	slot->warm_up = *slot->request;
+	slot->warm_up.data = monitor->warm_up;
+	slot->warm_up.length = monitor->warm_up_length;
+	slot->warm_up.fd = -1;
+	slot->request = &slot->warm_up;
+	slot->consumed = 0;
+	hypercall_fill_request(slot);
+	return 0;
 }
 
 static int serve_freeze(struct slot *slot, struct hypercall *call)
@@ -286,7 +315,7 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_DEBUG] = serve_debug,	 [HYPERCALL_ACCELERATE] = serve_accelerate,
     [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
     [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
-    [HYPERCALL_TRACE] = serve_trace,
+    [HYPERCALL_TRACE] = serve_trace,	 [HYPERCALL_WARM_UP] = serve_warm_up,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

@@ -1,9 +1,10 @@
 /* The memory image of a machine: one memfd, and which guest address shows which part of it.
  *
- * An image is built once (by a loader), then frozen into a snapshot; every machine maps it. The
- * layout of the memfd is the layout of guest-physical memory: what stands at offset n of the memfd
- * is guest-physical n. Regions say what the guest sees where; the page tables of a virtual machine
- * and the mappings of a process are both made from them.
+ * An image is built once (by a loader), then frozen into a snapshot; every machine maps it. In
+ * place of the memfd there may be a snapshot file, of which the memory is a part (snapshot_file.h).
+ * The layout of the memfd is the layout of guest-physical memory: what stands at offset n of the
+ * memfd is guest-physical n. Regions say what the guest sees where; the page tables of a virtual
+ * machine and the mappings of a process are both made from them.
  */
 #ifndef MAYFLY_MONITOR_IMAGE_H
 #define MAYFLY_MONITOR_IMAGE_H
@@ -31,7 +32,8 @@ struct image_region {
 
 struct image {
 	int memfd;
-	uint8_t *memory; /* all of it, shared: what the builder and the snapshot see */
+	uint64_t file_offset; /* where the memory begins in it: 0 but for a snapshot file */
+	uint8_t *memory;      /* all of it, shared: what the builder and the snapshot see */
 	uint64_t size;
 	uint64_t page_tables, page_tables_size; /* offset and bytes of the page-table area */
 	uint64_t next;				/* first offset not used yet */

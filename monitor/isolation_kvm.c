@@ -217,9 +217,9 @@ static int kvm_build(struct machine_kvm *self, const struct window *window, stru
 	int result = written_pages_open(&self->written, error);
 	if (result)
 		return result;
-	void *memory =
-	    mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
-		 (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE, self->image->memfd, 0);
+	void *memory = mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
+			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE,
+			    self->image->memfd, (off_t)self->image->file_offset);
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;

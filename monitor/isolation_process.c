@@ -236,7 +236,7 @@ static int add_mappings(struct process_setup *setup, const struct image *image,
 		setup->mappings[setup->mapping_count++] = (struct process_mapping){
 		    .address = at,
 		    .length = next - at,
-		    .offset = region->offset + (at - region->address),
+		    .offset = image->file_offset + region->offset + (at - region->address),
 		    .protection = protection,
 		};
 	}

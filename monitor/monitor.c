@@ -16,8 +16,6 @@
 #include "util/paths.h"
 #include "virtual_cpu.h"
 
-#define LIBRARY_OS_PART "guest/libos.elf"
-
 static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
 			struct error *error)
 {
@@ -28,7 +26,7 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 		result = program_open(&monitor->program, options->program, root,
 				      options->environment, error);
 	if (!result)
-		result = paths_part(path, sizeof(path), LIBRARY_OS_PART, error);
+		result = paths_part(path, sizeof(path), MONITOR_LIBRARY_OS, error);
 	if (!result)
 		result = elf_file_open(&monitor->library_os, path, error);
 	if (result)
@@ -69,6 +67,14 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	int result = !self->isolation ? -error->code : 0;
 	if (!result && !self->name)
 		result = error_set(error, ENOMEM, "no memory for a monitor");
+	if (!result && options->warm_up) {
+		self->warm_up = malloc(options->warm_up_length);
+		if (!self->warm_up)
+			result = error_set(error, ENOMEM, "no memory for the warm-up request");
+		else
+			memcpy(self->warm_up, options->warm_up, options->warm_up_length);
+		self->warm_up_length = options->warm_up_length;
+	}
 	if (!result)
 		result = monitor_load(self, options, error);
 	if (result) {
@@ -90,6 +96,7 @@ void monitor_close(struct monitor *monitor)
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
 	prefix_release(&monitor->prefix);
+	free(monitor->warm_up);
 	free(monitor->name);
 	free(monitor);
 }
@@ -136,12 +143,20 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 {
 	struct image copy;
 	enum slot_end end = SLOT_FINISHED;
+	if (monitor->prepared)
+		return error_set(error, EINVAL, "%s is prepared already", monitor->name);
 	int code = image_copy(&copy, &monitor->image, error);
 	if (code)
 		return code;
 	monitor->preparing = true;
 	code = run_setup(monitor, &copy, request, &end, result, error);
-	monitor->preparing = false;
+	monitor->preparing = monitor->warming_up = false;
+	if (!code && monitor->warm_up && end == SLOT_FINISHED && result->outcome == OUTCOME_EXITED)
+		code = error_set(error, ENOTSUP,
+				 "it ended with status %d instead of waiting for the request after "
+				 "the warm-up; only a program that serves one request after "
+				 "another can be warmed up",
+				 result->status);
 	if (code) {
 		image_release(&copy);
 		return error_wrap(error, "cannot start %s", monitor->name);

@@ -29,6 +29,10 @@ struct monitor_options {
 	const char *isolation;		/* "auto", "kvm" or "process" */
 	uint64_t memory;		/* bytes for the program */
 	bool debug;			/* the library OS reports what it does not know */
+	/* A request that the set-up serves before the snapshot is taken; its response is thrown
+	 * away. NULL: none. */
+	const void *warm_up;
+	size_t warm_up_length;
 };
 
 /* One request. The first `length` bytes are at `data`; where `fd` is not negative, what can be read
@@ -69,6 +73,17 @@ struct request_result {
 int monitor_open(struct monitor **monitor, const struct monitor_options *options,
 		 struct error *error);
 void monitor_close(struct monitor *monitor);
+
+/* True where the file is a snapshot, for monitor_open_snapshot(). */
+bool monitor_is_snapshot(const char *path);
+
+/* Opens the snapshot file options->program; of the options, isolation and debug count, too. The
+ * monitor is prepared: requests can be served at once. */
+int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
+			  struct error *error);
+
+/* Writes a snapshot file of what monitor_prepare() froze. EINVAL where it froze nothing. */
+int monitor_save(const struct monitor *monitor, const char *path, struct error *error);
 
 /* The name of the isolation in force. */
 const char *monitor_isolation(const struct monitor *monitor);

@@ -12,6 +12,8 @@
 #include "program.h"
 #include "root/pack.h"
 
+#define MONITOR_LIBRARY_OS "guest/libos.elf" /* for paths_part() */
+
 struct monitor {
 	const struct isolation *isolation;
 	char *name; /* the program's, for messages */
@@ -30,6 +32,10 @@ struct monitor {
 
 	/* During the set-up: calls are journalled, output goes into the prefix. */
 	bool preparing;
+	/* The request to warm up with, and whether the set-up is at it: output is thrown away. */
+	uint8_t *warm_up;
+	size_t warm_up_length;
+	bool warming_up;
 	struct slot *first_slot;
 };
 

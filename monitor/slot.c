@@ -55,6 +55,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
 	slot->machine->tick_ns = monitor->image.tick_ns;
+	control->warm_up = monitor->preparing && monitor->warm_up;
 	trace_begin(slot);
 	hypercall_fill_request(slot);
 	return 0;

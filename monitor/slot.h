@@ -17,6 +17,7 @@ struct slot {
 	struct accelerator accelerator;
 	/* The request that runs now. */
 	const struct request *request;
+	struct request warm_up; /* what *request is while the set-up is warmed up */
 	struct request_result *result;
 	size_t consumed; /* of request->data */
 	uint64_t deadline_ns;

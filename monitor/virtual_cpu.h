@@ -28,6 +28,11 @@
 /* Fills the image's system pages and page tables from its regions. */
 int virtual_cpu_prepare(struct image *image, struct error *error);
 
+/* Checks the system pages and page tables of an image that came from outside (a snapshot file): the
+ * first must be those that virtual_cpu_prepare() makes, the second must keep the guest in its own
+ * memory, out of ring 0's, and nothing both writable and executable. */
+int virtual_cpu_check(const struct image *image, struct error *error);
+
 /* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
  * own mapping of the image). Calls `shrunk` (may be NULL) for each page whose rights became fewer:
  * the processor may remember the old ones (facts in docs/guest-abi.md). -ENOMEM where a page is not

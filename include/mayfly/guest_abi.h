@@ -93,6 +93,10 @@ enum guest_hypercall {
 	/* (nanoseconds): from now on interrupt the program that often, by an upcall with
 	 * GUEST_VECTOR_TICK; 0: no more. Kept in the snapshot. */
 	HYPERCALL_TICK,
+	/* Set-up is done up to the program's first look at its request, and `warm_up` is set: puts
+	 * the request to warm up with into the request area. What is written from here to the
+	 * freeze is thrown away. 0 or -errno. */
+	HYPERCALL_WARM_UP,
 };
 
 /* Registers and cause of a fault, as the crash report shows them. */
@@ -176,6 +180,7 @@ struct guest_control {
 	/* A tick came while the library OS was at work: it looks before it returns to the program.
 	 */
 	uint64_t tick_missed;
+	uint64_t warm_up; /* set-up: there is a request to warm up with */
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 
