@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 struct file;
+struct epoll;
 struct pipe;
 struct root_node;
 
@@ -69,7 +70,13 @@ struct node {
 		} contents;
 		char *target; /* of a symbolic link; `size` characters and a NUL */
 		struct pipe *pipe;
+		struct {
+			uint64_t count;
+			bool semaphore;
+		} counter; /* of eventfd */
+		struct epoll *epoll;
 	};
+	uint32_t activity; /* counts what node_signal() told */
 };
 
 struct file {
@@ -93,6 +100,9 @@ void node_drop(struct node *node);
 /* Notes that contents (or, for directories, entries) changed; or only what describes the node. */
 void node_modified(struct node *node);
 void node_changed(struct node *node);
+
+/* The readiness of files on the node may have changed: wakes who waits for files. */
+void node_signal(struct node *node);
 
 #define DIRECTORY_FIRST_COOKIE 2 /* 0 and 1 stand for . and .. */
 
@@ -195,6 +205,10 @@ void descriptor_set_close_on_exec(uint64_t descriptor, bool value);
 struct file *file_open(struct node *node, int flags);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
+
+/* Waits until the readiness of some file changes, for a call that cannot go on. 0: look again; else
+ * what the call returns. poll.c. */
+int64_t file_wait(struct file *file, const char *waiting_for);
 
 /* POLLIN | …: what would not wait. poll.c. */
 uint32_t file_ready(struct file *file);

@@ -5,6 +5,7 @@
 #include "libos.h"
 #include "root.h"
 #include "text.h"
+#include "thread.h"
 
 static uint64_t last_number;
 
@@ -37,6 +38,12 @@ struct node *node_create_symlink(const char *target)
 	}
 	memcpy(node->target, target, node->size + 1);
 	return node;
+}
+
+void node_signal(struct node *node)
+{
+	node->activity++;
+	thread_wake(&thread_files_channel);
 }
 
 void node_hold(struct node *node)

@@ -55,22 +55,7 @@ static void pipe_release(struct file *file)
 {
 	file->node->pipe->readers -= file_readable(file);
 	file->node->pipe->writers -= file_writable(file);
-	thread_wake(&thread_files_channel);
-}
-
-/* Waits for the other end. 0: look again. */
-static int64_t wait_for_end(struct file *file, const char *waiting_for)
-{
-	if (file->flags & O_NONBLOCK)
-		return -EAGAIN;
-	/* Another thread may close it meanwhile. */
-	file_hold(file);
-	int error = thread_wait(&thread_files_channel, THREAD_NO_DEADLINE, waiting_for);
-	bool closed = file->references == 1;
-	file_drop(file);
-	if (closed)
-		return -EBADF;
-	return error == -EINTR ? -RESTART_CALL : error;
+	node_signal(file->node);
 }
 
 static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t offset)
@@ -81,7 +66,7 @@ static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t
 	while (!pipe->length) {
 		if (!pipe->writers)
 			return 0;
-		int64_t error = wait_for_end(file, "data in a pipe");
+		int64_t error = file_wait(file, "data in a pipe");
 		if (error)
 			return error;
 		/* Others ran meanwhile. */
@@ -97,7 +82,7 @@ static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t
 	memcpy((char *)out + part, pipe->buffer, length - part);
 	pipe->start = (pipe->start + length) % PIPE_SIZE;
 	pipe->length -= length;
-	thread_wake(&thread_files_channel);
+	node_signal(file->node);
 	return (int64_t)length;
 }
 
@@ -118,7 +103,7 @@ static int64_t write_part(struct file *file, const void *in, uint64_t length)
 		/* What fits into PIPE_BUF is written whole or not at all. */
 		if (room && (length > PIPE_BUF || length <= room))
 			break;
-		int64_t error = wait_for_end(file, "room in a pipe");
+		int64_t error = file_wait(file, "room in a pipe");
 		if (error)
 			return error;
 		if (!user_readable((uint64_t)in, length))
@@ -134,7 +119,7 @@ static int64_t write_part(struct file *file, const void *in, uint64_t length)
 	memcpy(pipe->buffer + end, in, part);
 	memcpy(pipe->buffer, (const char *)in + part, length - part);
 	pipe->length += length;
-	thread_wake(&thread_files_channel);
+	node_signal(file->node);
 	return (int64_t)length;
 }
 

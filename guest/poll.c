@@ -24,6 +24,20 @@ uint32_t file_ready(struct file *file)
 					     : POLLIN | POLLOUT;
 }
 
+int64_t file_wait(struct file *file, const char *waiting_for)
+{
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	/* Another thread may close it meanwhile. */
+	file_hold(file);
+	int error = thread_wait(&thread_files_channel, THREAD_NO_DEADLINE, waiting_for);
+	bool closed = file->references == 1;
+	file_drop(file);
+	if (closed)
+		return -EBADF;
+	return error == -EINTR ? -RESTART_CALL : error;
+}
+
 static uint64_t deadline_after(uint64_t timeout_ns)
 {
 	return timeout_ns == NO_TIMEOUT ? THREAD_NO_DEADLINE : time_deadline_ns(timeout_ns);

@@ -17,6 +17,7 @@ import tempfile
 SKIPPED = 77
 TIMEOUT_S = 60
 MEMORY = "512M"
+GO_MEMORY = "3G"  # Go reserves 1.2 GB of addresses, and each has its page table entry
 REQUEST = b"a request\n"
 SOURCES = pathlib.Path(__file__).parent / "programs"
 
@@ -27,10 +28,10 @@ def run(command):
     return result.stdout, result.returncode, result.stderr
 
 
-def compare(mayfly, isolation, program):
+def compare(mayfly, isolation, program, memory):
     """True where host and guest agree; otherwise says in what they do not."""
     host_output, host_status, _ = run([program])
-    output, status, log = run([mayfly, "run", f"--isolation={isolation}", f"--memory={MEMORY}",
+    output, status, log = run([mayfly, "run", f"--isolation={isolation}", f"--memory={memory}",
                                program])
     if (output, status) == (host_output, host_status):
         return True
@@ -39,6 +40,25 @@ def compare(mayfly, isolation, program):
           f"  guest: status {status}\n{output.decode(errors='replace')}\n"
           f"  log:   {log.decode(errors='replace')}")
     return False
+
+
+def build_go(folder):
+    compiler = shutil.which("go")
+    if not compiler:
+        print("without Go: go is not installed")
+        return []
+    program = os.path.join(folder, "goroutines")
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local",
+                   "GO111MODULE": "off", "GOCACHE": os.path.join(folder, "cache"),
+                   "GOFLAGS": ""}
+    if "HOME" in os.environ:  # a second run finds the standard library built
+        del environment["GOCACHE"]
+    result = subprocess.run([compiler, "build", "-o", program, SOURCES / "goroutines.go"],
+                            env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        print(f"without Go: go cannot build here: {result.stderr}")
+        return []
+    return [program]
 
 
 def build_rust(folder):
@@ -70,9 +90,10 @@ def main():
         print(f"skipped: {reason}")
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="mayfly-threads-") as folder:
-        programs += build_rust(folder)
-        differing = sum(not compare(mayfly, isolation, program) for program in programs)
-    print(f"{isolation}: {len(programs)} programs, {differing} differ")
+        cases = [(program, MEMORY) for program in programs + build_rust(folder)]
+        cases += [(program, GO_MEMORY) for program in build_go(folder)]
+        differing = sum(not compare(mayfly, isolation, *case) for case in cases)
+    print(f"{isolation}: {len(cases)} programs, {differing} differ")
     return 1 if differing else 0
 
 
