@@ -177,7 +177,8 @@ const struct verb verb_run = {
     .summary = "Serve a request by a program in a machine of its own",
     .usage = "PROGRAM [ARG...]",
     .description =
-	"Runs PROGRAM, a static Linux program or the name of an installed function, in a virtual "
+	"Runs PROGRAM, a static Linux program, a dynamic one of the tree that --root gives, or the "
+	"name of an installed function, in a virtual "
 	"machine cloned from a snapshot. Standard input is the request, standard output the "
 	"response, standard error the log.\n"
 	"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "

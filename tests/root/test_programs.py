@@ -32,6 +32,21 @@ print(re.findall(r"[a-z]+(?=e)", str(data)), hashlib.sha256(str(data).encode()).
 print(zlib.crc32(b"hello"), zlib.decompress(zlib.compress(b"x" * 1000)) == b"x" * 1000)
 print(sqlite3.connect(":memory:").execute("select 1 + 1").fetchone(), decimal.Decimal(1) / 7)
 """
+PYTHON_THREADS = """
+import queue, threading
+jobs, squares = queue.Queue(), []
+def work():
+    while (number := jobs.get()) is not None:
+        squares.append(number * number)
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for number in [*range(500), *[None] * len(threads)]:
+    jobs.put(number)
+for thread in threads:
+    thread.join()
+print(len(squares), sum(squares))
+"""
 PYTHON_FILES = """
 import os, sys
 with open("/etc/note", "a") as note:
@@ -69,6 +84,7 @@ LINES = [
     ("/usr/bin/sqlite3", ["/tmp/mayfly-root-test.db", ".schema"], b""),
     (PYTHON, ["-c", "print(1)"], b""),
     (PYTHON, ["-c", PYTHON_MODULES], JSON),
+    (PYTHON, ["-c", PYTHON_THREADS], b""),
     (PYTHON, ["-c", "import sys; sys.exit(len(sys.stdin.read()) % 100)"], JSON),
     (PYTHON, ["-c", "raise ValueError('on purpose')"], b""),
 ]
