@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "generated.h"
+
 struct file;
 struct epoll;
 struct pipe;
@@ -67,6 +69,7 @@ struct node {
 			uint64_t capacity;
 			const char *lower; /* in the root image: its first lower_size bytes */
 			uint64_t lower_size;
+			generated_function *generate; /* its text, at each open; or NULL */
 		} contents;
 		char *target; /* of a symbolic link; `size` characters and a NUL */
 		struct pipe *pipe;
@@ -82,8 +85,9 @@ struct node {
 struct file {
 	struct node *node;
 	uint64_t offset;
-	uint32_t references; /* descriptors */
-	int flags;	     /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
+	uint32_t references;		  /* descriptors */
+	int flags;			  /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
+	struct generated_text *generated; /* of a file that is made when it is opened */
 };
 
 /* ── node.c ─────────────────────────────────────────────────────────────────────────────────── */

@@ -154,6 +154,7 @@ uint64_t time_now_ns(bool realtime);
 
 /* A clone begins: processor time counts from here. */
 void time_start(void);
+uint64_t time_started_ns(void);
 uint64_t time_process_ns(void);
 
 /* The monotonic time in that many nanoseconds. */
@@ -166,6 +167,13 @@ struct timespec;
 
 /* Reads a struct timespec of the program. 0, -EFAULT, or -EINVAL for what is no time. */
 int time_read_timespec(uint64_t address, uint64_t *nanoseconds);
+
+/* ── identity.c ─────────────────────────────────────────────────────────────────────────────── */
+
+struct utsname;
+
+/* What uname(2) tells. */
+const struct utsname *identity_names(void);
 
 /* ── signals.c ──────────────────────────────────────────────────────────────────────────────── */
 
@@ -190,6 +198,9 @@ int64_t process_deadlock(const char *waiting_for);
 
 /* Another process cannot be had: -ENOSYS, and a line in the debug log. */
 int64_t process_refuse(const char *call);
+
+/* The name that PR_SET_NAME set; until then the program's file name, cut off. */
+char *process_name(void);
 
 /* ── tree.c: the file tree ──────────────────────────────────────────────────────────────────── */
 

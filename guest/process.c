@@ -57,8 +57,7 @@ int64_t call_arch_prctl(const uint64_t arguments[6])
 	}
 }
 
-/* The name that PR_SET_NAME set; until then the program's file name. */
-static char *process_name(void)
+char *process_name(void)
 {
 	static char name[NAME_SIZE];
 	if (name[0])

@@ -28,6 +28,11 @@ void time_start(void)
 	started_ns = time_now_ns(false);
 }
 
+uint64_t time_started_ns(void)
+{
+	return started_ns;
+}
+
 uint64_t time_process_ns(void)
 {
 	return time_now_ns(false) - started_ns;
