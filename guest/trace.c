@@ -9,6 +9,7 @@
 
 #include "libos.h"
 #include "text.h"
+#include "thread.h"
 
 #define ARGUMENTS 6
 
@@ -99,6 +100,7 @@ static struct guest_trace_record *add_record(enum guest_trace_kind kind, uint64_
 	    .size = sizeof(*record),
 	    .kind = kind,
 	    .begin_ns = begin_ns,
+	    .thread = (uint64_t)thread_current()->id,
 	    .number = number,
 	};
 	memcpy(record->arguments, arguments, sizeof(record->arguments));

@@ -15,6 +15,7 @@
 #include "util/cleanup.h"
 
 #define ARGUMENTS      6
+#define FIRST_THREAD   2 /* its calls are shown without its number */
 #define ERRNO_MAX      4095
 #define ADDRESS_RESULT 0x100000000 /* a larger result is taken for an address */
 
@@ -262,7 +263,10 @@ size_t trace_line(const uint8_t *data, size_t available, uint64_t origin_ns, cha
 	line.size--;
 	bool resumed = record.kind == GUEST_TRACE_RESUMED;
 	uint64_t when = resumed ? record.end_ns : record.begin_ns;
-	put(&line, "%10.1f %s", (double)(int64_t)(when - origin_ns) / 1e3, resumed ? "... " : "");
+	put(&line, "%10.1f ", (double)(int64_t)(when - origin_ns) / 1e3);
+	if (record.thread != FIRST_THREAD)
+		put(&line, "[%lu] ", record.thread);
+	put(&line, "%s", resumed ? "... " : "");
 	put_call(&line, &record, pieces);
 	if (record.kind == GUEST_TRACE_CALLED) {
 		put(&line, " ...");

@@ -1,6 +1,8 @@
 /* The text of one traced system call, much as strace(1) has it:
  *
- *     time in microseconds  name(arguments) = result <microseconds it took>
+ *     time in microseconds  [thread] name(arguments) = result <microseconds it took>
+ *
+ * The thread is left out where it is the program's first.
  */
 #ifndef MAYFLY_MONITOR_TRACE_LINE_H
 #define MAYFLY_MONITOR_TRACE_LINE_H

@@ -136,6 +136,7 @@ struct guest_trace_record {
 	uint32_t size;		   /* with what follows; a multiple of 8 */
 	uint32_t kind;		   /* enum guest_trace_kind */
 	uint64_t begin_ns, end_ns; /* monotonic */
+	uint64_t thread;
 	uint64_t number;
 	int64_t result;
 	uint64_t arguments[6];

@@ -53,6 +53,7 @@ static void test_records(void)
 	CHECK_NUMBER(record->kind, GUEST_TRACE_RETURNED);
 	CHECK_NUMBER(record->number, SYS_open);
 	CHECK_NUMBER(record->result, file);
+	CHECK_NUMBER(record->thread, PROCESS_ID);
 	CHECK_NUMBER(record->arguments[0], path);
 	CHECK_NUMBER(record->arguments[2], 0600);
 	CHECK(record->begin_ns && record->end_ns >= record->begin_ns);

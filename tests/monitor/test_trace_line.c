@@ -24,6 +24,7 @@ static struct built build(uint64_t number, int64_t result)
 				  .kind = GUEST_TRACE_RETURNED,
 				  .begin_ns = 1001500,
 				  .end_ns = 1003750,
+				  .thread = 2,
 				  .number = number,
 				  .result = result,
 			      }};
@@ -96,6 +97,9 @@ static void test_texts(void)
 				      "(Function not implemented) <2.2>\n");
 	struct built nonsense = build(UINT64_MAX, -ENOSYS);
 	CHECK(strstr(text_of(&nonsense), "call_18446744073709551615(") != NULL);
+	struct built second = build(SYS_gettid, 3);
+	second.record.thread = 3;
+	CHECK_TEXT(text_of(&second), "       1.5 [3] gettid() = 3 <2.2>\n");
 	struct built own = build(MAYFLY_SYS_READY, 0);
 	CHECK_TEXT(text_of(&own), "       1.5 mayfly_ready() = 0 <2.2>\n");
 }
