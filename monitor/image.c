@@ -118,6 +118,7 @@ int image_copy(struct image *copy, const struct image *image, struct error *erro
 {
 	*copy = *image;
 	copy->memfd = -1;
+	copy->footprint = NULL;
 	copy->file_offset = 0;
 	copy->memory = NULL;
 	int result = image_open(copy, error);

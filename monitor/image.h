@@ -30,6 +30,8 @@ struct image_region {
 	uint32_t protection; /* GUEST_READ | … */
 };
 
+struct footprint;
+
 struct image {
 	int memfd;
 	uint64_t file_offset; /* where the memory begins in it: 0 but for a snapshot file */
@@ -43,6 +45,8 @@ struct image {
 	 * made the image keeps open. A size of 0: there is none. */
 	int root;
 	uint64_t root_size;
+	/* What requests write; whoever made the image keeps it. NULL: nobody is interested. */
+	struct footprint *footprint;
 	/* Entry points, from the library OS's header. */
 	uint64_t start, resume, syscall_entry, upcall;
 	uint64_t tick_ns; /* how often the program is interrupted, as HYPERCALL_TICK left it; 0 */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "footprint.h"
 #include "isolation.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -226,6 +227,9 @@ static int kvm_build(struct machine_kvm *self, const struct window *window, stru
 	/* A fork of this process would write-protect every page of the guest. */
 	if (madvise(memory, self->image->size, MADV_DONTFORK))
 		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
+
+	if (self->private && self->image->footprint)
+		footprint_populate(self->image->footprint, self->memory);
 
 	self->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
@@ -490,6 +494,9 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	const uint64_t end = base + self->image->size;
 	struct written_range ranges[256];
 	uint64_t bytes = 0;
+	struct footprint *footprint = self->image->footprint;
+	if (footprint && !footprint_begin(footprint))
+		footprint = NULL;
 	for (uint64_t next = base; next < end;) {
 		int count =
 		    written_pages_find(&self->written, next, end, ranges, 256, &next, error);
@@ -497,9 +504,14 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 			return error_wrap(error, "cannot reset the virtual machine");
 		for (int i = 0; i < count; i++) {
 			bytes += ranges[i].end - ranges[i].start;
+			if (footprint)
+				footprint_add(footprint, ranges[i].start - base,
+					      ranges[i].end - ranges[i].start);
 			kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base);
 		}
 	}
+	if (footprint)
+		footprint_finish(footprint);
 	*pages = bytes / GUEST_PAGE_SIZE;
 	if (bytes > COPIED_BACK_MAX && madvise(self->memory, self->image->size, MADV_DONTNEED))
 		return error_set_errno(error, errno, "cannot reset the virtual machine's memory");

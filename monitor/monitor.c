@@ -173,6 +173,7 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 	}
 	image_release(&monitor->image);
 	monitor->image = copy;
+	monitor->image.footprint = &monitor->footprint;
 	monitor->frozen = true;
 	/* From here on the snapshot is only read. */
 	if (mprotect(copy.memory, copy.size, PROT_READ))

@@ -4,6 +4,7 @@
 
 #include "accelerator.h"
 #include "elf_file.h"
+#include "footprint.h"
 #include "guest_time.h"
 #include "image.h"
 #include "isolation.h"
@@ -27,6 +28,7 @@ struct monitor {
 	/* The image that clones start from: as loaded, or frozen by the set-up. */
 	struct image image;
 	bool prepared, frozen;
+	struct footprint footprint; /* of requests in clones of the image */
 	struct prefix prefix;
 	struct accelerator_journal journal;
 

@@ -78,6 +78,7 @@ static int take_snapshot(struct monitor *monitor, struct snapshot *snapshot, str
 	monitor->root.fd = -1;
 	monitor->program_base = snapshot->program_base;
 	monitor->image = snapshot->image;
+	monitor->image.footprint = &monitor->footprint;
 	monitor->prefix = snapshot->prefix;
 	monitor->journal = snapshot->journal;
 	monitor->prepared = monitor->frozen = true;
