@@ -19,7 +19,7 @@ static const struct option_spec root_options[] = {
 };
 
 static const struct verb_word root_words[] = {
-    {"build", "DIR|TAR", "pack a directory or a tar archive into an image"},
+    {"build", "DIR|TAR|LAYOUT", "pack a directory, tar archive or OCI layout into an image"},
 };
 
 static int root_build(const char *source, const char *output, struct error *error)
@@ -40,8 +40,10 @@ static int root_run(const void *values, const struct operands *operands, struct 
 {
 	const struct root_values *chosen = values;
 	if (operands->count != 2 || strcmp(operands->words[0], "build") != 0)
-		return error_set(error, EINVAL,
-				 "give build, the directory or tar archive to pack, and -o FILE");
+		return error_set(
+		    error, EINVAL,
+		    "give build, the directory, tar archive or OCI layout to pack, and "
+		    "-o FILE");
 	if (!chosen->output)
 		return error_set(error, EINVAL, "build: name the image to write by -o FILE");
 	return root_build(operands->words[1], chosen->output, error);
@@ -50,12 +52,13 @@ static int root_run(const void *values, const struct operands *operands, struct 
 const struct verb verb_root = {
     .name = "root",
     .summary = "Pack a tree of files into an image that guests share",
-    .usage = "build DIR|TAR -o FILE",
+    .usage = "build DIR|TAR|LAYOUT -o FILE",
     .description =
 	"A root image holds the program of a function with its libraries, data and scripts: what "
 	"mayfly run --root takes. Every guest maps it read-only, and all of them share its pages; "
 	"what a request writes into the tree is gone with it.\n"
-	"The archive may be compressed. Devices, sockets and pipes are left out, and of a "
+	"An archive may be compressed; a LAYOUT is an OCI image layout. Devices, sockets and pipes "
+	"are left out, and of a "
 	"directory what lies on other file systems.",
     .options = root_options,
     .option_count = sizeof(root_options) / sizeof(root_options[0]),

@@ -2,6 +2,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "root/builder.h"
@@ -67,7 +70,31 @@ static int add_entry(struct root_builder *builder, struct archive *archive,
 	return result || type != S_IFREG ? result : copy_contents(builder, archive, source, error);
 }
 
-int root_pack_archive(struct root_builder *builder, const char *source, struct error *error)
+#define REMOVAL	    ".wh."
+#define REMOVAL_ALL ".wh..wh..opq" /* of the directory that it lies in */
+
+/* The last component of a path, without a slash behind it, where it is a removal; else NULL. */
+static const char *removal_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	return strncmp(name, REMOVAL, strlen(REMOVAL)) ? NULL : name;
+}
+
+static int apply_removal(struct root_builder *builder, const char *path, const char *name,
+			 struct error *error)
+{
+	char removed[PATH_MAX];
+	bool all = !strcmp(name, REMOVAL_ALL);
+	int written = snprintf(removed, sizeof(removed), "%.*s%s", (int)(name - path), path,
+			       all ? "" : name + strlen(REMOVAL));
+	if (written < 0 || (size_t)written >= sizeof(removed))
+		return error_set(error, ENAMETOOLONG, "a path in a layer is too long");
+	return root_builder_remove(builder, removed, all, error);
+}
+
+int root_pack_archive(struct root_builder *builder, const char *source, enum root_archive_part part,
+		      struct error *error)
 {
 	cleanup(release_archive) struct archive *archive = archive_read_new();
 	if (!archive)
@@ -83,7 +110,13 @@ int root_pack_archive(struct root_builder *builder, const char *source, struct e
 			return 0;
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 			return archive_failed(archive, source, error);
-		int result = add_entry(builder, archive, entry, source, error);
+		const char *path = archive_entry_pathname(entry);
+		const char *removal = path && part != ROOT_ARCHIVE ? removal_name(path) : NULL;
+		int result = 0;
+		if (removal && part == ROOT_LAYER_REMOVALS)
+			result = apply_removal(builder, path, removal, error);
+		else if (!removal && part != ROOT_LAYER_REMOVALS)
+			result = add_entry(builder, archive, entry, source, error);
 		if (result)
 			return result;
 	}

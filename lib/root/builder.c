@@ -67,16 +67,15 @@ static struct build_node *node_create(const struct root_attributes *attributes)
 	return node;
 }
 
+static void clear_directory(struct build_node *directory);
+
 /* Takes a name from a node; the last one takes the node and all below it. As deep as a path has
  * components: PATH_MAX bounds it. */
 static void node_drop(struct build_node *node)
 {
 	if (!node || --node->names)
 		return;
-	for (size_t i = 0; i < node->count; i++) {
-		free(node->entries[i].name);
-		node_drop(node->entries[i].node);
-	}
+	clear_directory(node);
 	free(node->entries);
 	free(node->target);
 	free(node);
@@ -261,6 +260,37 @@ int root_builder_link(struct root_builder *builder, const char *path, const char
 		result = put_entry(parent, name, node, error);
 	node_drop(node);
 	return result;
+}
+
+static void clear_directory(struct build_node *directory)
+{
+	for (size_t i = 0; i < directory->count; i++) {
+		free(directory->entries[i].name);
+		node_drop(directory->entries[i].node);
+	}
+	directory->count = 0;
+}
+
+int root_builder_remove(struct root_builder *builder, const char *path, bool keep,
+			struct error *error)
+{
+	char name[ROOT_NAME_MAX + 1];
+	struct build_node *parent;
+	size_t place = 0;
+	builder->file = NULL;
+	int result = find_parent(builder, path, &parent, name, error);
+	if (result)
+		return result;
+	struct build_entry *entry = name[0] ? find_entry(parent, name, &place) : NULL;
+	if (keep && (!name[0] || entry)) {
+		clear_directory(entry ? entry->node : parent);
+	} else if (entry) {
+		free(entry->name);
+		node_drop(entry->node);
+		parent->count--;
+		memmove(entry, entry + 1, (parent->count - place) * sizeof(*entry));
+	}
+	return 0;
 }
 
 /* ── the file ────────────────────────────────────────────────────────────────────────────────── */

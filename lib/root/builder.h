@@ -3,6 +3,7 @@
 #ifndef MAYFLY_ROOT_BUILDER_H
 #define MAYFLY_ROOT_BUILDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -35,6 +36,11 @@ int root_builder_write(struct root_builder *builder, const void *data, size_t le
 /* Gives the file `existing` a further name. ENOENT where there is no such file. */
 int root_builder_link(struct root_builder *builder, const char *path, const char *existing,
 		      struct error *error);
+
+/* Takes away what `path` names, with all below it; nothing where there is no such name. With
+ * `keep` a directory stays, empty. */
+int root_builder_remove(struct root_builder *builder, const char *path, bool keep,
+			struct error *error);
 
 /* Bytes written so far. */
 uint64_t root_builder_size(const struct root_builder *builder);

@@ -27,9 +27,14 @@ int root_pack(const char *source, const char *path, struct error *error)
 	if (stat(source, &status))
 		return error_set_errno(error, errno, "cannot find %s", source);
 	int result = root_builder_open(&builder, path, error);
-	if (!result)
-		result = S_ISDIR(status.st_mode) ? root_pack_directory(builder, source, error)
-						 : root_pack_archive(builder, source, error);
+	if (result)
+		return result;
+	if (!S_ISDIR(status.st_mode))
+		result = root_pack_archive(builder, source, ROOT_ARCHIVE, error);
+	else if (root_is_oci_layout(source))
+		result = root_pack_oci(builder, source, error);
+	else
+		result = root_pack_directory(builder, source, error);
 	if (!result)
 		result = root_builder_finish(builder, error);
 	return result ? error_wrap(error, "cannot pack %s", source) : 0;

@@ -7,12 +7,16 @@ The root is a folder with the programs that are installed of those wanted, their
 the libraries that ldd names, given as a directory, as an archive, and as an image. Exits with 77,
 saying why, where this machine cannot run the test.
 """
+import hashlib
+import io
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 SKIPPED = 77
@@ -175,6 +179,59 @@ def check_python(checks, image):
     checks.check("names", result.stdout == b"/usr/bin/python3.11 /usr/bin/python3\n", result)
 
 
+def write_layout(folder, layers):
+    """Writes an OCI image layout whose layers hold these files: name -> text."""
+    blobs = folder / "blobs/sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(data):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    def layer(files):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = len(data), 0o755
+                archive.addfile(member, io.BytesIO(data))
+        return blob(stream.getvalue())
+
+    manifest = blob(json.dumps({"layers": [layer(files) for files in layers]}).encode())
+    other = blob(b'{"layers": []}') | {"platform": {"os": "linux", "architecture": "arm64"}}
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (folder / "index.json").write_text(json.dumps({"manifests": [
+        other, manifest | {"platform": {"os": "linux", "architecture": "amd64"}}]}))
+    return blobs
+
+
+def check_layout(checks, root, folder):
+    """Layers of a container's image, with what they take away."""
+    program = next(line for line in LINES if os.path.exists(line[0]))
+    files = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*"))
+             if path.is_file() and not path.is_symlink() and "python3.11/" not in str(path)}
+    below = {"keep/alpha": b"a", "keep/beta": b"b", "all/gamma": b"c", "gone": b"d", "old": b"e"}
+    above = {"all/delta": b"f", "all/.wh..wh..opq": b"", "keep/.wh.alpha": b"", ".wh.gone": b"",
+             "old": b"the upper one"}
+    layout, image = folder / "layout", folder / "layout.img"
+    blobs = write_layout(layout, [files | below, above])
+    built = checks.command("root", "build", str(layout), "-o", str(image))
+    checks.check("an OCI layout", built.returncode == 0, built)
+    if os.path.basename(program[0]) in {pathlib.Path(name).name for name in files}:
+        checks.same(image, program)
+    names = image.read_bytes()
+    there = [name for name in (b"\0alpha\0", b"\0beta\0", b"\0gamma\0", b"\0delta\0",
+                               b"\0gone\0", b".wh.", b"the upper one") if name in names]
+    checks.check("what layers add and take away",
+                 there == [b"\0beta\0", b"\0delta\0", b"the upper one"], there)
+    for path in blobs.iterdir():
+        path.write_bytes(path.read_bytes() + b" ")
+    built = checks.command("root", "build", str(layout), "-o", str(image))
+    checks.check("a damaged layout", built.returncode == 1 and b"digest is another" in built.stderr,
+                 built)
+
+
 def check_refusals(checks, root, image, folder):
     """What is wrong is said."""
     program = next(line[0] for line in LINES if os.path.exists(line[0]))
@@ -232,6 +289,7 @@ def main():
         checks.check("the cache", len(list((folder / "cache/roots").glob("*.img"))) == 2)
         if any(line[0] == PYTHON for line in lines):
             check_python(checks, image)
+        check_layout(checks, root, folder)
         check_refusals(checks, root, image, folder)
     print(f"{isolation}: {checks.made} checks, {checks.failed} failed")
     return 1 if checks.failed else 0
