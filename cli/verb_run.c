@@ -178,9 +178,8 @@ const struct verb verb_run = {
     .usage = "PROGRAM [ARG...]",
     .description =
 	"Runs PROGRAM, a static Linux program, a dynamic one of the tree that --root gives, or the "
-	"name of an installed function, in a virtual "
-	"machine cloned from a snapshot. Standard input is the request, standard output the "
-	"response, standard error the log.\n"
+	"name of an installed function, in a virtual machine cloned from a snapshot. Standard "
+	"input is the request, standard output the response, standard error the log.\n"
 	"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "
 	"it took too long, 125 where Mayfly itself failed.\n"
 	"The snapshot is taken when the program first reads its standard input, or calls "

@@ -211,8 +211,8 @@ def check_layout(checks, root, folder):
     program = next(line for line in LINES if os.path.exists(line[0]))
     files = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*"))
              if path.is_file() and not path.is_symlink() and "python3.11/" not in str(path)}
-    below = {"keep/alpha": b"a", "keep/beta": b"b", "all/gamma": b"c", "gone": b"d", "old": b"e"}
-    above = {"all/delta": b"f", "all/.wh..wh..opq": b"", "keep/.wh.alpha": b"", ".wh.gone": b"",
+    below = {"keep/zq-alpha": b"a", "keep/zq-beta": b"b", "all/zq-gamma": b"c", "zq-gone": b"d", "old": b"e"}
+    above = {"all/zq-delta": b"f", "all/.wh..wh..opq": b"", "keep/.wh.zq-alpha": b"", ".wh.zq-gone": b"",
              "old": b"the upper one"}
     layout, image = folder / "layout", folder / "layout.img"
     blobs = write_layout(layout, [files | below, above])
@@ -221,10 +221,10 @@ def check_layout(checks, root, folder):
     if os.path.basename(program[0]) in {pathlib.Path(name).name for name in files}:
         checks.same(image, program)
     names = image.read_bytes()
-    there = [name for name in (b"\0alpha\0", b"\0beta\0", b"\0gamma\0", b"\0delta\0",
-                               b"\0gone\0", b".wh.", b"the upper one") if name in names]
+    there = [name for name in (b"\0zq-alpha\0", b"\0zq-beta\0", b"\0zq-gamma\0", b"\0zq-delta\0",
+                               b"\0zq-gone\0", b".wh.", b"the upper one") if name in names]
     checks.check("what layers add and take away",
-                 there == [b"\0beta\0", b"\0delta\0", b"the upper one"], there)
+                 there == [b"\0zq-beta\0", b"\0zq-delta\0", b"the upper one"], there)
     for path in blobs.iterdir():
         path.write_bytes(path.read_bytes() + b" ")
     built = checks.command("root", "build", str(layout), "-o", str(image))
