@@ -75,7 +75,7 @@ static void copy_data(struct guest_trace_record *record, const char *letters, bo
 			length = data_length(letters[i], following, returned, record->result);
 			more = length > GUEST_TRACE_BYTES_MAX;
 			length = more ? GUEST_TRACE_BYTES_MAX : length;
-			if (!length || !user_readable(address, length))
+			if (!length || !address || !user_readable(address, length))
 				continue;
 			memcpy(bytes, (const void *)address, length);
 		}
