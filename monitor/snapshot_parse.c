@@ -84,9 +84,10 @@ static bool take(struct reader *reader, void *out, uint64_t length)
 static void *take_copy(struct reader *reader, uint64_t length)
 {
 	uint8_t *copy = length <= reader->left ? malloc(length ? length : 1) : NULL;
-	if (copy)
-		take(reader, copy, length);
-	return copy;
+	if (copy && take(reader, copy, length))
+		return copy;
+	free(copy);
+	return NULL;
 }
 
 /* Names are for messages. */
@@ -177,19 +178,20 @@ static bool take_image(struct reader *reader, struct image *image,
 	       (!image->tick_ns || image->tick_ns >= MACHINE_TICK_MIN_NS);
 }
 
-static bool take_extents(struct reader *reader, struct snapshot_layout *layout, uint64_t count,
+static bool take_extents(struct reader *reader, struct snapshot_layout *layout, uint32_t count,
 			 uint64_t memory_size)
 {
-	layout->extents = take_copy(reader, count * sizeof(*layout->extents));
+	if (count > reader->left / sizeof(*layout->extents))
+		return false;
+	layout->extents = calloc(count ? count : 1, sizeof(*layout->extents));
 	if (!layout->extents)
 		return false;
-	layout->extent_count = count;
 	uint64_t end = 0;
-	for (uint64_t i = 0; i < count; i++) {
-		const struct snapshot_extent *extent = &layout->extents[i];
-		if (extent->offset < end || !extent->length ||
-		    extent->length > SNAPSHOT_EXTENT_MAX || extent->offset % GUEST_PAGE_SIZE ||
-		    extent->length % GUEST_PAGE_SIZE ||
+	for (; layout->extent_count < count; layout->extent_count++) {
+		struct snapshot_extent *extent = &layout->extents[layout->extent_count];
+		if (!take(reader, extent, sizeof(*extent)) || extent->offset < end ||
+		    !extent->length || extent->length > SNAPSHOT_EXTENT_MAX ||
+		    extent->offset % GUEST_PAGE_SIZE || extent->length % GUEST_PAGE_SIZE ||
 		    !range_within(extent->offset, extent->length, memory_size))
 			return false;
 		end = extent->offset + extent->length;

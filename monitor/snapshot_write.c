@@ -223,7 +223,7 @@ int snapshot_file_write(const char *path, const struct snapshot *snapshot, struc
 		result = build_header(&writer, error);
 	if (result)
 		return result;
-	struct file_replacement replacement;
+	struct file_replacement replacement = {.fd = -1};
 	result = file_replacement_open(&replacement, path, error);
 	if (result)
 		return result;

@@ -1,6 +1,7 @@
 /* Whole files and whole writes; see file.h. */
 #include "util/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -92,6 +93,7 @@ int file_replacement_close(struct file_replacement *replacement, int result, str
 {
 	cleanup_free char *path = replacement->path;
 	cleanup_free char *temporary = replacement->temporary;
+	assert(path && temporary);
 	if (!result && fchmod(replacement->fd, 0644))
 		result = -errno;
 	if (close(replacement->fd) && !result)
@@ -107,7 +109,7 @@ int file_replacement_close(struct file_replacement *replacement, int result, str
 
 int file_replace(const char *path, const void *data, size_t length, struct error *error)
 {
-	struct file_replacement replacement;
+	struct file_replacement replacement = {.fd = -1};
 	int result = file_replacement_open(&replacement, path, error);
 	if (result)
 		return result;
