@@ -53,7 +53,9 @@ extern const struct verb verb_completion;
 extern const struct verb verb_doctor;
 extern const struct verb verb_help;
 extern const struct verb verb_models;
+extern const struct verb verb_root;
 extern const struct verb verb_run;
+extern const struct verb verb_snapshot;
 extern const struct verb verb_version;
 
 /* The options that every verb has. */

@@ -1,12 +1,12 @@
 /* mayfly run: serve a request by a program in a machine of its own. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/launch.h"
 #include "cli/run_statistics.h"
 #include "cli/verb.h"
 #include "monitor.h"
@@ -14,44 +14,33 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
-#include "util/paths.h"
 
-#define STATUS_DEADLINE	   124 /* as timeout(1) */
-#define STATUS_FAILED	   125 /* Mayfly itself failed, as for docker run */
-#define STATUS_SIGNAL	   128 /* plus the signal, as a shell says */
 #define REPEATED_BYTES_MAX (1UL << 30)
 
-static const char *const isolation_names[] = {"auto", "kvm", "process", NULL};
-
 struct run_values {
-	int isolation;
-	uint64_t memory, timeout_ns, repeat;
-	struct option_list environment;
+	struct launch_values launch;
+	uint64_t repeat;
 	const char *statistics;
+	const char *trace;
 };
 
 static const struct run_values run_defaults = {
-    .memory = 64UL << 20,
-    .timeout_ns = 30 * NANOSECONDS_PER_SECOND,
+    .launch = LAUNCH_DEFAULTS,
     .repeat = 1,
 };
 
+#define VALUES struct run_values
 static const struct option_spec run_options[] = {
-    {"isolation", 0, OPTION_CHOICE, offsetof(struct run_values, isolation), "KIND",
-     "what holds the program in; auto takes kvm where it can be had", .choices = isolation_names},
-    {"memory", 'm', OPTION_SIZE, offsetof(struct run_values, memory), "SIZE",
-     "memory of the program", .minimum = 1UL << 20, .maximum = 64UL << 30},
-    {"timeout", 't', OPTION_DURATION, offsetof(struct run_values, timeout_ns), "TIME",
-     "how long one request may take", .minimum = 1000000,
-     .maximum = 86400 * NANOSECONDS_PER_SECOND},
-    {"env", 'e', OPTION_LIST, offsetof(struct run_values, environment), "NAME=VALUE",
-     "a variable of the program's environment"},
+#include "cli/launch_options.def"
     {"repeat", 'n', OPTION_COUNT, offsetof(struct run_values, repeat), "COUNT",
      "serve the same request so often, each in a fresh clone, and print the last response",
      .minimum = 1, .maximum = 100000000},
     {"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
      "write times and memory as JSON to FILE or standard error", .value_optional = true,
      .takes_file = true},
+    {"trace", 0, OPTION_STRING, offsetof(struct run_values, trace), "FILE",
+     "write the program's system calls, with times in microseconds, to FILE or standard error",
+     .value_optional = true, .takes_file = true},
 };
 
 struct run {
@@ -62,6 +51,7 @@ struct run {
 	size_t input_length;
 	bool print;	  /* the response of the request that runs now */
 	bool reader_gone; /* nobody reads standard output any more */
+	FILE *trace;
 };
 
 static void run_release(struct run *run)
@@ -69,6 +59,8 @@ static void run_release(struct run *run)
 	monitor_close(run->monitor);
 	run_statistics_release(&run->statistics);
 	free(run->input);
+	if (run->trace && run->trace != stderr)
+		fclose(run->trace);
 }
 
 static int respond(void *context, const void *data, size_t length)
@@ -79,67 +71,22 @@ static int respond(void *context, const void *data, size_t length)
 	return result;
 }
 
-/* A log that cannot be written does not fail the request. */
-static void pass_log(void *context, const void *data, size_t length)
+/* A trace that cannot be written does not fail the request. */
+static void pass_trace(void *context, const char *line, size_t length)
 {
-	file_write_all(STDERR_FILENO, data, length);
+	const struct run *run = context;
+	fwrite(line, 1, length, run->trace);
 }
 
-/* The program: a path where the name has a slash, else an installed function. */
-static int find_program(const char *name, char *path, size_t size, struct error *error)
+static int open_trace(struct run *run, struct error *error)
 {
-	char part[PATH_MAX];
-	if (strchr(name, '/')) {
-		if ((size_t)snprintf(path, size, "%s", name) >= size)
-			return error_set(error, ENAMETOOLONG, "the program's path is too long");
-		if (access(path, F_OK))
-			return error_set_errno(error, errno, "cannot find program %s", name);
+	const char *file = run->values->trace;
+	if (!file)
 		return 0;
-	}
-	if ((size_t)snprintf(part, sizeof(part), "functions/%s", name) >= sizeof(part))
-		return error_set(error, ENAMETOOLONG, "the function's name is too long");
-	if (paths_part(path, size, part, NULL))
-		return error_set(error, ENOENT,
-				 "no function is called '%s': mayfly help run names those that "
-				 "come with Mayfly; for a program give its path, for example ./%s",
-				 name, name);
+	run->trace = *file ? fopen(file, "we") : stderr;
+	if (!run->trace)
+		return error_set_errno(error, errno, "cannot write the trace to %s", file);
 	return 0;
-}
-
-static int check_environment(const struct option_list *list, struct error *error)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (!strchr(list->values[i], '=') || list->values[i][0] == '=')
-			return error_set(error, EINVAL, "--env wants NAME=VALUE, not '%s'",
-					 list->values[i]);
-	return 0;
-}
-
-static int open_monitor(struct run *run, const struct operands *operands, struct error *error)
-{
-	const struct run_values *values = run->values;
-	char path[PATH_MAX];
-	int result = check_environment(&values->environment, error);
-	if (!result)
-		result = find_program(operands->words[0], path, sizeof(path), error);
-	if (result)
-		return result;
-	const char *environment[OPTION_LIST_MAX + 1] = {0};
-	memcpy(environment, values->environment.values,
-	       values->environment.count * sizeof(environment[0]));
-	cleanup_free const char **arguments = calloc(operands->count + 1, sizeof(*arguments));
-	if (!arguments)
-		return error_set(error, ENOMEM, "no memory for arguments");
-	memcpy(arguments, operands->words, operands->count * sizeof(*arguments));
-	struct monitor_options options = {
-	    .program = path,
-	    .arguments = arguments,
-	    .environment = environment,
-	    .isolation = isolation_names[values->isolation],
-	    .memory = values->memory,
-	    .debug = log_level_now >= LOG_DEBUG,
-	};
-	return monitor_open(&run->monitor, &options, error);
 }
 
 /* Reads the whole request: it is to be served again and again. */
@@ -169,39 +116,15 @@ static int read_input(struct run *run, struct error *error)
 	}
 }
 
-/* Says how a program fared that did not simply exit; returns the exit status. */
-static int tell_outcome(const struct run *run, const char *name,
-			const struct request_result *result)
-{
-	switch (result->outcome) {
-	case OUTCOME_EXITED:
-		return result->status;
-	case OUTCOME_SIGNALED:
-		log_error("%s ended itself by signal %d (%s)", name, result->status,
-			  strsignal(result->status));
-		return STATUS_SIGNAL + result->status;
-	case OUTCOME_CRASHED:
-		log_error("%s", result->report);
-		return STATUS_SIGNAL + result->status;
-	case OUTCOME_DEADLINE:
-		log_error("%s was stopped: it took longer than %.6g s; give more with --timeout",
-			  name, (double)run->values->timeout_ns / 1e9);
-		return STATUS_DEADLINE;
-	case OUTCOME_LOST:
-		break;
-	}
-	log_error("the machine of %s was killed from outside", name);
-	return STATUS_SIGNAL + SIGKILL;
-}
-
 static int serve_all(struct run *run, const char *name, int *status, struct error *error)
 {
 	bool repeated = run->values->repeat > 1;
 	struct request request = {
 	    .fd = repeated ? -1 : STDIN_FILENO,
-	    .timeout_ns = run->values->timeout_ns,
+	    .timeout_ns = run->values->launch.timeout_ns,
 	    .respond = respond,
-	    .log = pass_log,
+	    .log = launch_pass_log,
+	    .trace = run->trace ? pass_trace : NULL,
 	    .context = run,
 	};
 	if (repeated) {
@@ -219,7 +142,7 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 			code = run_statistics_add(&run->statistics, &result, error);
 		if (code)
 			return code;
-		int one = tell_outcome(run, name, &result);
+		int one = launch_tell_outcome(&run->values->launch, name, &result);
 		*status = *status ? *status : one;
 		if (result.outcome != OUTCOME_EXITED)
 			return 0;
@@ -237,7 +160,9 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	 * and machines are left in order. Then it ends as other programs do there, without a word.
 	 */
 	signal(SIGPIPE, SIG_IGN);
-	int result = open_monitor(&run, operands, error);
+	int result = open_trace(&run, error);
+	if (!result)
+		result = launch_monitor(&run.monitor, &run.values->launch, operands, error);
 	if (result)
 		return result;
 	log_info("isolation is %s", monitor_isolation(run.monitor));
@@ -259,17 +184,23 @@ const struct verb verb_run = {
     .summary = "Serve a request by a program in a machine of its own",
     .usage = "PROGRAM [ARG...]",
     .description =
-	"Runs PROGRAM, a static Linux program or the name of an installed function, in a virtual "
-	"machine cloned from a snapshot. Standard input is the request, standard output the "
-	"response, standard error the log.\n"
+	"Runs PROGRAM, a static Linux program, a dynamic one of the tree that --root gives, or the "
+	"name of an installed function, in a virtual machine cloned from a snapshot. Standard "
+	"input is the request, standard output the response, standard error the log.\n"
 	"These functions come with Mayfly: hello greets and echo repeats what it reads; classify, "
 	"detect and annotate take a photograph (JPEG or PNG) and answer with what it shows, with "
 	"the objects in it, and with a PNG in which they are marked. 'detect MODEL' takes another "
 	"model than the usual one.\n"
 	"The exit status is the program's; 128 and the signal's number where it crashed, 124 where "
-	"it took too long, 125 where Mayfly itself failed.\n"
+	"it took too long, 125 where Mayfly itself failed. With --repeat it is the first that is "
+	"not "
+	"0; a program that crashes or takes too long is not repeated.\n"
 	"The snapshot is taken when the program first reads its standard input, or calls "
-	"mayfly_ready(): what it did before is done once for all requests.",
+	"mayfly_ready(): what it did before is done once for all requests. PROGRAM may also be a "
+	"file that mayfly snapshot wrote.\n"
+	"With --warm-up a program that serves one request after another has served one before: "
+	"what "
+	"it does at its first request only is then done once, too.",
     .options = run_options,
     .option_count = sizeof(run_options) / sizeof(run_options[0]),
     .defaults = &run_defaults,

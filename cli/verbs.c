@@ -4,7 +4,8 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_run, &verb_doctor, &verb_models, &verb_completion, &verb_help, &verb_version, NULL,
+    &verb_run,	      &verb_snapshot, &verb_doctor,  &verb_models, &verb_root,
+    &verb_completion, &verb_help,     &verb_version, NULL,
 };
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};

@@ -6,6 +6,7 @@ void libos_main(void);
 void libos_main(void)
 {
 	machine_init();
+	time_start();
 	memory_init();
 	random_reseed();
 	files_init();

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define CALL(name) call_##name(const uint64_t arguments[6])
+#define CALL(name, ...) call_##name(const uint64_t arguments[6])
 int64_t
 #include "calls.def"
     /* Not Linux'; see mayfly.c. */

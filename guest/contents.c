@@ -1,4 +1,5 @@
-/* The contents of regular files: an array of pages, holes where nothing was written. */
+/* The contents of regular files: an array of pages. Where nothing was written, there are those of
+ * the root image, up to lower_size, and holes. */
 #include <errno.h>
 
 #include "files.h"
@@ -7,6 +8,29 @@
 
 /* Bounds the page array's size, so that no arithmetic on it can overflow. */
 #define CONTENTS_MAX (1UL << 40)
+
+/* Copies [offset, offset + length) of what lies below the pages. */
+static void read_lower(const struct node *node, char *out, uint64_t offset, uint64_t length)
+{
+	uint64_t there = 0;
+	if (offset < node->contents.lower_size) {
+		there = node->contents.lower_size - offset;
+		if (there > length)
+			there = length;
+		memcpy(out, node->contents.lower + offset, there);
+	}
+	memset(out + there, 0, length - there);
+}
+
+/* How much of [offset, offset + left) can be copied at once: to the end of the page, or as far as
+ * nothing was written. */
+static uint64_t read_part(const struct node *node, uint64_t offset, uint64_t left)
+{
+	if (!node->contents.capacity)
+		return left;
+	uint64_t part = GUEST_PAGE_SIZE - offset % GUEST_PAGE_SIZE;
+	return part < left ? part : left;
+}
 
 static int64_t contents_read(struct node *node, void *out, uint64_t length, uint64_t offset)
 {
@@ -17,15 +41,13 @@ static int64_t contents_read(struct node *node, void *out, uint64_t length, uint
 	char *next = out;
 	for (uint64_t left = length; left;) {
 		uint64_t index = offset / GUEST_PAGE_SIZE, within = offset % GUEST_PAGE_SIZE;
-		uint64_t part = GUEST_PAGE_SIZE - within;
-		if (part > left)
-			part = left;
+		uint64_t part = read_part(node, offset, left);
 		const char *page =
 		    index < node->contents.capacity ? node->contents.pages[index] : NULL;
 		if (page)
 			memcpy(next, page + within, part);
 		else
-			memset(next, 0, part);
+			read_lower(node, next, offset, part);
 		next += part;
 		offset += part;
 		left -= part;
@@ -65,10 +87,14 @@ int64_t contents_write(struct node *node, const void *in, uint64_t length, uint6
 		uint64_t part = GUEST_PAGE_SIZE - within;
 		if (part > end - offset)
 			part = end - offset;
-		if (!node->contents.pages[index])
-			node->contents.pages[index] = memory_allocate_pages(1);
-		if (!node->contents.pages[index])
-			break;
+		if (!node->contents.pages[index]) {
+			char *page = memory_allocate_pages(1);
+			if (!page)
+				break;
+			if (part < GUEST_PAGE_SIZE)
+				read_lower(node, page, offset - within, GUEST_PAGE_SIZE);
+			node->contents.pages[index] = page;
+		}
 		memcpy(node->contents.pages[index] + within, next, part);
 		next += part;
 		offset += part;
@@ -101,6 +127,8 @@ int contents_resize(struct node *node, uint64_t size)
 		if (within && index < node->contents.capacity && node->contents.pages[index])
 			memset(node->contents.pages[index] + within, 0, GUEST_PAGE_SIZE - within);
 		free_pages_from(node, index + (within != 0));
+		if (node->contents.lower_size > size)
+			node->contents.lower_size = size;
 	}
 	node->size = size;
 	node_modified(node);

@@ -37,23 +37,37 @@ struct listed_entry {
 #define LISTED_HEADER offsetof(struct listed_entry, name)
 
 /* Writes one entry to the program's buffer; 0 where it does not fit. */
-static uint64_t list_entry(uint64_t address, uint64_t room, const struct node *node,
-			   uint64_t cookie, const char *name, size_t length)
+static uint64_t list_entry(uint64_t address, uint64_t room, const struct listing *listing)
 {
-	uint64_t size = (LISTED_HEADER + length + 1 + 7) & ~7UL;
+	uint64_t size = (LISTED_HEADER + listing->length + 1 + 7) & ~7UL;
 	if (size > room)
 		return 0;
 	struct listed_entry header = {
-	    .number = node->number,
-	    .next = cookie + 1,
+	    .number = listing->number,
+	    .next = listing->cookie + 1,
 	    .length = (uint16_t)size,
-	    .type = (uint8_t)IFTODT(node->mode),
+	    .type = (uint8_t)IFTODT(listing->mode),
 	};
 	char *out = (char *)address;
 	memset(out, 0, size);
 	memcpy(out, &header, LISTED_HEADER);
-	memcpy(out + LISTED_HEADER, name, length);
+	memcpy(out + LISTED_HEADER, listing->name, listing->length);
 	return size;
+}
+
+/* What stands at `cookie` in a directory's listing: itself, its parent, its entries. */
+static bool list_at(const struct node *directory, uint64_t cookie, struct listing *listing)
+{
+	if (cookie >= DIRECTORY_FIRST_COOKIE)
+		return directory_list(directory, cookie, listing);
+	*listing = (struct listing){
+	    .name = "..",
+	    .length = cookie + 1,
+	    .number = cookie ? directory->directory.parent->number : directory->number,
+	    .cookie = cookie,
+	    .mode = S_IFDIR,
+	};
+	return true;
 }
 
 int64_t call_getdents64(const uint64_t arguments[6])
@@ -69,25 +83,12 @@ int64_t call_getdents64(const uint64_t arguments[6])
 		return -EFAULT;
 	if (!directory->links)
 		return -ENOENT;
-	const struct entry *entry = directory->directory.first;
-	while (entry && entry->cookie < file->offset)
-		entry = entry->next;
-	while (file->offset < DIRECTORY_FIRST_COOKIE || entry) {
-		uint64_t size;
-		if (file->offset < DIRECTORY_FIRST_COOKIE) {
-			size_t dots = file->offset + 1;
-			size = list_entry(address + done, room - done,
-					  dots == 1 ? directory : directory->directory.parent,
-					  file->offset, "..", dots);
-			file->offset += size != 0;
-		} else {
-			size = list_entry(address + done, room - done, entry->node, entry->cookie,
-					  entry->name, entry->length);
-			file->offset = size ? entry->cookie + 1 : file->offset;
-			entry = entry->next;
-		}
+	struct listing listing;
+	while (list_at(directory, file->offset, &listing)) {
+		uint64_t size = list_entry(address + done, room - done, &listing);
 		if (!size)
 			return done ? (int64_t)done : -EINVAL;
+		file->offset = listing.cookie + 1;
 		done += size;
 	}
 	return (int64_t)done;

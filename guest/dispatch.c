@@ -1,12 +1,15 @@
 /* The table of system calls: Linux' numbers to the functions of their families, and the calls that
- * Mayfly adds. A number without a function answers ENOSYS and is logged once at debug level. */
+ * Mayfly adds. A number without a function answers ENOSYS and is logged once at debug level. Where
+ * the monitor wants a trace, each call leaves a record of itself. */
 #include <errno.h>
 #include <sys/syscall.h>
 
 #include "calls.h"
 #include "libos.h"
+#include "thread.h"
+#include "trace.h"
 
-#define CALL(name) [SYS_##name] = {#name, call_##name}
+#define CALL(name, arguments, support) [SYS_##name] = {call_##name, arguments}
 
 static const struct system_call system_calls[] = {
 #include "calls.def"
@@ -27,19 +30,56 @@ static int64_t call_unknown(uint64_t number)
 	return -ENOSYS;
 }
 
-void libos_dispatch(struct system_call_frame *frame)
+static int64_t serve(uint64_t number, const uint64_t arguments[6])
+{
+	if (number < SYSTEM_CALL_COUNT && system_calls[number].function)
+		return system_calls[number].function(arguments);
+	switch (number) {
+	case MAYFLY_SYS_READY:
+		return call_mayfly_ready(arguments);
+	case MAYFLY_SYS_ARENA:
+		return call_mayfly_arena(arguments);
+	case MAYFLY_SYS_CALL:
+		return call_mayfly_call(arguments);
+	default:
+		return call_unknown(number);
+	}
+}
+
+static int64_t serve_traced(uint64_t number, const uint64_t arguments[6])
+{
+	const char *letters = number < SYSTEM_CALL_COUNT ? system_calls[number].arguments : "";
+	struct trace_call call;
+	trace_begin(&call, number, arguments, letters);
+	int64_t result = serve(number, arguments);
+	trace_end(&call, number, arguments, letters, result);
+	return result;
+}
+
+/* The way back to the program. */
+static bool leave(struct system_call_frame *frame, uint64_t number)
+{
+	volatile struct guest_control *control = machine_control();
+	if (__builtin_expect(control->tick_missed != 0, 0)) {
+		control->tick_missed = 0;
+		thread_yield();
+	}
+	struct thread *thread = thread_current();
+	bool whole = thread->returns_from_handler;
+	if (whole) /* a page that is not written need not be reset */
+		thread->returns_from_handler = false;
+	if (__builtin_expect(signal_is_due() || frame->number == (uint64_t)-RESTART_CALL ||
+				 thread->restore_mask,
+			     0))
+		whole |= signal_deliver(frame, whole ? SIGNAL_NO_CALL : number);
+	return whole;
+}
+
+bool libos_dispatch(struct system_call_frame *frame)
 {
 	uint64_t number = frame->number;
-	int64_t result;
-	if (number < SYSTEM_CALL_COUNT && system_calls[number].function)
-		result = system_calls[number].function(frame->arguments);
-	else if (number == MAYFLY_SYS_READY)
-		result = call_mayfly_ready(frame->arguments);
-	else if (number == MAYFLY_SYS_ARENA)
-		result = call_mayfly_arena(frame->arguments);
-	else if (number == MAYFLY_SYS_CALL)
-		result = call_mayfly_call(frame->arguments);
-	else
-		result = call_unknown(number);
-	frame->number = (uint64_t)result;
+	bool traced = __builtin_expect(machine_control()->trace != 0, 0);
+	frame->number = (uint64_t)(traced ? serve_traced(number, frame->arguments)
+					  : serve(number, frame->arguments));
+	return leave(frame, number);
 }

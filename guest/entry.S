@@ -1,7 +1,9 @@
-/* The library OS's doors: first start, resume in a clone, and SYSCALL.
+/* The library OS's doors: first start, resume in a clone, SYSCALL, and upcalls; and the switch from
+ * one thread to another.
  *
- * One vCPU serves one program, so what SYSCALL must keep fits in fixed memory; the library OS is
- * compiled without vector instructions, so vector registers stay the program's untouched.
+ * Each thread has a stack of the library OS of its own, at whose top its registers are while it is
+ * in the library OS. The library OS is compiled without vector instructions, so vector registers
+ * stay the program's untouched until another thread runs.
  */
 #include "mayfly/guest_abi.h"
 
@@ -10,10 +12,12 @@
 libos_header:
 	.quad 0x534f42494c594d /* LIBOS_MAGIC */
 	.quad GUEST_ABI_VERSION
+	.quad libos_vdso
 	.quad libos_start
 	.quad libos_resume
 	.quad libos_syscall_entry
 	.quad libos_start_info
+	.quad libos_upcall
 
 	.text
 
@@ -59,15 +63,23 @@ libos_start:
 libos_syscall_entry:
 	mov %cs, %r11d
 	test $3, %r11b
-	mov %rcx, program_rip(%rip)
 	jnz 1f
-	lea 1f(%rip), %rcx
+	mov %rcx, hardware_rip(%rip)
+	lea 2f(%rip), %rcx
 	mov $0x3202, %r11d /* IF, IOPL 3: the ring-3 flags of a guest */
 	sysretq
-1:	mov %rsp, program_rsp(%rip)
-	lea libos_stack_top(%rip), %rsp
+2:	mov hardware_rip(%rip), %rcx
+1:	mov %rsp, %r11
+	mov current_stack(%rip), %rsp
 	cld
 	/* struct system_call_frame */
+	push $0x2b
+	push %r11
+	push $0x202
+	push $0x33
+	push %rcx
+	push $0x202
+	push %rcx
 	push %r15
 	push %r14
 	push %r13
@@ -82,9 +94,9 @@ libos_syscall_entry:
 	push %rdi
 	push %rax
 	mov %rsp, %rdi
-	sub $8, %rsp /* 14 words in all: 16-byte aligned at the call */
 	call libos_dispatch
-	add $8, %rsp
+	test %al, %al
+	jnz libos_return
 	pop %rax /* the result */
 	pop %rdi
 	pop %rsi
@@ -98,9 +110,90 @@ libos_syscall_entry:
 	pop %r13
 	pop %r14
 	pop %r15
-	mov program_rsp(%rip), %rsp
-	mov program_rip(%rip), %rcx
+	pop %rcx /* the return address */
+	mov 32(%rsp), %rsp
 	jmp *%rcx
+
+/* An interrupted program comes here; its registers are in the control page. */
+	.globl libos_upcall
+libos_upcall:
+	mov current_stack(%rip), %rsp
+	cld
+	sub $160, %rsp /* struct system_call_frame */
+	mov %rsp, %rdi
+	call libos_take_upcall
+
+/* Goes back to the program with all of its registers, as they stand in the frame at rsp. IRETQ in
+ * ring 3 stays there; it is the one instruction that loads rip, rsp and the flags at once. */
+	.globl libos_return
+libos_return:
+	pop %rax
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %r10
+	pop %r8
+	pop %r9
+	pop %rbx
+	pop %rbp
+	pop %r12
+	pop %r13
+	pop %r14
+	pop %r15
+	pop %rcx
+	pop %r11
+	iretq
+
+/* void machine_switch(struct thread *from, struct thread *to): returns in `to`, where it called
+ * this, or where machine_prepare_switch() said. */
+	.globl machine_switch
+machine_switch:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, (%rdi)
+	rdfsbase %rax
+	mov %rax, 8(%rdi)
+	rdgsbase %rax
+	mov %rax, 16(%rdi)
+	mov 24(%rdi), %rcx
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	xsave64 (%rcx)
+	mov 8(%rsi), %rax
+	wrfsbase %rax
+	mov 16(%rsi), %rax
+	wrgsbase %rax
+	mov 24(%rsi), %rcx
+	mov machine_xsave_mask(%rip), %eax
+	xrstor64 (%rcx)
+	mov 32(%rsi), %rax
+	mov %rax, current_stack(%rip)
+	mov (%rsi), %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+/* void machine_save_vectors(void *state), machine_load_vectors(const void *state) */
+	.globl machine_save_vectors
+machine_save_vectors:
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	xsave64 (%rdi)
+	ret
+	.globl machine_load_vectors
+machine_load_vectors:
+	mov machine_xsave_mask(%rip), %eax
+	xor %edx, %edx
+	xrstor64 (%rdi)
+	ret
 
 /* void machine_freeze(void): saves what a clone needs, then tells the monitor. The call returns in
  * every clone, by way of libos_resume. */
@@ -171,10 +264,9 @@ frozen_xsave: /* x87 to AVX-512 and PKRU: 2,696 bytes on all processors so far *
 	.balign 16
 libos_stack:
 	.skip 32768
+	.globl libos_stack_top
 libos_stack_top:
-program_rip:
-	.quad 0
-program_rsp:
+hardware_rip:
 	.quad 0
 frozen_rsp:
 	.quad 0
@@ -182,5 +274,10 @@ frozen_fs_base:
 	.quad 0
 frozen_gs_base:
 	.quad 0
+
+	.data
+	.balign 8
+current_stack: /* where the current thread's stack begins */
+	.quad libos_stack_top
 
 	.section .note.GNU-stack, "", @progbits

@@ -15,8 +15,12 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "generated.h"
+
 struct file;
+struct epoll;
 struct pipe;
+struct root_node;
 
 /* Buffers are memory that may be touched: whoever calls has checked them. The results are a count
  * or a negative errno. A member that is NULL is described beside it. */
@@ -30,10 +34,11 @@ struct file_operations {
 };
 
 /* An entry of a directory. `cookie` numbers the entries in the order in which they came, and is
- * never used twice: a listing can go on where it was while entries come and go. */
+ * never used twice: a listing can go on where it was while entries come and go. What the root image
+ * has of the directory comes first, with the image's index. */
 struct entry {
 	struct entry *next;
-	struct node *node;
+	struct node *node; /* NULL: a name of the root image that was removed here */
 	uint64_t cookie;
 	uint32_t length;
 	char name[];
@@ -52,24 +57,37 @@ struct node {
 	union {
 		struct {
 			struct node *parent; /* NULL once it is removed */
+			/* What the root image has of it; NULL: nothing. The entries below are those
+			 * that came since, were removed, or were looked at. */
+			const struct root_node *lower;
 			struct entry *first, *last;
 			uint64_t next_cookie;
 			uint32_t count, subdirectories;
 		} directory;
 		struct {
-			char **pages; /* NULL: a hole */
+			char **pages; /* NULL: the root image's, or a hole */
 			uint64_t capacity;
+			const char *lower; /* in the root image: its first lower_size bytes */
+			uint64_t lower_size;
+			generated_function *generate; /* its text, at each open; or NULL */
 		} contents;
 		char *target; /* of a symbolic link; `size` characters and a NUL */
 		struct pipe *pipe;
+		struct {
+			uint64_t count;
+			bool semaphore;
+		} counter; /* of eventfd */
+		struct epoll *epoll;
 	};
+	uint32_t activity; /* counts what node_signal() told */
 };
 
 struct file {
 	struct node *node;
 	uint64_t offset;
-	uint32_t references; /* descriptors */
-	int flags;	     /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
+	uint32_t references;		  /* descriptors */
+	int flags;			  /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
+	struct generated_text *generated; /* of a file that is made when it is opened */
 };
 
 /* ── node.c ─────────────────────────────────────────────────────────────────────────────────── */
@@ -77,6 +95,9 @@ struct file {
 /* A node that no entry names yet; the caller holds it. NULL: no memory. */
 struct node *node_create(uint32_t mode, const struct file_operations *operations);
 struct node *node_create_symlink(const char *target);
+
+/* The root image's root directory. */
+struct node *node_create_root(void);
 void node_hold(struct node *node);
 void node_drop(struct node *node);
 
@@ -84,9 +105,24 @@ void node_drop(struct node *node);
 void node_modified(struct node *node);
 void node_changed(struct node *node);
 
+/* The readiness of files on the node may have changed: wakes who waits for files. */
+void node_signal(struct node *node);
+
 #define DIRECTORY_FIRST_COOKIE 2 /* 0 and 1 stand for . and .. */
 
-struct node *directory_find(const struct node *directory, const char *name, size_t length);
+/* *found: what is called so, or NULL. 0, or -ENOMEM: there may be something. */
+int directory_find(struct node *directory, const char *name, size_t length, struct node **found);
+
+/* Something called so in a directory, as a listing shows it. */
+struct listing {
+	const char *name;
+	size_t length;
+	uint64_t number, cookie;
+	uint32_t mode;
+};
+
+/* The first with this cookie or a higher one; false: there are no more. */
+bool directory_list(const struct node *directory, uint64_t cookie, struct listing *listing);
 bool directory_is_empty(const struct node *directory);
 
 /* The entry that names `node`, or NULL. */
@@ -173,6 +209,13 @@ void descriptor_set_close_on_exec(uint64_t descriptor, bool value);
 struct file *file_open(struct node *node, int flags);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
+
+/* Waits until the readiness of some file changes, for a call that cannot go on. 0: look again; else
+ * what the call returns. poll.c. */
+int64_t file_wait(struct file *file, const char *waiting_for);
+
+/* POLLIN | …: what would not wait. poll.c. */
+uint32_t file_ready(struct file *file);
 bool file_readable(const struct file *file);
 bool file_writable(const struct file *file);
 

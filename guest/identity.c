@@ -14,11 +14,6 @@ int64_t call_getpid(const uint64_t arguments[6])
 	return PROCESS_ID;
 }
 
-int64_t call_gettid(const uint64_t arguments[6])
-{
-	return PROCESS_ID;
-}
-
 int64_t call_getppid(const uint64_t arguments[6])
 {
 	return PARENT_ID;
@@ -124,7 +119,7 @@ int64_t call_getgroups(const uint64_t arguments[6])
 	return (int32_t)arguments[0] < 0 ? -EINVAL : 0;
 }
 
-int64_t call_uname(const uint64_t arguments[6])
+const struct utsname *identity_names(void)
 {
 	static const struct utsname names = {
 	    .sysname = "Linux",
@@ -134,5 +129,10 @@ int64_t call_uname(const uint64_t arguments[6])
 	    .machine = "x86_64",
 	    .domainname = "(none)",
 	};
-	return user_copy_out(arguments[0], &names, sizeof(names));
+	return &names;
+}
+
+int64_t call_uname(const uint64_t arguments[6])
+{
+	return user_copy_out(arguments[0], identity_names(), sizeof(struct utsname));
 }

@@ -19,12 +19,38 @@
 
 extern struct guest_start libos_start_info;
 
-/* The registers of a system call, in the order in which entry.S pushes them. */
+/* The program's registers while it is in the library OS, in the order in which entry.S pushes them;
+ * the last five as IRETQ takes them. */
 struct system_call_frame {
-	uint64_t number;
+	uint64_t number;       /* rax */
 	uint64_t arguments[6]; /* rdi rsi rdx r10 r8 r9 */
 	uint64_t rbx, rbp, r12, r13, r14, r15;
+	uint64_t rcx, r11;
+	uint64_t rip, cs, rflags, rsp, ss;
 };
+_Static_assert(sizeof(struct system_call_frame) == 160, "entry.S makes room for it");
+
+/* Bytes for the processor's vector state: x87 to AVX-512 and PKRU take 2,696 so far. */
+#define MACHINE_VECTOR_STATE_MAX 4096
+
+struct thread;
+extern char libos_stack_top[];
+
+/* See entry.S. */
+void machine_switch(struct thread *from, struct thread *to);
+void machine_save_vectors(void *state);
+void machine_load_vectors(const void *state);
+
+/* The thread's first turn begins in the program, with the registers in the frame at its stack's
+ * top. */
+void machine_prepare_switch(struct thread *thread, struct system_call_frame *frame);
+
+uint64_t machine_fs_base(void);
+uint64_t machine_gs_base(void);
+
+/* Bytes that machine_save_vectors() writes, and which components (XSTATE_BV bits) they hold. */
+uint32_t machine_vector_state_size(void);
+uint64_t machine_vector_components(void);
 
 static inline volatile struct guest_control *machine_control(void)
 {
@@ -51,10 +77,24 @@ __attribute__((noreturn)) void machine_abort(int signal);
  */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ── snapshot.c: the one freeze ─────────────────────────────────────────────────────────────── */
+/* ── snapshot.c: the one freeze, and where requests begin and end ───────────────────────────── */
 
-/* Takes the snapshot if none was taken yet; afterwards renews entropy in each clone. */
-void snapshot_take(void);
+/* The program is about to see a request: takes the snapshot if none was taken yet, or fetches the
+ * request to warm up with. Afterwards one is in the window. */
+void snapshot_begin_request(void);
+
+/* The program is done with its request and asks for the next: ends this one. After a warm-up the
+ * snapshot is taken here, and the call returns in each clone with a request in the window. */
+void snapshot_end_request(void);
+
+/* The program was warmed up: it serves one request after another. */
+bool snapshot_is_warmed(void);
+
+/* ── streams.c: the request ──────────────────────────────────────────────────────────────────── */
+
+/* What mayfly_ready() says: the first time that the program is about to see its request, afterwards
+ * that it is done with one and ready for the next. */
+void request_ready_for_next(void);
 
 /* ── dispatch.c: the table of system calls ──────────────────────────────────────────────────── */
 
@@ -62,16 +102,20 @@ void snapshot_take(void);
 typedef int64_t system_call_function(const uint64_t arguments[6]);
 
 struct system_call {
-	const char *name;
 	system_call_function *function;
+	char arguments[8]; /* a letter for each, see calls.def */
 };
 
-void libos_dispatch(struct system_call_frame *frame);
+/* True where all registers must come from the frame: the program does not go on behind its call. */
+bool libos_dispatch(struct system_call_frame *frame);
 
 /* ── user.c: pointers from the program ──────────────────────────────────────────────────────── */
 
 bool user_readable(uint64_t address, uint64_t length);
 bool user_writable(uint64_t address, uint64_t length);
+
+/* The program has something there, whatever it may do with it. */
+bool user_mapped(uint64_t address);
 
 /* Copies an object from or to the program. 0 or -EFAULT. */
 int user_copy_in(void *out, uint64_t address, size_t length);
@@ -110,9 +154,13 @@ uint64_t time_now_ns(bool realtime);
 
 /* A clone begins: processor time counts from here. */
 void time_start(void);
+uint64_t time_started_ns(void);
 uint64_t time_process_ns(void);
 
-/* Returns after that many nanoseconds. */
+/* The monotonic time in that many nanoseconds. */
+uint64_t time_deadline_ns(uint64_t nanoseconds);
+
+/* Stops the whole machine for that many nanoseconds. */
 void time_sleep(uint64_t nanoseconds);
 
 struct timespec;
@@ -120,18 +168,39 @@ struct timespec;
 /* Reads a struct timespec of the program. 0, -EFAULT, or -EINVAL for what is no time. */
 int time_read_timespec(uint64_t address, uint64_t *nanoseconds);
 
+/* ── identity.c ─────────────────────────────────────────────────────────────────────────────── */
+
+struct utsname;
+
+/* What uname(2) tells. */
+const struct utsname *identity_names(void);
+
 /* ── signals.c ──────────────────────────────────────────────────────────────────────────────── */
 
-/* Does to the program what the kernel would for a signal that it sends itself. */
+/* Sends the current thread a signal of the library OS's own (SIGPIPE). */
 void signal_raise(int signal);
+
+/* A signal wants the current thread's attention. */
+bool signal_is_due(void);
+
+/* On the way back to the program: lets handlers run. `call_number`: the system call that is over,
+ * or SIGNAL_NO_CALL. True where the frame was changed. */
+#define SIGNAL_NO_CALL UINT64_MAX
+bool signal_deliver(struct system_call_frame *frame, uint64_t call_number);
 
 /* ── process.c ──────────────────────────────────────────────────────────────────────────────── */
 
-#define PROCESS_ID 2 /* of the one process and its one thread; 1 is its parent */
+#define PROCESS_ID 2 /* of the one process and its first thread; 1 is its parent */
 
-/* The program's one thread waits for something that only the program itself could bring about. On
+/* The program's only thread waits for something that only the program itself could bring about. On
  * Linux it would sleep until it is killed; here the call fails, and says why. */
 int64_t process_deadlock(const char *waiting_for);
+
+/* Another process cannot be had: -ENOSYS, and a line in the debug log. */
+int64_t process_refuse(const char *call);
+
+/* The name that PR_SET_NAME set; until then the program's file name, cut off. */
+char *process_name(void);
 
 /* ── tree.c: the file tree ──────────────────────────────────────────────────────────────────── */
 

@@ -98,11 +98,6 @@ int64_t call_sysinfo(const uint64_t arguments[6])
 	return user_copy_out(arguments[0], &information, sizeof(information));
 }
 
-int64_t call_sched_yield(const uint64_t arguments[6])
-{
-	return 0;
-}
-
 int64_t call_sched_getaffinity(const uint64_t arguments[6])
 {
 	const uint64_t first_processor = 1;

@@ -4,6 +4,7 @@
 
 #include "libos.h"
 #include "text.h"
+#include "thread.h"
 
 struct guest_start libos_start_info;
 
@@ -22,6 +23,54 @@ static inline uint32_t read_xcr0(void)
 void machine_init(void)
 {
 	machine_xsave_mask = read_xcr0() & XSAVE_COMPONENTS;
+}
+
+/* Where the state components in `machine_xsave_mask` end; the processor tells (SDM 1, 13.5). */
+uint32_t machine_vector_state_size(void)
+{
+	static uint32_t size;
+	if (size)
+		return size;
+	size = 576; /* x87, SSE and the header */
+	for (uint32_t component = 2; component < 32; component++) {
+		uint32_t length, offset, flags, reserved;
+		if (!(machine_xsave_mask & 1U << component))
+			continue;
+		__cpuid_count(0xd, component, length, offset, flags, reserved);
+		if (offset + length > size)
+			size = offset + length;
+	}
+	return size;
+}
+
+uint64_t machine_vector_components(void)
+{
+	return machine_xsave_mask;
+}
+
+uint64_t machine_fs_base(void)
+{
+	uint64_t base;
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
+uint64_t machine_gs_base(void)
+{
+	uint64_t base;
+	__asm__ volatile("rdgsbase %0" : "=r"(base));
+	return base;
+}
+
+void machine_prepare_switch(struct thread *thread, struct system_call_frame *frame)
+{
+	extern char libos_return[];
+	enum { CALLEE_SAVED = 6 };
+	uint64_t *stack = (uint64_t *)frame;
+	*--stack = (uint64_t)libos_return;
+	for (int i = 0; i < CALLEE_SAVED; i++)
+		*--stack = 0;
+	thread->stack_pointer = (uint64_t)stack;
 }
 
 int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,

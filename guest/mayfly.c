@@ -6,7 +6,7 @@
 
 int64_t call_mayfly_ready(const uint64_t arguments[6])
 {
-	snapshot_take();
+	request_ready_for_next();
 	return 0;
 }
 

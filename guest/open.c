@@ -53,6 +53,11 @@ static int64_t open_node(struct node *node, int flags)
 	struct file *file = file_open(node, flags & FILE_FLAGS);
 	if (!file)
 		return -ENOMEM;
+	error = S_ISREG(node->mode) && node->contents.generate ? generated_open(file) : 0;
+	if (error) {
+		file_drop(file);
+		return error;
+	}
 	return descriptor_install(file, 0, flags & O_CLOEXEC);
 }
 

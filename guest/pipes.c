@@ -1,5 +1,5 @@
-/* Pipes of one process: what it writes at one end it can read at the other. There is nobody else
- * who could fill or empty a pipe, so a call that would wait for that is a deadlock. */
+/* Pipes of one process: what it writes at one end it can read at the other. Only another thread can
+ * fill or empty a pipe: for the only one, a call that would wait for that is a deadlock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include "files.h"
 #include "libos.h"
 #include "text.h"
+#include "thread.h"
 
 #define PIPE_PAGES 16
 #define PIPE_SIZE  (PIPE_PAGES * GUEST_PAGE_SIZE) /* as Linux */
@@ -54,6 +55,7 @@ static void pipe_release(struct file *file)
 {
 	file->node->pipe->readers -= file_readable(file);
 	file->node->pipe->writers -= file_writable(file);
+	node_signal(file->node);
 }
 
 static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t offset)
@@ -61,10 +63,15 @@ static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t
 	struct pipe *pipe = file->node->pipe;
 	if (!length)
 		return 0;
-	if (!pipe->length) {
+	while (!pipe->length) {
 		if (!pipe->writers)
 			return 0;
-		return file->flags & O_NONBLOCK ? -EAGAIN : process_deadlock("data in a pipe");
+		int64_t error = file_wait(file, "data in a pipe");
+		if (error)
+			return error;
+		/* Others ran meanwhile. */
+		if (!user_writable((uint64_t)out, length))
+			return -EFAULT;
 	}
 	if (length > pipe->length)
 		length = pipe->length;
@@ -75,26 +82,34 @@ static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t
 	memcpy((char *)out + part, pipe->buffer, length - part);
 	pipe->start = (pipe->start + length) % PIPE_SIZE;
 	pipe->length -= length;
+	node_signal(file->node);
 	return (int64_t)length;
 }
 
-static int64_t pipe_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+/* Writes what there is room for. */
+static int64_t write_part(struct file *file, const void *in, uint64_t length)
 {
 	struct pipe *pipe = file->node->pipe;
-	if (!length)
-		return 0;
-	if (!pipe->readers) {
-		signal_raise(SIGPIPE);
-		return -EPIPE;
-	}
 	if (!pipe->buffer)
 		pipe->buffer = memory_allocate_pages(PIPE_PAGES);
 	if (!pipe->buffer)
 		return -ENOMEM;
+	for (;;) {
+		if (!pipe->readers) {
+			signal_raise(SIGPIPE);
+			return -EPIPE;
+		}
+		uint64_t room = PIPE_SIZE - pipe->length;
+		/* What fits into PIPE_BUF is written whole or not at all. */
+		if (room && (length > PIPE_BUF || length <= room))
+			break;
+		int64_t error = file_wait(file, "room in a pipe");
+		if (error)
+			return error;
+		if (!user_readable((uint64_t)in, length))
+			return -EFAULT;
+	}
 	uint64_t room = PIPE_SIZE - pipe->length;
-	/* What fits into PIPE_BUF is written whole or not at all. */
-	if (!room || (length <= PIPE_BUF && length > room))
-		return file->flags & O_NONBLOCK ? -EAGAIN : process_deadlock("room in a pipe");
 	if (length > room)
 		length = room;
 	uint64_t end = (pipe->start + pipe->length) % PIPE_SIZE;
@@ -104,7 +119,23 @@ static int64_t pipe_write(struct file *file, const void *in, uint64_t length, ui
 	memcpy(pipe->buffer + end, in, part);
 	memcpy(pipe->buffer, (const char *)in + part, length - part);
 	pipe->length += length;
+	node_signal(file->node);
 	return (int64_t)length;
+}
+
+static int64_t pipe_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	uint64_t done = 0;
+	while (done < length) {
+		int64_t part = write_part(file, (const char *)in + done, length - done);
+		if (part < 0)
+			return done ? (int64_t)done : part;
+		done += (uint64_t)part;
+		/* A lone thread is told how far it came: nobody else will make room. */
+		if (file->flags & O_NONBLOCK || thread_count() == 1)
+			break;
+	}
+	return (int64_t)done;
 }
 
 static uint32_t pipe_ready(struct file *file)

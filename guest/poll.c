@@ -13,34 +13,48 @@
 #include "calls.h"
 #include "files.h"
 #include "libos.h"
+#include "signals.h"
 #include "text.h"
 
 #define NO_TIMEOUT UINT64_MAX
 
-static uint32_t file_ready(struct file *file)
+uint32_t file_ready(struct file *file)
 {
 	return file->node->operations->ready ? file->node->operations->ready(file)
 					     : POLLIN | POLLOUT;
 }
 
-/* What a wait does when nothing is ready: nothing will be, so the time just passes. */
-static int64_t wait_in_vain(uint64_t timeout_ns)
+int64_t file_wait(struct file *file, const char *waiting_for)
 {
-	if (timeout_ns == NO_TIMEOUT)
-		return process_deadlock("a file that nobody else uses");
-	if (timeout_ns)
-		time_sleep(timeout_ns);
-	return 0;
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	/* Another thread may close it meanwhile. */
+	file_hold(file);
+	int error = thread_wait(&thread_files_channel, THREAD_NO_DEADLINE, waiting_for);
+	bool closed = file->references == 1;
+	file_drop(file);
+	if (closed)
+		return -EBADF;
+	return error == -EINTR ? -RESTART_CALL : error;
 }
 
-static int64_t poll_files(uint64_t address, uint64_t count, uint64_t timeout_ns)
+static uint64_t deadline_after(uint64_t timeout_ns)
+{
+	return timeout_ns == NO_TIMEOUT ? THREAD_NO_DEADLINE : time_deadline_ns(timeout_ns);
+}
+
+/* Nothing is ready: waits until something might be. Positive: look again. 0: the time is over. */
+static int64_t wait_for_files(uint64_t timeout_ns, uint64_t deadline_ns)
+{
+	if (!timeout_ns)
+		return 0;
+	int error = thread_wait(&thread_files_channel, deadline_ns, "a file that nobody else uses");
+	return error == -ETIMEDOUT ? 0 : error ? error : 1;
+}
+
+static int64_t poll_once(struct pollfd *entries, uint64_t count)
 {
 	int64_t found = 0;
-	if (count > DESCRIPTOR_COUNT)
-		return -EINVAL;
-	if (!user_writable(address, count * sizeof(struct pollfd)))
-		return -EFAULT;
-	struct pollfd *entries = (struct pollfd *)address;
 	for (uint64_t i = 0; i < count; i++) {
 		struct file *file = descriptor_file((uint32_t)entries[i].fd);
 		uint32_t ready = 0;
@@ -52,7 +66,25 @@ static int64_t poll_files(uint64_t address, uint64_t count, uint64_t timeout_ns)
 		entries[i].revents = (short)ready;
 		found += ready != 0;
 	}
-	return found ? found : wait_in_vain(timeout_ns);
+	return found;
+}
+
+static int64_t poll_files(uint64_t address, uint64_t count, uint64_t timeout_ns)
+{
+	uint64_t deadline_ns = deadline_after(timeout_ns);
+	if (count > DESCRIPTOR_COUNT)
+		return -EINVAL;
+	for (;;) {
+		/* Each time anew: another thread may have unmapped it. */
+		if (!user_writable(address, count * sizeof(struct pollfd)))
+			return -EFAULT;
+		int64_t found = poll_once((struct pollfd *)address, count);
+		if (found)
+			return found;
+		int64_t again = wait_for_files(timeout_ns, deadline_ns);
+		if (again <= 0)
+			return again;
+	}
 }
 
 int64_t call_poll(const uint64_t arguments[6])
@@ -66,6 +98,8 @@ int64_t call_ppoll(const uint64_t arguments[6])
 {
 	uint64_t timeout_ns = NO_TIMEOUT;
 	int error = arguments[2] ? time_read_timespec(arguments[2], &timeout_ns) : 0;
+	if (!error)
+		error = signal_read_mask_for_wait(arguments[3], arguments[4]);
 	return error ? error : poll_files(arguments[0], (uint32_t)arguments[1], timeout_ns);
 }
 
@@ -81,23 +115,13 @@ static int set_in(fd_set *set, uint64_t address, size_t bytes)
 	return user_writable(address, bytes) ? user_copy_in(set, address, bytes) : -EFAULT;
 }
 
-static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
-			    uint64_t timeout_ns)
+/* Fills `ready` with what is ready of what is asked for; how many those are, or -EBADF. */
+static int64_t select_once(uint64_t count, const fd_set asked[SET_COUNT], fd_set ready[SET_COUNT])
 {
 	static const uint32_t wanted[SET_COUNT] = {POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR,
 						   POLLPRI};
-	fd_set asked[SET_COUNT], ready[SET_COUNT];
 	int64_t found = 0;
-	if ((int32_t)count < 0)
-		return -EINVAL;
-	count = (uint32_t)count < FD_SETSIZE ? (uint32_t)count : FD_SETSIZE;
-	size_t bytes = (count + 63) / 64 * 8;
-	for (int kind = 0; kind < SET_COUNT; kind++) {
-		int error = set_in(&asked[kind], addresses[kind], bytes);
-		if (error)
-			return error;
-		memset(&ready[kind], 0, sizeof(ready[kind]));
-	}
+	memset(ready, 0, SET_COUNT * sizeof(*ready));
 	for (uint64_t i = 0; i < count; i++) {
 		bool asks = false;
 		for (int kind = 0; kind < SET_COUNT; kind++)
@@ -115,14 +139,31 @@ static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
 			found++;
 		}
 	}
-	if (!found) {
-		int64_t error = wait_in_vain(timeout_ns);
+	return found;
+}
+
+static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
+			    uint64_t timeout_ns)
+{
+	fd_set asked[SET_COUNT], ready[SET_COUNT];
+	uint64_t deadline_ns = deadline_after(timeout_ns);
+	if ((int32_t)count < 0)
+		return -EINVAL;
+	count = (uint32_t)count < FD_SETSIZE ? (uint32_t)count : FD_SETSIZE;
+	size_t bytes = (count + 63) / 64 * 8;
+	for (int kind = 0; kind < SET_COUNT; kind++) {
+		int error = set_in(&asked[kind], addresses[kind], bytes);
 		if (error)
 			return error;
 	}
+	int64_t found, again = 1;
+	while (!(found = select_once(count, asked, ready)) && again > 0)
+		again = wait_for_files(timeout_ns, deadline_ns);
+	if (found < 0 || again < 0)
+		return found < 0 ? found : again;
 	for (int kind = 0; kind < SET_COUNT; kind++)
-		if (addresses[kind])
-			memcpy((void *)addresses[kind], &ready[kind], bytes);
+		if (addresses[kind] && user_copy_out(addresses[kind], &ready[kind], bytes))
+			return -EFAULT;
 	return found;
 }
 
@@ -146,7 +187,12 @@ int64_t call_select(const uint64_t arguments[6])
 int64_t call_pselect6(const uint64_t arguments[6])
 {
 	uint64_t timeout_ns = NO_TIMEOUT;
+	uint64_t mask[2] = {0}; /* address and size */
 	int error = arguments[4] ? time_read_timespec(arguments[4], &timeout_ns) : 0;
+	if (!error && arguments[5])
+		error = user_copy_in(mask, arguments[5], sizeof(mask));
+	if (!error)
+		error = signal_read_mask_for_wait(mask[0], mask[1]);
 	return error ? error : select_files(arguments[0], arguments + 1, timeout_ns);
 }
 

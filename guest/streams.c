@@ -14,6 +14,7 @@
 static struct {
 	bool started;	 /* length is valid */
 	bool ended;	 /* the monitor said so */
+	bool answered;	 /* the program wrote to standard output since it started */
 	uint64_t next;	 /* first byte not read yet */
 	uint64_t length; /* bytes in the request area */
 } request;
@@ -23,14 +24,35 @@ static const char *request_area(void)
 	return (const char *)GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
 }
 
-/* Waits for the request and for more of it: afterwards bytes are there, or it has ended. */
-static int request_fill(void)
+static void request_start(void)
 {
-	snapshot_take();
-	if (!request.started) {
-		request.started = true;
-		request.length = machine_control()->request_length;
-	}
+	request.started = true;
+	request.length = machine_control()->request_length;
+}
+
+/* Ends this request; where the call returns the next one is there, and has started. */
+static void request_end(void)
+{
+	/* Before the freeze, so that it is part of the snapshot. */
+	memset(&request, 0, sizeof(request));
+	snapshot_end_request();
+	request_start();
+}
+
+void request_ready_for_next(void)
+{
+	static bool said;
+	bool again = said;
+	said = true;
+	if (again)
+		request_end();
+	else
+		snapshot_begin_request();
+}
+
+/* Waits for more of the request: afterwards bytes are there, or it has ended. */
+static int request_refill(void)
+{
 	if (request.next < request.length || request.ended)
 		return 0;
 	request.ended = machine_control()->request_complete;
@@ -43,6 +65,21 @@ static int request_fill(void)
 	request.length = (uint64_t)length;
 	request.ended = length == 0;
 	return 0;
+}
+
+/* Waits for the request and for more of it: afterwards bytes are there, or it has ended. A program
+ * that was warmed up, has answered its request and comes for more wants the next one; one that has
+ * not answered reads to the end. */
+static int request_fill(void)
+{
+	snapshot_begin_request();
+	if (!request.started)
+		request_start();
+	int error = request_refill();
+	if (error || request.next < request.length || !request.answered || !snapshot_is_warmed())
+		return error;
+	request_end();
+	return request_refill();
 }
 
 static int64_t request_read(struct file *file, void *out, uint64_t length, uint64_t offset)
@@ -92,6 +129,7 @@ static int64_t response_write(struct file *file, const void *in, uint64_t length
 	volatile struct guest_control *control = machine_control();
 	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_RESPONSE_OFFSET;
 	const char *next = in;
+	request.answered |= request.started && length;
 	for (uint64_t left = length; left;) {
 		uint64_t used = control->response_length;
 		if (used >= WINDOW_RESPONSE_SIZE) {

@@ -6,33 +6,20 @@
 #include <time.h>
 
 #include "calls.h"
+#include "clock.h"
 #include "libos.h"
+#include "thread.h"
 
 #define TICKS_PER_SECOND 100 /* the unit of times(2) */
-#define RESOLUTION_NS	 1
 
 static uint64_t started_ns; /* the monotonic clock when this clone began */
-
-static inline uint64_t read_counter(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 uint64_t time_now_ns(bool realtime)
 {
 	const volatile struct guest_clock *clock = &machine_control()->clock;
-	uint64_t multiplier = clock->multiplier, elapsed = 0;
-	if (multiplier) {
-		uint64_t counter = read_counter(), base = clock->tsc;
-		/* Another processor's counter may lag behind by a little. */
-		if (counter > base)
-			elapsed =
-			    (uint64_t)((unsigned __int128)(counter - base) * multiplier >> 32);
-	} else {
+	uint64_t elapsed = 0;
+	if (!clock_elapsed(clock, &elapsed))
 		machine_hypercall(HYPERCALL_CLOCK, 0, 0, 0);
-	}
 	return (realtime ? clock->realtime_ns : clock->monotonic_ns) + elapsed;
 }
 
@@ -41,9 +28,22 @@ void time_start(void)
 	started_ns = time_now_ns(false);
 }
 
+uint64_t time_started_ns(void)
+{
+	return started_ns;
+}
+
 uint64_t time_process_ns(void)
 {
 	return time_now_ns(false) - started_ns;
+}
+
+uint64_t time_deadline_ns(uint64_t nanoseconds)
+{
+	uint64_t deadline;
+	if (__builtin_add_overflow(time_now_ns(false), nanoseconds, &deadline))
+		deadline = THREAD_NO_DEADLINE - 1;
+	return deadline;
 }
 
 void time_sleep(uint64_t nanoseconds)
@@ -68,28 +68,23 @@ int time_read_timespec(uint64_t address, uint64_t *nanoseconds)
 
 static int read_clock(uint64_t clock, uint64_t *nanoseconds)
 {
-	switch ((uint32_t)clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_TAI:
+	switch (clock_kind((uint32_t)clock)) {
+	case CLOCK_KIND_REAL:
 		*nanoseconds = time_now_ns(true);
 		return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_BOOTTIME:
+	case CLOCK_KIND_MONOTONIC:
 		*nanoseconds = time_now_ns(false);
 		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_KIND_PROCESSOR:
 		*nanoseconds = time_process_ns();
 		return 0;
-	default:
-		return -EINVAL;
+	case CLOCK_KIND_UNKNOWN:
+		break;
 	}
+	return -EINVAL;
 }
 
-static int64_t report_timespec(uint64_t address, uint64_t nanoseconds)
+static int report_timespec(uint64_t address, uint64_t nanoseconds)
 {
 	struct timespec time = {
 	    .tv_sec = (time_t)(nanoseconds / NANOSECONDS),
@@ -111,7 +106,7 @@ int64_t call_clock_getres(const uint64_t arguments[6])
 	int error = read_clock(arguments[0], &now);
 	if (error || !arguments[1])
 		return error;
-	return report_timespec(arguments[1], RESOLUTION_NS);
+	return report_timespec(arguments[1], CLOCK_RESOLUTION_NS);
 }
 
 int64_t call_gettimeofday(const uint64_t arguments[6])
@@ -144,14 +139,30 @@ int64_t call_times(const uint64_t arguments[6])
 	return error ? error : (int64_t)(now / tick);
 }
 
-/* Nothing interrupts a sleep, so the time that would remain is never reported. */
+static const char sleep_channel;
+
+/* Lets the other threads run for that long. `remaining`: where to write what is left when a handler
+ * ended the sleep; or 0. */
+static int64_t sleep_thread(uint64_t duration, uint64_t remaining)
+{
+	uint64_t deadline = time_deadline_ns(duration);
+	int error = thread_wait(&sleep_channel, deadline, "a time");
+	if (error == -ETIMEDOUT)
+		return 0;
+	if (error == -EINTR && remaining) {
+		uint64_t now = time_now_ns(false);
+		int fault = report_timespec(remaining, deadline > now ? deadline - now : 0);
+		if (fault)
+			return fault;
+	}
+	return error;
+}
+
 int64_t call_nanosleep(const uint64_t arguments[6])
 {
 	uint64_t duration;
 	int error = time_read_timespec(arguments[0], &duration);
-	if (!error)
-		time_sleep(duration);
-	return error;
+	return error ? error : sleep_thread(duration, arguments[1]);
 }
 
 int64_t call_clock_nanosleep(const uint64_t arguments[6])
@@ -164,7 +175,6 @@ int64_t call_clock_nanosleep(const uint64_t arguments[6])
 		return error;
 	if (arguments[1] & TIMER_ABSTIME)
 		duration = duration > now ? duration - now : 0;
-	if (duration)
-		time_sleep(duration);
-	return 0;
+	return duration ? sleep_thread(duration, arguments[1] & TIMER_ABSTIME ? 0 : arguments[3])
+			: 0;
 }

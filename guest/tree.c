@@ -6,6 +6,8 @@
 #include "calls.h"
 #include "files.h"
 #include "libos.h"
+#include "proc.h"
+#include "root.h"
 #include "text.h"
 
 #define SYMLINKS_MAX 40 /* in one path; as Linux */
@@ -48,13 +50,17 @@ bool walk_names_dot(const struct walk *walk)
 	       (walk->length == 2 && walk->name[0] == '.' && walk->name[1] == '.');
 }
 
-static struct node *find_component(struct node *directory, const char *name, size_t length)
+static int find_component(struct node *directory, const char *name, size_t length,
+			  struct node **found)
 {
+	*found = NULL;
 	if (length == 1 && name[0] == '.')
-		return directory;
-	if (length == 2 && name[0] == '.' && name[1] == '.')
-		return directory->directory.parent;
-	return directory_find(directory, name, length);
+		*found = directory;
+	else if (length == 2 && name[0] == '.' && name[1] == '.')
+		*found = directory->directory.parent;
+	else
+		return directory_find(directory, name, length, found);
+	return 0;
 }
 
 static void walk_start(struct walk *walk, struct node *start)
@@ -99,9 +105,12 @@ static int walk_path(struct walk *walk, struct node *start, unsigned flags)
 		size_t length = (size_t)(rest - next);
 		if (length > NAME_MAX)
 			return -ENAMETOOLONG;
-		struct node *found = find_component(directory, next, length);
+		struct node *found;
+		int error = find_component(directory, next, length, &found);
+		if (error)
+			return error;
 		if (found && S_ISLNK(found->mode) && (*rest == '/' || flags & WALK_FOLLOW)) {
-			int error =
+			error =
 			    symlinks++ < SYMLINKS_MAX ? expand_symlink(walk, found, rest) : -ELOOP;
 			if (error)
 				return error;
@@ -165,12 +174,23 @@ int tree_find(struct node **node, uint64_t directory, uint64_t path, uint64_t at
 	return walk.node ? 0 : -ENOENT;
 }
 
+/* What the root image has under a name. */
+static struct node *seeded(struct node *directory, const char *name)
+{
+	struct node *found = NULL;
+	if (directory)
+		directory_find(directory, name, strlen(name), &found);
+	return found;
+}
+
 /* At the start memory is never short: a pool too small for this tree is refused by the monitor.
- * What could not be made is only missing. */
+ * What could not be made is only missing. What the root image has under the name is replaced. */
 static struct node *seed(struct node *directory, const char *name, struct node *node)
 {
 	if (!node)
 		return NULL;
+	if (seeded(directory, name))
+		directory_remove(directory, name, strlen(name));
 	int error = directory ? directory_add(directory, name, strlen(name), node) : -ENOENT;
 	node_drop(node);
 	return error ? NULL : node;
@@ -181,11 +201,60 @@ static struct node *seed_directory(struct node *parent, const char *name, uint32
 	return seed(parent, name, node_create(S_IFDIR | mode, &directory_operations));
 }
 
-static void seed_text(struct node *directory, const char *name, const char *text)
+/* The root image's directory where it has one. */
+static struct node *seed_or_keep_directory(struct node *parent, const char *name, uint32_t mode)
 {
+	struct node *there = seeded(parent, name);
+	return there && S_ISDIR(there->mode) ? there : seed_directory(parent, name, mode);
+}
+
+/* The root image's file goes before this one. */
+static void seed_bytes(struct node *directory, const char *name, const void *bytes, size_t length)
+{
+	if (seeded(directory, name))
+		return;
 	struct node *node = seed(directory, name, node_create(S_IFREG | 0644, &regular_operations));
 	if (node)
-		contents_write(node, text, strlen(text), 0);
+		contents_write(node, bytes, length, 0);
+}
+
+static void seed_text(struct node *directory, const char *name, const char *text)
+{
+	seed_bytes(directory, name, text, strlen(text));
+}
+
+static void seed_local_time(struct node *directory)
+{
+	/* tzfile(5): a header with its counts and one local time type, in two versions; UTC. */
+#define TIME_ZONE_COUNTS "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4"
+#define TIME_ZONE_BLOCK	 "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" TIME_ZONE_COUNTS "\0\0\0\0\0\0UTC\0"
+	static const char zone[] = TIME_ZONE_BLOCK TIME_ZONE_BLOCK "\nUTC0\n";
+	seed_bytes(directory, "localtime", zone, sizeof(zone) - 1);
+}
+
+static void seed_generated(struct node *directory, const struct proc_file *files)
+{
+	for (; files->name; files++)
+		seed(directory, files->name, generated_create(files->generate));
+}
+
+/* Returns the directory of the descriptors' names. */
+static struct node *seed_processes(void)
+{
+	struct node *proc = seed_directory(root, "proc", 0555);
+	seed_generated(proc, proc_machine_files);
+	struct node *system = seed_directory(proc, "sys", 0555);
+	seed_generated(seed_directory(system, "kernel", 0555), proc_kernel_files);
+	seed_generated(seed_directory(system, "vm", 0555), proc_memory_files);
+	char number[16];
+	text_print(number, sizeof(number), "%u", PROCESS_ID);
+	struct node *process = seed_directory(proc, number, 0555);
+	seed(proc, "self", node_create_symlink(number));
+	seed_generated(process, proc_process_files);
+	seed(process, "exe", node_create_symlink(libos_start_info.program));
+	seed(process, "root", node_create_symlink("/"));
+	seed(proc, "mounts", node_create_symlink("self/mounts"));
+	return seed_directory(process, "fd", 0500);
 }
 
 static void seed_device(struct node *directory, const char *name, unsigned minor,
@@ -224,16 +293,21 @@ static void seed_streams(struct node *devices, struct node *descriptors)
 
 void files_init(void)
 {
-	root = node_create(S_IFDIR | 0755, &directory_operations);
+	root = root_is_there() ? node_create_root()
+			       : node_create(S_IFDIR | 0755, &directory_operations);
 	root->links = 1;
 	root->directory.parent = root;
 	current = root;
 	node_hold(current);
-	seed_directory(root, "tmp", 01777);
-	struct node *etc = seed_directory(root, "etc", 0755);
+	seed_or_keep_directory(root, "tmp", 01777);
+	struct node *etc = seed_or_keep_directory(root, "etc", 0755);
 	seed_text(etc, "passwd", "root:x:0:0:root:/:/bin/sh\n");
 	seed_text(etc, "group", "root:x:0:\n");
-	seed_text(etc, "hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
+	seed_text(etc, "hosts", "127.0.0.1\tlocalhost mayfly\n::1\tlocalhost mayfly\n");
+	seed_text(etc, "hostname", "mayfly\n");
+	seed_text(etc, "nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+	seed_text(etc, "resolv.conf", "");
+	seed_local_time(etc);
 	struct node *devices = seed_directory(root, "dev", 0755);
 	seed_device(devices, "null", 3, &null_operations);
 	seed_device(devices, "zero", 5, &zero_operations);
@@ -241,9 +315,7 @@ void files_init(void)
 	seed_device(devices, "random", 8, &random_operations);
 	seed_device(devices, "urandom", 9, &random_operations);
 	seed_directory(devices, "shm", 01777);
-	struct node *self = seed_directory(seed_directory(root, "proc", 0555), "self", 0555);
-	struct node *descriptors = seed_directory(self, "fd", 0500);
-	seed(self, "exe", node_create_symlink(libos_start_info.program));
+	struct node *descriptors = seed_processes();
 	seed(devices, "fd", node_create_symlink("/proc/self/fd"));
 	seed_streams(devices, descriptors);
 }

@@ -9,6 +9,7 @@
 #include "mayfly/wire.h"
 #include "util/checked.h"
 #include "util/clock.h"
+#include "vaccel/op.h"
 
 #define JOURNAL_BYTES_MAX (256UL << 20)
 #define JOURNAL_COUNT_MAX 1024
@@ -55,6 +56,26 @@ static int accelerator_exchange(struct accelerator *accelerator, uint64_t offset
 	return result;
 }
 
+/* What a message leaves behind at the host: sessions, resources, loaded models. What only computes
+ * (a warm-up may do so) need not be done again for each connection. */
+static bool leaves_something(const struct wire_header *header)
+{
+	switch (header->op) {
+	case WIRE_OP_SESSION_INIT:
+	case WIRE_OP_SESSION_RELEASE:
+	case WIRE_OP_RESOURCE_REGISTER:
+	case WIRE_OP_RESOURCE_UNREGISTER:
+	case VACCEL_OP_TF_MODEL_LOAD:
+	case VACCEL_OP_TF_MODEL_UNLOAD:
+	case VACCEL_OP_TFLITE_MODEL_LOAD:
+	case VACCEL_OP_TFLITE_MODEL_UNLOAD:
+	case VACCEL_OP_TORCH_MODEL_LOAD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Copies the message as the guest wrote it. Its end is the guest's word: it is only used to save
  * memory, the accelerator host checks it like the rest. */
 static int journal_add(struct accelerator_journal *journal, const uint8_t *message, uint64_t extent,
@@ -64,6 +85,8 @@ static int journal_add(struct accelerator_journal *journal, const uint8_t *messa
 	if (extent < sizeof(header))
 		return error_set(error, EBADMSG, "a message of %lu bytes is too short", extent);
 	memcpy(&header, message, sizeof(header));
+	if (!leaves_something(&header))
+		return 0;
 	uint64_t length = header.data_end < extent ? header.data_end : extent;
 	if (length < sizeof(header))
 		length = sizeof(header);

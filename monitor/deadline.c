@@ -59,7 +59,7 @@ int deadline_arm(struct deadline *deadline, uint64_t when_ns, struct error *erro
 		if (result)
 			return result;
 	}
-	if (deadline->armed_ns && deadline->armed_ns <= when_ns)
+	if (deadline->armed_ns <= when_ns && deadline->armed_ns > clock_now_ns())
 		return 0;
 	struct itimerspec when = {
 	    .it_value.tv_sec = (time_t)(when_ns / NANOSECONDS_PER_SECOND),
@@ -69,10 +69,4 @@ int deadline_arm(struct deadline *deadline, uint64_t when_ns, struct error *erro
 		return error_set_errno(error, errno, "cannot arm the deadline's timer");
 	deadline->armed_ns = when_ns;
 	return 0;
-}
-
-int deadline_arm_again(struct deadline *deadline, uint64_t when_ns, struct error *error)
-{
-	deadline->armed_ns = 0;
-	return deadline_arm(deadline, when_ns, error);
 }

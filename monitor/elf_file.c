@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mayfly/guest_abi.h"
 #include "util/checked.h"
@@ -89,6 +90,19 @@ static int add_segment(struct elf_file *file, const Elf64_Phdr *header, const ch
 	return 0;
 }
 
+static int set_interpreter(struct elf_file *file, const uint8_t *data, const Elf64_Phdr *header,
+			   const char *name, struct error *error)
+{
+	/* The size counts the NUL. */
+	if (header->p_filesz < 2 || header->p_filesz > sizeof(file->interpreter) ||
+	    !range_within(header->p_offset, header->p_filesz, file->size) ||
+	    data[header->p_offset + header->p_filesz - 1])
+		return error_set(error, ENOEXEC, "%s names no interpreter that could be found",
+				 name);
+	memcpy(file->interpreter, data + header->p_offset, header->p_filesz);
+	return 0;
+}
+
 int elf_file_parse(struct elf_file *file, const uint8_t *data, size_t size, const char *name,
 		   struct error *error)
 {
@@ -101,10 +115,11 @@ int elf_file_parse(struct elf_file *file, const uint8_t *data, size_t size, cons
 	for (size_t i = 0; i < header.e_phnum; i++) {
 		Elf64_Phdr segment;
 		memcpy(&segment, data + header.e_phoff + i * sizeof(segment), sizeof(segment));
-		if (segment.p_type == PT_INTERP)
-			return error_set(error, ENOEXEC,
-					 "%s is dynamically linked; link it statically (-static)",
-					 name);
+		if (segment.p_type == PT_INTERP) {
+			result = set_interpreter(file, data, &segment, name, error);
+			if (result)
+				return result;
+		}
 		if (segment.p_type == PT_GNU_STACK && (segment.p_flags & PF_X))
 			return error_set(
 			    error, ENOEXEC,
@@ -156,7 +171,10 @@ int elf_file_open(struct elf_file *file, const char *path, struct error *error)
 
 void elf_file_release(struct elf_file *file)
 {
-	free(file->data);
+	if (file->mapped)
+		munmap(file->data, file->size);
+	else
+		free(file->data);
 	*file = (struct elf_file){0};
 }
 

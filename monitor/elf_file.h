@@ -8,9 +8,10 @@
 
 #include "util/error.h"
 
-#define ELF_SEGMENTS_MAX  16
-#define ELF_FILE_MAX	  (1UL << 30)
-#define ELF_ADDRESS_LIMIT (1UL << 47) /* the lower half of the address space */
+#define ELF_SEGMENTS_MAX    16
+#define ELF_INTERPRETER_MAX 256
+#define ELF_FILE_MAX	    (1UL << 30)
+#define ELF_ADDRESS_LIMIT   (1UL << 47) /* the lower half of the address space */
 
 struct elf_segment {
 	uint64_t address;	    /* as the file says; plus the load base for a PIE */
@@ -22,17 +23,19 @@ struct elf_segment {
 struct elf_file {
 	uint8_t *data; /* the whole file */
 	size_t size;
+	bool mapped; /* by mmap(2) instead of allocated */
 	uint64_t entry;
 	uint64_t headers_address; /* guest address of the program headers, 0 where not loaded */
 	uint16_t header_count;
 	bool is_pie;
-	uint64_t low, high; /* page-aligned bounds of all segments */
+	char interpreter[ELF_INTERPRETER_MAX]; /* a path, or empty: static */
+	uint64_t low, high;		       /* page-aligned bounds of all segments */
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 	size_t segment_count;
 };
 
-/* Reads and checks the file: an ELF program for x86-64, static, segments within the file, in
- * ascending order without overlap, none both writable and executable. Says in `error` what is wrong
+/* Reads and checks the file: an ELF program for x86-64, segments within the file, in ascending
+ * order without overlap, none both writable and executable. Says in `error` what is wrong
  * and what to do about it. Release by elf_file_release(). */
 int elf_file_open(struct elf_file *file, const char *path, struct error *error);
 

@@ -13,6 +13,7 @@
 #include "mayfly/guest_abi.h"
 #include "monitor_internal.h"
 #include "slot.h"
+#include "trace.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -103,6 +104,8 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 				length, error);
 	if (result != -EFBIG)
 		return result;
+	if (monitor->warm_up)
+		return error_wrap(error, "it cannot be warmed up");
 	monitor->preparing = false;
 	result = prefix_answer(&monitor->prefix, slot->request, error);
 	prefix_release(&monitor->prefix);
@@ -111,6 +114,8 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 
 static int take_response(struct slot *slot, uint64_t length, struct error *error)
 {
+	if (slot->monitor->warming_up)
+		return 0;
 	return slot->monitor->preparing ? keep_output(slot, length, error)
 					: slot_flush_response(slot, length, error);
 }
@@ -147,6 +152,8 @@ static int serve_log(struct slot *slot, struct hypercall *call)
 		return 0;
 	}
 	const uint8_t *data = slot->window.memory + WINDOW_LOG_OFFSET;
+	/* Calls and what the program says come in their order. */
+	trace_take(slot);
 	remember_log(slot, data, length);
 	slot->request->log(slot->request->context, data, length);
 	return 0;
@@ -164,6 +171,12 @@ static int serve_debug(struct slot *slot, struct hypercall *call)
 			line[i] = '?';
 	line[length] = 0;
 	log_debug("%s: %s", slot->monitor->name, line);
+	return 0;
+}
+
+static int serve_trace(struct slot *slot, struct hypercall *call)
+{
+	trace_take(slot);
 	return 0;
 }
 
@@ -203,6 +216,31 @@ static int serve_exit(struct slot *slot, struct hypercall *call)
 static int serve_abort(struct slot *slot, struct hypercall *call)
 {
 	return finish(slot, call, OUTCOME_SIGNALED, (int)(call->arguments[0] & 0x7f));
+}
+
+/* The set-up goes on with a request that is nobody's. */
+static int serve_warm_up(struct slot *slot, struct hypercall *call)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	struct monitor *monitor = slot->monitor;
+	if (!monitor->preparing || !monitor->warm_up || monitor->warming_up) {
+		call->result = -EINVAL;
+		return 0;
+	}
+	uint64_t length = control->response_length;
+	control->response_length = 0;
+	int result = take_response(slot, length, call->error);
+	if (result)
+		return result;
+	monitor->warming_up = true;
+	slot->warm_up = *slot->request;
+	slot->warm_up.data = monitor->warm_up;
+	slot->warm_up.length = monitor->warm_up_length;
+	slot->warm_up.fd = -1;
+	slot->request = &slot->warm_up;
+	slot->consumed = 0;
+	hypercall_fill_request(slot);
+	return 0;
 }
 
 static int serve_freeze(struct slot *slot, struct hypercall *call)
@@ -260,6 +298,15 @@ static int serve_clock(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+static int serve_tick(struct slot *slot, struct hypercall *call)
+{
+	uint64_t nanoseconds = call->arguments[0];
+	if (nanoseconds && nanoseconds < MACHINE_TICK_MIN_NS)
+		nanoseconds = MACHINE_TICK_MIN_NS;
+	slot->machine->tick_ns = nanoseconds;
+	return 0;
+}
+
 static int serve_protect(struct slot *slot, struct hypercall *call)
 {
 	uint64_t address = call->arguments[0], length = call->arguments[1], end;
@@ -295,7 +342,8 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_WRITE] = serve_write,	 [HYPERCALL_LOG] = serve_log,
     [HYPERCALL_DEBUG] = serve_debug,	 [HYPERCALL_ACCELERATE] = serve_accelerate,
     [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
-    [HYPERCALL_PROTECT] = serve_protect,
+    [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
+    [HYPERCALL_TRACE] = serve_trace,	 [HYPERCALL_WARM_UP] = serve_warm_up,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

@@ -33,12 +33,21 @@ static int image_open(struct image *image, struct error *error)
 
 int image_create(struct image *image, uint64_t memory, struct error *error)
 {
+	return image_create_with_root(image, memory, -1, 0, error);
+}
+
+int image_create_with_root(struct image *image, uint64_t memory, int root, uint64_t root_size,
+			   struct error *error)
+{
 	/* Page tables: one page for each 2 MiB that is mapped, and for each region the partly used
 	 * ones at its ends and the levels above. */
-	uint64_t tables = memory / LARGE_PAGE_SIZE + WINDOW_SIZE / LARGE_PAGE_SIZE;
-	tables = (tables + 4UL * (IMAGE_REGIONS_MAX + 2)) * GUEST_PAGE_SIZE;
+	uint64_t tables =
+	    memory / LARGE_PAGE_SIZE + WINDOW_SIZE / LARGE_PAGE_SIZE + root_size / LARGE_PAGE_SIZE;
+	tables = (tables + 4UL * (IMAGE_REGIONS_MAX + 3)) * GUEST_PAGE_SIZE;
 	*image = (struct image){
 	    .memfd = -1,
+	    .root = root,
+	    .root_size = root_size,
 	    .page_tables = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE,
 	    .page_tables_size = tables,
 	    .next = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE + tables,
@@ -109,6 +118,8 @@ int image_copy(struct image *copy, const struct image *image, struct error *erro
 {
 	*copy = *image;
 	copy->memfd = -1;
+	copy->footprint = NULL;
+	copy->file_offset = 0;
 	copy->memory = NULL;
 	int result = image_open(copy, error);
 	if (result)

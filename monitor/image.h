@@ -1,9 +1,10 @@
 /* The memory image of a machine: one memfd, and which guest address shows which part of it.
  *
- * An image is built once (by a loader), then frozen into a snapshot; every machine maps it. The
- * layout of the memfd is the layout of guest-physical memory: what stands at offset n of the memfd
- * is guest-physical n. Regions say what the guest sees where; the page tables of a virtual machine
- * and the mappings of a process are both made from them.
+ * An image is built once (by a loader), then frozen into a snapshot; every machine maps it. In
+ * place of the memfd there may be a snapshot file, of which the memory is a part (snapshot_file.h).
+ * The layout of the memfd is the layout of guest-physical memory: what stands at offset n of the
+ * memfd is guest-physical n. Regions say what the guest sees where; the page tables of a virtual
+ * machine and the mappings of a process are both made from them.
  */
 #ifndef MAYFLY_MONITOR_IMAGE_H
 #define MAYFLY_MONITOR_IMAGE_H
@@ -29,20 +30,34 @@ struct image_region {
 	uint32_t protection; /* GUEST_READ | … */
 };
 
+struct footprint;
+
 struct image {
 	int memfd;
-	uint8_t *memory; /* all of it, shared: what the builder and the snapshot see */
+	uint64_t file_offset; /* where the memory begins in it: 0 but for a snapshot file */
+	uint8_t *memory;      /* all of it, shared: what the builder and the snapshot see */
 	uint64_t size;
 	uint64_t page_tables, page_tables_size; /* offset and bytes of the page-table area */
 	uint64_t next;				/* first offset not used yet */
 	struct image_region regions[IMAGE_REGIONS_MAX];
 	size_t region_count;
+	/* The root image, which the guest may read at GUEST_ROOT_BASE: a descriptor that whoever
+	 * made the image keeps open. A size of 0: there is none. */
+	int root;
+	uint64_t root_size;
+	/* What requests write; whoever made the image keeps it. NULL: nobody is interested. */
+	struct footprint *footprint;
 	/* Entry points, from the library OS's header. */
-	uint64_t start, resume, syscall_entry;
+	uint64_t start, resume, syscall_entry, upcall;
+	uint64_t tick_ns; /* how often the program is interrupted, as HYPERCALL_TICK left it; 0 */
 };
 
 /* An empty image with room for `memory` bytes of regions. Release it by image_release(). */
 int image_create(struct image *image, uint64_t memory, struct error *error);
+
+/* The same with a root image. */
+int image_create_with_root(struct image *image, uint64_t memory, int root, uint64_t root_size,
+			   struct error *error);
 void image_release(struct image *image);
 
 /* Puts a region at `address`. ENOMEM where the image is full, EEXIST where it overlaps another. */

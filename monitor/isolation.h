@@ -19,12 +19,14 @@
 enum machine_entry {
 	MACHINE_START,	  /* the library OS's first instruction */
 	MACHINE_RESUME,	  /* a clone of a frozen machine wakes up */
-	MACHINE_CONTINUE, /* behind the hypercall that stopped it */
+	MACHINE_CONTINUE, /* behind the hypercall that stopped it, or where a tick stopped it */
+	MACHINE_UPCALL,	  /* the library OS's upcall entry, after a tick or a fault */
 };
 
 enum machine_stop {
 	MACHINE_HYPERCALL, /* number and arguments are in the control page */
 	MACHINE_FAULT,	   /* *fault tells */
+	MACHINE_TICK,	   /* interrupted; *fault has the registers */
 	MACHINE_DEADLINE,
 	MACHINE_LOST, /* the machine is gone: killed from outside */
 };
@@ -35,9 +37,13 @@ enum machine_stop {
 #define MACHINE_VECTOR_FORBIDDEN 32
 #define MACHINE_VECTOR_ASTRAY	 33
 
+/* Ticks are no more frequent than this. */
+#define MACHINE_TICK_MIN_NS 1000000UL
+
 struct machine {
 	const struct isolation *isolation;
 	bool same_counter; /* the guest's time stamp counter is the host's */
+	uint64_t tick_ns;  /* how often to interrupt the program; 0: never */
 };
 
 struct isolation {
@@ -53,7 +59,8 @@ struct isolation {
 		      const struct window *window, bool private, struct error *error);
 
 	/* Lets the guest run until it stops. `deadline_ns` is CLOCK_MONOTONIC. An error is the
-	 * host's; whatever the guest does is a stop. */
+	 * host's; whatever the guest does is a stop. Process isolation makes upcalls by itself and
+	 * knows neither MACHINE_TICK nor MACHINE_UPCALL. */
 	int (*run)(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
 		   enum machine_stop *stop, struct guest_fault *fault, struct error *error);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "footprint.h"
 #include "isolation.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -40,6 +41,7 @@ struct machine_kvm {
 	int vm, vcpu;
 	struct kvm_run *run;
 	size_t run_size;
+	void *root;	 /* the root image, read-only; NULL where there is none */
 	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
 	bool private;
 	struct written_pages written;
@@ -49,6 +51,7 @@ struct machine_kvm {
 	 * a port read or a string instruction half done. KVM would finish that in the next request.
 	 */
 	bool unfinished;
+	uint64_t next_tick_ns;
 };
 
 static struct machine_kvm *machine_kvm(struct machine *machine)
@@ -124,10 +127,11 @@ static int kvm_describe_cpu(int kvm, struct cpuid_table *table, uint64_t *xcr0, 
 }
 
 static int kvm_set_memory(const struct machine_kvm *self, uint32_t slot, uint64_t physical,
-			  void *memory, uint64_t size, struct error *error)
+			  void *memory, uint64_t size, uint32_t flags, struct error *error)
 {
 	struct kvm_userspace_memory_region region = {
 	    .slot = slot,
+	    .flags = flags,
 	    .guest_phys_addr = physical,
 	    .memory_size = size,
 	    .userspace_addr = (uintptr_t)memory,
@@ -191,9 +195,12 @@ static void kvm_dismantle(struct machine_kvm *self)
 		close(self->vm);
 	if (self->memory)
 		munmap(self->memory, self->image->size);
+	if (self->root)
+		munmap(self->root, self->image->root_size);
 	written_pages_close(&self->written);
 	self->run = NULL;
 	self->memory = NULL;
+	self->root = NULL;
 	self->vm = self->vcpu = -1;
 	self->unfinished = false;
 }
@@ -204,6 +211,18 @@ static void kvm_destroy(struct machine *machine)
 	free(machine);
 }
 
+/* All machines of all monitors share the root image's pages: they are the page cache's. */
+static int kvm_map_root(struct machine_kvm *self, struct error *error)
+{
+	const uint64_t size = self->image->root_size;
+	void *root = mmap(NULL, size, PROT_READ, MAP_SHARED, self->image->root, 0);
+	if (root == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the root image");
+	self->root = root;
+	return kvm_set_memory(self, 2, VIRTUAL_CPU_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY,
+			      error);
+}
+
 static int kvm_build(struct machine_kvm *self, struct error *error)
 {
 	cleanup_close int kvm = kvm_open(error);
@@ -212,9 +231,9 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	int result = written_pages_open(&self->written, error);
 	if (result)
 		return result;
-	void *memory =
-	    mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
-		 (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE, self->image->memfd, 0);
+	void *memory = mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
+			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE,
+			    self->image->memfd, (off_t)self->image->file_offset);
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;
@@ -222,13 +241,18 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	if (madvise(memory, self->image->size, MADV_DONTFORK))
 		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
 
+	if (self->private && self->image->footprint)
+		footprint_populate(self->image->footprint, self->memory);
+
 	self->vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
 		return error_set_errno(error, errno, "cannot create a virtual machine");
-	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, error);
+	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
 	if (!result)
 		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, self->window->memory,
-					WINDOW_SIZE, error);
+					WINDOW_SIZE, 0, error);
+	if (!result && self->image->root_size)
+		result = kvm_map_root(self, error);
 	if (result)
 		return result;
 	self->vcpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);
@@ -273,6 +297,18 @@ static void kvm_enter_at(struct machine_kvm *self, uint64_t address)
 	self->run->s.regs.regs = (struct kvm_regs){.rip = address, .rflags = VIRTUAL_CPU_RFLAGS};
 	self->run->s.regs.sregs = self->system_registers;
 	self->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+}
+
+/* The program's segment bases stay: they are the only system registers that are its own. */
+static int kvm_enter_upcall(struct machine_kvm *self, struct error *error)
+{
+	struct kvm_sregs now;
+	if (ioctl(self->vcpu, KVM_GET_SREGS, &now))
+		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
+	kvm_enter_at(self, self->image->upcall);
+	self->run->s.regs.sregs.fs.base = now.fs.base;
+	self->run->s.regs.sregs.gs.base = now.gs.base;
+	return 0;
 }
 
 static int kvm_describe_fault(struct machine_kvm *self, uint64_t vector, struct guest_fault *fault,
@@ -340,15 +376,31 @@ static int kvm_describe_shutdown(struct machine_kvm *self, struct guest_fault *f
 	return kvm_describe_fault(self, vector, fault, error);
 }
 
+/* Arms for the deadline, or for the next tick where that is earlier. */
+static int kvm_arm(struct machine_kvm *self, uint64_t deadline_ns, struct error *error)
+{
+	uint64_t when_ns = deadline_ns;
+	if (self->machine.tick_ns) {
+		uint64_t now = clock_now_ns();
+		if (self->next_tick_ns <= now)
+			self->next_tick_ns = now + self->machine.tick_ns;
+		if (self->next_tick_ns < when_ns)
+			when_ns = self->next_tick_ns;
+	}
+	return deadline_arm(&self->deadline, when_ns, error);
+}
+
 static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
 		   enum machine_stop *stop, struct guest_fault *fault, struct error *error)
 {
 	struct machine_kvm *self = machine_kvm(machine);
 	struct kvm_run *run = self->run;
-	int result = deadline_arm(&self->deadline, deadline_ns, error);
+	int result = entry == MACHINE_UPCALL ? kvm_enter_upcall(self, error) : 0;
+	if (!result)
+		result = kvm_arm(self, deadline_ns, error);
 	if (result)
 		return result;
-	if (entry != MACHINE_CONTINUE)
+	if (entry == MACHINE_START || entry == MACHINE_RESUME)
 		kvm_enter_at(self,
 			     entry == MACHINE_START ? self->image->start : self->image->resume);
 	for (;;) {
@@ -356,15 +408,21 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 			if (errno != EINTR && errno != EAGAIN)
 				return error_set_errno(error, errno, "KVM_RUN failed");
 			run->immediate_exit = 0;
-			if (clock_now_ns() < deadline_ns) {
-				result = deadline_arm_again(&self->deadline, deadline_ns, error);
+			uint64_t now = clock_now_ns();
+			if (now >= deadline_ns) {
+				self->unfinished = true;
+				*stop = MACHINE_DEADLINE;
+				return 0;
+			}
+			if (!machine->tick_ns || now < self->next_tick_ns) {
+				result = kvm_arm(self, deadline_ns, error);
 				if (result)
 					return result;
 				continue;
 			}
-			self->unfinished = true;
-			*stop = MACHINE_DEADLINE;
-			return 0;
+			self->next_tick_ns = now + machine->tick_ns;
+			*stop = MACHINE_TICK;
+			return kvm_describe_fault(self, GUEST_VECTOR_TICK, fault, error);
 		}
 		switch (run->exit_reason) {
 		case KVM_EXIT_IO:
@@ -448,6 +506,9 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 		int result = kvm_build(self, error);
 		return result ? error_wrap(error, "cannot reset the virtual machine") : 0;
 	}
+	struct footprint *footprint = self->image->footprint;
+	if (footprint && !footprint_begin(footprint))
+		footprint = NULL;
 	for (uint64_t next = base; next < end;) {
 		int count =
 		    written_pages_find(&self->written, next, end, ranges, 256, &next, error);
@@ -455,10 +516,15 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 			return error_wrap(error, "cannot reset the virtual machine");
 		for (int i = 0; i < count; i++) {
 			bytes += ranges[i].end - ranges[i].start;
+			if (footprint)
+				footprint_add(footprint, ranges[i].start - base,
+					      ranges[i].end - ranges[i].start);
 			if (bytes <= COPIED_BACK_MAX)
 				kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base);
 		}
 	}
+	if (footprint)
+		footprint_finish(footprint);
 	*pages = bytes / GUEST_PAGE_SIZE;
 	/* Dropping a page also makes the kernel forget translations to it. */
 	if (bytes > COPIED_BACK_MAX && madvise(self->memory, self->image->size, MADV_DONTNEED))

@@ -122,20 +122,22 @@ static int send_setup(const struct machine_process *self, int socket, int events
 		      struct error *error)
 {
 	const int descriptors[] = {self->image->memfd, self->window->memfd, self->commands[0],
-				   events};
+				   events, self->image->root};
+	const size_t size =
+	    sizeof(descriptors) - (self->image->root_size ? 0 : sizeof(descriptors[0]));
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(descriptors))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(descriptors)),
+	} control = {.header = {.cmsg_len = CMSG_LEN(size),
 				.cmsg_level = SOL_SOCKET,
 				.cmsg_type = SCM_RIGHTS}};
-	memcpy(CMSG_DATA(&control.header), descriptors, sizeof(descriptors));
+	memcpy(CMSG_DATA(&control.header), descriptors, size);
 	struct iovec part = {self->setup, self->setup_size};
 	struct msghdr message = {
 	    .msg_iov = &part,
 	    .msg_iovlen = 1,
 	    .msg_control = &control,
-	    .msg_controllen = sizeof(control),
+	    .msg_controllen = CMSG_SPACE(size),
 	};
 	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)self->setup_size)
 		return error_set_errno(error, errno, "cannot describe the guest to its process");
@@ -233,7 +235,7 @@ static int add_mappings(struct process_setup *setup, const struct image *image,
 		setup->mappings[setup->mapping_count++] = (struct process_mapping){
 		    .address = at,
 		    .length = next - at,
-		    .offset = region->offset + (at - region->address),
+		    .offset = image->file_offset + region->offset + (at - region->address),
 		    .protection = protection,
 		};
 	}
@@ -249,7 +251,9 @@ static int build_setup(struct machine_process *self, struct error *error)
 	setup->start = image->start;
 	setup->resume = image->resume;
 	setup->syscall_entry = image->syscall_entry;
+	setup->upcall = image->upcall;
 	setup->private = self->private;
+	setup->root_size = image->root_size;
 	for (size_t i = 0; i < image->region_count; i++) {
 		int result = add_mappings(setup, image, &image->regions[i], error);
 		if (result)
@@ -319,18 +323,27 @@ static int send_command(const struct machine_process *self, const struct process
 	return sent == sizeof(*command) ? 0 : -EIO;
 }
 
-/* Waits for the event byte. 0, -ETIMEDOUT past the deadline, -EPIPE: the process is at its end. */
-static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint8_t *event)
+/* Waits for the event byte, and interrupts the guest every `tick_ns` (0: never). 0, -ETIMEDOUT past
+ * the deadline, -EPIPE: the process is at its end. */
+static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint64_t tick_ns,
+		       uint8_t *event)
 {
 	struct pollfd readable = {.fd = self->events, .events = POLLIN};
 	for (;;) {
 		uint64_t now = clock_now_ns();
 		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+		bool ticks = tick_ns && tick_ns < left;
+		if (ticks)
+			left = tick_ns;
 		struct timespec timeout = {
 		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
 		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
 		};
 		int ready = ppoll(&readable, 1, &timeout, NULL);
+		if (!ready && ticks) {
+			kill(self->pid, PROCESS_TICK_SIGNAL);
+			continue;
+		}
 		if (!ready)
 			return -ETIMEDOUT;
 		if (ready < 0 && errno != EINTR)
@@ -408,7 +421,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	self->deadline_ns = deadline_ns;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, deadline_ns, &event);
+		result = await_event(self, deadline_ns, machine->tick_ns, &event);
 	if (result == -ETIMEDOUT) {
 		*stop = MACHINE_DEADLINE;
 		return 0;
@@ -450,7 +463,7 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 	uint8_t code = 0;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, self->deadline_ns, &code);
+		result = await_event(self, self->deadline_ns, 0, &code);
 	if (result)
 		return result;
 	if (code)

@@ -55,6 +55,7 @@ static int load_library_os(struct image *image, const struct elf_file *file, str
 	image->start = header->start;
 	image->resume = header->resume;
 	image->syscall_entry = header->syscall_entry;
+	image->upcall = header->upcall;
 	return 0;
 }
 
@@ -94,7 +95,8 @@ static int push_strings(struct stack *stack, const char *const *strings, uint64_
 }
 
 static int build_stack(struct image *image, const struct loader_program *program,
-		       uint64_t program_base, struct guest_start *start, struct error *error)
+		       uint64_t program_base, uint64_t interpreter_base, uint64_t vdso,
+		       struct guest_start *start, struct error *error)
 {
 	struct stack stack = {image, GUEST_STACK_TOP - 64,
 			      GUEST_STACK_TOP - 64 - ARGUMENTS_SIZE_MAX};
@@ -122,13 +124,14 @@ static int build_stack(struct image *image, const struct loader_program *program
 	__cpuid(1, eax, ebx, ecx, edx);
 	const struct elf_file *file = program->file;
 	const uint64_t vector[][2] = {
+	    {AT_SYSINFO_EHDR, vdso},
 	    {AT_HWCAP, edx},
 	    {AT_PAGESZ, GUEST_PAGE_SIZE},
 	    {AT_CLKTCK, 100},
 	    {AT_PHDR, file->headers_address ? program_base + file->headers_address : 0},
 	    {AT_PHENT, sizeof(Elf64_Phdr)},
 	    {AT_PHNUM, file->header_count},
-	    {AT_BASE, 0},
+	    {AT_BASE, interpreter_base},
 	    {AT_FLAGS, 0},
 	    {AT_ENTRY, program_base + file->entry},
 	    {AT_UID, 0},
@@ -166,6 +169,26 @@ static void describe_regions(const struct image *image, struct guest_start *star
 	}
 }
 
+/* Segments, and the shortcuts behind them. */
+static int load_program(struct image *image, const struct elf_file *file, uint64_t base,
+			struct error *error)
+{
+	size_t first_region = image->region_count;
+	int result = load_segments(image, file, base, error);
+	if (!result)
+		result = shortcuts_install(image, first_region, page_up(base + file->high),
+					   image->syscall_entry, error);
+	return result;
+}
+
+static uint64_t segments_size(const struct elf_file *file)
+{
+	uint64_t size = 0;
+	for (size_t i = 0; i < file->segment_count; i++)
+		size += page_up(file->segments[i].memory_size) + GUEST_PAGE_SIZE;
+	return size;
+}
+
 int loader_linux_build(struct image *image, const struct loader_program *program,
 		       const struct elf_file *library_os, struct error *error)
 {
@@ -179,9 +202,14 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 				 "%s has a segment at %#lx; below %lu KiB nothing is mapped, so "
 				 "that null pointers fault",
 				 program->path, base + file->low, PROGRAM_LOWEST >> 10);
-	uint64_t segments = 0;
-	for (size_t i = 0; i < file->segment_count; i++)
-		segments += page_up(file->segments[i].memory_size) + GUEST_PAGE_SIZE;
+	const struct elf_file *interpreter =
+	    program->interpreter && program->interpreter->segment_count ? program->interpreter
+									: NULL;
+	if (interpreter &&
+	    (!interpreter->is_pie || interpreter->high > GUEST_PROGRAM_LIMIT - GUEST_INTERPRETER))
+		return error_set(error, ENOEXEC, "the interpreter %s of %s cannot be moved to %#lx",
+				 file->interpreter, program->path, GUEST_INTERPRETER);
+	uint64_t segments = segments_size(file) + (interpreter ? segments_size(interpreter) : 0);
 	uint64_t stack_size = program->memory / 8 & ~(GUEST_PAGE_SIZE - 1);
 	if (stack_size > STACK_SIZE_MAX)
 		stack_size = STACK_SIZE_MAX;
@@ -197,12 +225,16 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	uint64_t pool_size = (program->memory - segments - stack_size) & ~(GUEST_PAGE_SIZE - 1);
 
 	uint64_t library_size = library_os->high - library_os->low;
-	int result = image_create(
-	    image, segments + stack_size + pool_size + library_size + SHORTCUTS_SIZE_MAX, error);
+	int result = image_create_with_root(
+	    image, segments + stack_size + pool_size + library_size + 2 * SHORTCUTS_SIZE_MAX,
+	    program->root ? program->root->fd : -1,
+	    program->root ? program->root->header.image_size : 0, error);
 	if (result)
 		return result;
 	struct guest_start start = {
-	    .entry = base + file->entry,
+	    .entry = interpreter ? GUEST_INTERPRETER + interpreter->entry : base + file->entry,
+	    .root_base = GUEST_ROOT_BASE,
+	    .root_size = image->root_size,
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_size,
 	    .stack_base = GUEST_STACK_TOP - stack_size,
@@ -210,26 +242,25 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	};
 	strncpy(start.program, program->absolute_path, sizeof(start.program) - 1);
 	result = load_library_os(image, library_os, error);
-	size_t first_region = image->region_count;
 	if (!result)
-		result = load_segments(image, file, base, error);
-	if (!result)
-		result = shortcuts_install(image, first_region, page_up(base + file->high),
-					   image->syscall_entry, error);
+		result = load_program(image, file, base, error);
+	if (!result && interpreter)
+		result = load_program(image, interpreter, GUEST_INTERPRETER, error);
 	if (!result)
 		result =
 		    image_map(image, start.stack_base, stack_size, GUEST_READ | GUEST_WRITE, error);
 	if (!result)
 		result =
 		    image_map(image, GUEST_POOL_BASE, pool_size, GUEST_READ | GUEST_WRITE, error);
+	const struct libos_header *header = image_pointer(image, GUEST_LIBOS_BASE, sizeof(*header));
 	if (!result)
-		result = build_stack(image, program, base, &start, error);
+		result = build_stack(image, program, base, interpreter ? GUEST_INTERPRETER : 0,
+				     header->vdso, &start, error);
 	if (result) {
 		image_release(image);
 		return error_wrap(error, "cannot load %s", program->path);
 	}
 	describe_regions(image, &start);
-	const struct libos_header *header = image_pointer(image, GUEST_LIBOS_BASE, sizeof(*header));
 	struct guest_start *place = image_pointer(image, header->start_info, sizeof(start));
 	if (!place) {
 		image_release(image);

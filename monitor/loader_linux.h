@@ -5,15 +5,18 @@
 
 #include "elf_file.h"
 #include "image.h"
+#include "root/image.h"
 
 #define LOADER_MEMORY_MIN (1UL << 20)
 #define LOADER_MEMORY_MAX (64UL << 30)
 
 struct loader_program {
 	const struct elf_file *file;
-	const char *path;	      /* as given: AT_EXECFN */
-	const char *absolute_path;    /* for /proc/self/exe */
-	const char *const *arguments; /* NULL-terminated, the program's name first */
+	const struct elf_file *interpreter; /* NULL or empty for a static program */
+	const struct root_image *root;	    /* NULL: there is none */
+	const char *path;		    /* as given: AT_EXECFN */
+	const char *absolute_path;	    /* for /proc/self/exe */
+	const char *const *arguments;	    /* NULL-terminated, the program's name first */
 	const char *const *environment;
 	uint64_t memory; /* bytes: segments, stack and pool */
 };

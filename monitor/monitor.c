@@ -16,15 +16,17 @@
 #include "util/paths.h"
 #include "virtual_cpu.h"
 
-#define LIBRARY_OS_PART "guest/libos.elf"
-
 static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
 			struct error *error)
 {
 	char path[PATH_MAX];
-	int result = elf_file_open(&monitor->program, options->program, error);
+	int result = options->root ? root_open(&monitor->root, options->root, error) : 0;
+	const struct root_image *root = options->root ? &monitor->root : NULL;
 	if (!result)
-		result = paths_part(path, sizeof(path), LIBRARY_OS_PART, error);
+		result = program_open(&monitor->program, options->program, root,
+				      options->environment, error);
+	if (!result)
+		result = paths_part(path, sizeof(path), MONITOR_LIBRARY_OS, error);
 	if (!result)
 		result = elf_file_open(&monitor->library_os, path, error);
 	if (result)
@@ -33,15 +35,13 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 		return error_set(error, EINVAL, "%lu KiB of memory: give %lu KiB to %lu GiB",
 				 options->memory >> 10, LOADER_MEMORY_MIN >> 10,
 				 LOADER_MEMORY_MAX >> 30);
-	cleanup_free char *absolute_path = realpath(options->program, NULL);
-	if (!absolute_path)
-		return error_set_errno(error, errno, "cannot find the place of %s",
-				       options->program);
-	monitor->program_base = monitor->program.is_pie ? GUEST_PIE_BASE : 0;
+	monitor->program_base = monitor->program.file.is_pie ? GUEST_PIE_BASE : 0;
 	struct loader_program program = {
-	    .file = &monitor->program,
-	    .path = options->program,
-	    .absolute_path = absolute_path,
+	    .file = &monitor->program.file,
+	    .interpreter = &monitor->program.interpreter,
+	    .root = root,
+	    .path = root ? monitor->program.path : options->program,
+	    .absolute_path = monitor->program.path,
 	    .arguments = options->arguments,
 	    .environment = options->environment,
 	    .memory = options->memory,
@@ -58,7 +58,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	struct monitor *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a monitor");
-	self->image.memfd = -1;
+	self->image.memfd = self->root.fd = -1;
 	self->debug = options->debug;
 	guest_time_init(&self->time);
 	const char *slash = strrchr(options->program, '/');
@@ -67,6 +67,14 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	int result = !self->isolation ? -error->code : 0;
 	if (!result && !self->name)
 		result = error_set(error, ENOMEM, "no memory for a monitor");
+	if (!result && options->warm_up) {
+		self->warm_up = malloc(options->warm_up_length);
+		if (!self->warm_up)
+			result = error_set(error, ENOMEM, "no memory for the warm-up request");
+		else
+			memcpy(self->warm_up, options->warm_up, options->warm_up_length);
+		self->warm_up_length = options->warm_up_length;
+	}
 	if (!result)
 		result = monitor_load(self, options, error);
 	if (result) {
@@ -83,10 +91,12 @@ void monitor_close(struct monitor *monitor)
 		return;
 	slot_close(monitor->first_slot);
 	image_release(&monitor->image);
-	elf_file_release(&monitor->program);
+	program_release(&monitor->program);
+	root_image_release(&monitor->root);
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
 	prefix_release(&monitor->prefix);
+	free(monitor->warm_up);
 	free(monitor->name);
 	free(monitor);
 }
@@ -107,9 +117,8 @@ struct slot *monitor_first_slot(const struct monitor *monitor)
 }
 
 /* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. */
-static int run_setup(struct monitor *monitor, const struct image *image,
-		     const struct request *request, enum slot_end *end,
-		     struct request_result *result, struct error *error)
+static int run_setup(struct monitor *monitor, struct image *image, const struct request *request,
+		     enum slot_end *end, struct request_result *result, struct error *error)
 {
 	struct slot slot;
 	uint64_t begin = clock_now_ns();
@@ -121,6 +130,7 @@ static int run_setup(struct monitor *monitor, const struct image *image,
 	if (!code)
 		code = slot_run(&slot, MACHINE_START, end, error);
 	result->run_ns = clock_now_ns() - begin - result->clone_ns;
+	image->tick_ns = slot.machine->tick_ns;
 	slot_dismantle(&slot);
 	return code;
 }
@@ -130,12 +140,20 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 {
 	struct image copy;
 	enum slot_end end = SLOT_FINISHED;
+	if (monitor->prepared)
+		return error_set(error, EINVAL, "%s is prepared already", monitor->name);
 	int code = image_copy(&copy, &monitor->image, error);
 	if (code)
 		return code;
 	monitor->preparing = true;
 	code = run_setup(monitor, &copy, request, &end, result, error);
-	monitor->preparing = false;
+	monitor->preparing = monitor->warming_up = false;
+	if (!code && monitor->warm_up && end == SLOT_FINISHED && result->outcome == OUTCOME_EXITED)
+		code = error_set(error, ENOTSUP,
+				 "it ended with status %d instead of waiting for the request after "
+				 "the warm-up; only a program that serves one request after "
+				 "another can be warmed up",
+				 result->status);
 	if (code) {
 		image_release(&copy);
 		return error_wrap(error, "cannot start %s", monitor->name);
@@ -152,6 +170,7 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 	}
 	image_release(&monitor->image);
 	monitor->image = copy;
+	monitor->image.footprint = &monitor->footprint;
 	monitor->frozen = true;
 	/* From here on the snapshot is only read. */
 	if (mprotect(copy.memory, copy.size, PROT_READ))

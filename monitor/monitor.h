@@ -22,12 +22,17 @@ struct monitor;
 struct slot;
 
 struct monitor_options {
-	const char *program;		/* path of a static ELF file */
-	const char *const *arguments;	/* NULL-terminated, the program's name first */
+	const char *program;	      /* path of a static ELF file, or its name in the root */
+	const char *root;	      /* directory, archive or image with the program; NULL: none */
+	const char *const *arguments; /* NULL-terminated, the program's name first */
 	const char *const *environment; /* NULL-terminated */
 	const char *isolation;		/* "auto", "kvm" or "process" */
 	uint64_t memory;		/* bytes for the program */
 	bool debug;			/* the library OS reports what it does not know */
+	/* A request that the set-up serves before the snapshot is taken; its response is thrown
+	 * away. NULL: none. */
+	const void *warm_up;
+	size_t warm_up_length;
 };
 
 /* One request. The first `length` bytes are at `data`; where `fd` is not negative, what can be read
@@ -41,6 +46,8 @@ struct request {
 	int (*respond)(void *context, const void *data, size_t length);
 	/* Takes a part of the program's standard error. */
 	void (*log)(void *context, const void *data, size_t length);
+	/* Takes lines about the program's system calls; NULL where no trace is wanted. */
+	void (*trace)(void *context, const char *line, size_t length);
 	void *context;
 };
 
@@ -66,6 +73,17 @@ struct request_result {
 int monitor_open(struct monitor **monitor, const struct monitor_options *options,
 		 struct error *error);
 void monitor_close(struct monitor *monitor);
+
+/* True where the file is a snapshot, for monitor_open_snapshot(). */
+bool monitor_is_snapshot(const char *path);
+
+/* Opens the snapshot file options->program; of the options, isolation and debug count, too. The
+ * monitor is prepared: requests can be served at once. */
+int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
+			  struct error *error);
+
+/* Writes a snapshot file of what monitor_prepare() froze. EINVAL where it froze nothing. */
+int monitor_save(const struct monitor *monitor, const char *path, struct error *error);
 
 /* The name of the isolation in force. */
 const char *monitor_isolation(const struct monitor *monitor);

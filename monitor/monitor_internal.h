@@ -4,16 +4,23 @@
 
 #include "accelerator.h"
 #include "elf_file.h"
+#include "footprint.h"
 #include "guest_time.h"
 #include "image.h"
 #include "isolation.h"
 #include "monitor.h"
 #include "prefix.h"
+#include "program.h"
+#include "root/pack.h"
+
+#define MONITOR_LIBRARY_OS "guest/libos.elf" /* for paths_part() */
 
 struct monitor {
 	const struct isolation *isolation;
 	char *name; /* the program's, for messages */
-	struct elf_file program, library_os;
+	struct program program;
+	struct elf_file library_os;
+	struct root_image root; /* its descriptor is -1 where there is none */
 	uint64_t program_base;
 	struct guest_time time;
 	bool debug;
@@ -21,11 +28,16 @@ struct monitor {
 	/* The image that clones start from: as loaded, or frozen by the set-up. */
 	struct image image;
 	bool prepared, frozen;
+	struct footprint footprint; /* of requests in clones of the image */
 	struct prefix prefix;
 	struct accelerator_journal journal;
 
 	/* During the set-up: calls are journalled, output goes into the prefix. */
 	bool preparing;
+	/* The request to warm up with, and whether the set-up is at it: output is thrown away. */
+	uint8_t *warm_up;
+	size_t warm_up_length;
+	bool warming_up;
 	struct slot *first_slot;
 };
 

@@ -40,6 +40,7 @@ struct kernel_sigaction {
 extern long process_system_call(long number, long first, long second, long third, long fourth,
 				long fifth, long sixth);
 extern _Noreturn void process_enter(uint64_t address);
+extern _Noreturn void process_return(const ucontext_t *context, uint64_t address);
 extern void process_caught_system_call(int signal, siginfo_t *info, void *context);
 extern char process_end[];
 
@@ -52,6 +53,7 @@ static char signal_stack[SIGNAL_STACK_SIZE] __attribute__((aligned(64)));
 
 /* Where process_caught_system_call() goes. */
 uint64_t process_syscall_entry;
+static uint64_t upcall_entry;
 #pragma GCC visibility pop
 
 #define call6(number, a, b, c, d, e, f)                                                            \
@@ -112,16 +114,17 @@ void process_hypercall(void)
 	await_command();
 }
 
-/* Reports a fault of the guest. Runs on the signal stack; what faulted is over. */
-void process_caught_fault(int signal, siginfo_t *info, void *context)
+static volatile struct guest_control *guest_control(void)
 {
-	volatile struct guest_control *control =
-	    (void *)(GUEST_WINDOW_BASE + WINDOW_CONTROL_OFFSET);
-	volatile struct guest_fault *fault = &control->fault;
-	const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
-	/* INT 0x80: no gate of a guest under KVM either (general protection, IDT index 0x80). */
-	fault->vector = signal == SIGSYS ? 13 : (uint64_t)registers[REG_TRAPNO];
-	fault->error_code = signal == SIGSYS ? 0x80 * 8 + 2 : (uint64_t)registers[REG_ERR];
+	return (void *)(GUEST_WINDOW_BASE + WINDOW_CONTROL_OFFSET);
+}
+
+/* Tells in the control page what interrupted the guest, and with which registers. */
+static void describe(uint64_t vector, uint64_t error_code, const greg_t *registers)
+{
+	volatile struct guest_fault *fault = &guest_control()->fault;
+	fault->vector = vector;
+	fault->error_code = error_code;
 	fault->address = (uint64_t)registers[REG_CR2];
 	fault->rip = (uint64_t)registers[REG_RIP];
 	fault->rsp = (uint64_t)registers[REG_RSP];
@@ -141,10 +144,37 @@ void process_caught_fault(int signal, siginfo_t *info, void *context)
 	fault->r13 = (uint64_t)registers[REG_R13];
 	fault->r14 = (uint64_t)registers[REG_R14];
 	fault->r15 = (uint64_t)registers[REG_R15];
+}
+
+/* A fault of the guest: the library OS takes it, or the monitor reports it. Runs on the signal
+ * stack; what faulted is over. */
+void process_caught_fault(int signal, siginfo_t *info, void *context)
+{
+	const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+	/* INT 0x80: no gate of a guest under KVM either (general protection, IDT index 0x80). */
+	uint64_t vector = signal == SIGSYS ? 13 : (uint64_t)registers[REG_TRAPNO];
+	describe(vector, signal == SIGSYS ? 0x80 * 8 + 2 : (uint64_t)registers[REG_ERR], registers);
+	if ((uint64_t)registers[REG_RIP] < GUEST_UPCALL_LIMIT && vector < GUEST_VECTOR_TICK &&
+	    guest_control()->upcalls >> vector & 1)
+		process_return(context, upcall_entry);
 	for (;;) {
-		control->hypercall = HYPERCALL_FAULT;
+		guest_control()->hypercall = HYPERCALL_FAULT;
 		process_hypercall();
 	}
+}
+
+/* A tick: the library OS is entered where it was the program that was interrupted; all else goes
+ * on as if nothing had been, and the library OS will look. */
+static void caught_tick(int signal, siginfo_t *info, void *context)
+{
+	const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+	uint64_t interrupted = (uint64_t)registers[REG_RIP];
+	if (interrupted < GUEST_UPCALL_LIMIT) {
+		describe(GUEST_VECTOR_TICK, 0, registers);
+		process_return(context, upcall_entry);
+	}
+	guest_control()->tick_missed = 1;
+	process_return(context, interrupted);
 }
 
 /* ── becoming a guest ────────────────────────────────────────────────────────────────────────── */
@@ -166,12 +196,13 @@ static void receive_setup(void)
 	message.msg_flags = 0;
 	long length = call3(SYS_recvmsg, PROCESS_SOCKET, &message, 0);
 	check(length, "receive the setup");
-	if (message.msg_controllen < CMSG_LEN((PROCESS_DESCRIPTORS - 1) * sizeof(int)) ||
+	const int end = setup.root_size ? PROCESS_DESCRIPTORS : PROCESS_ROOT;
+	if (message.msg_controllen < CMSG_LEN((unsigned)(end - PROCESS_IMAGE) * sizeof(int)) ||
 	    (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		check(-EBADMSG, "receive the setup");
 	/* Descriptors arrive at the lowest free numbers: nothing but the socket was open. */
 	const int *descriptors = (const int *)CMSG_DATA(&control.header);
-	for (int i = PROCESS_IMAGE; i < PROCESS_DESCRIPTORS; i++)
+	for (int i = PROCESS_IMAGE; i < end; i++)
 		if (descriptors[i - PROCESS_IMAGE] != i)
 			check(-EBADF, "receive the setup");
 }
@@ -211,6 +242,12 @@ static void map_guest(void)
 	check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 		    flags | MAP_SHARED, PROCESS_WINDOW, 0),
 	      "map the window");
+	if (setup.root_size) {
+		check(call6(SYS_mmap, GUEST_ROOT_BASE, setup.root_size, PROT_READ,
+			    flags | MAP_SHARED, PROCESS_ROOT, 0),
+		      "map the root image");
+		check(call2(SYS_close, PROCESS_ROOT, 0), "close the root image");
+	}
 	check(call2(SYS_close, PROCESS_IMAGE, 0), "close the image");
 	check(call2(SYS_close, PROCESS_WINDOW, 0), "close the window");
 }
@@ -235,12 +272,14 @@ static void install_handlers(void)
 	stack.ss_flags = 0;
 	check(call2(SYS_sigaltstack, &stack, NULL), "give signals a stack");
 	process_syscall_entry = setup.syscall_entry;
+	upcall_entry = setup.upcall;
 	catch_signal(SIGSYS, process_caught_system_call, SA_NODEFER);
-	catch_signal(SIGSEGV, process_caught_fault, 0);
-	catch_signal(SIGBUS, process_caught_fault, 0);
-	catch_signal(SIGILL, process_caught_fault, 0);
-	catch_signal(SIGFPE, process_caught_fault, 0);
-	catch_signal(SIGTRAP, process_caught_fault, 0);
+	catch_signal(SIGSEGV, process_caught_fault, SA_NODEFER);
+	catch_signal(SIGBUS, process_caught_fault, SA_NODEFER);
+	catch_signal(SIGILL, process_caught_fault, SA_NODEFER);
+	catch_signal(SIGFPE, process_caught_fault, SA_NODEFER);
+	catch_signal(SIGTRAP, process_caught_fault, SA_NODEFER);
+	catch_signal(PROCESS_TICK_SIGNAL, caught_tick, SA_NODEFER | SA_RESTART);
 }
 
 /* The end of the socket's other side kills this process. PR_SET_PDEATHSIG would do so when the

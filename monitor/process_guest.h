@@ -3,12 +3,13 @@
  * The helper is a process that becomes a guest: it maps the image, gives up all system calls but
  * four, and jumps. Descriptors of the helper:
  *
- *     0  socket: brings struct process_setup with descriptors 1 to 4. Then nothing more comes; its
- *        end (the monitor closed it, or died) kills the helper, even one that spins
- *     1  memfd of the image, closed once it is mapped
- *     2  memfd of the window, closed once it is mapped
- *     3  pipe: commands from the monitor
- *     4  pipe: one byte for each hypercall, and for the answer to PROCESS_PROTECT
+ *     0  socket: brings struct process_setup with the other descriptors. Then nothing more comes;
+ * its end (the monitor closed it, or died) kills the helper, even one that spins 1  memfd of the
+ * image, closed once it is mapped 2  memfd of the window, closed once it is mapped 3  pipe:
+ * commands from the monitor 4  pipe: one byte for each hypercall, and for the answer to
+ * PROCESS_PROTECT 5  the root image, where there is one, closed once it is mapped
+ *
+ * PROCESS_TICK_SIGNAL interrupts the program for a tick.
  *
  * Pipes, because their wake-ups put both sides on one processor: a round trip takes 2.3 µs where
  * futexes, sockets and eventfds take 50 on two (virtual) processors.
@@ -17,6 +18,7 @@
 #define MAYFLY_MONITOR_PROCESS_GUEST_H
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "mayfly/guest_abi.h"
@@ -27,8 +29,11 @@ enum process_descriptor {
 	PROCESS_WINDOW,
 	PROCESS_COMMANDS,
 	PROCESS_EVENTS,
+	PROCESS_ROOT,
 	PROCESS_DESCRIPTORS,
 };
+
+#define PROCESS_TICK_SIGNAL SIGUSR1
 
 #define PROCESS_MAPPINGS_MAX 1024
 #define PROCESS_FILTER_MAX   256
@@ -42,8 +47,9 @@ struct process_mapping {
 
 /* One message. What follows mapping_count mappings is not sent. */
 struct process_setup {
-	uint64_t start, resume, syscall_entry;
-	uint32_t private; /* the image is mapped copy-on-write */
+	uint64_t start, resume, syscall_entry, upcall;
+	uint64_t root_size; /* of the root image; 0: there is none */
+	uint32_t private;   /* the image is mapped copy-on-write */
 	uint16_t filter_length, mapping_count;
 	struct sock_filter filter[PROCESS_FILTER_MAX];
 	struct process_mapping mappings[PROCESS_MAPPINGS_MAX];

@@ -112,6 +112,38 @@ process_caught_system_call:
 	mov 128(%rbx), %rbx
 	jmp *process_syscall_entry(%rip)
 
+/* _Noreturn void process_return(const ucontext_t *context, uint64_t address): leaves a signal handler
+ * without rt_sigreturn, with all registers as they were but rip, which is `address`. The frame for
+ * IRETQ is on the signal's stack; the handler's signal is not blocked. */
+	.globl process_return
+process_return:
+	mov %rdi, %rbx
+	mov 224(%rbx), %rcx
+	mov 472(%rcx), %eax
+	mov 476(%rcx), %edx
+	xrstor64 (%rcx)
+	push $0x2b
+	push 160(%rbx) /* rsp */
+	push 176(%rbx) /* flags */
+	push $0x33
+	push %rsi
+	mov 40(%rbx), %r8
+	mov 48(%rbx), %r9
+	mov 56(%rbx), %r10
+	mov 64(%rbx), %r11
+	mov 72(%rbx), %r12
+	mov 80(%rbx), %r13
+	mov 88(%rbx), %r14
+	mov 96(%rbx), %r15
+	mov 104(%rbx), %rdi
+	mov 112(%rbx), %rsi
+	mov 120(%rbx), %rbp
+	mov 136(%rbx), %rdx
+	mov 144(%rbx), %rax
+	mov 152(%rbx), %rcx
+	mov 128(%rbx), %rbx
+	iretq
+
 	.bss
 	.balign 64
 	.skip 16384

@@ -9,6 +9,7 @@
 #include "crash.h"
 #include "hypercall.h"
 #include "monitor_internal.h"
+#include "trace.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -53,6 +54,9 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
+	slot->machine->tick_ns = monitor->image.tick_ns;
+	control->warm_up = monitor->preparing && monitor->warm_up;
+	trace_begin(slot);
 	/* A set-up must not see the request: what it saw would be in every clone. */
 	if (!monitor->preparing)
 		hypercall_fill_request(slot);
@@ -76,11 +80,30 @@ static void slot_report_crash(struct slot *slot, const struct guest_fault *fault
 	slot->log[slot->log_length] = 0;
 	slot->result->outcome = OUTCOME_CRASHED;
 	slot->result->status = crash_signal(fault->vector);
-	crash_report(slot->result->report, sizeof(slot->result->report), fault, &monitor->program,
-		     monitor->name, monitor->program_base, &monitor->library_os, slot->log);
+	crash_report(slot->result->report, sizeof(slot->result->report), fault,
+		     &monitor->program.file, monitor->name, monitor->program_base,
+		     &monitor->library_os, slot->log);
 }
 
-int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+/* The library OS has a handler for such a fault. */
+static bool slot_takes_fault(const struct slot *slot, const struct guest_fault *fault)
+{
+	return fault->vector < GUEST_VECTOR_TICK &&
+	       window_control(&slot->window)->upcalls >> fault->vector & 1;
+}
+
+/* Tells the library OS what interrupted the program. False where it is not the program that was
+ * interrupted. */
+static bool slot_make_upcall(struct slot *slot, const struct guest_fault *fault)
+{
+	if (fault->rip >= GUEST_UPCALL_LIMIT)
+		return false;
+	window_control(&slot->window)->fault = *fault;
+	return true;
+}
+
+static int slot_run_untold(struct slot *slot, enum machine_entry entry, enum slot_end *end,
+			   struct error *error)
 {
 	const struct isolation *isolation = slot->machine->isolation;
 	*end = SLOT_FINISHED;
@@ -99,7 +122,17 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 		switch (stop) {
 		case MACHINE_HYPERCALL:
 			break;
+		case MACHINE_TICK:
+			entry = MACHINE_UPCALL;
+			if (!slot_make_upcall(slot, &fault)) {
+				window_control(&slot->window)->tick_missed = 1;
+				entry = MACHINE_CONTINUE;
+			}
+			continue;
 		case MACHINE_FAULT:
+			entry = MACHINE_UPCALL;
+			if (slot_takes_fault(slot, &fault) && slot_make_upcall(slot, &fault))
+				continue;
 			slot_report_crash(slot, &fault);
 			return 0;
 		case MACHINE_DEADLINE:
@@ -123,6 +156,14 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 		 * clone would. */
 		entry = next == HYPERCALL_NEXT_FROZEN ? MACHINE_RESUME : MACHINE_CONTINUE;
 	}
+}
+
+int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+{
+	int result = slot_run_untold(slot, entry, end, error);
+	if (!result)
+		trace_finish(slot, *end);
+	return result;
 }
 
 int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)

@@ -17,9 +17,11 @@ struct slot {
 	struct accelerator accelerator;
 	/* The request that runs now. */
 	const struct request *request;
+	struct request warm_up; /* what *request is while the set-up is warmed up */
 	struct request_result *result;
 	size_t consumed; /* of request->data */
 	uint64_t deadline_ns;
+	uint64_t trace_origin_ns; /* the monotonic clock when the request began */
 	bool stale; /* the accelerator host may still write into the window: never use it again */
 	/* The end of what the program wrote to standard error, for a crash report. */
 	char log[SLOT_LOG_KEPT + 1];

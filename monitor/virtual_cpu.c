@@ -2,7 +2,10 @@
 #include "virtual_cpu.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "util/cleanup.h"
 
 /* Page-table entry bits (SDM 3A, 4.5). */
 #define ENTRY_PRESENT	 (1UL << 0)
@@ -120,6 +123,9 @@ static int build_page_tables(struct image *image, struct error *error)
 	if (!result)
 		result = map_range(&builder, GUEST_WINDOW_BASE, VIRTUAL_CPU_WINDOW_PHYSICAL,
 				   WINDOW_SIZE, leaf_bits(GUEST_READ | GUEST_WRITE, true), error);
+	if (!result)
+		result = map_range(&builder, GUEST_ROOT_BASE, VIRTUAL_CPU_ROOT_PHYSICAL,
+				   image->root_size, leaf_bits(GUEST_READ, true), error);
 	if (!result)
 		result = map_range(&builder, GUEST_HYPERCALL, HYPERCALL_OFFSET, GUEST_PAGE_SIZE,
 				   leaf_bits(GUEST_READ | GUEST_EXECUTE, true), error);
@@ -263,6 +269,85 @@ int virtual_cpu_prepare(struct image *image, struct error *error)
 {
 	build_descriptors(image->memory + IMAGE_SYSTEM_OFFSET);
 	return build_page_tables(image, error);
+}
+
+/* ── images from outside ─────────────────────────────────────────────────────────────────────── */
+
+struct table_check {
+	const struct image *image;
+	uint8_t *seen; /* one byte for each page-table page: it is part of the tree already */
+};
+
+/* Where the page at guest-virtual `address` may lie. */
+static bool leaf_place_is_sound(const struct image *image, uint64_t address, uint64_t leaf)
+{
+	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	if (address >= GUEST_SYSTEM_BASE)
+		return !(leaf & ENTRY_USER) && address < SYSTEM_ADDRESS(SYSTEM_SUPERVISOR) &&
+		       physical == IMAGE_SYSTEM_OFFSET + (address - GUEST_SYSTEM_BASE);
+	if (!(leaf & ENTRY_USER) && (leaf & ENTRY_PRESENT))
+		return false;
+	if (address == GUEST_HYPERCALL)
+		return physical == HYPERCALL_OFFSET && !(leaf & ENTRY_WRITABLE);
+	if (address >= GUEST_WINDOW_BASE && address < GUEST_WINDOW_BASE + WINDOW_SIZE)
+		return physical == VIRTUAL_CPU_WINDOW_PHYSICAL + (address - GUEST_WINDOW_BASE);
+	return physical >= image->page_tables + image->page_tables_size && physical < image->next;
+}
+
+static bool leaf_is_sound(const struct image *image, uint64_t address, uint64_t leaf)
+{
+	const uint64_t known = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED |
+			       ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
+	if (!(leaf & (ENTRY_PRESENT | ENTRY_MAPPED)))
+		return true;
+	if (leaf & ~known || !leaf_place_is_sound(image, address, leaf))
+		return false;
+	return address >= GUEST_SYSTEM_BASE || !(leaf & ENTRY_WRITABLE) ||
+	       (leaf & ENTRY_NO_EXECUTE);
+}
+
+/* Each page of tables may be used once, so that the tree is walked in bounded time. */
+static bool table_is_sound(struct table_check *check, uint64_t table, int level, uint64_t address)
+{
+	const uint64_t known = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED |
+			       ENTRY_DIRTY | ENTRY_ADDRESS;
+	const struct image *image = check->image;
+	if (table < image->page_tables || table >= image->page_tables + image->page_tables_size)
+		return false;
+	uint8_t *seen = &check->seen[(table - image->page_tables) / GUEST_PAGE_SIZE];
+	if (*seen)
+		return false;
+	*seen = 1;
+	const uint64_t *entries = (const uint64_t *)(image->memory + table);
+	for (uint64_t i = 0; i < ENTRIES; i++) {
+		const uint64_t entry = entries[i], below = address | i << (12 + 9 * level);
+		if (level == 0 && !leaf_is_sound(image, below, entry))
+			return false;
+		if (level == 0 || !(entry & ENTRY_PRESENT))
+			continue;
+		if (entry & ~known ||
+		    !table_is_sound(check, entry & ENTRY_ADDRESS, level - 1, below))
+			return false;
+	}
+	return true;
+}
+
+int virtual_cpu_check(const struct image *image, struct error *error)
+{
+	cleanup_free uint8_t *expected = calloc(1, IMAGE_SYSTEM_SIZE);
+	cleanup_free uint8_t *seen = calloc(image->page_tables_size / GUEST_PAGE_SIZE, 1);
+	if (!expected || !seen)
+		return error_set(error, ENOMEM, "no memory to check page tables");
+	build_descriptors(expected);
+	const uint8_t *system = image->memory + IMAGE_SYSTEM_OFFSET;
+	/* All but the stubs' stack. */
+	if (memcmp(system, expected, STACK_OFFSET) != 0 ||
+	    memcmp(system + HYPERCALL_OFFSET, expected + HYPERCALL_OFFSET, GUEST_PAGE_SIZE) != 0)
+		return error_set(error, EBADMSG, "the descriptor tables are not Mayfly's");
+	struct table_check check = {image, seen};
+	if (!table_is_sound(&check, image->page_tables, 3, 0))
+		return error_set(error, EBADMSG, "the page tables are not sound");
+	return 0;
 }
 
 void virtual_cpu_system_registers(struct kvm_sregs *sregs)

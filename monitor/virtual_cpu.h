@@ -13,6 +13,9 @@
 /* Guest-physical address of the window, in a memory slot of its own. Above any image. */
 #define VIRTUAL_CPU_WINDOW_PHYSICAL (1UL << 37)
 
+/* And of the root image. */
+#define VIRTUAL_CPU_ROOT_PHYSICAL (1UL << 38)
+
 /* Ports: the hypercall page writes to one, exception stub n to another + n. */
 #define VIRTUAL_CPU_PORT_HYPERCALL 0x10
 #define VIRTUAL_CPU_PORT_EXCEPTION 0x20
@@ -36,6 +39,10 @@ struct virtual_cpu_shrunk {
 
 /* Forgets what is noted. */
 void virtual_cpu_flush_shrunk(struct virtual_cpu_shrunk *shrunk);
+/* Checks the system pages and page tables of an image that came from outside (a snapshot file): the
+ * first must be those that virtual_cpu_prepare() makes, the second must keep the guest in its own
+ * memory, out of ring 0's, and nothing both writable and executable. */
+int virtual_cpu_check(const struct image *image, struct error *error);
 
 /* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
  * own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM where a page is not mapped;

@@ -16,11 +16,12 @@
  *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force; under process
  *                        isolation the rest of its helper program follows
  *     GUEST_SYSTEM_BASE  descriptor tables and exception stubs (kvm only, supervisor)
+ *     GUEST_ROOT_BASE    the root image (root_format.h), where there is one: read only
  */
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 1
+#define GUEST_ABI_VERSION 2
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_PIE_BASE	    0x555555554000UL
@@ -30,12 +31,16 @@
 #define GUEST_LIBOS_BASE    0x6e0000000000UL
 #define GUEST_HYPERCALL	    0x6e8000000000UL
 #define GUEST_SYSTEM_BASE   0x6f0000000000UL
+#define GUEST_ROOT_BASE	    0x700000000000UL
+#define GUEST_INTERPRETER   0x5f0000000000UL /* where the ELF interpreter goes */
 #define GUEST_PROGRAM_LIMIT 0x600000000000UL /* a program's segments lie below */
 
 /* The window: memory that guest, monitor and accelerator host share for one slot. Offsets. */
 #define WINDOW_CONTROL_OFFSET  0x0UL
 #define WINDOW_LOG_OFFSET      0x1000UL
 #define WINDOW_LOG_SIZE	       0xf000UL
+#define WINDOW_TRACE_OFFSET    0x10000UL
+#define WINDOW_TRACE_SIZE      0x40000UL
 #define WINDOW_REQUEST_OFFSET  0x100000UL
 #define WINDOW_REQUEST_SIZE    0x100000UL
 #define WINDOW_RESPONSE_OFFSET 0x200000UL
@@ -72,6 +77,8 @@ enum guest_hypercall {
 	HYPERCALL_LOG,
 	/* (length): the log area holds a line of the library OS itself, for debugging. */
 	HYPERCALL_DEBUG,
+	/* The trace area is full: take its records. */
+	HYPERCALL_TRACE,
 	/* (offset, length): serve the wire.h message there in the arena. Returns 0 or -errno; the
 	 * op's own status is in the message. */
 	HYPERCALL_ACCELERATE,
@@ -83,6 +90,13 @@ enum guest_hypercall {
 	HYPERCALL_PROTECT,
 	/* Process isolation only: the host-side stub reports a fault; `fault` is filled in. */
 	HYPERCALL_FAULT,
+	/* (nanoseconds): from now on interrupt the program that often, by an upcall with
+	 * GUEST_VECTOR_TICK; 0: no more. Kept in the snapshot. */
+	HYPERCALL_TICK,
+	/* Set-up is done up to the program's first look at its request, and `warm_up` is set: puts
+	 * the request to warm up with into the request area. What is written from here to the
+	 * freeze is thrown away. 0 or -errno. */
+	HYPERCALL_WARM_UP,
 };
 
 /* Registers and cause of a fault, as the crash report shows them. */
@@ -95,6 +109,14 @@ struct guest_fault {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+/* A "vector" beyond the processor's: the tick that HYPERCALL_TICK asked for. */
+#define GUEST_VECTOR_TICK 64
+
+/* Code below this address is the program's: it may be interrupted at any instruction and made to
+ * enter the library OS at its upcall entry, with what interrupted it and its registers in the
+ * control page (`fault`). The rest is never interrupted. */
+#define GUEST_UPCALL_LIMIT GUEST_WINDOW_BASE
+
 /* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
  * multiplier 0: the counter is not usable, ask by HYPERCALL_CLOCK each time. */
 struct guest_clock {
@@ -102,6 +124,33 @@ struct guest_clock {
 	uint64_t multiplier;
 	uint64_t monotonic_ns, realtime_ns;
 };
+
+enum guest_trace_kind {
+	GUEST_TRACE_CALLED,   /* has not returned yet */
+	GUEST_TRACE_RETURNED, /* call and return */
+	GUEST_TRACE_RESUMED,  /* the return of a call whose record was taken before */
+};
+
+/* A system call in the trace area. What its pointers name follows, then the next record. */
+struct guest_trace_record {
+	uint32_t size;		   /* with what follows; a multiple of 8 */
+	uint32_t kind;		   /* enum guest_trace_kind */
+	uint64_t begin_ns, end_ns; /* monotonic */
+	uint64_t thread;
+	uint64_t number;
+	int64_t result;
+	uint64_t arguments[6];
+};
+
+/* What an argument of the record before points to: `length` bytes behind this, then padding to a
+ * multiple of 8. */
+struct guest_trace_data {
+	uint32_t argument;
+	uint16_t length;
+	uint16_t more; /* there is more than that */
+};
+#define GUEST_TRACE_STRING_MAX 256UL /* of a path */
+#define GUEST_TRACE_BYTES_MAX  32UL  /* of what is read or written */
 
 #define GUEST_ENTROPY_SIZE 32
 
@@ -117,10 +166,22 @@ struct guest_control {
 	uint64_t request_complete;
 	/* response: bytes in the response area when HYPERCALL_EXIT or _FREEZE is made */
 	uint64_t response_length;
+	/* trace: whether the monitor wants one, bytes of records in the trace area, and how often
+	 * the monitor took them. It takes them at any hypercall that it likes. */
+	uint64_t trace;
+	uint64_t trace_length;
+	uint64_t trace_taken;
 	struct guest_clock clock;
 	uint8_t entropy[GUEST_ENTROPY_SIZE]; /* fresh for each clone; the guest erases it */
 	uint64_t debug;			     /* the monitor wants HYPERCALL_DEBUG lines */
 	struct guest_fault fault;
+	/* Exceptions that the library OS takes by upcalls, one bit for each vector; a fault of the
+	 * library OS itself is never one. */
+	uint64_t upcalls;
+	/* A tick came while the library OS was at work: it looks before it returns to the program.
+	 */
+	uint64_t tick_missed;
+	uint64_t warm_up; /* set-up: there is a request to warm up with */
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 
@@ -142,7 +203,8 @@ struct guest_start {
 	uint64_t entry, stack;	       /* the program's first instruction and stack pointer */
 	uint64_t pool_base, pool_size; /* memory to hand out */
 	uint64_t stack_base, stack_size;
-	uint64_t at_random; /* address of the 16 bytes of AT_RANDOM */
+	uint64_t at_random;	       /* address of the 16 bytes of AT_RANDOM */
+	uint64_t root_base, root_size; /* the root image; a size of 0: there is none */
 	uint64_t region_count;
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	char program[256]; /* for /proc/self/exe and messages */
@@ -153,10 +215,12 @@ struct guest_start {
 struct libos_header {
 	uint64_t magic;
 	uint64_t version;
+	uint64_t vdso;		/* an ELF shared object for AT_SYSINFO_EHDR */
 	uint64_t start;		/* entry of a fresh machine */
 	uint64_t resume;	/* entry of a clone */
 	uint64_t syscall_entry; /* LSTAR: works from ring 0 (hardware) and ring 3 (PVM, process) */
 	uint64_t start_info;	/* struct guest_start, to be filled by the monitor */
+	uint64_t upcall;	/* where an interrupted program enters, in ring 3 */
 };
 
 #endif /* __ASSEMBLER__ */

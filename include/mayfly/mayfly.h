@@ -18,10 +18,19 @@
 
 /* Says that set-up is done: the snapshot from which every request is cloned is taken here, and the
  * call returns once in each clone. Without it the snapshot is taken when the program first reads
- * its standard input. Only the first of all these moments counts; later calls do nothing.
+ * its standard input.
  *
- * Output that was written before is part of every response, as far as the C library has passed it
- * on: call fflush() first. 0; -1 with errno ENOSYS where the program does not run under Mayfly. */
+ * Called again, it says that the program is done with its request, which ends with status 0. So a
+ * program that serves one request after another calls it at each turn:
+ *
+ *     for (;;) {
+ *             mayfly_ready();
+ *             … read the request, write the response, fflush(stdout) …
+ *     }
+ *
+ * Output that was written before the first call is part of every response, as far as the C library
+ * has passed it on: call fflush() first. 0; -1 with errno ENOSYS where the program does not run
+ * under Mayfly. */
 static inline int mayfly_ready(void)
 {
 	return (int)syscall(MAYFLY_SYS_READY);

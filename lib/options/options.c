@@ -234,6 +234,9 @@ void options_format_value(const struct option_spec *spec, const void *values, ch
 	case OPTION_COUNT:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+		/* Below the minimum it means "not given": the help says what happens then. */
+		if (*(const uint64_t *)place < spec->minimum)
+			break;
 		format_number(spec->kind, *(const uint64_t *)place, out, size);
 		return;
 	}

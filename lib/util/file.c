@@ -1,6 +1,7 @@
 /* Whole files and whole writes; see file.h. */
 #include "util/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,20 +72,31 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 	return 0;
 }
 
-int file_replace(const char *path, const void *data, size_t length, struct error *error)
+int file_replacement_open(struct file_replacement *replacement, const char *path,
+			  struct error *error)
 {
+	cleanup_free char *copy = strdup(path);
 	cleanup_free char *temporary = NULL;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+	if (!copy || asprintf(&temporary, "%s.XXXXXX", path) < 0) {
 		temporary = NULL;
 		return error_set(error, ENOMEM, "no memory for a file name");
 	}
-	cleanup_close int fd = mkostemp(temporary, O_CLOEXEC);
+	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot create %s", temporary);
-	int result = file_write_all(fd, data, length);
-	if (!result && fchmod(fd, 0644))
+	*replacement = (struct file_replacement){
+	    .fd = fd, .path = take_pointer(copy), .temporary = take_pointer(temporary)};
+	return 0;
+}
+
+int file_replacement_close(struct file_replacement *replacement, int result, struct error *error)
+{
+	cleanup_free char *path = replacement->path;
+	cleanup_free char *temporary = replacement->temporary;
+	assert(path && temporary);
+	if (!result && fchmod(replacement->fd, 0644))
 		result = -errno;
-	if (!result && close(take_fd(&fd)))
+	if (close(replacement->fd) && !result)
 		result = -errno;
 	if (!result && rename(temporary, path))
 		result = -errno;
@@ -93,6 +105,16 @@ int file_replace(const char *path, const void *data, size_t length, struct error
 		return error_set_errno(error, -result, "cannot write %s", path);
 	}
 	return 0;
+}
+
+int file_replace(const char *path, const void *data, size_t length, struct error *error)
+{
+	struct file_replacement replacement = {.fd = -1};
+	int result = file_replacement_open(&replacement, path, error);
+	if (result)
+		return result;
+	return file_replacement_close(&replacement, file_write_all(replacement.fd, data, length),
+				      error);
 }
 
 int file_write(const char *path, const void *data, size_t length, struct error *error)

@@ -28,6 +28,18 @@ int file_replace(const char *path, const void *data, size_t length, struct error
  * umask), a pipe or a device. For paths that a user gives: a link stays a link, and /dev/stdout
  * stays what it is. */
 int file_write(const char *path, const void *data, size_t length, struct error *error);
+/* The same for who writes piece by piece: the temporary file, and what it will replace. */
+struct file_replacement {
+	int fd;
+	char *path, *temporary;
+};
+
+int file_replacement_open(struct file_replacement *replacement, const char *path,
+			  struct error *error);
+
+/* Puts the file in its place where `result`, of writing to it, is 0; else takes it away and reports
+ * `result`, a negative errno. In any case the replacement is over. */
+int file_replacement_close(struct file_replacement *replacement, int result, struct error *error);
 
 /* Makes a directory and its parents with mode 0700; one that is there already is fine. */
 int file_make_directories(const char *path, struct error *error);

@@ -26,6 +26,14 @@ static int hash_finish(EVP_MD_CTX *context, char hex[HASH_HEX_SIZE], struct erro
 	return 0;
 }
 
+int hash_bytes(const void *data, size_t length, uint8_t digest[HASH_SIZE], struct error *error)
+{
+	unsigned written = 0;
+	if (!EVP_Digest(data, length, digest, &written, EVP_sha256(), NULL) || written != HASH_SIZE)
+		return error_set(error, EIO, "SHA-256 failed");
+	return 0;
+}
+
 int hash_buffer(const void *data, size_t length, char hex[HASH_HEX_SIZE], struct error *error)
 {
 	cleanup(context_free) EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -3,11 +3,16 @@
 #define MAYFLY_UTIL_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/error.h"
 
 #define HASH_HEX_SIZE 65 /* 64 hexadecimal digits and a NUL */
+#define HASH_SIZE     32
 
+int hash_bytes(const void *data, size_t length, uint8_t digest[HASH_SIZE], struct error *error);
+
+/* The digest in hexadecimal. */
 int hash_buffer(const void *data, size_t length, char hex[HASH_HEX_SIZE], struct error *error);
 int hash_file(const char *path, char hex[HASH_HEX_SIZE], struct error *error);
 

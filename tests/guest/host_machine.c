@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "libos.h"
 
@@ -14,6 +15,8 @@
 #define USER_SIZE 0x4000000UL
 
 struct guest_start libos_start_info;
+char libos_stack_top[1]; /* a test calls the functions on its own stack */
+char libos_syscall_entry[1];
 struct host_machine host;
 
 static uint64_t user_next = USER_BASE;
@@ -29,7 +32,27 @@ static void map_at(uint64_t address, uint64_t size)
 	}
 }
 
+/* Read-only, as a guest has it. Returns its size. */
+static uint64_t map_root(int root)
+{
+	struct stat status;
+	if (root < 0)
+		return 0;
+	if (fstat(root, &status) ||
+	    mmap((void *)GUEST_ROOT_BASE, (size_t)status.st_size, PROT_READ,
+		 MAP_SHARED | MAP_FIXED_NOREPLACE, root, 0) != (void *)GUEST_ROOT_BASE) {
+		fprintf(stderr, "cannot map the root image\n");
+		exit(1);
+	}
+	return (uint64_t)status.st_size;
+}
+
 void host_start(size_t pool_pages)
+{
+	host_start_with_root(pool_pages, -1);
+}
+
+void host_start_with_root(size_t pool_pages, int root)
 {
 	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE);
 	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE);
@@ -38,6 +61,8 @@ void host_start(size_t pool_pages)
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_pages * GUEST_PAGE_SIZE,
 	    .stack_size = 1 << 20,
+	    .root_base = GUEST_ROOT_BASE,
+	    .root_size = map_root(root),
 	    .at_random = USER_BASE,
 	    .region_count = 1,
 	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},
@@ -112,12 +137,18 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 			    WINDOW_RESPONSE_OFFSET, first);
 	case HYPERCALL_LOG:
 		return keep(host.log, sizeof(host.log), &host.log_length, WINDOW_LOG_OFFSET, first);
+	case HYPERCALL_TRACE:
+		host.traces++;
+		machine_control()->trace_length = 0;
+		machine_control()->trace_taken++;
+		return 0;
 	case HYPERCALL_SLEEP:
 		host.slept_ns += first;
 		return 0;
 	case HYPERCALL_PROTECT:
 		return protect(first, second, third);
 	case HYPERCALL_ACCELERATE:
+	case HYPERCALL_TICK:
 	case HYPERCALL_CLOCK:
 		return 0;
 	default:
@@ -130,9 +161,64 @@ void machine_freeze(void)
 {
 	volatile struct guest_control *control = machine_control();
 	host.freezes++;
+	/* A clone has a window of its own. */
+	control->trace_length = control->trace_taken = 0;
 	pass_request();
 	for (int i = 0; i < GUEST_ENTROPY_SIZE; i++)
 		control->entropy[i] = (uint8_t)(i + 1);
+}
+
+/* Threads and handlers need the processor's state in hand: tests/threads runs them in guests. */
+static __attribute__((noreturn)) void no_machine(const char *what)
+{
+	fprintf(stderr, "the tests' machine has no %s\n", what);
+	exit(1);
+}
+
+void machine_switch(struct thread *from, struct thread *to)
+{
+	(void)from;
+	(void)to;
+	no_machine("second thread");
+}
+
+void machine_prepare_switch(struct thread *thread, struct system_call_frame *frame)
+{
+	(void)thread;
+	(void)frame;
+	no_machine("second thread");
+}
+
+void machine_save_vectors(void *state)
+{
+	(void)state;
+	no_machine("vector state");
+}
+
+void machine_load_vectors(const void *state)
+{
+	(void)state;
+	no_machine("vector state");
+}
+
+uint32_t machine_vector_state_size(void)
+{
+	return 576;
+}
+
+uint64_t machine_vector_components(void)
+{
+	return 3;
+}
+
+uint64_t machine_fs_base(void)
+{
+	return 0;
+}
+
+uint64_t machine_gs_base(void)
+{
+	return 0;
 }
 
 void machine_exit(int status)

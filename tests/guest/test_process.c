@@ -74,16 +74,16 @@ static void test_threads(void)
 	*word = 5;
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 4, 0), -EAGAIN);
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 5, 0), -EDEADLK);
-	timeout->tv_nsec = 1000;
+	timeout->tv_nsec = 1000000000 - 1;
 	host.slept_ns = 0;
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 5, ADDRESS(timeout)), -ETIMEDOUT);
-	CHECK_NUMBER(host.slept_ns, 1000);
+	CHECK(host.slept_ns && host.slept_ns < NANOSECONDS);
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1), 0);
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word) + 1, FUTEX_WAKE, 1), -EINVAL);
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), 77, 1), -ENOSYS);
 	CHECK_NUMBER(SYSTEM(fork, 0), -ENOSYS);
 	CHECK_NUMBER(SYSTEM(clone, SIGCHLD), -ENOSYS);
-	CHECK_NUMBER(SYSTEM(clone, CLONE_THREAD | CLONE_VM), -EAGAIN);
+	CHECK_NUMBER(SYSTEM(clone, CLONE_THREAD | CLONE_VM), -EINVAL);
 	CHECK_NUMBER(SYSTEM(wait4, (uint64_t)-1, 0, 0, 0), -ECHILD);
 }
 

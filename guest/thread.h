@@ -1,0 +1,113 @@
+/* Threads of the program: one runs, the others wait for their turn, for an event or for a time.
+ *
+ * Each has a stack of the library OS of its own, with the program's registers at its top while the
+ * thread is in the library OS. Switching happens inside the library OS only: where a thread waits,
+ * yields, or was interrupted by a tick.
+ */
+#ifndef MAYFLY_GUEST_THREAD_H
+#define MAYFLY_GUEST_THREAD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libos.h"
+
+#define SIGNAL_COUNT 64
+
+/* What a handler is told of a signal. */
+struct signal_cause {
+	int32_t code;	  /* SI_USER, SEGV_MAPERR, … */
+	int32_t sender;	  /* process id, or number of a timer */
+	uint64_t address; /* of a fault; or a timer's value */
+};
+
+enum thread_state { THREAD_RUNNABLE, THREAD_WAITING, THREAD_ENDED };
+
+struct thread {
+	/* Known to entry.S by their offsets: what machine_switch() keeps. */
+	uint64_t stack_pointer;
+	uint64_t fs_base, gs_base;
+	void *vector_state; /* aligned to 64 bytes, MACHINE_VECTOR_STATE_MAX long */
+	uint64_t stack_top;
+
+	struct thread *next; /* a ring of all threads */
+	int32_t id;
+	enum thread_state state;
+
+	/* Waiting for what? */
+	const void *channel;
+	uint64_t futex;	      /* address, for threads at the futex channel */
+	uint32_t futex_bits;  /* which wakers it listens to */
+	uint64_t deadline_ns; /* monotonic; THREAD_NO_DEADLINE */
+	int wait_result;
+
+	uint64_t clear_id; /* address to zero and wake at the thread's end; or 0 */
+	uint64_t robust_list;
+
+	uint64_t blocked, pending; /* signals, one bit for each */
+	uint64_t saved_mask;	   /* to restore when a handler has run, after sigsuspend */
+	bool restore_mask;
+	bool returns_from_handler; /* by the system call that it is in */
+	stack_t alternate_stack;
+	struct signal_cause causes[SIGNAL_COUNT + 1];
+	uint64_t fault_vector, fault_error,
+	    fault_address; /* the last one that it had a handler for */
+};
+
+#define THREAD_NO_DEADLINE UINT64_MAX
+
+/* Results of a wait, and of a call that is to be made again when a handler with SA_RESTART has run;
+ * the program never sees it. */
+#define RESTART_CALL 512
+
+struct thread *thread_current(void);
+struct thread *thread_first(void);
+uint32_t thread_count(void);
+
+/* The thread with that id, or NULL. */
+struct thread *thread_find(int32_t id);
+
+/* The program's registers, while the current thread is in the library OS. */
+struct system_call_frame *thread_frame(void);
+
+/* Lets the others run until thread_wake() is called for the channel, or until the deadline.
+ * 0; -ETIMEDOUT; -EINTR where a signal wants the thread's attention; -EDEADLK where it is the only
+ * thread and nothing could ever end the wait (`waiting_for` tells the log). */
+int thread_wait(const void *channel, uint64_t deadline_ns, const char *waiting_for);
+
+/* Makes all threads runnable that wait for the channel. */
+void thread_wake(const void *channel);
+
+/* Ends one thread's wait with that result. */
+void thread_resume(struct thread *thread, int result);
+
+/* Lets another thread run, if one can. */
+void thread_yield(void);
+
+/* What waits for a change of any file's readiness; see thread_wait(). */
+extern const char thread_files_channel;
+
+/* The current thread ends. */
+__attribute__((noreturn)) void thread_end(int status);
+
+/* ── futex.c ────────────────────────────────────────────────────────────────────────────────── */
+
+/* Wakes up to `count` threads that wait at the address; returns how many. */
+int64_t futex_wake(uint64_t address, uint32_t count, uint32_t bits);
+
+/* Marks the locks that a thread died with, so that who waits for them learns of it. */
+void futex_release_robust(struct thread *thread);
+
+/* ── timers.c ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Sends the signals of timers that have run out. Returns when the next one does. */
+uint64_t timers_expire(uint64_t now_ns);
+
+/* When the next timer runs out; THREAD_NO_DEADLINE. */
+uint64_t timers_next(void);
+
+/* The program wants to be interrupted: more than one thread, or a timer. */
+void thread_want_ticks(void);
+
+#endif

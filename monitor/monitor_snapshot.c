@@ -1,0 +1,118 @@
+/* Monitors of snapshot files: opening one where another monitor left off; see monitor.h. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor_internal.h"
+#include "snapshot_file.h"
+#include "util/paths.h"
+
+bool monitor_is_snapshot(const char *path)
+{
+	return snapshot_file_recognise(path);
+}
+
+int monitor_save(const struct monitor *monitor, const char *path, struct error *error)
+{
+	if (!monitor->frozen || monitor->image.file_offset)
+		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
+				 monitor->name);
+	/* It would need the same root again, at the same pages. */
+	if (monitor->image.root_size)
+		return error_set(error, ENOTSUP,
+				 "%s has a root: its snapshot cannot be kept in a file",
+				 monitor->name);
+	struct snapshot snapshot = {
+	    .image = monitor->image,
+	    .program = monitor->program.file,
+	    .program_base = monitor->program_base,
+	    .prefix = monitor->prefix,
+	    .journal = monitor->journal,
+	};
+	snprintf(snapshot.isolation, sizeof(snapshot.isolation), "%s", monitor->isolation->name);
+	snprintf(snapshot.name, sizeof(snapshot.name), "%s", monitor->name);
+	for (char *next = snapshot.name; *next; next++)
+		if (*next < ' ' || *next > '~')
+			*next = '?';
+	cpu_features_read(&snapshot.features);
+	return snapshot_file_write(path, &snapshot, error);
+}
+
+/* The library OS in the snapshot must be the one that this monitor knows. What it never writes to
+ * says so. */
+static int check_library_os(const struct monitor *monitor, struct error *error)
+{
+	const struct elf_file *file = &monitor->library_os;
+	for (size_t i = 0; i < file->segment_count; i++) {
+		const struct elf_segment *segment = &file->segments[i];
+		if (segment->protection & GUEST_WRITE)
+			continue;
+		const void *there =
+		    image_pointer(&monitor->image, segment->address, segment->file_size);
+		if (!there || memcmp(there, file->data + segment->offset, segment->file_size) != 0)
+			return error_set(error, EPROTONOSUPPORT,
+					 "taken with another library OS than this Mayfly's: make "
+					 "the snapshot again");
+	}
+	return 0;
+}
+
+static int choose_isolation(struct monitor *monitor, const struct snapshot *snapshot,
+			    const char *wanted, struct error *error)
+{
+	/* What a program may see of the processor is not quite the same in each. */
+	if (strcmp(wanted, "auto") != 0 && strcmp(wanted, snapshot->isolation) != 0)
+		return error_set(error, EINVAL, "taken under isolation %s: it cannot run under %s",
+				 snapshot->isolation, wanted);
+	monitor->isolation = isolation_choose(snapshot->isolation, error);
+	return monitor->isolation ? 0 : -error->code;
+}
+
+/* Moves what the snapshot holds into the monitor. */
+static int take_snapshot(struct monitor *monitor, struct snapshot *snapshot, struct error *error)
+{
+	monitor->name = strdup(snapshot->name);
+	monitor->program.file = snapshot->program;
+	monitor->root.fd = -1;
+	monitor->program_base = snapshot->program_base;
+	monitor->image = snapshot->image;
+	monitor->image.footprint = &monitor->footprint;
+	monitor->prefix = snapshot->prefix;
+	monitor->journal = snapshot->journal;
+	monitor->prepared = monitor->frozen = true;
+	return monitor->name ? 0 : error_set(error, ENOMEM, "no memory for a monitor");
+}
+
+int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
+			  struct error *error)
+{
+	char path[PATH_MAX];
+	struct snapshot snapshot;
+	int result = snapshot_file_open(&snapshot, options->program, error);
+	if (result)
+		return result;
+	struct monitor *self = calloc(1, sizeof(*self));
+	if (!self) {
+		snapshot_release(&snapshot);
+		return error_set(error, ENOMEM, "no memory for a monitor");
+	}
+	self->debug = options->debug;
+	guest_time_init(&self->time);
+	result = take_snapshot(self, &snapshot, error);
+	if (!result)
+		result = paths_part(path, sizeof(path), MONITOR_LIBRARY_OS, error);
+	if (!result)
+		result = elf_file_open(&self->library_os, path, error);
+	if (!result)
+		result = check_library_os(self, error);
+	if (!result)
+		result = choose_isolation(self, &snapshot, options->isolation, error);
+	if (result) {
+		monitor_close(self);
+		return error_wrap(error, "snapshot %s", options->program);
+	}
+	*monitor = self;
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* Snapshot files: a program that waits for its request, to be gone on with by a later process.
+ *
+ * The memory in the file is mapped, not read: whoever uses the file shares its pages with all
+ * others. A file is what its writer wrote (digests tell), and yet nothing in it is trusted: numbers
+ * are checked before they are used, and the page tables must keep the guest where it belongs.
+ *
+ * To replace a file in use, rename another one over it: writing into it changes the memory of
+ * running guests, and cutting it off kills their monitors.
+ */
+#ifndef MAYFLY_MONITOR_SNAPSHOT_FILE_H
+#define MAYFLY_MONITOR_SNAPSHOT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "accelerator.h"
+#include "elf_file.h"
+#include "image.h"
+#include "prefix.h"
+#include "snapshot_format.h"
+#include "util/error.h"
+
+struct snapshot {
+	char isolation[16]; /* in which it was taken */
+	char name[SNAPSHOT_NAME_SIZE];
+	struct cpu_features features;
+	struct image image;
+	struct elf_file program;
+	uint64_t program_base;
+	struct prefix prefix;
+	struct accelerator_journal journal;
+};
+
+/* Frees all that the snapshot has. */
+void snapshot_release(struct snapshot *snapshot);
+
+/* True for a file that begins as snapshots do. */
+bool snapshot_file_recognise(const char *path);
+
+/* Writes the file; a reader sees all of it or what was there before. */
+int snapshot_file_write(const char *path, const struct snapshot *snapshot, struct error *error);
+
+/* Opens a file for this machine and maps its memory, read-only, as snapshot->image. The reason is
+ * told where it is of another version or machine, cut off or damaged. */
+int snapshot_file_open(struct snapshot *snapshot, const char *path, struct error *error);
+
+/* Where the parts of a file are: what snapshot_parse() finds out beside the snapshot itself. */
+struct snapshot_layout {
+	struct snapshot_header header;
+	uint8_t program_digest[HASH_SIZE];
+	struct snapshot_extent *extents;
+	size_t extent_count;
+};
+
+void snapshot_layout_release(struct snapshot_layout *layout);
+
+/* Checks a header as read from a file of `file_size` bytes. */
+int snapshot_parse_header(const struct snapshot_header *header, uint64_t file_size,
+			  struct error *error);
+
+/* The digest that header->digest must be. */
+int snapshot_digest(const struct snapshot_header *header, const uint8_t *metadata,
+		    uint8_t digest[HASH_SIZE], struct error *error);
+
+/* Takes the metadata behind a checked layout->header apart: everything but memory and program. What
+ * it made must be released, also after an error. */
+int snapshot_parse(struct snapshot *snapshot, struct snapshot_layout *layout,
+		   const uint8_t *metadata, struct error *error);
+
+#endif

@@ -1,0 +1,73 @@
+/* The layout of a snapshot file, as it lies on disk.
+ *
+ *     0               struct snapshot_header
+ *                     struct snapshot_metadata
+ *                     struct snapshot_region[region_count]
+ *                     struct snapshot_extent[extent_count]
+ *                     struct snapshot_message[journal_count], each followed by its bytes
+ *                     prefix_length bytes: what the set-up wrote to standard output
+ *     memory_offset   guest memory, memory_size bytes; what no extent names is a hole
+ *     program_offset  the program's ELF file, for the names in crash reports
+ *     file_size
+ *
+ * Little-endian; memory and program begin at page borders, because they are mapped. Structures are
+ * not padded and follow each other without gaps.
+ */
+#ifndef MAYFLY_MONITOR_SNAPSHOT_FORMAT_H
+#define MAYFLY_MONITOR_SNAPSHOT_FORMAT_H
+
+#include <stdint.h>
+
+#include "cpu_features.h"
+#include "util/hash.h"
+
+#define SNAPSHOT_MAGIC	 "MAYFLYSN"
+#define SNAPSHOT_VERSION 1
+
+#define SNAPSHOT_METADATA_MAX (1UL << 30)
+#define SNAPSHOT_EXTENT_MAX   (1UL << 20) /* bytes that one digest covers */
+#define SNAPSHOT_NAME_SIZE    64
+
+struct snapshot_header {
+	char magic[8];
+	uint32_t version, abi_version;
+	uint64_t file_size;
+	uint64_t metadata_length; /* of all between this header and the memory, without the gap */
+	uint64_t memory_offset, program_offset, program_size;
+	uint8_t digest[HASH_SIZE]; /* of this header, with zeros here, and the metadata's digest */
+};
+_Static_assert(sizeof(struct snapshot_header) == 88, "not padded");
+
+struct snapshot_metadata {
+	struct cpu_features features;
+	char isolation[16], name[SNAPSHOT_NAME_SIZE]; /* NUL-terminated */
+	uint64_t created;			      /* seconds since 1970 */
+	uint64_t program_base;
+	uint8_t program_digest[HASH_SIZE];
+	/* struct image */
+	uint64_t memory_size, page_tables, page_tables_size, next;
+	uint64_t start, resume, syscall_entry, upcall;
+	uint64_t tick_ns;
+	uint64_t prefix_length;
+	uint32_t region_count, extent_count, journal_count, reserved;
+};
+_Static_assert(sizeof(struct snapshot_metadata) == 40 + 80 + 16 + 32 + 80 + 16, "not padded");
+
+struct snapshot_region {
+	uint64_t address, length, offset;
+	uint32_t protection, reserved;
+};
+
+/* Pages of memory that are not zero. Ascending; none overlaps another. */
+struct snapshot_extent {
+	uint64_t offset, length; /* in the memory; multiples of the page size */
+	uint8_t digest[HASH_SIZE];
+};
+
+/* A message of the set-up to the accelerator host. */
+struct snapshot_message {
+	uint64_t length; /* of the bytes that follow */
+	uint64_t extent;
+};
+
+#endif

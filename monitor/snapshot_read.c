@@ -1,0 +1,287 @@
+/* Opening snapshot files; see snapshot_file.h.
+ *
+ * Hashing all that is in a file costs a millisecond for each 1.5 MB or so. So the cache remembers
+ * which files were found to be whole: by device, inode, size and the times of change, of which the
+ * kernel alone sets the last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "snapshot_file.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/paths.h"
+#include "virtual_cpu.h"
+
+#define CACHE_FOLDER "snapshots"
+
+/* A file that was changed this short a time ago may change again within one tick of its times. */
+#define SETTLED_SECONDS 2
+
+struct opened {
+	int fd;
+	struct stat status;
+	struct snapshot_layout layout;
+	uint8_t *metadata;
+};
+
+static void opened_release(struct opened *opened)
+{
+	if (opened->fd >= 0)
+		close(opened->fd);
+	snapshot_layout_release(&opened->layout);
+	free(opened->metadata);
+}
+
+bool snapshot_file_recognise(const char *path)
+{
+	char magic[sizeof(SNAPSHOT_MAGIC) - 1];
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd >= 0 && pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       !memcmp(magic, SNAPSHOT_MAGIC, sizeof(magic));
+}
+
+/* ── what was verified before ────────────────────────────────────────────────────────────────── */
+
+#define DESCRIPTION_SIZE 128
+
+/* What stands in the cache for a file that is whole. */
+static void describe_file(const struct stat *status, char out[DESCRIPTION_SIZE])
+{
+	snprintf(out, DESCRIPTION_SIZE, "%jd %jd.%09ld %jd.%09ld\n", (intmax_t)status->st_size,
+		 (intmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec,
+		 (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
+}
+
+static int cache_path(const struct stat *status, char *out, size_t size, struct error *error)
+{
+	char name[128];
+	snprintf(name, sizeof(name), CACHE_FOLDER "/%jx-%jx", (uintmax_t)status->st_dev,
+		 (uintmax_t)status->st_ino);
+	return paths_cache(out, size, name, error);
+}
+
+static bool is_remembered(const struct stat *status)
+{
+	char path[PATH_MAX], wanted[DESCRIPTION_SIZE];
+	cleanup_free uint8_t *found = NULL;
+	size_t length;
+	describe_file(status, wanted);
+	return !cache_path(status, path, sizeof(path), NULL) &&
+	       !file_read(path, sizeof(wanted), &found, &length, NULL) &&
+	       !strcmp((const char *)found, wanted);
+}
+
+/* Where this fails the file is verified again the next time. */
+static void remember(const struct stat *status)
+{
+	char path[PATH_MAX], text[DESCRIPTION_SIZE];
+	struct error error = {0};
+	if (time(NULL) < status->st_ctim.tv_sec + SETTLED_SECONDS)
+		return;
+	describe_file(status, text);
+	int result = paths_cache(path, sizeof(path), CACHE_FOLDER, &error);
+	if (!result)
+		result = file_make_directories(path, &error);
+	if (!result)
+		result = cache_path(status, path, sizeof(path), &error);
+	if (!result)
+		result = file_replace(path, text, strlen(text), &error);
+	if (result)
+		log_debug("a verified snapshot is not remembered: %s", error.text);
+}
+
+/* ── verifying ───────────────────────────────────────────────────────────────────────────────── */
+
+/* `length` is not 0. */
+static bool is_zero(const uint8_t *data, uint64_t length)
+{
+	return !data[0] && !memcmp(data, data + 1, length - 1);
+}
+
+static int check_part(const uint8_t *data, uint64_t length, const uint8_t expected[HASH_SIZE],
+		      const char *what, uint64_t at, struct error *error)
+{
+	uint8_t digest[HASH_SIZE];
+	int result = hash_bytes(data, length, digest, error);
+	if (!result && memcmp(digest, expected, HASH_SIZE) != 0)
+		result = error_set(error, EBADMSG, "damaged: %s at 0x%lx, %lu KiB", what, at,
+				   (length + 1023) >> 10);
+	return result;
+}
+
+/* What no extent names must be zero. A hole is; only what the file system calls data is read. */
+static int check_gap(const struct opened *opened, const uint8_t *memory, uint64_t start,
+		     uint64_t end, struct error *error)
+{
+	const uint64_t base = opened->layout.header.memory_offset;
+	while (start < end) {
+		off_t data = lseek(opened->fd, (off_t)(base + start), SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			return 0;
+		if (data < 0)
+			return error_set_errno(error, errno, "cannot be read");
+		if ((uint64_t)data >= base + end)
+			return 0;
+		start = (uint64_t)data - base;
+		off_t hole = lseek(opened->fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return error_set_errno(error, errno, "cannot be read");
+		uint64_t stop = (uint64_t)hole - base < end ? (uint64_t)hole - base : end;
+		for (uint64_t next; start < stop; start = next) {
+			next = stop - start > GUEST_PAGE_SIZE ? start + GUEST_PAGE_SIZE : stop;
+			if (!is_zero(memory + start, next - start))
+				return error_set(
+				    error, EBADMSG,
+				    "damaged: memory at 0x%lx, which ought to be empty", start);
+		}
+	}
+	return 0;
+}
+
+static int check_contents(const struct opened *opened, const struct snapshot *snapshot,
+			  struct error *error)
+{
+	const uint8_t *memory = snapshot->image.memory;
+	const struct snapshot_layout *layout = &opened->layout;
+	int result = 0;
+	uint64_t end = 0;
+	for (size_t i = 0; i < layout->extent_count && !result; i++) {
+		const struct snapshot_extent *extent = &layout->extents[i];
+		result = check_gap(opened, memory, end, extent->offset, error);
+		end = extent->offset + extent->length;
+		if (!result)
+			result = check_part(memory + extent->offset, extent->length, extent->digest,
+					    "memory", extent->offset, error);
+	}
+	if (!result)
+		result = check_gap(opened, memory, end, snapshot->image.size, error);
+	if (!result)
+		result = check_part(snapshot->program.data, snapshot->program.size,
+				    layout->program_digest, "the program", 0, error);
+	return result;
+}
+
+/* ── opening ─────────────────────────────────────────────────────────────────────────────────── */
+
+static int read_metadata(struct opened *opened, struct error *error)
+{
+	struct snapshot_header *header = &opened->layout.header;
+	if (fstat(opened->fd, &opened->status))
+		return error_set_errno(error, errno, "cannot be read");
+	ssize_t got = file_read_full(opened->fd, header, sizeof(*header));
+	if (got < 0)
+		return error_set_errno(error, (int)-got, "cannot be read");
+	if (got < (ssize_t)sizeof(*header))
+		return error_set(error, EBADMSG, "cut off: %zd bytes are there", got);
+	int result = snapshot_parse_header(header, (uint64_t)opened->status.st_size, error);
+	if (result)
+		return result;
+	opened->metadata = malloc(header->metadata_length);
+	if (!opened->metadata)
+		return error_set(error, ENOMEM, "no memory for its metadata");
+	got = file_read_full(opened->fd, opened->metadata, header->metadata_length);
+	if (got < 0)
+		return error_set_errno(error, (int)-got, "cannot be read");
+	if ((uint64_t)got < header->metadata_length)
+		return error_set(error, EBADMSG, "cut off in its metadata");
+	return 0;
+}
+
+static int check_metadata(const struct opened *opened, struct error *error)
+{
+	uint8_t digest[HASH_SIZE];
+	int result = snapshot_digest(&opened->layout.header, opened->metadata, digest, error);
+	if (!result && memcmp(digest, opened->layout.header.digest, HASH_SIZE) != 0)
+		result = error_set(error, EBADMSG, "damaged: its metadata have another digest");
+	return result;
+}
+
+static int map_part(int fd, uint64_t offset, uint64_t length, uint8_t **out, struct error *error)
+{
+	void *memory = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
+	if (memory == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot be mapped");
+	*out = memory;
+	return 0;
+}
+
+static int map_parts(const struct opened *opened, struct snapshot *snapshot, struct error *error)
+{
+	const struct snapshot_header *header = &opened->layout.header;
+	struct image *image = &snapshot->image;
+	uint8_t *program = NULL;
+	int result = map_part(opened->fd, image->file_offset, image->size, &image->memory, error);
+	if (!result)
+		result = map_part(opened->fd, header->program_offset, header->program_size,
+				  &program, error);
+	if (result)
+		return result;
+	result =
+	    elf_file_parse(&snapshot->program, program, header->program_size, "its program", error);
+	snapshot->program.data = program;
+	snapshot->program.size = header->program_size;
+	snapshot->program.mapped = true;
+	return result;
+}
+
+static int check_machine(const struct snapshot *snapshot, struct error *error)
+{
+	struct cpu_features here;
+	cpu_features_read(&here);
+	const char *missing = cpu_features_missing(&snapshot->features, &here);
+	if (missing)
+		return error_set(error, ENOTSUP,
+				 "taken on another machine: this processor has no %s; make the "
+				 "snapshot again here",
+				 missing);
+	return 0;
+}
+
+static int snapshot_open(struct opened *opened, struct snapshot *snapshot, struct error *error)
+{
+	int result = read_metadata(opened, error);
+	bool verified = !result && is_remembered(&opened->status);
+	if (!result && !verified)
+		result = check_metadata(opened, error);
+	if (!result)
+		result = snapshot_parse(snapshot, &opened->layout, opened->metadata, error);
+	if (!result)
+		result = check_machine(snapshot, error);
+	if (!result)
+		result = map_parts(opened, snapshot, error);
+	if (!result && !verified) {
+		result = check_contents(opened, snapshot, error);
+		if (!result)
+			remember(&opened->status);
+	}
+	if (!result)
+		result = virtual_cpu_check(&snapshot->image, error);
+	if (!result)
+		snapshot->image.memfd = take_fd(&opened->fd);
+	return result;
+}
+
+int snapshot_file_open(struct snapshot *snapshot, const char *path, struct error *error)
+{
+	cleanup(opened_release) struct opened opened = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	*snapshot = (struct snapshot){.image.memfd = -1};
+	if (opened.fd < 0)
+		return error_set_errno(error, errno, "cannot open snapshot %s", path);
+	int result = snapshot_open(&opened, snapshot, error);
+	if (result) {
+		snapshot_release(snapshot);
+		return error_wrap(error, "snapshot %s", path);
+	}
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* Writing snapshot files; see snapshot_file.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "snapshot_file.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+
+struct writer {
+	const struct snapshot *snapshot;
+	struct snapshot_header header;
+	struct snapshot_extent *extents;
+	size_t extent_count, extent_room;
+	uint8_t *metadata;
+	uint64_t used; /* of it */
+};
+
+static void writer_release(struct writer *writer)
+{
+	free(writer->extents);
+	free(writer->metadata);
+}
+
+static uint64_t page_up(uint64_t value)
+{
+	return (value + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
+}
+
+static bool page_is_zero(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, GUEST_PAGE_SIZE - 1);
+}
+
+static int add_page(struct writer *writer, uint64_t offset, struct error *error)
+{
+	struct snapshot_extent *last =
+	    writer->extent_count ? &writer->extents[writer->extent_count - 1] : NULL;
+	if (last && last->offset + last->length == offset && last->length < SNAPSHOT_EXTENT_MAX) {
+		last->length += GUEST_PAGE_SIZE;
+		return 0;
+	}
+	if (writer->extent_count == writer->extent_room) {
+		size_t room = writer->extent_room ? 2 * writer->extent_room : 64;
+		void *grown = reallocarray(writer->extents, room, sizeof(*writer->extents));
+		if (!grown)
+			return error_set(error, ENOMEM, "no memory for a list of pages");
+		writer->extents = grown;
+		writer->extent_room = room;
+	}
+	writer->extents[writer->extent_count++] =
+	    (struct snapshot_extent){.offset = offset, .length = GUEST_PAGE_SIZE};
+	return 0;
+}
+
+/* Lists the pages that are there and not zero, and hashes them. */
+static int find_extents(struct writer *writer, struct error *error)
+{
+	const struct image *image = &writer->snapshot->image;
+	off_t start = 0;
+	while ((start = lseek(image->memfd, start, SEEK_DATA)) >= 0) {
+		off_t end = lseek(image->memfd, start, SEEK_HOLE);
+		if (end < 0)
+			return error_set_errno(error, errno, "cannot look into the snapshot");
+		for (; start < end; start += (off_t)GUEST_PAGE_SIZE) {
+			if (page_is_zero(image->memory + start))
+				continue;
+			int result = add_page(writer, (uint64_t)start, error);
+			if (result)
+				return result;
+		}
+	}
+	for (size_t i = 0; i < writer->extent_count; i++) {
+		struct snapshot_extent *extent = &writer->extents[i];
+		int result = hash_bytes(image->memory + extent->offset, extent->length,
+					extent->digest, error);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static void put(struct writer *writer, const void *data, uint64_t length)
+{
+	if (length)
+		memcpy(writer->metadata + writer->used, data, length);
+	writer->used += length;
+}
+
+static int describe(const struct writer *writer, struct snapshot_metadata *metadata,
+		    struct error *error)
+{
+	const struct snapshot *snapshot = writer->snapshot;
+	const struct image *image = &snapshot->image;
+	*metadata = (struct snapshot_metadata){
+	    .features = snapshot->features,
+	    .created = (uint64_t)time(NULL),
+	    .program_base = snapshot->program_base,
+	    .memory_size = image->size,
+	    .page_tables = image->page_tables,
+	    .page_tables_size = image->page_tables_size,
+	    .next = image->next,
+	    .start = image->start,
+	    .resume = image->resume,
+	    .syscall_entry = image->syscall_entry,
+	    .upcall = image->upcall,
+	    .tick_ns = image->tick_ns,
+	    .prefix_length = snapshot->prefix.length,
+	    .region_count = (uint32_t)image->region_count,
+	    .extent_count = (uint32_t)writer->extent_count,
+	    .journal_count = (uint32_t)snapshot->journal.count,
+	};
+	memcpy(metadata->isolation, snapshot->isolation, sizeof(metadata->isolation));
+	memcpy(metadata->name, snapshot->name, sizeof(metadata->name));
+	return hash_bytes(snapshot->program.data, snapshot->program.size, metadata->program_digest,
+			  error);
+}
+
+static int build_metadata(struct writer *writer, struct error *error)
+{
+	const struct snapshot *snapshot = writer->snapshot;
+	const struct image *image = &snapshot->image;
+	const struct accelerator_journal *journal = &snapshot->journal;
+	struct snapshot_metadata metadata;
+	int result = describe(writer, &metadata, error);
+	if (result)
+		return result;
+	uint64_t length = sizeof(metadata) + image->region_count * sizeof(struct snapshot_region) +
+			  writer->extent_count * sizeof(struct snapshot_extent) +
+			  journal->count * sizeof(struct snapshot_message) + journal->bytes +
+			  snapshot->prefix.length;
+	writer->metadata = malloc(length);
+	if (!writer->metadata)
+		return error_set(error, ENOMEM, "no memory for a snapshot's metadata");
+	put(writer, &metadata, sizeof(metadata));
+	for (size_t i = 0; i < image->region_count; i++) {
+		const struct snapshot_region region = {
+		    .address = image->regions[i].address,
+		    .length = image->regions[i].length,
+		    .offset = image->regions[i].offset,
+		    .protection = image->regions[i].protection,
+		};
+		put(writer, &region, sizeof(region));
+	}
+	put(writer, writer->extents, writer->extent_count * sizeof(*writer->extents));
+	for (size_t i = 0; i < journal->count; i++) {
+		const struct snapshot_message message = {
+		    .length = journal->messages[i].length,
+		    .extent = journal->messages[i].extent,
+		};
+		put(writer, &message, sizeof(message));
+		put(writer, journal->messages[i].data, message.length);
+	}
+	put(writer, snapshot->prefix.data, snapshot->prefix.length);
+	return 0;
+}
+
+static int build_header(struct writer *writer, struct error *error)
+{
+	const struct snapshot *snapshot = writer->snapshot;
+	struct snapshot_header *header = &writer->header;
+	*header = (struct snapshot_header){
+	    .version = SNAPSHOT_VERSION,
+	    .abi_version = GUEST_ABI_VERSION,
+	    .metadata_length = writer->used,
+	    .memory_offset = page_up(sizeof(*header) + writer->used),
+	    .program_size = snapshot->program.size,
+	};
+	memcpy(header->magic, SNAPSHOT_MAGIC, sizeof(header->magic));
+	header->program_offset = header->memory_offset + page_up(snapshot->image.size);
+	header->file_size = header->program_offset + header->program_size;
+	return snapshot_digest(header, writer->metadata, header->digest, error);
+}
+
+/* pwrite(2), all of it. 0 or a negative errno. */
+static int write_at(int fd, const void *data, uint64_t length, uint64_t offset)
+{
+	const uint8_t *next = data;
+	while (length) {
+		ssize_t written = pwrite(fd, next, length, (off_t)offset);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		next += written;
+		length -= (uint64_t)written;
+		offset += (uint64_t)written;
+	}
+	return 0;
+}
+
+static int write_parts(const struct writer *writer, int fd)
+{
+	const struct snapshot_header *header = &writer->header;
+	const struct snapshot *snapshot = writer->snapshot;
+	if (ftruncate(fd, (off_t)header->file_size))
+		return -errno;
+	int result = write_at(fd, header, sizeof(*header), 0);
+	if (!result)
+		result = write_at(fd, writer->metadata, writer->used, sizeof(*header));
+	for (size_t i = 0; i < writer->extent_count && !result; i++)
+		result = write_at(fd, snapshot->image.memory + writer->extents[i].offset,
+				  writer->extents[i].length,
+				  header->memory_offset + writer->extents[i].offset);
+	if (!result)
+		result = write_at(fd, snapshot->program.data, header->program_size,
+				  header->program_offset);
+	return result;
+}
+
+int snapshot_file_write(const char *path, const struct snapshot *snapshot, struct error *error)
+{
+	cleanup(writer_release) struct writer writer = {.snapshot = snapshot};
+	int result = find_extents(&writer, error);
+	if (!result)
+		result = build_metadata(&writer, error);
+	if (!result)
+		result = build_header(&writer, error);
+	if (result)
+		return result;
+	struct file_replacement replacement = {.fd = -1};
+	result = file_replacement_open(&replacement, path, error);
+	if (result)
+		return result;
+	return file_replacement_close(&replacement, write_parts(&writer, replacement.fd), error);
+}

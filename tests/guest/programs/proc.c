@@ -1,0 +1,118 @@
+/* /proc/self and its neighbours tell of this process what it knows of itself. */
+#include <elf.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT_SIZE 65536
+
+static char text[TEXT_SIZE];
+
+/* In small parts, so that a file must stay the same while it is read. */
+static size_t read_file(const char *path)
+{
+	size_t length = 0;
+	int file = open(path, O_RDONLY);
+	if (file < 0)
+		return 0;
+	for (;;) {
+		ssize_t got = read(file, text + length, length + 100 < TEXT_SIZE ? 100 : 0);
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+	}
+	close(file);
+	text[length] = 0;
+	return length;
+}
+
+static int has_line(const char *path, const char *start)
+{
+	char wanted[128];
+	read_file(path);
+	snprintf(wanted, sizeof(wanted), "\n%s", start);
+	return !strncmp(text, start, strlen(start)) || strstr(text, wanted) != NULL;
+}
+
+static void test_stat(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	char begin[64];
+	read_file("/proc/self/stat");
+	snprintf(begin, sizeof(begin), "%d (%.15s) R ", getpid(), slash ? slash + 1 : program);
+	printf("stat: %d\n", !strncmp(text, begin, strlen(begin)));
+	int fields = 2;
+	unsigned long started = 0;
+	for (char *next = strtok(text + strlen(begin) - 2, " \n"); next; next = strtok(NULL, " \n"))
+		if (++fields == 22)
+			started = strtoul(next, NULL, 10);
+	struct timespec up;
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	unsigned long now = (unsigned long)up.tv_sec * 100 + (unsigned long)up.tv_nsec / 10000000;
+	/* A minute is long for a test, and short for how long a machine is up. */
+	printf("fields: %d, started: %d\n", fields, started <= now + 1 && started + 6000 > now);
+}
+
+static int in_maps(const void *address, const char *protection)
+{
+	read_file("/proc/self/maps");
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long start, end;
+		char found[8];
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, found) == 3 &&
+		    (unsigned long)address >= start && (unsigned long)address < end)
+			return !strncmp(found, protection, 3);
+	}
+	return 0;
+}
+
+static void test_vectors(int argc, char **argv)
+{
+	size_t length = read_file("/proc/self/cmdline"), at = 0;
+	int same = 1;
+	for (int i = 0; i < argc && at < length; i++) {
+		same &= !strcmp(text + at, argv[i]);
+		at += strlen(argv[i]) + 1;
+	}
+	printf("cmdline: %d %d\n", same, at == length);
+	length = read_file("/proc/self/auxv");
+	unsigned long page_size = 0;
+	for (at = 0; at + sizeof(Elf64_auxv_t) <= length; at += sizeof(Elf64_auxv_t)) {
+		Elf64_auxv_t entry;
+		memcpy(&entry, text + at, sizeof(entry));
+		if (entry.a_type == AT_PAGESZ)
+			page_size = entry.a_un.a_val;
+	}
+	printf("page size: %lu\n", page_size);
+}
+
+int main(int argc, char **argv)
+{
+	int local = 0;
+	void *heap = malloc(1 << 20);
+	test_stat(argv[0]);
+	printf("maps: %d %d %d\n", in_maps((const void *)(uintptr_t)main, "r-x"),
+	       in_maps(&local, "rw-"), in_maps(heap, "rw-"));
+	test_vectors(argc, argv);
+	printf("status: %d %d %d\n", has_line("/proc/self/status", "Name:\t"),
+	       has_line("/proc/self/status", "Threads:\t1\n"),
+	       has_line("/proc/self/status", "VmRSS:"));
+	printf("machine: %d %d %d %d\n", has_line("/proc/cpuinfo", "flags\t\t: fpu"),
+	       has_line("/proc/meminfo", "MemTotal:"), has_line("/proc/stat", "btime "),
+	       has_line("/proc/stat", "cpu0 "));
+	printf("others: %d %d %d %d\n", has_line("/proc/version", "Linux version "),
+	       has_line("/proc/sys/kernel/ostype", "Linux\n"), read_file("/proc/uptime") > 4,
+	       read_file("/proc/loadavg") > 8);
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	struct tms times_used;
+	times(&times_used);
+	printf("used little: %d %d\n", used.tv_sec < 10, times_used.tms_utime < 1000);
+	free(heap);
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* Root images: what is packed is found again, and what is damaged is refused. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+
+#include "root/image.h"
+#include "tests/root/tree.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+
+static void test_found(const struct root_image *image)
+{
+	const struct {
+		const char *path, *resolved;
+		int error;
+		uint32_t mode;
+	} cases[] = {
+	    {"/", "/", 0, S_IFDIR | 0755},
+	    {"", "/", 0, S_IFDIR | 0755},
+	    {"etc/motd", "/etc/motd", 0, S_IFREG | 0644},
+	    {"//etc/./motd", "/etc/motd", 0, S_IFREG | 0644},
+	    {"/usr/bin/link", "/usr/bin/tool", 0, S_IFREG | 0755},
+	    {"/bin/link", "/usr/bin/tool", 0, S_IFREG | 0755},
+	    {"/bin/../empty", "/usr/empty", 0, S_IFREG | 0600},
+	    {"up", "/usr/bin/tool", 0, S_IFREG | 0755},
+	    {"../../etc/motd", "/etc/motd", 0, S_IFREG | 0644},
+	    {"var", "/var", 0, S_IFDIR | 0750},
+	    {"var/lib", "/var/lib", 0, S_IFDIR | 0700},
+	    {"turned/inside", "/turned/inside", 0, S_IFREG | 0644},
+	    {"loop", NULL, -ELOOP, 0},
+	    {"nowhere", NULL, -ENOENT, 0},
+	    {"etc/none", NULL, -ENOENT, 0},
+	    {"etc/motd/", NULL, -ENOTDIR, 0},
+	    {"etc/motd/x", NULL, -ENOTDIR, 0},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char resolved[PATH_MAX];
+		uint32_t node = UINT32_MAX;
+		int result = root_image_find(image, cases[i].path, &node, resolved);
+		if (!CHECK_NUMBER(result, cases[i].error))
+			fprintf(stderr, "  path:   %s\n", cases[i].path);
+		if (result)
+			continue;
+		CHECK_TEXT(resolved, cases[i].resolved);
+		CHECK_NUMBER(image->nodes[node].mode, cases[i].mode);
+	}
+	char path[PATH_MAX + 10], resolved[PATH_MAX];
+	uint32_t node;
+	memset(path, 'a', sizeof(path));
+	path[sizeof(path) - 1] = 0;
+	CHECK_NUMBER(root_image_find(image, path, &node, resolved), -ENAMETOOLONG);
+}
+
+static void test_contents(const struct root_image *image)
+{
+	struct error error = {0};
+	char resolved[PATH_MAX];
+	uint32_t node = 0, other = 0;
+	cleanup_free uint8_t *data = NULL;
+	size_t size = 0;
+	CHECK_NUMBER(root_image_find(image, "big", &node, resolved), 0);
+	CHECK_NUMBER(root_image_read(image, node, TREE_BIG_SIZE - 1, &data, &size, &error), -EFBIG);
+	CHECK_NUMBER(root_image_read(image, node, TREE_BIG_SIZE, &data, &size, &error), 0);
+	size_t same = 0;
+	while (same < size && (char)data[same] == tree_big_byte(same))
+		same++;
+	CHECK_NUMBER(same, TREE_BIG_SIZE);
+	CHECK_NUMBER(image->nodes[node].modified_ns, 1000000000000000005);
+	CHECK_NUMBER(image->nodes[node].owner, 7);
+	CHECK_NUMBER(root_image_find(image, "etc/motd", &node, resolved), 0);
+	CHECK_NUMBER(root_image_find(image, "list/motd", &other, resolved), 0);
+	CHECK_NUMBER(node, other);
+	CHECK_NUMBER(image->nodes[node].links, 2);
+	CHECK_NUMBER(root_image_find(image, "list", &node, resolved), 0);
+	CHECK_NUMBER(root_image_read(image, node, 1, &data, &size, &error), -EACCES);
+}
+
+static int open_bytes(const uint8_t *data, size_t size, struct error *error)
+{
+	struct root_image image;
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	if (fd < 0 || file_write_all(fd, data, size))
+		return -errno;
+	int result = root_image_open_descriptor(&image, fd, error);
+	if (!result)
+		root_image_release(&image);
+	return result;
+}
+
+/* Every byte of header and tables, changed: the digest finds it. */
+static void test_damage(const char *path)
+{
+	cleanup_free uint8_t *data = NULL;
+	size_t size = 0, refused = 0, tried = 0;
+	struct error error = {0};
+	struct root_header header;
+	if (!CHECK_NUMBER(file_read(path, 1 << 20, &data, &size, &error), 0))
+		return;
+	memcpy(&header, data, sizeof(header));
+	CHECK_NUMBER(open_bytes(data, size, &error), 0);
+	for (size_t at = 0; at < size; at++) {
+		if (at == sizeof(header))
+			at = header.nodes_offset;
+		data[at] ^= 1;
+		refused += open_bytes(data, size, &error) == -EINVAL;
+		tried++;
+		data[at] ^= 1;
+	}
+	CHECK_NUMBER(refused, tried);
+	CHECK(tried > 1000);
+	const size_t lengths[] = {0,	       1,	sizeof(header) - 1, sizeof(header), 4096,
+				  size - 4096, size - 1};
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		CHECK_NUMBER(open_bytes(data, lengths[i], &error), -EINVAL);
+	data[offsetof(struct root_header, version)] = ROOT_VERSION + 1;
+	CHECK_NUMBER(open_bytes(data, size, &error), -EINVAL);
+	CHECK(strstr(error.text, "version 2"));
+}
+
+static void test_refused_names(void)
+{
+	struct root_builder *builder = NULL;
+	struct error error = {0};
+	char path[64], name[300], deep[PATH_MAX + 2];
+	snprintf(path, sizeof(path), "/tmp/mayfly-test-names-%d.img", getpid());
+	if (!CHECK_NUMBER(root_builder_open(&builder, path, &error), 0))
+		return;
+	const struct root_attributes file = {.mode = S_IFREG | 0644};
+	const struct root_attributes link = {.mode = S_IFLNK | 0777, .target = ""};
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	memset(deep, '/', sizeof(deep));
+	deep[sizeof(deep) - 1] = 0;
+	CHECK_NUMBER(root_builder_add(builder, "a/../b", &file, &error), -EINVAL);
+	CHECK_NUMBER(root_builder_add(builder, "..", &file, &error), -EINVAL);
+	CHECK_NUMBER(root_builder_add(builder, "/", &file, &error), -EINVAL);
+	CHECK_NUMBER(root_builder_add(builder, name, &file, &error), -ENAMETOOLONG);
+	CHECK_NUMBER(root_builder_add(builder, deep, &file, &error), -ENAMETOOLONG);
+	CHECK_NUMBER(root_builder_add(builder, "link", &link, &error), -EINVAL);
+	CHECK_NUMBER(root_builder_write(builder, "x", 1, &error), -EINVAL);
+	CHECK_NUMBER(root_builder_link(builder, "a", "none", &error), -ENOENT);
+	root_builder_close(builder);
+	CHECK_NUMBER(access(path, F_OK), -1); /* what is not finished leaves no file */
+}
+
+int main(void)
+{
+	char path[PATH_MAX];
+	struct root_image image;
+	struct error error = {0};
+	tree_pack(path, sizeof(path));
+	if (CHECK_NUMBER(root_image_open(&image, path, &error), 0)) {
+		test_found(&image);
+		test_contents(&image);
+		root_image_release(&image);
+		test_damage(path);
+	}
+	unlink(path);
+	test_refused_names();
+	return check_status();
+}

@@ -1,0 +1,173 @@
+/* The library OS over a root image: what is there is seen, and what is written stays in the clone.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "calls.h"
+#include "host_machine.h"
+#include "libos.h"
+#include "tests/root/tree.h"
+
+/* Reads a whole file into `text`; its length or a negative errno. */
+static int64_t read_text(const char *path, char *text, size_t size)
+{
+	int64_t file = SYSTEM(open, host_text(path), O_RDONLY, 0);
+	if (file < 0)
+		return file;
+	char *buffer = host_memory(size);
+	int64_t length = SYSTEM(read, (uint64_t)file, ADDRESS(buffer), size - 1);
+	SYSTEM(close, (uint64_t)file);
+	memcpy(text, buffer, (size_t)length);
+	text[length] = 0;
+	return length;
+}
+
+static int64_t write_text(const char *path, int flags, uint64_t offset, const char *text)
+{
+	int64_t file = SYSTEM(open, host_text(path), (uint64_t)(O_WRONLY | flags), 0644);
+	if (file < 0)
+		return file;
+	int64_t result = SYSTEM(pwrite64, (uint64_t)file, host_text(text), strlen(text), offset);
+	SYSTEM(close, (uint64_t)file);
+	return result;
+}
+
+static int64_t exists(const char *path)
+{
+	return SYSTEM(access, host_text(path), F_OK);
+}
+
+/* The names in a directory, each followed by a blank, taken `room` bytes at a time. */
+static void list(const char *path, size_t room, char *names, size_t size)
+{
+	int64_t file = SYSTEM(open, host_text(path), O_RDONLY | O_DIRECTORY, 0);
+	char *buffer = host_memory(room);
+	names[0] = 0;
+	CHECK(file >= 0);
+	for (;;) {
+		int64_t got = SYSTEM(getdents64, (uint64_t)file, ADDRESS(buffer), room);
+		if (!CHECK(got >= 0) || !got)
+			break;
+		for (int64_t at = 0; at < got;) {
+			const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+			size_t used = strlen(names);
+			if (entry->d_name[0] != '.')
+				snprintf(names + used, size - used, "%s ", entry->d_name);
+			at += entry->d_reclen;
+		}
+	}
+	SYSTEM(close, (uint64_t)file);
+}
+
+static void test_reading(void)
+{
+	char text[200];
+	struct stat *status = host_memory(sizeof(*status));
+	CHECK_NUMBER(read_text("/etc/motd", text, sizeof(text)), 8);
+	CHECK_TEXT(text, "welcome\n");
+	CHECK_NUMBER(read_text("/bin/link", text, sizeof(text)), 6);
+	CHECK_NUMBER(read_text("/up", text, sizeof(text)), 6);
+	CHECK_NUMBER(read_text("/loop", text, sizeof(text)), -ELOOP);
+	CHECK_NUMBER(read_text("/nowhere", text, sizeof(text)), -ENOENT);
+	CHECK_NUMBER(read_text("/usr/empty", text, sizeof(text)), 0);
+	CHECK_NUMBER(SYSTEM(stat, host_text("/big"), ADDRESS(status)), 0);
+	CHECK_NUMBER(status->st_size, TREE_BIG_SIZE);
+	CHECK_NUMBER(status->st_mtim.tv_sec, 1000000000);
+	CHECK_NUMBER(status->st_uid, 7);
+	CHECK_NUMBER(SYSTEM(stat, host_text("/usr"), ADDRESS(status)), 0);
+	CHECK_NUMBER(status->st_nlink, 3);
+	/* What the library OS makes itself goes before the image's, or beside it. */
+	CHECK_NUMBER(exists("/dev/null"), 0);
+	CHECK_NUMBER(exists("/etc/passwd"), 0);
+}
+
+static void test_listing(void)
+{
+	char names[200];
+	list("/list", 1000, names, sizeof(names));
+	CHECK_TEXT(names, "a b c motd ");
+	/* In parts, and after names were looked at. */
+	CHECK_NUMBER(exists("/list/c"), 0);
+	list("/list", 40, names, sizeof(names));
+	CHECK_TEXT(names, "a b c motd ");
+	CHECK_NUMBER(SYSTEM(unlink, host_text("/list/b")), 0);
+	CHECK_NUMBER(exists("/list/b"), -ENOENT);
+	list("/list", 40, names, sizeof(names));
+	CHECK_TEXT(names, "a c motd ");
+	CHECK_NUMBER(write_text("/list/b", O_CREAT | O_EXCL, 0, "new"), 3);
+	CHECK_NUMBER(write_text("/list/d", O_CREAT | O_EXCL, 0, "new"), 3);
+	list("/list", 40, names, sizeof(names));
+	CHECK_TEXT(names, "a c motd b d ");
+	CHECK_NUMBER(SYSTEM(rename, host_text("/list/d"), host_text("/list/a")), 0);
+	list("/list", 1000, names, sizeof(names));
+	CHECK_TEXT(names, "c motd b a ");
+	char text[20];
+	CHECK_NUMBER(read_text("/list/a", text, sizeof(text)), 3);
+	CHECK_NUMBER(SYSTEM(rename, host_text("/list/a"), host_text("/list/z")), 0);
+	CHECK_NUMBER(exists("/list/a"), -ENOENT);
+	list("/list", 1000, names, sizeof(names));
+	CHECK_TEXT(names, "c motd b z ");
+}
+
+static void test_writing(void)
+{
+	char text[TREE_BIG_SIZE + 100] = "";
+	/* In the middle of a file: the rest stays the image's. */
+	CHECK_NUMBER(write_text("/big", 0, 5000, "XYZ"), 3);
+	CHECK_NUMBER(read_text("/big", text, sizeof(text)), TREE_BIG_SIZE);
+	size_t same = 0;
+	for (size_t i = 0; i < TREE_BIG_SIZE; i++)
+		same += text[i] == (i >= 5000 && i < 5003 ? "XYZ"[i - 5000] : tree_big_byte(i));
+	CHECK_NUMBER(same, TREE_BIG_SIZE);
+	/* Cut off and made longer again: zeros, not the image's. */
+	CHECK_NUMBER(SYSTEM(truncate, host_text("/big"), 4100), 0);
+	CHECK_NUMBER(SYSTEM(truncate, host_text("/big"), 9000), 0);
+	CHECK_NUMBER(read_text("/big", text, sizeof(text)), 9000);
+	same = 0;
+	for (size_t i = 0; i < 9000; i++)
+		same += text[i] == (i < 4100 ? tree_big_byte(i) : 0);
+	CHECK_NUMBER(same, 9000);
+	CHECK_NUMBER(write_text("/etc/motd", O_APPEND, 0, "more"), 4);
+	CHECK_NUMBER(read_text("/etc/motd", text, sizeof(text)), 12);
+	CHECK_TEXT(text, "welcome\nmore");
+	CHECK_NUMBER(write_text("/usr/bin/tool", O_TRUNC, 0, "x"), 1);
+	CHECK_NUMBER(read_text("/bin/tool", text, sizeof(text)), 1);
+	CHECK_NUMBER(write_text("/usr/empty", 0, 0, "filled"), 6);
+	CHECK_NUMBER(read_text("/usr/empty", text, sizeof(text)), 6);
+}
+
+static void test_directories(void)
+{
+	char names[200];
+	CHECK_NUMBER(SYSTEM(rmdir, host_text("/usr/bin")), -ENOTEMPTY);
+	CHECK_NUMBER(SYSTEM(unlink, host_text("/usr/bin/tool")), 0);
+	CHECK_NUMBER(SYSTEM(unlink, host_text("/usr/bin/link")), 0);
+	CHECK_NUMBER(SYSTEM(rmdir, host_text("/usr/bin")), 0);
+	CHECK_NUMBER(SYSTEM(mkdir, host_text("/usr/bin"), 0755), 0);
+	list("/usr/bin", 1000, names, sizeof(names));
+	CHECK_TEXT(names, ""); /* a new one does not show what the image has there */
+	CHECK_NUMBER(SYSTEM(rename, host_text("/var"), host_text("/usr/moved")), 0);
+	CHECK_NUMBER(exists("/usr/moved/lib"), 0);
+	CHECK_NUMBER(exists("/var"), -ENOENT);
+	char *path = host_memory(PATH_MAX);
+	CHECK_NUMBER(SYSTEM(chdir, host_text("/usr/moved/lib")), 0);
+	CHECK(SYSTEM(getcwd, ADDRESS(path), PATH_MAX) > 0);
+	CHECK_TEXT(path, "/usr/moved/lib");
+}
+
+int main(void)
+{
+	char path[PATH_MAX];
+	tree_pack(path, sizeof(path));
+	int fd = open(path, O_RDONLY);
+	CHECK(fd >= 0);
+	host_start_with_root(1024, fd);
+	unlink(path);
+	test_reading();
+	test_listing();
+	test_writing();
+	test_directories();
+	return check_status();
+}

@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""mayfly snapshot and what it writes, under one isolation: good files and bad ones.
+
+usage: test_snapshot.py MAYFLY DEEDS ISOLATION
+DEEDS is the program of tests/system/guests.c.
+"""
+
+import hashlib
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+MAYFLY, DEEDS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+ISOLATION = sys.argv.pop(1)
+OTHER = {"kvm": "process", "process": "kvm"}[ISOLATION]
+BUSYBOX = "/bin/busybox"
+LIMIT = 120  # seconds for one command
+PAGE = 4096
+SKIP = 77
+
+# struct snapshot_header, and the places of members in struct snapshot_metadata
+HEADER = struct.Struct("<8sIIQQQQQ32s")
+FEATURES, COUNTS = 0, 40 + 80 + 16 + 32 + 80
+EXTENT = struct.Struct("<QQ32s")
+REGION_SIZE, METADATA_SIZE = 32, COUNTS + 16
+
+
+def mayfly(*arguments, request=b"Ada\n", **variables):
+    return subprocess.run([MAYFLY, *map(str, arguments)], input=request, capture_output=True,
+                          timeout=LIMIT, env={**os.environ, **variables}, check=False)
+
+
+def text(data):
+    return data.decode(errors="replace")
+
+
+class Snapshot(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.file = self.folder / "file.snap"
+        self.cache = {"MAYFLY_CACHE": str(self.folder / "cache")}
+
+    def take(self, *program):
+        result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file, *program)
+        self.assertEqual((result.returncode, result.stdout), (0, b""), text(result.stderr))
+
+    def run_file(self, *options, **keywords):
+        return mayfly("run", *options, self.file, **keywords, **self.cache)
+
+
+class Good(Snapshot):
+    def expect(self, result, status, output):
+        self.assertEqual((result.returncode, result.stdout), (status, output),
+                         text(result.stderr))
+
+    def test_serves_requests(self):
+        self.take("hello")
+        self.expect(self.run_file(), 0, b"Hello, Ada!\n")
+        self.expect(self.run_file(request=b"Bob"), 0, b"Hello, Bob!\n")
+        self.expect(self.run_file("--repeat=20", f"--isolation={ISOLATION}"), 0, b"Hello, Ada!\n")
+
+    def test_arguments_environment_and_status_are_kept(self):
+        self.take("--env=NAME=value", BUSYBOX, "sh", "-c", 'read a; echo "$0 $a $NAME"; exit 7',
+                  "zero")
+        self.expect(self.run_file(), 7, b"zero Ada value\n")
+
+    def test_output_of_the_set_up_is_kept(self):
+        self.take(BUSYBOX, "sh", "-c", "echo before; read a; echo $a")
+        self.expect(self.run_file(), 0, b"before\nAda\n")
+
+    def test_large_request(self):
+        request = os.urandom(3 << 20)
+        self.take(BUSYBOX, "sha256sum")
+        self.expect(self.run_file(request=request), 0,
+                    hashlib.sha256(request).hexdigest().encode() + b"  -\n")
+
+    def test_clones_differ(self):
+        self.take(DEEDS, "random")
+        self.assertEqual(len({self.run_file().stdout for _ in range(5)}), 5)
+
+    def test_a_crash_is_told_with_names(self):
+        self.take(DEEDS, "null")
+        result = self.run_file()
+        self.assertEqual(result.returncode, 139)
+        self.assertRegex(text(result.stderr), r"deeds crashed: page fault .* at read_null\+0x")
+
+    def test_users_share_its_pages(self):
+        """The file is sparse, and holds little more than what the set-up made."""
+        self.take("--memory=256M", "hello")
+        status = self.file.stat()
+        self.assertGreater(status.st_size, 256 << 20)
+        self.assertLess(status.st_blocks * 512, 16 << 20)
+
+    def test_a_copy_without_holes_is_as_good(self):
+        self.take("--memory=16M", "hello")
+        data = self.file.read_bytes()
+        self.file.unlink()
+        self.file.write_bytes(data)
+        self.expect(self.run_file(), 0, b"Hello, Ada!\n")
+
+    def test_a_verified_file_is_remembered(self):
+        self.take("hello")
+        remembered = self.folder / "cache" / "snapshots"
+        self.expect(self.run_file(), 0, b"Hello, Ada!\n")
+        # It was written just now: another change could still come unseen.
+        self.assertFalse(remembered.exists())
+        time.sleep(2.1)
+        self.expect(self.run_file(), 0, b"Hello, Ada!\n")
+        self.assertEqual(len(list(remembered.iterdir())), 1)
+        self.expect(self.run_file(), 0, b"Hello, Ada!\n")
+        # A change is seen all the same.
+        with self.file.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)[0]
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last ^ 1]))
+        self.assertIn(b"damaged: the program", self.run_file().stderr)
+
+
+class Refused(Snapshot):
+    def expect(self, result, *words):
+        lines = text(result.stderr).strip().splitlines()
+        self.assertEqual((result.returncode, result.stdout, len(lines)), (125, b"", 1), lines)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def parts(self):
+        data = bytearray(self.file.read_bytes())
+        header = list(HEADER.unpack_from(data))
+        return data, header
+
+    def seal(self, data, header):
+        """Writes the file with a header that fits its metadata."""
+        metadata = data[HEADER.size:HEADER.size + header[4]]
+        header[8] = bytes(32)
+        header[8] = hashlib.sha256(HEADER.pack(*header) +
+                                   hashlib.sha256(metadata).digest()).digest()
+        HEADER.pack_into(data, 0, *header)
+        self.file.write_bytes(data)
+
+    def extents(self, data):
+        regions, extents = struct.unpack_from("<II", data, HEADER.size + COUNTS)
+        first = HEADER.size + METADATA_SIZE + regions * REGION_SIZE
+        return [(first + i * EXTENT.size, *EXTENT.unpack_from(data, first + i * EXTENT.size))
+                for i in range(extents)]
+
+    def test_needs_an_output(self):
+        self.expect(mayfly("snapshot", "hello"), "--output")
+        self.expect(mayfly("snapshot", "-o", "/no/such/folder/file", "hello"), "/no/such/folder")
+
+    def test_a_program_that_reads_nothing(self):
+        result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file, BUSYBOX, "true")
+        self.expect(result, "ended with status 0", "nothing to take a snapshot of")
+        self.assertFalse(self.file.exists())
+
+    def test_a_snapshot_of_a_snapshot(self):
+        self.take("hello")
+        self.expect(mayfly("snapshot", "-o", self.folder / "b", self.file), "already")
+
+    def test_choices_that_are_made(self):
+        self.take("hello")
+        self.expect(self.run_file("--memory=32M"), "--memory", "mayfly snapshot")
+        self.expect(self.run_file("--env=A=b"), "--env")
+        self.expect(mayfly("run", self.file, "argument"), "arguments")
+
+    def test_other_isolation(self):
+        self.take("hello")
+        self.expect(self.run_file(f"--isolation={OTHER}"), f"isolation {ISOLATION}")
+
+    def test_other_version(self):
+        self.take("hello")
+        data, header = self.parts()
+        header[1] += 1
+        self.seal(data, header)
+        self.expect(self.run_file(), "another version", "make the snapshot again")
+
+    def test_other_machine(self):
+        self.take("hello")
+        data, header = self.parts()
+        feature = struct.unpack_from("<I", data, HEADER.size + FEATURES + 4 * 6)[0]
+        struct.pack_into("<I", data, HEADER.size + FEATURES + 4 * 6, feature | 1 << 11 | 1 << 16)
+        self.seal(data, header)
+        result = self.run_file()
+        if result.returncode == 0:
+            self.skipTest("this processor has XOP and FMA4")
+        self.expect(result, "another machine", "no xop" if not feature >> 11 & 1 else "no fma4")
+
+    def test_cut_off(self):
+        self.take("--memory=16M", "hello")
+        data = self.file.read_bytes()
+        for length in (8, 50, 100, 1000, 5000, 1 << 20, len(data) - 1):
+            self.file.write_bytes(data[:length])
+            self.expect(self.run_file(), "cut off")
+
+    def test_longer(self):
+        self.take("--memory=16M", "hello")
+        with self.file.open("ab") as file:
+            file.write(b"x")
+        self.expect(self.run_file(), "damaged", "header")
+
+    def test_a_changed_byte_anywhere(self):
+        self.take("--memory=16M", "hello")
+        data, header = self.parts()
+        extents = self.extents(data)
+        places = {HEADER.size + 10: "metadata", header[4]: "metadata", 60: "metadata",
+                  header[6] + 12345: "the program"}
+        for _, offset, length, _ in (extents[0], extents[len(extents) // 2], extents[-1]):
+            places[header[5] + offset + length // 2] = f"memory at {offset:#x}"
+        used = {page for _, offset, length, _ in extents
+                for page in range(offset, offset + length, PAGE)}
+        hole = max(set(range(0, header[6] - header[5], PAGE)) - used)
+        places[header[5] + hole] = f"memory at {hole:#x}, which ought to be empty"
+        for place, words in places.items():
+            changed = bytearray(data)
+            changed[place] ^= 0x40
+            self.file.write_bytes(changed)
+            self.expect(self.run_file(), "damaged", words)
+
+    def change_memory(self, place, value):
+        """Changes a word of memory, and all digests with it."""
+        data, header = self.parts()
+        for at, offset, length, _ in self.extents(data):
+            if not offset <= place < offset + length:
+                continue
+            struct.pack_into("<Q", data, header[5] + place, value)
+            memory = data[header[5] + offset:header[5] + offset + length]
+            EXTENT.pack_into(data, at, offset, length, hashlib.sha256(memory).digest())
+            self.seal(data, header)
+            return
+        self.fail(f"nothing at {place:#x}")
+
+    def test_hostile_page_tables(self):
+        """An entry of the topmost table that leads out of the tables, and into the root again."""
+        for value in (0x0000_7fff_0000_0067, 0x10067, 0x100e7):
+            self.take("--memory=16M", "hello")
+            self.change_memory(0x10000 + 8 * (0x6c0000000000 >> 39), value)
+            self.expect(self.run_file(), "page tables")
+
+    def test_hostile_descriptors(self):
+        self.take("--memory=16M", "hello")
+        self.change_memory(0x10, 0x00affb000000ffff)  # ring 0's code segment, open to ring 3
+        self.expect(self.run_file(), "descriptor tables")
+
+    def test_other_library_os(self):
+        self.take("--memory=16M", "hello")
+        data, header = self.parts()
+        regions, = struct.unpack_from("<I", data, HEADER.size + COUNTS)
+        for i in range(regions):
+            address, _, offset, _ = struct.unpack_from(
+                "<QQQI", data, HEADER.size + METADATA_SIZE + i * REGION_SIZE)
+            if address == 0x6e0000000000:
+                self.change_memory(offset + 0x200, 0x0123456789abcdef)
+        self.expect(self.run_file(), "another library OS")
+
+    def test_hostile_regions(self):
+        """A region over the helper of process isolation, one past the end, one that overlaps."""
+        for member, value in ((0, 0x6e8000001000), (16, 1 << 40), (8, 1 << 62), (0, 0x123)):
+            self.take("--memory=16M", "hello")
+            data, header = self.parts()
+            struct.pack_into("<Q", data, HEADER.size + METADATA_SIZE + member, value)
+            self.seal(data, header)
+            self.expect(self.run_file(), "damaged", "regions")
+
+
+def main():
+    probe = mayfly("run", f"--isolation={ISOLATION}", "hello")
+    if probe.returncode == 125 and b"cannot be had" in probe.stderr:
+        print(text(probe.stderr))
+        sys.exit(SKIP)
+    unittest.main(verbosity=2)
+
+
+main()
