@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/options.h"
+#include "options/options.h"
 #include "monitor.h"
 #include "util/clock.h"
 #include "util/error.h"
