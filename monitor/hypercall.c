@@ -71,7 +71,7 @@ static int finish_past_deadline(struct slot *slot, struct hypercall *call)
 static int serve_read(struct slot *slot, struct hypercall *call)
 {
 	volatile struct guest_control *control = window_control(&slot->window);
-	if (slot->monitor->preparing) {
+	if (slot->monitor->preparing && !slot->monitor->warming_up) {
 		call->result = -EPERM; /* the request comes after the snapshot */
 		return 0;
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "mayfly/guest_abi.h"
 #include "monitor.h"
 #include "util/clock.h"
 
@@ -90,6 +91,16 @@ static void expect(struct monitor *monitor, const char *text, enum outcome outco
 	check_clean(monitor, text);
 }
 
+/* As expect(), for a text of three parts: what to do, with which hypercall, with which arguments.
+ */
+static void expect_call(struct monitor *monitor, const char *deed, enum guest_hypercall call,
+			const char *arguments, enum outcome outcome)
+{
+	char text[128];
+	snprintf(text, sizeof(text), "%s %d %s", deed, (int)call, arguments);
+	expect(monitor, text, outcome);
+}
+
 static void test_hypercalls(struct monitor *monitor)
 {
 	const char *const numbers[] = {"0",
@@ -105,8 +116,9 @@ static void test_hypercalls(struct monitor *monitor)
 	char text[128];
 	/* All but FREEZE and SLEEP, which have tests of their own; and numbers that do not exist.
 	 */
-	for (int call = 0; call <= 13; call++) {
-		for (size_t i = 0; call != 1 && call != 9 && i < count * count; i++) {
+	for (int call = 0; call <= HYPERCALL_WARM_UP + 1; call++) {
+		bool apart = call == HYPERCALL_FREEZE || call == HYPERCALL_SLEEP;
+		for (size_t i = 0; !apart && i < count * count; i++) {
 			snprintf(text, sizeof(text), "hypercall %d %s %s 3", call,
 				 numbers[i % count], numbers[i / count]);
 			serve(monitor, text, &result, &answer);
@@ -121,17 +133,18 @@ static void test_lengths(struct monitor *monitor)
 	expect(monitor, "response 2 0x100001", OUTCOME_CRASHED);
 	expect(monitor, "response 3 0xffffffffffffffff", OUTCOME_CRASHED);
 	expect(monitor, "response 1 0x8000000000000000", OUTCOME_CRASHED);
-	expect(monitor, "hypercall 5 0x100001", OUTCOME_EXITED); /* refused */
+	expect_call(monitor, "hypercall", HYPERCALL_WRITE, "0x100001",
+		    OUTCOME_EXITED); /* refused */
 }
 
 static void test_floods(struct monitor *monitor)
 {
-	expect(monitor, "flood 4", OUTCOME_DEADLINE);
-	expect(monitor, "flood 5 0x100000", OUTCOME_DEADLINE);
-	expect(monitor, "flood 6 0xf000", OUTCOME_DEADLINE);
-	expect(monitor, "flood 10", OUTCOME_DEADLINE);
-	expect(monitor, "flood 77", OUTCOME_DEADLINE);
-	expect(monitor, "hypercall 9 0xffffffffffffffff", OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", HYPERCALL_READ, "", OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", HYPERCALL_WRITE, "0x100000", OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", HYPERCALL_LOG, "0xf000", OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", HYPERCALL_CLOCK, "", OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", (enum guest_hypercall)77, "", OUTCOME_DEADLINE);
+	expect_call(monitor, "hypercall", HYPERCALL_SLEEP, "0xffffffffffffffff", OUTCOME_DEADLINE);
 	expect(monitor, "permissions 0x2000000", OUTCOME_EXITED);
 }
 
