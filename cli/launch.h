@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "options/options.h"
 #include "monitor.h"
+#include "options/options.h"
 #include "util/clock.h"
 #include "util/error.h"
 

@@ -15,7 +15,11 @@
 #define USER_SIZE 0x4000000UL
 
 struct guest_start libos_start_info;
-char libos_stack_top[1]; /* a test calls the functions on its own stack */
+/* A test calls the functions on its own stack; what is looked at here is the frame of the system
+ * call, just below the top. */
+extern char libos_stack[4096];
+char libos_stack[4096];
+__asm__(".globl libos_stack_top\n.set libos_stack_top, libos_stack + 4096");
 char libos_syscall_entry[1];
 struct host_machine host;
 

@@ -75,7 +75,8 @@ static void mend(int signal, siginfo_t *information, void *context)
 static void test_mending(void)
 {
 	install(SIGSEGV, mend, 0);
-	volatile char *pages = mmap(NULL, 4 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *pages =
+	    mmap(NULL, 4UL * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	count = 0;
 	for (int i = 0; i < 4; i++)
 		pages[i * 4096 + i] = (char)(i + 1);
