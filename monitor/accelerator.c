@@ -25,7 +25,7 @@ void accelerator_release(struct accelerator *accelerator)
 	if (accelerator->client)
 		accel_client_close(accelerator->client);
 	accelerator->client = NULL;
-	accelerator->used = false;
+	accelerator->changed = false;
 }
 
 void accelerator_journal_release(struct accelerator_journal *journal)
@@ -58,9 +58,13 @@ static int accelerator_exchange(struct accelerator *accelerator, uint64_t offset
 
 /* What a message leaves behind at the host: sessions, resources, loaded models. What only computes
  * (a warm-up may do so) need not be done again for each connection. */
-static bool leaves_something(const struct wire_header *header)
+static bool leaves_something(const uint8_t *message, uint64_t extent)
 {
-	switch (header->op) {
+	struct wire_header header;
+	if (extent < sizeof(header))
+		return false; /* no message: the host refuses it */
+	memcpy(&header, message, sizeof(header));
+	switch (header.op) {
 	case WIRE_OP_SESSION_INIT:
 	case WIRE_OP_SESSION_RELEASE:
 	case WIRE_OP_RESOURCE_REGISTER:
@@ -85,8 +89,6 @@ static int journal_add(struct accelerator_journal *journal, const uint8_t *messa
 	if (extent < sizeof(header))
 		return error_set(error, EBADMSG, "a message of %lu bytes is too short", extent);
 	memcpy(&header, message, sizeof(header));
-	if (!leaves_something(&header))
-		return 0;
 	uint64_t length = header.data_end < extent ? header.data_end : extent;
 	if (length < sizeof(header))
 		length = sizeof(header);
@@ -126,14 +128,14 @@ int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t 
 		if (result)
 			return result;
 	}
-	if (journal) {
-		result =
-		    journal_add(journal, accelerator->window->memory + WINDOW_ARENA_OFFSET + offset,
-				length, error);
+	const uint8_t *message = accelerator->window->memory + WINDOW_ARENA_OFFSET + offset;
+	bool leaves = leaves_something(message, length);
+	if (journal && leaves) {
+		result = journal_add(journal, message, length, error);
 		if (result)
 			return result;
 	}
-	accelerator->used = true;
+	accelerator->changed |= leaves;
 	return accelerator_exchange(accelerator, offset, length, deadline_ns, error);
 }
 
@@ -159,8 +161,8 @@ int accelerator_restore(struct accelerator *accelerator, const struct accelerato
 void accelerator_reset(struct accelerator *accelerator)
 {
 	/* A connection that cannot be reset is as good as none. */
-	if (accelerator->used && accelerator->client &&
+	if (accelerator->changed && accelerator->client &&
 	    accel_client_reset(accelerator->client, NULL))
 		accelerator_release(accelerator);
-	accelerator->used = false;
+	accelerator->changed = false;
 }

@@ -29,7 +29,7 @@ struct accelerator_journal {
 struct accelerator {
 	struct accel_client *client; /* NULL: not connected */
 	const struct window *window;
-	bool used; /* since the last reset */
+	bool changed; /* the host holds more or less for us than at the last reset */
 };
 
 void accelerator_init(struct accelerator *accelerator, const struct window *window);
