@@ -79,8 +79,7 @@ static void change_page_tables(const uint8_t *data, size_t size)
 		uint32_t protection;
 		virtual_cpu_protection_run(image.memory, GUEST_POOL_BASE,
 					   GUEST_POOL_BASE + MEMORY_SIZE, &protection);
-		virtual_cpu_protect(image.memory, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ, NULL,
-				    NULL);
+		virtual_cpu_protect(image.memory, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ, NULL);
 		check(!virtual_cpu_check(&image, &error));
 	}
 	image_release(&image);
