@@ -1,0 +1,116 @@
+/* A child in namespaces of its own, with an empty file system; see confine.h. */
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "confine/confine.h"
+#include "confine/sanitizers.h"
+
+#define NAMESPACES_WITHOUT_USER (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)
+#define NAMESPACES_ALL		(NAMESPACES_WITHOUT_USER | CLONE_NEWUSER)
+
+static const struct {
+	enum confine_measure measure;
+	uint64_t flag;
+} namespaces[] = {
+    {CONFINE_USER_NAMESPACE, CLONE_NEWUSER},   {CONFINE_PID_NAMESPACE, CLONE_NEWPID},
+    {CONFINE_NETWORK_NAMESPACE, CLONE_NEWNET}, {CONFINE_IPC_NAMESPACE, CLONE_NEWIPC},
+    {CONFINE_EMPTY_ROOT, CLONE_NEWNS},
+};
+
+static pid_t fork_into(uint64_t flags)
+{
+	struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
+	long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static const char *explain_refusal(int code)
+{
+	switch (code) {
+	case EPERM:
+		return "not permitted here (a container, a chroot, or the system's settings)";
+	case ENOSPC:
+	case EUSERS:
+		return "no more of them may be made (user.max_*_namespaces)";
+	case EINVAL:
+		return "the kernel is built without it";
+	case ENOSYS:
+		return "a filter of system calls, or an old kernel, forbids clone3";
+	default:
+		return strerrordesc_np(code);
+	}
+}
+
+/* A file system with nothing in it in place of the root. `private`: the mounts have to be taken out
+ * of the propagation to other namespaces first; in a new user namespace they are. EINVAL where that
+ * cannot be done because the root is none of them. */
+static int empty_root(bool private)
+{
+	/* Any directory will do that is there: it is gone afterwards. */
+	static const char *const places[] = {"/proc", "/tmp", "/dev"};
+	if (private && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	const char *place = NULL;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !place; i++)
+		if (!mount("none", places[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			   "size=4k,mode=555"))
+			place = places[i];
+	if (!place || chdir(place))
+		return -errno;
+	/* With both names the same, the old root lies on top of the new one (pivot_root(2)). Where
+	 * the root is the kernel's initial one there is no pivoting, only going further down. */
+	if (!syscall(SYS_pivot_root, ".", "."))
+		return umount2(".", MNT_DETACH) || chdir("/") ? -errno : 0;
+	return chroot(".") || chdir("/") ? -errno : 0;
+}
+
+pid_t confine_fork(void (*open_files)(void *context), void *context, struct confine_report *report)
+{
+	*report = (struct confine_report){0};
+	const char *reason = CONFINE_SANITIZED_TEXT;
+	uint64_t flags = 0;
+	pid_t pid = -EPERM;
+	if (CONFINE_SANITIZED) {
+		pid = fork();
+		if (pid < 0)
+			return -errno;
+	} else {
+		flags = NAMESPACES_ALL;
+		pid = fork_into(flags);
+		if (pid < 0) {
+			reason = explain_refusal(-pid);
+			flags = NAMESPACES_WITHOUT_USER;
+			pid = fork_into(flags);
+		}
+		if (pid < 0) {
+			flags = 0;
+			pid = fork();
+			if (pid < 0)
+				return -errno;
+		}
+	}
+	if (pid)
+		return pid;
+	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+		if (flags & namespaces[i].flag)
+			confine_note_in_force(report, namespaces[i].measure);
+		else
+			confine_note_missing(report, namespaces[i].measure, "%s", reason);
+	}
+	if (open_files)
+		open_files(context);
+	if (!(flags & CLONE_NEWNS))
+		return 0;
+	int result = empty_root(!(flags & CLONE_NEWUSER));
+	if (result)
+		confine_note_missing(report, CONFINE_EMPTY_ROOT, "%s",
+				     result == -EINVAL ? "the root is no mount point (a chroot)"
+						       : strerrordesc_np(-result));
+	return 0;
+}
