@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +20,7 @@
 #include "connection.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/descriptors.h"
 #include "util/lock.h"
 #include "util/log.h"
 
@@ -36,20 +36,13 @@
 #define ACCEPT_PAUSE_NS (50 * 1000000L)
 
 /* Each connection holds one descriptor, and one more while it says hello. */
-static void raise_descriptor_limit(struct server_options *options)
+static void make_room_for_connections(struct server_options *options)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
-		return;
-	rlim_t usable = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS
-							       : limit.rlim_cur / 2;
+	uint64_t limit = descriptors_raise_limit();
+	uint64_t usable = limit > 2 * OTHER_DESCRIPTORS ? limit - OTHER_DESCRIPTORS : limit / 2;
 	if (options->connections_max > usable) {
 		log_warn("at most %u connections instead of %u: the limit of open files is %llu",
-			 (unsigned)usable, options->connections_max,
-			 (unsigned long long)limit.rlim_cur);
+			 (unsigned)usable, options->connections_max, (unsigned long long)limit);
 		options->connections_max = (unsigned)usable;
 	}
 }
@@ -103,7 +96,7 @@ int server_open(struct server *server, const struct server_options *options, str
 {
 	*server = (struct server){.options = *options};
 	atomic_init(&server->memory.left, options->memory);
-	raise_descriptor_limit(&server->options);
+	make_room_for_connections(&server->options);
 	cleanup_close int lock = -1;
 	int result = take_lock(options->socket_path, &lock, error);
 	if (result)

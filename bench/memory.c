@@ -6,15 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "guest.h"
 #include "util/cleanup.h"
 
-#define TRIALS_MAX	     21
-#define KIB		     1024.0
-#define DESCRIPTORS_PER_SLOT 16 /* with some room */
+#define TRIALS_MAX 21
+#define KIB	   1024.0
 
 static const struct memory_plan {
 	size_t slots, trials;
@@ -144,28 +142,11 @@ static int measure_plan(struct guest *guest, const struct memory_plan *plan, str
 	return 0;
 }
 
-/* A slot holds several descriptors; the usual limit of 1024 is for programs that use select(2). */
-static int raise_descriptor_limit(struct error *error)
-{
-	struct rlimit limit;
-	rlim_t wanted = plans[MEMORY_ROWS - 1].slots * DESCRIPTORS_PER_SLOT;
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return error_set_errno(error, errno, "cannot read the limit of descriptors");
-	if (limit.rlim_cur >= wanted)
-		return 0;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return error_set_errno(error, errno, "cannot raise the limit of descriptors");
-	return 0;
-}
-
 int memory_measure(const char *isolation, struct memory_row rows[MEMORY_ROWS], struct error *error)
 {
 	static const struct guest_program program = {.part = "functions/hello"};
 	cleanup(guest_close) struct guest guest = {0};
-	int result = raise_descriptor_limit(error);
-	if (!result)
-		result = guest_open(&guest, &program, isolation, error);
+	int result = guest_open(&guest, &program, isolation, error);
 	if (!result)
 		result = guest_serve(&guest, error);
 	for (size_t i = 0; i < MEMORY_ROWS && !result; i++)

@@ -46,17 +46,24 @@ struct machine {
 	uint64_t tick_ns;  /* how often to interrupt the program; 0: never */
 };
 
+struct isolation_host; /* each isolation has its own kind */
+
 struct isolation {
 	const char *name;
 
 	/* 0 where this machine and user can have it; else the error says what is missing. */
 	int (*probe)(struct error *error);
 
+	/* What the machines of one monitor share; it must outlive them. */
+	int (*open)(struct isolation_host **host, struct error *error);
+	void (*close)(struct isolation_host *host);
+
 	/* A machine for `image` and `window`, which must outlive it. `private`: it writes to pages
 	 * of its own (a clone); otherwise it writes into the image itself (the machine that does
 	 * the set-up). */
-	int (*create)(struct machine **machine, const struct image *image,
-		      const struct window *window, bool private, struct error *error);
+	int (*create)(struct machine **machine, const struct isolation_host *host,
+		      const struct image *image, const struct window *window, bool private,
+		      struct error *error);
 
 	/* Lets the guest run until it stops. `deadline_ns` is CLOCK_MONOTONIC. An error is the
 	 * host's; whatever the guest does is a stop. Process isolation makes upcalls by itself and

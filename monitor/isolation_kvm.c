@@ -5,9 +5,7 @@
  * Each vCPU ioctl costs 3.5 µs under PVM, so registers travel in kvm_run (KVM_CAP_SYNC_REGS).
  * References: Documentation/virt/kvm/api.rst.
  */
-#include <cpuid.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,34 +15,29 @@
 #include "deadline.h"
 #include "footprint.h"
 #include "isolation.h"
+#include "kvm_host.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "virtual_cpu.h"
 #include "written_pages.h"
 
-#define CPUID_ENTRIES_MAX 256
 #define VECTOR_PROTECTION 13
 
 /* A request that wrote more than this is reset by dropping its pages, so that one large request
  * does not make the slot large for ever. */
 #define COPIED_BACK_MAX (32UL << 20)
 
-/* x87, SSE, AVX, MPX, AVX-512: what guests may have of the extended state. No AMX: PVM loses tile
- * data at exits. */
-#define XCR0_ALLOWED 0xffUL
-
 struct machine_kvm {
 	struct machine machine;
+	const struct kvm_host *host;
 	const struct image *image;
 	const struct window *window;
 	int vm, vcpu;
 	struct kvm_run *run;
-	size_t run_size;
 	void *root;	 /* the root image, read-only; NULL where there is none */
 	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
 	bool private;
-	struct written_pages written;
 	struct deadline deadline;
 	struct kvm_sregs system_registers;
 	/* The virtual CPU stopped within something that only it knows of: an exception on its way,
@@ -59,72 +52,7 @@ static struct machine_kvm *machine_kvm(struct machine *machine)
 	return (struct machine_kvm *)machine;
 }
 
-static int kvm_open(struct error *error)
-{
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0 && errno == ENOENT)
-		return error_set(error, ENOENT,
-				 "there is no /dev/kvm: this host offers no virtualisation, or the "
-				 "kvm module is not loaded");
-	if (kvm < 0 && errno == EACCES)
-		return error_set(error, EACCES,
-				 "no permission for /dev/kvm; mayfly doctor says how to get it");
-	if (kvm < 0)
-		return error_set_errno(error, errno, "cannot open /dev/kvm");
-	return kvm;
-}
-
-static int kvm_probe(struct error *error)
-{
-	cleanup_close int kvm = kvm_open(error);
-	if (kvm < 0)
-		return kvm;
-	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return error_set(error, ENOTSUP, "/dev/kvm speaks another version");
-	int wanted = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-	if ((ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & wanted) != wanted ||
-	    ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
-		return error_set(error, ENOTSUP,
-				 "/dev/kvm lacks KVM_CAP_SYNC_REGS or KVM_CAP_IMMEDIATE_EXIT; "
-				 "Linux 5.10 or newer has them");
-	unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-	if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & 1))
-		return error_set(error, ENOTSUP, "the processor has no FSGSBASE instructions");
-	return 0;
-}
-
 /* ── creation ────────────────────────────────────────────────────────────────────────────────── */
-
-struct cpuid_table {
-	struct kvm_cpuid2 header;
-	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES_MAX];
-};
-
-/* The guest sees the host's processor, but for AMX. *xcr0: extended state components it may use. */
-static int kvm_describe_cpu(int kvm, struct cpuid_table *table, uint64_t *xcr0, struct error *error)
-{
-	table->header.nent = CPUID_ENTRIES_MAX;
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, table))
-		return error_set_errno(error, errno, "KVM_GET_SUPPORTED_CPUID failed");
-	*xcr0 = 0;
-	for (uint32_t i = 0; i < table->header.nent; i++) {
-		struct kvm_cpuid_entry2 *entry = &table->entries[i];
-		if (entry->function == 0xd && entry->index == 0) {
-			entry->eax &= XCR0_ALLOWED;
-			entry->edx = 0;
-			*xcr0 = entry->eax;
-		} else if (entry->function == 7 && entry->index == 0) {
-			entry->edx &= ~(1U << 22 | 1U << 24 | 1U << 25); /* AMX */
-		} else if (entry->function == 0x80000001) {
-			/* PVM hides LZCNT though it works; without it numpy and others take no AVX2
-			 * or AVX-512 paths. */
-			unsigned eax, ebx, ecx = 0, edx;
-			if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
-				entry->ecx |= ecx & 1U << 5;
-		}
-	}
-	return 0;
-}
 
 static int kvm_set_memory(const struct machine_kvm *self, uint32_t slot, uint64_t physical,
 			  void *memory, uint64_t size, uint32_t flags, struct error *error)
@@ -141,14 +69,10 @@ static int kvm_set_memory(const struct machine_kvm *self, uint32_t slot, uint64_
 	return 0;
 }
 
-static int kvm_set_registers(struct machine_kvm *self, int kvm, struct error *error)
+static int kvm_set_registers(struct machine_kvm *self, struct error *error)
 {
-	struct cpuid_table table;
-	uint64_t xcr0 = 0;
-	int result = kvm_describe_cpu(kvm, &table, &xcr0, error);
-	if (result)
-		return result;
-	if (ioctl(self->vcpu, KVM_SET_CPUID2, &table))
+	const uint64_t xcr0 = self->host->xcr0;
+	if (ioctl(self->vcpu, KVM_SET_CPUID2, &self->host->cpuid))
 		return error_set_errno(error, errno, "KVM_SET_CPUID2 failed");
 
 	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = xcr0};
@@ -188,7 +112,7 @@ static void kvm_dismantle(struct machine_kvm *self)
 {
 	deadline_release(&self->deadline);
 	if (self->run)
-		munmap(self->run, self->run_size);
+		munmap(self->run, self->host->run_size);
 	if (self->vcpu >= 0)
 		close(self->vcpu);
 	if (self->vm >= 0)
@@ -197,7 +121,6 @@ static void kvm_dismantle(struct machine_kvm *self)
 		munmap(self->memory, self->image->size);
 	if (self->root)
 		munmap(self->root, self->image->root_size);
-	written_pages_close(&self->written);
 	self->run = NULL;
 	self->memory = NULL;
 	self->root = NULL;
@@ -225,12 +148,6 @@ static int kvm_map_root(struct machine_kvm *self, struct error *error)
 
 static int kvm_build(struct machine_kvm *self, struct error *error)
 {
-	cleanup_close int kvm = kvm_open(error);
-	if (kvm < 0)
-		return kvm;
-	int result = written_pages_open(&self->written, error);
-	if (result)
-		return result;
 	void *memory = mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
 			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE,
 			    self->image->memfd, (off_t)self->image->file_offset);
@@ -244,10 +161,10 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	if (self->private && self->image->footprint)
 		footprint_populate(self->image->footprint, self->memory);
 
-	self->vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	self->vm = ioctl(self->host->kvm, KVM_CREATE_VM, 0);
 	if (self->vm < 0)
 		return error_set_errno(error, errno, "cannot create a virtual machine");
-	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
+	int result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
 	if (!result)
 		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, self->window->memory,
 					WINDOW_SIZE, 0, error);
@@ -258,29 +175,28 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	self->vcpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);
 	if (self->vcpu < 0)
 		return error_set_errno(error, errno, "cannot create a virtual CPU");
-	int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (run_size < (int)sizeof(struct kvm_run))
-		return error_set_errno(error, errno, "KVM_GET_VCPU_MMAP_SIZE failed");
-	self->run_size = (size_t)run_size;
-	void *run = mmap(NULL, self->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->vcpu, 0);
+	void *run =
+	    mmap(NULL, self->host->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->vcpu, 0);
 	if (run == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the virtual CPU's state");
 	self->run = run;
 	deadline_init(&self->deadline, &self->run->immediate_exit);
-	return kvm_set_registers(self, kvm, error);
+	return kvm_set_registers(self, error);
 }
 
-static int kvm_create(struct machine **machine, const struct image *image,
-		      const struct window *window, bool private, struct error *error)
+static int kvm_create(struct machine **machine, const struct isolation_host *host,
+		      const struct image *image, const struct window *window, bool private,
+		      struct error *error)
 {
 	struct machine_kvm *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a virtual machine");
 	self->machine.isolation = &isolation_kvm;
+	self->host = kvm_host(host);
 	self->image = image;
 	self->window = window;
 	self->private = private;
-	self->vm = self->vcpu = self->written.pagemap = -1;
+	self->vm = self->vcpu = -1;
 	int result = kvm_build(self, error);
 	if (result) {
 		kvm_destroy(&self->machine);
@@ -511,7 +427,7 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 		footprint = NULL;
 	for (uint64_t next = base; next < end;) {
 		int count =
-		    written_pages_find(&self->written, next, end, ranges, 256, &next, error);
+		    written_pages_find(&self->host->written, next, end, ranges, 256, &next, error);
 		if (count < 0)
 			return error_wrap(error, "cannot reset the virtual machine");
 		for (int i = 0; i < count; i++) {
@@ -540,7 +456,8 @@ static uint64_t kvm_private_bytes(struct machine *machine)
 	struct written_range ranges[256];
 	uint64_t bytes = 0;
 	for (uint64_t next = base; self->private && next < end;) {
-		int count = written_pages_find(&self->written, next, end, ranges, 256, &next, NULL);
+		int count =
+		    written_pages_find(&self->host->written, next, end, ranges, 256, &next, NULL);
 		for (int i = 0; i < count; i++)
 			bytes += ranges[i].end - ranges[i].start;
 		if (count < 0)
@@ -551,7 +468,9 @@ static uint64_t kvm_private_bytes(struct machine *machine)
 
 const struct isolation isolation_kvm = {
     .name = "kvm",
-    .probe = kvm_probe,
+    .probe = kvm_host_probe,
+    .open = kvm_host_open,
+    .close = kvm_host_close,
     .create = kvm_create,
     .run = kvm_run,
     .protect = kvm_protect,

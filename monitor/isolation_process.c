@@ -85,6 +85,17 @@ static int process_probe(struct error *error)
 	return paths_part(path, sizeof(path), HELPER_PART, error);
 }
 
+/* Its machines share nothing. */
+static int process_open(struct isolation_host **host, struct error *error)
+{
+	*host = NULL;
+	return 0;
+}
+
+static void process_close(struct isolation_host *host)
+{
+}
+
 /* ── the process ─────────────────────────────────────────────────────────────────────────────── */
 
 static void close_channels(struct machine_process *self)
@@ -289,8 +300,9 @@ static int process_build(struct machine_process *self, struct error *error)
 	return result ? result : start_process(self, error);
 }
 
-static int process_create(struct machine **machine, const struct image *image,
-			  const struct window *window, bool private, struct error *error)
+static int process_create(struct machine **machine, const struct isolation_host *host,
+			  const struct image *image, const struct window *window, bool private,
+			  struct error *error)
 {
 	struct machine_process *self = calloc(1, sizeof(*self));
 	if (!self)
@@ -501,6 +513,8 @@ static uint64_t process_private_bytes(struct machine *machine)
 const struct isolation isolation_process = {
     .name = "process",
     .probe = process_probe,
+    .open = process_open,
+    .close = process_close,
     .create = process_create,
     .run = process_run,
     .protect = process_protect,

@@ -12,6 +12,7 @@
 #include "slot.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/descriptors.h"
 #include "util/log.h"
 #include "util/paths.h"
 #include "virtual_cpu.h"
@@ -52,6 +53,16 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 	return result;
 }
 
+int monitor_choose_isolation(struct monitor *monitor, const char *wanted, struct error *error)
+{
+	monitor->isolation = isolation_choose(wanted, error);
+	if (!monitor->isolation)
+		return -error->code;
+	/* Where it cannot be raised, some slot cannot be opened and says why. */
+	descriptors_raise_limit();
+	return monitor->isolation->open(&monitor->host, error);
+}
+
 int monitor_open(struct monitor **monitor, const struct monitor_options *options,
 		 struct error *error)
 {
@@ -63,8 +74,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	guest_time_init(&self->time);
 	const char *slash = strrchr(options->program, '/');
 	self->name = strdup(slash ? slash + 1 : options->program);
-	self->isolation = isolation_choose(options->isolation, error);
-	int result = !self->isolation ? -error->code : 0;
+	int result = monitor_choose_isolation(self, options->isolation, error);
 	if (!result && !self->name)
 		result = error_set(error, ENOMEM, "no memory for a monitor");
 	if (!result && options->warm_up) {
@@ -96,6 +106,8 @@ void monitor_close(struct monitor *monitor)
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
 	prefix_release(&monitor->prefix);
+	if (monitor->isolation)
+		monitor->isolation->close(monitor->host);
 	free(monitor->warm_up);
 	free(monitor->name);
 	free(monitor);

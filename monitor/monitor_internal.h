@@ -17,7 +17,8 @@
 
 struct monitor {
 	const struct isolation *isolation;
-	char *name; /* the program's, for messages */
+	struct isolation_host *host; /* NULL while there is none, or where it needs none */
+	char *name;		     /* the program's, for messages */
 	struct program program;
 	struct elf_file library_os;
 	struct root_image root; /* its descriptor is -1 where there is none */
@@ -40,5 +41,9 @@ struct monitor {
 	bool warming_up;
 	struct slot *first_slot;
 };
+
+/* Chooses the isolation of a new monitor, and makes room for as many descriptors as its slots may
+ * need. */
+int monitor_choose_isolation(struct monitor *monitor, const char *wanted, struct error *error);
 
 #endif

@@ -66,8 +66,7 @@ static int choose_isolation(struct monitor *monitor, const struct snapshot *snap
 	if (strcmp(wanted, "auto") != 0 && strcmp(wanted, snapshot->isolation) != 0)
 		return error_set(error, EINVAL, "taken under isolation %s: it cannot run under %s",
 				 snapshot->isolation, wanted);
-	monitor->isolation = isolation_choose(snapshot->isolation, error);
-	return monitor->isolation ? 0 : -error->code;
+	return monitor_choose_isolation(monitor, snapshot->isolation, error);
 }
 
 /* Moves what the snapshot holds into the monitor. */

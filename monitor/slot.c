@@ -19,8 +19,8 @@ int slot_build(struct slot *slot, struct monitor *monitor, const struct image *i
 	*slot = (struct slot){.monitor = monitor, .window.memfd = -1};
 	int result = window_create(&slot->window, error);
 	if (!result)
-		result = monitor->isolation->create(&slot->machine, image, &slot->window, private,
-						    error);
+		result = monitor->isolation->create(&slot->machine, monitor->host, image,
+						    &slot->window, private, error);
 	if (result) {
 		slot->machine = NULL;
 		slot_dismantle(slot);

@@ -13,6 +13,7 @@
 
 struct rig {
 	const struct isolation *isolation;
+	struct isolation_host *host;
 	struct image image;
 	struct window window;
 	struct machine *machine; /* a clone of the image, or NULL */
@@ -60,6 +61,8 @@ static inline bool rig_open(struct rig *rig, const struct isolation *isolation, 
 	}
 	if (!result)
 		result = window_create(&rig->window, &error);
+	if (!result)
+		result = isolation->open(&rig->host, &error);
 	if (result)
 		rig_report("rig", &error);
 	return CHECK_NUMBER(result, 0);
@@ -68,8 +71,8 @@ static inline bool rig_open(struct rig *rig, const struct isolation *isolation, 
 static inline bool rig_create(struct rig *rig, bool private)
 {
 	struct error error = {0};
-	int result =
-	    rig->isolation->create(&rig->machine, &rig->image, &rig->window, private, &error);
+	int result = rig->isolation->create(&rig->machine, rig->host, &rig->image, &rig->window,
+					    private, &error);
 	if (result) {
 		rig->machine = NULL;
 		rig_report("create", &error);
@@ -87,6 +90,7 @@ static inline void rig_destroy(struct rig *rig)
 static inline void rig_close(struct rig *rig)
 {
 	rig_destroy(rig);
+	rig->isolation->close(rig->host);
 	window_release(&rig->window);
 	image_release(&rig->image);
 }

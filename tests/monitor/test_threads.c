@@ -14,6 +14,7 @@ static void *serve(void *context)
 	const struct rig *shared = context;
 	struct rig rig = {
 	    .isolation = shared->isolation,
+	    .host = shared->host,
 	    .image = shared->image,
 	    .window.memfd = -1,
 	};
