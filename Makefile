@@ -6,6 +6,7 @@
 #   make test [SANITIZE=…]       the tests; SANITIZE=address,undefined or SANITIZE=thread
 #   make test-hardware           the monitor on an emulated processor with SVM
 #   make bench                   the benchmarks
+#   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
 #   make install [PREFIX=…] [DESTDIR=…]
 #   make lint | make format      check or mend the form of the sources
 #   make fuzz FUZZ=name [TIME=seconds]
@@ -31,7 +32,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:suppressions=$(CURDIR)/tests/thread-sani
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all run test test-hardware bench install clean format lint fuzz models setup
+.PHONY: all run test test-hardware bench bench-check install clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -59,7 +60,12 @@ test-hardware: all
 	tests/hardware/run $(BUILD)
 
 bench: all models
+	tools/setup bench
 	bench/run $(BUILD)
+
+bench-check: all models
+	tools/setup bench
+	bench/check $(BUILD)
 
 # The prefix may have changed since the build directory was made.
 install: all

@@ -32,6 +32,12 @@ int process_cases_open(struct process_cases **cases, struct bench *bench,
 		       const struct cases_settings *settings, struct error *error);
 void process_cases_close(struct process_cases *cases);
 
+/* The same program in a container. */
+struct container_cases;
+int container_cases_open(struct container_cases **cases, struct bench *bench,
+			 const struct cases_settings *settings, struct error *error);
+void container_cases_close(struct container_cases *cases);
+
 /* System calls that a program makes inside a machine and outside. */
 struct system_call_cases;
 int system_call_cases_open(struct system_call_cases **cases, struct bench *bench,

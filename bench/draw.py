@@ -26,9 +26,10 @@ LINEAR_RANGE = 120
 
 MACHINE, PROCESS = "#2f6fb0", "#b0562f"
 # Groups that share a panel, and so a scale.
-PANELS = (("request", "process"), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
+PANELS = (("request", "process"), ("container",), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
 # Rows that have nothing of Mayfly in them.
 COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "process-vfork-own",
+            "process-fork", "container-crun", "container-runc",
             "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside",
             "instruction-outside"}
 

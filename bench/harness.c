@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,4 +119,15 @@ double bench_quantile(const struct bench_row *row, double fraction)
 	if (!row->count)
 		return 0;
 	return row->samples[(size_t)(fraction * (double)(row->count - 1) + 0.5)];
+}
+
+struct bench_interval bench_median_interval(const struct bench_row *row)
+{
+	if (!row->count)
+		return (struct bench_interval){0};
+	double half = 0.98 / sqrt((double)row->count); /* 1.96 sqrt(n / 4) ranks of n */
+	if (half > 0.5)
+		half = 0.5;
+	return (struct bench_interval){bench_quantile(row, 0.5 - half),
+				       bench_quantile(row, 0.5 + half)};
 }

@@ -75,4 +75,12 @@ const struct bench_row *bench_find(const struct bench *bench, const char *name);
 /* The sample below which `fraction` (0 to 1) of a measured row's samples lie. */
 double bench_quantile(const struct bench_row *row, double fraction);
 
+/* Where the median of what was sampled lies with a confidence of 95 %: the samples whose ranks are
+ * 1.96 standard deviations of the binomial distribution around the middle, whatever the samples'
+ * own distribution. */
+struct bench_interval {
+	double low, high;
+};
+struct bench_interval bench_median_interval(const struct bench_row *row);
+
 #endif

@@ -76,6 +76,7 @@ struct session {
 	struct error no_kvm;
 	uint8_t *photo;
 	struct process_cases *process;
+	struct container_cases *container;
 	struct request_cases *request;
 	struct system_call_cases *system_call;
 	struct digest_cases *digest;
@@ -90,12 +91,14 @@ static void session_close_cases(struct session *session)
 	digest_cases_close(session->digest);
 	system_call_cases_close(session->system_call);
 	request_cases_close(session->request);
+	container_cases_close(session->container);
 	process_cases_close(session->process);
 	session->detect = NULL;
 	session->call = NULL;
 	session->digest = NULL;
 	session->system_call = NULL;
 	session->request = NULL;
+	session->container = NULL;
 	session->process = NULL;
 }
 
@@ -149,6 +152,8 @@ static int session_open_cases(struct session *session, struct error *error)
 	struct bench *bench = &session->bench;
 	const struct cases_settings *settings = &session->settings;
 	int result = process_cases_open(&session->process, bench, settings, error);
+	if (!result)
+		result = container_cases_open(&session->container, bench, settings, error);
 	if (!result)
 		result = request_cases_open(&session->request, bench, settings, error);
 	if (!result)

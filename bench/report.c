@@ -17,28 +17,39 @@ static double median_of(const struct report *report, const char *name)
 	return row ? bench_quantile(row, 0.5) : 0;
 }
 
-static void add_check(struct report *report, const char *title, const char *unit, double limit,
-		      double measured)
+static void add_check(struct report *report, struct report_check check)
 {
 	if (report->check_count < REPORT_CHECKS_MAX)
-		report->checks[report->check_count++] =
-		    (struct report_check){title, unit, limit, measured};
+		report->checks[report->check_count++] = check;
 }
 
+/* The interval of a ratio is the widest that the two medians' intervals allow. */
 static void check_ratio(struct report *report, const char *title, const char *row, const char *base,
 			double limit)
 {
-	double value = median_of(report, row), by = median_of(report, base);
-	if (value > 0 && by > 0)
-		add_check(report, title, "", limit, value / by);
+	const struct bench_row *above = bench_find(report->bench, row);
+	const struct bench_row *below = bench_find(report->bench, base);
+	if (!above || !below || bench_quantile(below, 0.5) <= 0)
+		return;
+	struct bench_interval above_interval = bench_median_interval(above);
+	struct bench_interval below_interval = bench_median_interval(below);
+	add_check(report,
+		  (struct report_check){title, "", limit,
+					bench_quantile(above, 0.5) / bench_quantile(below, 0.5),
+					above_interval.low / below_interval.high,
+					above_interval.high / below_interval.low});
 }
 
 static void check_time(struct report *report, const char *title, const char *row, const char *unit,
 		       double unit_ns, double limit)
 {
-	double value = median_of(report, row);
-	if (value > 0)
-		add_check(report, title, unit, limit, value / unit_ns);
+	const struct bench_row *measured = bench_find(report->bench, row);
+	if (!measured)
+		return;
+	struct bench_interval interval = bench_median_interval(measured);
+	add_check(report,
+		  (struct report_check){title, unit, limit, bench_quantile(measured, 0.5) / unit_ns,
+					interval.low / unit_ns, interval.high / unit_ns});
 }
 
 /* What a machine adds to an op: 3 % of the op or 300 us, whichever is more. */
@@ -49,8 +60,9 @@ static void check_detection(struct report *report)
 	if (guest <= 0 || inprocess <= 0)
 		return;
 	double limit = 0.03 * inprocess > 300 * MICROSECOND ? 0.03 * inprocess : 300 * MICROSECOND;
-	add_check(report, "detect in a machine, more than in-process", "us", limit / MICROSECOND,
-		  (guest - inprocess) / MICROSECOND);
+	add_check(report, (struct report_check){"detect in a machine, more than in-process", "us",
+						limit / MICROSECOND,
+						(guest - inprocess) / MICROSECOND, 0, 0});
 }
 
 /* About as much as a bare vfork: up to a quarter more. */
@@ -64,15 +76,24 @@ void report_check(struct report *report)
 		    "process-vfork-own", ABOUT);
 	check_ratio(report, "hello / bare vfork+_exit+wait by a small process", "hello-kvm",
 		    "process-vfork", ABOUT);
+	check_ratio(report, "hello under process isolation / fork+exec+wait", "hello-process",
+		    "process-fork-exec", 1);
+	check_ratio(report, "hello / crun run", "hello-kvm", "container-crun", 0.1);
+	check_ratio(report, "hello / runc run", "hello-kvm", "container-runc", 0.1);
+	check_ratio(report, "sha256sum of 64 MiB, in a machine / as a process", "digest-inside",
+		    "digest-outside", 1.03);
 	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);
 	check_detection(report);
 	check_time(report, "noop op in-process", "noop-inprocess", "ns", 1, 15);
 	check_time(report, "session init + release", "session-inprocess", "us", MICROSECOND, 2);
 	for (size_t i = 0; i < report->memory_count; i++)
 		if (report->memory[i].slots == 100)
-			add_check(report, "memory of an idle slot, of 100", "MiB", 1,
-				  (report->memory[i].process + report->memory[i].kernel) /
-				      0x100000);
+			add_check(
+			    report,
+			    (struct report_check){
+				"memory of an idle slot, of 100", "MiB", 1,
+				(report->memory[i].process + report->memory[i].kernel) / 0x100000,
+				0, 0});
 }
 
 bool report_holds(const struct report *report)
@@ -88,12 +109,14 @@ static json_t *rows_to_json(const struct bench *bench)
 	json_t *list = json_array();
 	for (size_t i = 0; i < bench->row_count; i++) {
 		const struct bench_row *row = &bench->rows[i];
+		struct bench_interval interval = bench_median_interval(row);
 		json_array_append_new(
 		    list,
-		    json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f}", "name", row->what.name,
-			      "group", row->what.group, "title", row->what.title, "samples",
-			      (json_int_t)row->count, "min_ns", bench_quantile(row, 0), "p50_ns",
-			      bench_quantile(row, 0.5), "p90_ns", bench_quantile(row, 0.9),
+		    json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "name",
+			      row->what.name, "group", row->what.group, "title", row->what.title,
+			      "samples", (json_int_t)row->count, "min_ns", bench_quantile(row, 0),
+			      "p50_ns", bench_quantile(row, 0.5), "p50_low_ns", interval.low,
+			      "p50_high_ns", interval.high, "p90_ns", bench_quantile(row, 0.9),
 			      "p99_ns", bench_quantile(row, 0.99)));
 	}
 	return list;
@@ -125,10 +148,11 @@ static json_t *checks_to_json(const struct report *report)
 	json_t *list = json_array();
 	for (size_t i = 0; i < report->check_count; i++) {
 		const struct report_check *check = &report->checks[i];
-		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:b}", "title",
-						      check->title, "unit", check->unit, "wanted",
-						      check->limit, "measured", check->measured,
-						      "held", check->measured <= check->limit));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:b}", "title", check->title,
+				    "unit", check->unit, "wanted", check->limit, "measured",
+				    check->measured, "low", check->low, "high", check->high, "held",
+				    check->measured <= check->limit));
 	}
 	return list;
 }

@@ -7,6 +7,7 @@
 enum spawner_method {
 	SPAWNER_FORK_EXEC,   /* fork, execve of the program, waitpid */
 	SPAWNER_POSIX_SPAWN, /* posix_spawn of the program, waitpid */
+	SPAWNER_FORK,	     /* fork, the answer of functions/hello, _exit, waitpid; no program */
 	SPAWNER_VFORK_EXIT,  /* vfork and _exit in the child, waitpid; no program */
 };
 

@@ -15,6 +15,7 @@ import sys
 HEADINGS = {
     "request": "A request in a machine of its own",
     "process": "The same program as a process",
+    "container": "The same program in a container",
     "machine": "A machine from nothing",
     "detect": "Objects in a photograph",
     "digest": "Debian's busybox, unmodified",
@@ -75,14 +76,18 @@ def memory_lines(results):
                f"{size_text(process + kernel)} |")
 
 
+def interval_text(check):
+    return f"{check['low']:.3g} – {check['high']:.3g}" if check["high"] else ""
+
+
 def check_lines(results):
-    yield "| wanted | at most | measured | |"
-    yield "|---|---:|---:|---|"
+    yield "| wanted | at most | measured | 95 % interval | |"
+    yield "|---|---:|---:|---:|---|"
     for check in results["checks"]:
         unit = f" {check['unit']}".replace(" us", " µs").rstrip()
         held = "held" if check["held"] else "**missed**"
         yield (f"| {check['title']} | {check['wanted']:.3g}{unit} | "
-               f"{check['measured']:.3g}{unit} | {held} |")
+               f"{check['measured']:.3g}{unit} | {interval_text(check)} | {held} |")
 
 
 def tables(results):
