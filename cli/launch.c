@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/image_command.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -20,26 +21,64 @@
 
 const char *const launch_isolations[] = {"auto", "kvm", "process", NULL};
 
-/* The program: its name in the root, where there is one; a path where it has a slash; else an
- * installed function. */
-static int find_program(const char *name, const char *root, char *path, size_t size,
-			struct error *error)
+/* What the operands name. */
+struct target {
+	char path[PATH_MAX]; /* of the program, in the root where there is one */
+	const char *root;
+	bool snapshot;
+	struct image_command command; /* of a root image that was given as the program */
+};
+
+static void target_release(struct target *target)
+{
+	image_command_release(&target->command);
+}
+
+/* The host's file: a path where it has a slash; else an installed function; else a snapshot or root
+ * image in this directory. */
+static int find_file(const char *name, char *path, size_t size, struct error *error)
 {
 	char part[PATH_MAX];
-	if (strchr(name, '/') || root) {
-		if ((size_t)snprintf(path, size, "%s", name) >= size)
+	bool is_path = strchr(name, '/');
+	if ((size_t)snprintf(part, sizeof(part), "functions/%s", name) >= sizeof(part))
+		return error_set(error, ENAMETOOLONG, "the program's name is too long");
+	if (!is_path && !paths_part(path, size, part, NULL))
+		return 0;
+	if ((size_t)snprintf(path, size, "%s", name) >= size)
+		return error_set(error, ENAMETOOLONG, "the program's path is too long");
+	if (is_path && access(path, F_OK))
+		return error_set_errno(error, errno, "cannot find program %s", name);
+	if (is_path || monitor_is_snapshot(name) || image_command_recognise(name))
+		return 0;
+	return error_set(error, ENOENT,
+			 "no function is called '%s': mayfly help run names those that come with "
+			 "Mayfly; for a program give its path, for example ./%s",
+			 name, name);
+}
+
+static int find_target(struct target *target, const char *name, const char *root,
+		       struct error *error)
+{
+	*target = (struct target){.root = root};
+	if (root) {
+		if ((size_t)snprintf(target->path, sizeof(target->path), "%s", name) >=
+		    sizeof(target->path))
 			return error_set(error, ENAMETOOLONG, "the program's path is too long");
-		if (!root && access(path, F_OK))
-			return error_set_errno(error, errno, "cannot find program %s", name);
 		return 0;
 	}
-	if ((size_t)snprintf(part, sizeof(part), "functions/%s", name) >= sizeof(part))
-		return error_set(error, ENAMETOOLONG, "the function's name is too long");
-	if (paths_part(path, size, part, NULL))
-		return error_set(error, ENOENT,
-				 "no function is called '%s': mayfly help run names those that "
-				 "come with Mayfly; for a program give its path, for example ./%s",
-				 name, name);
+	int result = find_file(name, target->path, sizeof(target->path), error);
+	if (result)
+		return result;
+	target->snapshot = monitor_is_snapshot(target->path);
+	if (target->snapshot || !image_command_recognise(target->path))
+		return 0;
+	result = image_command_read(&target->command, target->path, error);
+	if (result)
+		return result;
+	target->root = name;
+	if ((size_t)snprintf(target->path, sizeof(target->path), "%s", target->command.words[0]) >=
+	    sizeof(target->path))
+		return error_set(error, ENAMETOOLONG, "%s: its command's path is too long", name);
 	return 0;
 }
 
@@ -83,43 +122,72 @@ static int read_warm_up(const char *path, uint8_t **data, size_t *length, struct
 	return 0;
 }
 
-int launch_monitor(struct monitor **monitor, const struct launch_values *values,
-		   const struct operands *operands, struct error *error)
+/* The program's arguments: what the image's command says, then what the user adds to it. */
+static const char **join_arguments(const struct target *target, const struct operands *operands)
 {
-	char path[PATH_MAX];
-	int result = check_environment(&values->environment, error);
-	if (!result)
-		result = find_program(operands->words[0], values->root, path, sizeof(path), error);
-	if (result)
-		return result;
-	const char *environment[OPTION_LIST_MAX + 1] = {0};
-	memcpy(environment, values->environment.values,
-	       values->environment.count * sizeof(environment[0]));
-	cleanup_free const char **arguments = calloc(operands->count + 1, sizeof(*arguments));
-	if (!arguments)
+	const struct image_command *command = &target->command;
+	const char **all = calloc(command->word_count + operands->count + 1, sizeof(*all));
+	if (!all)
+		return NULL;
+	size_t skipped = command->word_count ? 1 : 0; /* the image's own name */
+	memcpy(all, command->words, command->word_count * sizeof(*all));
+	memcpy(all + command->word_count, operands->words + skipped,
+	       (operands->count - skipped) * sizeof(*all));
+	return all;
+}
+
+/* The user's variables come first: the first of a name is the one that counts. */
+static const char **join_environment(const struct target *target, const struct option_list *list)
+{
+	const struct image_command *command = &target->command;
+	const char **all = calloc(list->count + command->environment_count + 1, sizeof(*all));
+	if (!all)
+		return NULL;
+	memcpy(all, list->values, list->count * sizeof(*all));
+	memcpy(all + list->count, command->environment, command->environment_count * sizeof(*all));
+	return all;
+}
+
+static int open_target(struct monitor **monitor, const struct target *target,
+		       const struct launch_values *values, const struct operands *operands,
+		       struct error *error)
+{
+	cleanup_free const char **arguments = join_arguments(target, operands);
+	cleanup_free const char **environment = join_environment(target, &values->environment);
+	if (!arguments || !environment)
 		return error_set(error, ENOMEM, "no memory for arguments");
-	memcpy(arguments, operands->words, operands->count * sizeof(*arguments));
 	uint64_t memory = values->memory;
 	if (!memory)
-		memory = values->root ? MEMORY_WITH_ROOT : MEMORY_DEFAULT;
+		memory = target->root ? MEMORY_WITH_ROOT : MEMORY_DEFAULT;
 	struct monitor_options options = {
-	    .program = path,
+	    .program = target->path,
 	    .arguments = arguments,
 	    .environment = environment,
 	    .isolation = launch_isolations[values->isolation],
 	    .memory = memory,
-	    .root = values->root,
+	    .root = target->root,
 	    .debug = log_level_now >= LOG_DEBUG,
 	};
-	if (!values->root && monitor_is_snapshot(path)) {
-		result = refuse_choices(values, operands, error);
-		return result ? result : monitor_open_snapshot(monitor, &options, error);
-	}
+	if (target->snapshot)
+		return monitor_open_snapshot(monitor, &options, error);
 	cleanup_free uint8_t *warm_up = NULL;
+	int result = 0;
 	if (values->warm_up)
 		result = read_warm_up(values->warm_up, &warm_up, &options.warm_up_length, error);
 	options.warm_up = warm_up;
 	return result ? result : monitor_open(monitor, &options, error);
+}
+
+int launch_monitor(struct monitor **monitor, const struct launch_values *values,
+		   const struct operands *operands, struct error *error)
+{
+	cleanup(target_release) struct target target = {0};
+	int result = check_environment(&values->environment, error);
+	if (!result)
+		result = find_target(&target, operands->words[0], values->root, error);
+	if (!result && target.snapshot)
+		result = refuse_choices(values, operands, error);
+	return result ? result : open_target(monitor, &target, values, operands, error);
 }
 
 int launch_tell_outcome(const struct launch_values *values, const char *name,

@@ -3,14 +3,11 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cli/inventory.h"
+#include "cli/script.h"
 #include "cli/verb.h"
 #include "options/suggest.h"
 #include "util/cleanup.h"
@@ -75,30 +72,7 @@ static int list(bool json, struct error *error)
 	return result;
 }
 
-/* Runs models/fetch.py, which shows its own progress and says itself what went wrong, and gives
- * its exit status. `arguments` ends with NULL. */
-static int run_fetch(const char *const *arguments, struct error *error)
-{
-	char script[PATH_MAX];
-	int result = paths_part(script, sizeof(script), "models/fetch.py", error);
-	if (result)
-		return result;
-	char *words[2 * OPTION_LIST_MAX + 3] = {"python3", script};
-	size_t count = 2;
-	for (size_t i = 0; arguments[i] && count + 1 < sizeof(words) / sizeof(words[0]); i++)
-		words[count++] = (char *)arguments[i];
-	words[count] = NULL;
-	pid_t child;
-	result = posix_spawnp(&child, words[0], NULL, NULL, words, environ);
-	if (result)
-		return error_set_errno(error, result,
-				       "cannot start python3, which fetches models: install it");
-	int status;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_set_errno(error, errno, "cannot wait for %s", script);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+#define FETCH "models/fetch.py"
 
 static int fetch(const struct operands *names, struct error *error)
 {
@@ -110,7 +84,7 @@ static int fetch(const struct operands *names, struct error *error)
 		arguments[2 * i] = "--model";
 		arguments[2 * i + 1] = names->words[i];
 	}
-	return run_fetch(arguments, error);
+	return script_run(FETCH, arguments, error);
 }
 
 static int remove_models(const struct operands *names, struct error *error)
@@ -120,7 +94,7 @@ static int remove_models(const struct operands *names, struct error *error)
 	int result = 0;
 	for (size_t i = 0; !result && i < names->count; i++) {
 		const char *const arguments[] = {"--remove", names->words[i], NULL};
-		result = run_fetch(arguments, error);
+		result = script_run(FETCH, arguments, error);
 	}
 	return result;
 }

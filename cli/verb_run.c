@@ -184,8 +184,10 @@ const struct verb verb_run = {
     .summary = "Serve a request by a program in a machine of its own",
     .usage = "PROGRAM [ARG...]",
     .description =
-	"Runs PROGRAM, a static Linux program, a dynamic one of the tree that --root gives, or the "
-	"name of an installed function, in a virtual machine cloned from a snapshot. Standard "
+	"Runs PROGRAM, a static Linux program, a dynamic one of the tree that --root gives, the "
+	"name "
+	"of an installed function, or a root image that names its command, in a virtual machine "
+	"cloned from a snapshot. Standard "
 	"input is the request, standard output the response, standard error the log.\n"
 	"These functions come with Mayfly: hello greets and echo repeats what it reads; classify, "
 	"detect and annotate take a photograph (JPEG or PNG) and answer with what it shows, with "

@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Functions in Python: packed by `mayfly root python`, run in every isolation, compared with the
+host and with the functions in C.
+
+usage: test_python.py MAYFLY
+Exits with 77, saying why, where this machine cannot run the test.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+SOURCE = TOP / "functions/python"
+PHOTO = SOURCE / "photo"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SOURCE))
+import pack  # pylint: disable=wrong-import-position
+
+MAYFLY = pathlib.Path(sys.argv.pop(1)).resolve()
+LIMIT = 120  # seconds for one command
+SKIP = 77
+PICTURE = pack.fetch.cache_root() / "photos/dog.jpg"
+
+MODULES = """
+import decimal, hashlib, json, re, sqlite3, sys, threading, zlib
+text = sys.stdin.read()
+data = json.loads(text)
+print(json.dumps(data, sort_keys=True), re.findall(r"[a-z]+(?=e)", text))
+print(hashlib.sha256(text.encode()).hexdigest(), hashlib.blake2b(text.encode()).hexdigest())
+print(zlib.crc32(b"hello"), zlib.compress(text.encode() * 100).hex())
+print(sqlite3.connect(":memory:").execute("select sum(value), sqlite_version() from json_each('[1,2,3]')").fetchall())
+print(decimal.Decimal(2).sqrt(), decimal.Decimal(1) / 7)
+squares = []
+threads = [threading.Thread(target=lambda n=n: squares.append(n * n)) for n in range(20)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(sorted(squares))
+"""
+NUMPY = """
+import sys, numpy
+from numpy._core._multiarray_umath import __cpu_features__
+count = int(sys.stdin.read())
+random = numpy.random.default_rng(7)
+a, b = random.standard_normal((2, count, count))
+values, left = numpy.linalg.svd(a)[1::-1]
+print((a @ b).tobytes().hex()[:4000])
+print(numpy.fft.fft(a[0]).tobytes().hex()[:4000])
+print(values.tolist(), float(numpy.abs(left).sum()))
+print(sorted(name for name, there in __cpu_features__.items() if there))
+"""
+PILLOW = """
+import io, sys, hashlib
+from PIL import Image
+picture = Image.open(io.BytesIO(sys.stdin.buffer.read()))
+small = picture.resize((333, 222), Image.Resampling.LANCZOS)
+print(picture.size, picture.mode, hashlib.sha256(small.tobytes()).hexdigest())
+out = io.BytesIO()
+small.rotate(30).save(out, "PNG")
+print(hashlib.sha256(out.getvalue()).hexdigest())
+"""
+VACCEL = """
+import json, sys, vaccel
+with vaccel.Session() as session:
+    photo = sys.stdin.buffer.read()
+    def digits(number): return float("%.4g" % number)
+    objects = [{"label": o.label, "score": digits(o.score), "box": [digits(n) for n in o.box]}
+               for o in session.detect(photo)]
+    labels = [{"label": l.label, "score": digits(l.score)} for l in session.classify(photo)]
+    mask = session.segment(photo)
+    assert len(mask.pixels) == mask.width * mask.height > 0
+    assert session.pose(photo)
+    try:
+        session.detect(b"no picture")
+    except vaccel.Error as error:
+        assert error.errno == 22, error
+    else:
+        raise AssertionError("no picture was taken for one")
+try:
+    session.detect(photo)
+except ValueError:
+    pass
+try:
+    vaccel.Session(model="nonesuch").detect(photo)
+except vaccel.Error as error:
+    assert error.errno == 2, error
+print(json.dumps([objects, labels]))
+"""
+# One line in the log for each request: what must differ, then what must not.
+RANDOM = """
+import os, random, ssl, sys, uuid, numpy, mayfly
+random.seed(1), numpy.random.seed(1), ssl.RAND_bytes(8), random.random()
+generator = numpy.random.default_rng(1)
+@mayfly.on_clone
+def seed_generator():
+    global generator
+    generator = numpy.random.default_rng()
+drawn = os.urandom(8).hex()
+def handle(request):
+    print(os.urandom(8).hex(), random.random(), uuid.uuid4(), ssl.RAND_bytes(8).hex(),
+          numpy.random.random(), generator.random(), drawn, file=sys.stderr)
+    return request
+mayfly.serve(handle)
+"""
+RESPONSES = """
+import sys, mayfly
+print("before")
+answers = {b"bytes": b"\\xff", b"text": "\u00e4", b"none": None, b"json": {"a": [1]}, b"memory": memoryview(b"m")}
+def handle(request):
+    if request == b"print":
+        print("first")
+        return "then"
+    if request == b"exit":
+        sys.exit(9)
+    return answers[request]
+mayfly.serve(handle)
+"""
+CHANGING = 6  # of the words in a line
+
+
+def command(*words, given=b"", **variables):
+    return subprocess.run([MAYFLY, *map(str, words)], input=given, capture_output=True,
+                          timeout=LIMIT, check=False, env={**os.environ, **variables})
+
+
+def text(data):
+    return data.decode(errors="replace")
+
+
+class Python(unittest.TestCase):
+    """What all tests share: the example's image, and its packages on the host."""
+
+    folder = image = site = None
+    isolations = []
+
+    def run_image(self, isolation, *words, given=b"", options=()):
+        return command("run", f"--isolation={isolation}", *options, *words, given=given)
+
+    def python(self, isolation, script, given=b"", options=()):
+        return self.run_image(isolation, "python3", "-c", script, given=given, options=[
+            "--root", self.image, "--env=PYTHONPATH=/function:/packages", *options])
+
+    def same_as_host(self, script, given):
+        host = subprocess.run([pack.PYTHON, "-c", script], input=given, capture_output=True,
+                              timeout=LIMIT, check=False, cwd=self.folder, env={
+                                  "PYTHONPATH": str(self.site), "OPENBLAS_NUM_THREADS": "1"})
+        self.assertEqual(host.returncode, 0, text(host.stderr))
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                guest = self.python(isolation, script, given)
+                self.assertEqual((text(guest.stdout), text(guest.stderr), guest.returncode),
+                                 (text(host.stdout), "", 0))
+
+
+class Unmodified(Python):
+    def test_standard_library(self):
+        self.same_as_host(MODULES, b'{"fruit": ["apple", "cherry"], "count": 12.5}')
+
+    def test_numpy(self):
+        self.same_as_host(NUMPY, b"96")
+
+    def test_pillow(self):
+        self.same_as_host(PILLOW, PICTURE.read_bytes())
+
+
+class Function(Python):
+    def test_example(self):
+        """It finds what the function in C finds, and says how bright the photograph is."""
+        photo = PICTURE.read_bytes()
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                in_c = json.loads(self.run_image(isolation, "detect", given=photo).stdout)
+                result = self.run_image(isolation, self.image, given=photo)
+                self.assertEqual(result.returncode, 0, text(result.stderr))
+                answer = json.loads(result.stdout)
+                self.assertEqual([found["label"] for found in answer["objects"]],
+                                 [found["label"] for found in in_c["objects"]])
+                self.assertIn("dog", [found["label"] for found in answer["objects"]])
+                self.assertAlmostEqual(sum(answer["brightness"]), 1, 3)
+                for found, wanted in zip(answer["objects"], in_c["objects"]):
+                    for number, other in zip([found["score"], *found["box"]],
+                                             [wanted["score"], *wanted["box"]]):
+                        self.assertAlmostEqual(number, other, 3)
+
+    def test_warm_up(self):
+        """With a sample, the first clone has served one already: the answer is the same."""
+        photo = PICTURE.read_bytes()
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                plain, warm = (self.run_image(isolation, self.image, given=photo, options=options)
+                               for options in ([], [f"--warm-up={PICTURE}"]))
+                self.assertEqual((warm.stdout, warm.returncode), (plain.stdout, 0), text(warm.stderr))
+
+    def test_vaccel(self):
+        photo = PICTURE.read_bytes()
+        in_c = [json.loads(command("run", name, given=photo).stdout)[key]
+                for name, key in (("detect", "objects"), ("classify", "labels"))]
+        in_c[1] = [{"label": found["label"], "score": found["score"]} for found in in_c[1]]
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                result = self.python(isolation, VACCEL, photo)
+                self.assertEqual(result.returncode, 0, text(result.stderr))
+                self.assertEqual(json.loads(result.stdout), in_c)
+
+    def test_clones_differ(self):
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                result = self.python(isolation, RANDOM, b"x", ["--repeat=50"])
+                self.assertEqual((result.stdout, result.returncode), (b"x", 0), text(result.stderr))
+                columns = list(zip(*(line.split() for line in text(result.stderr).splitlines())))
+                self.assertEqual([len(set(column)) for column in columns], [50] * CHANGING + [1])
+
+    def test_responses(self):
+        wanted = {b"bytes": b"\xff", b"text": "\u00e4".encode(), b"none": b"",
+                  b"json": b'{"a": [1]}\n', b"memory": b"m", b"print": b"first\nthen"}
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                for request, response in wanted.items():
+                    result = self.python(isolation, RESPONSES, request)
+                    self.assertEqual((result.stdout, result.returncode), (b"before\n" + response, 0),
+                                     text(result.stderr))
+                self.assertEqual(self.python(isolation, RESPONSES, b"exit").returncode, 9)
+                failed = self.python(isolation, RESPONSES, b"nonesuch")
+                self.assertEqual(failed.returncode, 1)
+                self.assertIn("KeyError: b'nonesuch'", text(failed.stderr))
+
+    def test_outside(self):
+        """The same modules on the host: one request, then the end."""
+        (self.folder / "upper.py").write_text("def handle(request):\n    return request.upper()\n")
+        done = subprocess.run([pack.PYTHON, "-m", "mayfly", "upper"], input=b"a request",
+                              capture_output=True, timeout=LIMIT, check=False, cwd=self.folder,
+                              env={"PYTHONPATH": f"{SOURCE}:.", "PYTHONDONTWRITEBYTECODE": "1"})
+        self.assertEqual((done.stdout, done.stderr, done.returncode), (b"A REQUEST", b"", 0))
+
+
+class Packing(Python):
+    def pack(self, source, **variables):
+        return command("root", "python", source, "-o", self.folder / "out.img", **variables)
+
+    def refused(self, source, *says, **variables):
+        result = self.pack(source, **variables)
+        self.assertEqual((result.returncode, result.stdout), (1, b""), text(result.stderr))
+        for words in says:
+            self.assertIn(words, text(result.stderr))
+        self.assertFalse((self.folder / "out.img").exists())
+
+    def test_one_file(self):
+        """A module, its arguments and environment; and what is in the image of it."""
+        source = self.folder / "words.py"
+        source.write_text("import os\ndef handle(request):\n"
+                          "    return f'{len(request.split())} {os.environ.get(\"UNIT\")}'\n")
+        result = self.pack(source)
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        image = self.folder / "out.img"
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                served = self.run_image(isolation, image, given=b"a b c", options=["--env=UNIT=words"])
+                self.assertEqual((served.stdout, served.returncode), (b"3 words", 0),
+                                 text(served.stderr))
+        image.unlink()
+
+    def test_refusals(self):
+        empty, broken, bare = (self.folder / name for name in ("empty", "broken", "bare"))
+        for folder in (empty, broken, bare):
+            folder.mkdir()
+        (broken / "handler.py").write_text("def handle(request)\n    return request\n")
+        (bare / "handler.py").write_text("answer = 42\n")
+        self.refused(self.folder / "none", "cannot find", "none")
+        self.refused(empty, "no handler.py")
+        self.refused(broken, "does not compile", "/function/handler.py", "SyntaxError")
+        self.refused(self.folder / "a-b.py", "cannot find")
+        (self.folder / "a-b.py").write_text("")
+        self.refused(self.folder / "a-b.py", "a module's name")
+        self.assertEqual(self.pack(bare).returncode, 0)
+        result = command("run", self.folder / "out.img")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("handler has no handle(request)", text(result.stderr))
+        (self.folder / "out.img").unlink()
+
+    def test_damaged_packages(self):
+        """Wheels in the cache are checked whenever they are used."""
+        progress = pack.fetch.Progress()
+        wheels = pack.Packages(PHOTO / pack.REQUIREMENTS, pack.Interpreter(pack.PYTHON, progress),
+                               progress).wheels
+        cache = self.folder / "cache"
+        shutil.copytree(wheels, cache / "downloads" / wheels.name)
+        damaged = next((cache / "downloads" / wheels.name).glob("pillow*"))
+        with damaged.open("r+b") as file:
+            file.seek(100000)
+            file.write(b"changed")
+        self.refused(PHOTO, "DO NOT MATCH THE HASHES", "delete that directory",
+                     MAYFLY_CACHE=str(cache))
+
+    def test_images_without_a_command(self):
+        """What a root image says about itself is checked."""
+        for description, says in ((None, "names no command"), ("{", "function.json"),
+                                  ('{"command": []}', '"command" is missing'),
+                                  ('{"command": "python3"}', '"command" must be'),
+                                  ('{"command": ["a", 1]}', '"command" must be'),
+                                  ('{"command": ["a"], "environment": ["=b"]}', "NAME=VALUE"),
+                                  ('{"command": ["/none"]}', "cannot find /none in the root")):
+            tree = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+            if description is not None:
+                (tree / "etc/mayfly").mkdir(parents=True)
+                (tree / "etc/mayfly/function.json").write_text(description)
+            image = self.folder / "plain.img"
+            self.assertEqual(command("root", "build", tree, "-o", image).returncode, 0)
+            result = command("run", image)
+            self.assertEqual((result.returncode, result.stdout), (125, b""))
+            self.assertIn(says, text(result.stderr))
+
+
+def why_not():
+    progress = pack.fetch.Progress()
+    if not os.path.exists(pack.PYTHON):
+        return f"{pack.PYTHON} is not installed"
+    wheels = pack.Packages(PHOTO / pack.REQUIREMENTS, pack.Interpreter(pack.PYTHON, progress),
+                           progress).wheels
+    if not wheels.exists() or not PICTURE.exists():
+        return "packages or photographs are not in the cache: run tools/setup models"
+    return None
+
+
+def main():
+    reason = why_not()
+    if reason:
+        print(f"skipped: {reason}")
+        sys.exit(SKIP)
+    for isolation in ("kvm", "process"):
+        probe = command("run", f"--isolation={isolation}", "hello", given=b"Ada\n")
+        if probe.returncode == 0:
+            Python.isolations.append(isolation)
+        else:
+            print(f"{isolation} is left out: {text(probe.stderr)}")
+    with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
+        Python.folder = pathlib.Path(name)
+        Python.image, Python.site = Python.folder / "photo.img", Python.folder / "site"
+        built = command("root", "python", PHOTO, "-o", Python.image)
+        print(text(built.stdout), text(built.stderr))
+        progress = pack.fetch.Progress()
+        pack.Packages(PHOTO / pack.REQUIREMENTS, pack.Interpreter(pack.PYTHON, progress),
+                      progress).install(Python.site)
+        sys.exit(not unittest.main(exit=False, verbosity=2).result.wasSuccessful())
+
+
+main()
