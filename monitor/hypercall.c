@@ -12,6 +12,7 @@
 
 #include "mayfly/guest_abi.h"
 #include "monitor_internal.h"
+#include "page_area.h"
 #include "slot.h"
 #include "trace.h"
 #include "util/checked.h"
@@ -322,8 +323,10 @@ static int serve_protect(struct slot *slot, struct hypercall *call)
 		call->result = -EACCES;
 		return 0;
 	}
-	/* Only the program's own regions: neither the library OS nor what lies outside. */
-	for (uint64_t at = address; at < end;) {
+	/* Only the program's own regions and what is mapped in the area: neither the library OS nor
+	 * what lies outside. */
+	const bool in_area = address >= GUEST_AREA_BASE && end <= GUEST_AREA_END;
+	for (uint64_t at = address; at < end && !in_area;) {
 		const struct image_region *region = image_region_at(image, at);
 		if (!region || region->address >= GUEST_LIBOS_BASE) {
 			call->result = -ENOMEM;
@@ -336,6 +339,33 @@ static int serve_protect(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+static int serve_map(struct slot *slot, struct hypercall *call)
+{
+	const struct page_run run = {
+	    .address = call->arguments[0],
+	    .source = call->arguments[1],
+	    .length = call->arguments[2],
+	    .protection = (uint32_t)call->arguments[3],
+	};
+	if ((run.address | run.source | run.length) % GUEST_PAGE_SIZE ||
+	    call->arguments[3] & ~(uint64_t)(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE))
+		call->result = -EINVAL;
+	else
+		call->result = slot->machine->isolation->map(slot->machine, &run);
+	return 0;
+}
+
+static int serve_unmap(struct slot *slot, struct hypercall *call)
+{
+	uint64_t address = call->arguments[0], length = call->arguments[1], end;
+	if ((address | length) % GUEST_PAGE_SIZE || add_overflows(address, length, &end) ||
+	    address < GUEST_AREA_BASE || end > GUEST_AREA_END)
+		call->result = -EINVAL;
+	else
+		call->result = slot->machine->isolation->unmap(slot->machine, address, length);
+	return 0;
+}
+
 static hypercall_function *const hypercalls[] = {
     [HYPERCALL_FREEZE] = serve_freeze,	 [HYPERCALL_EXIT] = serve_exit,
     [HYPERCALL_ABORT] = serve_abort,	 [HYPERCALL_READ] = serve_read,
@@ -344,6 +374,7 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_SLEEP] = serve_sleep,	 [HYPERCALL_CLOCK] = serve_clock,
     [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
     [HYPERCALL_TRACE] = serve_trace,	 [HYPERCALL_WARM_UP] = serve_warm_up,
+    [HYPERCALL_MAP] = serve_map,	 [HYPERCALL_UNMAP] = serve_unmap,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

@@ -11,7 +11,9 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-#define LARGE_PAGE_SIZE (2UL << 20)
+#define LARGE_PAGE_SIZE	 (2UL << 20)
+#define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
+#define AREA_TABLES_MIN	 256UL
 
 static int image_open(struct image *image, struct error *error)
 {
@@ -44,6 +46,8 @@ int image_create_with_root(struct image *image, uint64_t memory, int root, uint6
 	uint64_t tables =
 	    memory / LARGE_PAGE_SIZE + WINDOW_SIZE / LARGE_PAGE_SIZE + root_size / LARGE_PAGE_SIZE;
 	tables = (tables + 4UL * (IMAGE_REGIONS_MAX + 3)) * GUEST_PAGE_SIZE;
+	/* And what the mapping area may need, as pages there may lie far from one another. */
+	tables += (memory / AREA_TABLE_SHARE + AREA_TABLES_MIN) * GUEST_PAGE_SIZE;
 	*image = (struct image){
 	    .memfd = -1,
 	    .root = root,

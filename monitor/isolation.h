@@ -47,6 +47,7 @@ struct machine {
 };
 
 struct isolation_host; /* each isolation has its own kind */
+struct page_run;
 
 struct isolation {
 	const char *name;
@@ -74,6 +75,11 @@ struct isolation {
 	/* Changes page permissions for the stopped guest. Returns 0 or a negative errno for it. */
 	int (*protect)(struct machine *machine, uint64_t address, uint64_t length,
 		       uint32_t protection);
+
+	/* Puts pages into the mapping area of the stopped guest (page_area_map()), or takes away
+	 * what there is in [address, address + length). Returns 0 or a negative errno for it. */
+	int (*map)(struct machine *machine, const struct page_run *run);
+	int (*unmap)(struct machine *machine, uint64_t address, uint64_t length);
 
 	/* Takes the machine's memory and registers back to what the image holds. Not the window.
 	 * *pages: how many pages the request had written, 0 where that is not known. */

@@ -16,6 +16,7 @@
 #include "footprint.h"
 #include "isolation.h"
 #include "kvm_host.h"
+#include "page_area.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -37,6 +38,7 @@ struct machine_kvm {
 	struct kvm_run *run;
 	void *root;	 /* the root image, read-only; NULL where there is none */
 	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
+	struct page_area area;
 	bool private;
 	struct deadline deadline;
 	struct kvm_sregs system_registers;
@@ -154,6 +156,7 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;
+	self->area = (struct page_area){.image = self->image, .memory = self->memory};
 	/* A fork of this process would write-protect every page of the guest. */
 	if (madvise(memory, self->image->size, MADV_DONTFORK))
 		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
@@ -375,10 +378,14 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 static void kvm_forget_translations(void *context, uint64_t physical, uint64_t length)
 {
 	struct machine_kvm *self = context;
-	if (physical >= self->image->size)
-		return; /* the window: never narrowed */
-	mprotect(self->memory + physical, length, PROT_READ);
-	mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
+	if (physical >= VIRTUAL_CPU_ROOT_PHYSICAL) {
+		uint8_t *shown = (uint8_t *)self->root + (physical - VIRTUAL_CPU_ROOT_PHYSICAL);
+		mprotect(shown, length, PROT_NONE);
+		mprotect(shown, length, PROT_READ);
+	} else if (physical < self->image->size) { /* not the window, which is never narrowed */
+		mprotect(self->memory + physical, length, PROT_READ);
+		mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
+	}
 }
 
 static int kvm_protect(struct machine *machine, uint64_t address, uint64_t length,
@@ -389,24 +396,56 @@ static int kvm_protect(struct machine *machine, uint64_t address, uint64_t lengt
 	return virtual_cpu_protect(self->memory, address, length, protection, &shrunk);
 }
 
-static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end)
+static int kvm_map(struct machine *machine, const struct page_run *run)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
+	return page_area_map(&self->area, run, &shrunk);
+}
+
+static int kvm_unmap(struct machine *machine, uint64_t address, uint64_t length)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
+	struct page_run run;
+	for (uint64_t at = address; page_area_find(&self->area, at, address + length, &run);
+	     at = run.address + run.length)
+		page_area_unmap(&self->area, &run, &shrunk);
+	virtual_cpu_flush_shrunk(&shrunk);
+	return 0;
+}
+
+/* Of a range of guest-physical memory that was written to, restores page tables, and the rest where
+ * `whole` is set. */
+static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end, bool whole,
+			  struct virtual_cpu_shrunk *shrunk)
 {
 	const uint64_t tables_start = self->image->page_tables;
 	const uint64_t tables_end = tables_start + self->image->page_tables_size;
-	/* Page tables that a request changed: what shrinks back needs the processor's attention. */
-	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
 	while (start < end) {
 		if (start >= tables_start && start < tables_end) {
 			virtual_cpu_restore_table(self->memory + start, self->image->memory + start,
-						  &shrunk);
+						  shrunk);
 			start += GUEST_PAGE_SIZE;
 			continue;
 		}
 		uint64_t stop = start < tables_start && end > tables_start ? tables_start : end;
-		memcpy(self->memory + start, self->image->memory + start, stop - start);
+		if (whole)
+			memcpy(self->memory + start, self->image->memory + start, stop - start);
 		start = stop;
 	}
-	virtual_cpu_flush_shrunk(&shrunk);
+}
+
+/* Drops all but the page tables, which KVM's own follow. That also makes the kernel forget
+ * translations. */
+static int kvm_drop_memory(struct machine_kvm *self, struct error *error)
+{
+	const uint64_t tables_start = self->image->page_tables;
+	const uint64_t tables_end = tables_start + self->image->page_tables_size;
+	if (madvise(self->memory, tables_start, MADV_DONTNEED) ||
+	    madvise(self->memory + tables_end, self->image->size - tables_end, MADV_DONTNEED))
+		return error_set_errno(error, errno, "cannot reset the virtual machine's memory");
+	return 0;
 }
 
 static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *error)
@@ -425,6 +464,8 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	struct footprint *footprint = self->image->footprint;
 	if (footprint && !footprint_begin(footprint))
 		footprint = NULL;
+	/* Page tables that a request changed: what shrinks back needs the processor's attention. */
+	struct virtual_cpu_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
 	for (uint64_t next = base; next < end;) {
 		int count =
 		    written_pages_find(&self->host->written, next, end, ranges, 256, &next, error);
@@ -435,17 +476,15 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 			if (footprint)
 				footprint_add(footprint, ranges[i].start - base,
 					      ranges[i].end - ranges[i].start);
-			if (bytes <= COPIED_BACK_MAX)
-				kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base);
+			kvm_copy_back(self, ranges[i].start - base, ranges[i].end - base,
+				      bytes <= COPIED_BACK_MAX, &shrunk);
 		}
 	}
+	virtual_cpu_flush_shrunk(&shrunk);
 	if (footprint)
 		footprint_finish(footprint);
 	*pages = bytes / GUEST_PAGE_SIZE;
-	/* Dropping a page also makes the kernel forget translations to it. */
-	if (bytes > COPIED_BACK_MAX && madvise(self->memory, self->image->size, MADV_DONTNEED))
-		return error_set_errno(error, errno, "cannot reset the virtual machine's memory");
-	return 0;
+	return bytes > COPIED_BACK_MAX ? kvm_drop_memory(self, error) : 0;
 }
 
 static uint64_t kvm_private_bytes(struct machine *machine)
@@ -474,6 +513,8 @@ const struct isolation isolation_kvm = {
     .create = kvm_create,
     .run = kvm_run,
     .protect = kvm_protect,
+    .map = kvm_map,
+    .unmap = kvm_unmap,
     .reset = kvm_reset,
     .private_bytes = kvm_private_bytes,
     .destroy = kvm_destroy,

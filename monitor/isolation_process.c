@@ -4,8 +4,9 @@
  * (process_guest.c). The kernel holds it in:
  *   - syscall user dispatch turns each SYSCALL of the guest into a signal, whose handler goes to
  * the library OS; only the hypercall page may make system calls;
- *   - a seccomp filter permits that page read and write of one pipe each, mprotect below the window
- *     and exit, by number and argument (process_filter.c); anything else kills the process;
+ *   - a seccomp filter permits that page read and write of one pipe each, changes of its own
+ *     mappings below the window and exit, by number and argument (process_filter.c); anything else
+ *     kills the process;
  *   - no file but three pipes and sockets is open, nothing of the monitor is mapped but image and
  *     window, no privileges can be gained.
  * Nothing of this needs privileges, namespaces or ptrace. What it is not: a wall against errors in
@@ -34,6 +35,7 @@
 #include <linux/seccomp.h>
 
 #include "isolation.h"
+#include "page_area.h"
 #include "process_filter.h"
 #include "process_guest.h"
 #include "util/cleanup.h"
@@ -51,6 +53,9 @@ struct machine_process {
 	const struct window *window;
 	bool private; /* a clone */
 	char *helper; /* path of process_guest */
+	/* Page tables that say what is mapped where in the process: the image's own for the set-up,
+	 * a copy-on-write view of them for a clone. */
+	struct page_area area;
 	struct process_setup *setup;
 	size_t setup_size;
 
@@ -253,6 +258,33 @@ static int add_mappings(struct process_setup *setup, const struct image *image,
 	return 0;
 }
 
+/* What the set-up put into the mapping area. */
+static int add_area_mappings(struct process_setup *setup, const struct page_area *area,
+			     struct error *error)
+{
+	const struct image *image = area->image;
+	const struct image_region *pool = image_region_at(image, GUEST_POOL_BASE);
+	struct page_run run;
+	for (uint64_t at = GUEST_AREA_BASE; page_area_find(area, at, GUEST_AREA_END, &run);
+	     at = run.address + run.length) {
+		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
+			return error_set(error, E2BIG,
+					 "the guest's memory has more than %d mappings",
+					 PROCESS_MAPPINGS_MAX);
+		const bool shown = page_run_is_shown(&run);
+		setup->mappings[setup->mapping_count++] = (struct process_mapping){
+		    .address = run.address,
+		    .length = run.length,
+		    .offset =
+			shown ? run.source - GUEST_ROOT_BASE
+			      : image->file_offset + pool->offset + (run.source - pool->address),
+		    .protection = run.protection,
+		    .of_root = shown,
+		};
+	}
+	return 0;
+}
+
 /* What each process of this machine is told. Permissions come from the page tables, which know what
  * the set-up changed. */
 static int build_setup(struct machine_process *self, struct error *error)
@@ -270,10 +302,35 @@ static int build_setup(struct machine_process *self, struct error *error)
 		if (result)
 			return result;
 	}
+	int result = add_area_mappings(setup, &self->area, error);
+	if (result)
+		return result;
 	self->setup_size = offsetof(struct process_setup, mappings) +
 			   setup->mapping_count * sizeof(setup->mappings[0]);
 	return process_filter_build(setup->filter, PROCESS_FILTER_MAX, &setup->filter_length,
 				    error);
+}
+
+/* The system pages and page tables are the first of an image. */
+static size_t tables_end(const struct image *image)
+{
+	return image->page_tables + image->page_tables_size;
+}
+
+static int map_tables(struct machine_process *self, struct error *error)
+{
+	const struct image *image = self->image;
+	self->area.image = image;
+	if (!self->private) {
+		self->area.memory = image->memory;
+		return 0;
+	}
+	void *tables = mmap(NULL, tables_end(image), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_NORESERVE, image->memfd, (off_t)image->file_offset);
+	if (tables == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the guest's page tables");
+	self->area.memory = tables;
+	return 0;
 }
 
 static void process_destroy(struct machine *machine)
@@ -281,6 +338,8 @@ static void process_destroy(struct machine *machine)
 	struct machine_process *self = machine_process(machine);
 	kill_and_reap(self->pid);
 	close_channels(self);
+	if (self->private && self->area.memory)
+		munmap(self->area.memory, tables_end(self->image));
 	free(self->helper);
 	free(self->setup);
 	free(self);
@@ -296,7 +355,9 @@ static int process_build(struct machine_process *self, struct error *error)
 	self->setup = calloc(1, sizeof(*self->setup));
 	if (!self->helper || !self->setup)
 		return error_set(error, ENOMEM, "no memory for a guest process");
-	result = build_setup(self, error);
+	result = map_tables(self, error);
+	if (!result)
+		result = build_setup(self, error);
 	return result ? result : start_process(self, error);
 }
 
@@ -460,6 +521,27 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 
 /* ── memory ──────────────────────────────────────────────────────────────────────────────────── */
 
+static uint64_t protection_bits(uint32_t protection)
+{
+	return (protection & GUEST_READ ? PROT_READ : 0U) |
+	       (protection & GUEST_WRITE ? PROT_WRITE : 0U) |
+	       (protection & GUEST_EXECUTE ? PROT_EXEC : 0U);
+}
+
+/* Has the process do something. Returns 0, what it answers as a negative errno, or what came
+ * between. */
+static int command_process(const struct machine_process *self,
+			   const struct process_command *command)
+{
+	uint8_t code = 0;
+	int result = send_command(self, command);
+	if (!result)
+		result = await_event(self, self->deadline_ns, 0, &code);
+	return result ? result : -(int)code;
+}
+
+/* The page tables are told what the process did. What the set-up changes is the clones' too: they
+ * are made from them. */
 static int process_protect(struct machine *machine, uint64_t address, uint64_t length,
 			   uint32_t protection)
 {
@@ -468,28 +550,88 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 	    .kind = PROCESS_PROTECT,
 	    .address = address,
 	    .length = length,
-	    .protection = (protection & GUEST_READ ? PROT_READ : 0U) |
-			  (protection & GUEST_WRITE ? PROT_WRITE : 0U) |
-			  (protection & GUEST_EXECUTE ? PROT_EXEC : 0U),
+	    .protection = protection_bits(protection),
 	};
-	uint8_t code = 0;
-	int result = send_command(self, &command);
-	if (!result)
-		result = await_event(self, self->deadline_ns, 0, &code);
+	int result = command_process(self, &command);
+	return result ? result
+		      : virtual_cpu_protect(self->area.memory, address, length, protection, NULL);
+}
+
+static int process_show(const struct machine_process *self, const struct page_run *run)
+{
+	const struct process_command command = {
+	    .kind = PROCESS_SHOW,
+	    .address = run->address,
+	    .length = run->length,
+	    .protection = protection_bits(run->protection),
+	    .source = run->source - GUEST_ROOT_BASE,
+	};
+	return command_process(self, &command);
+}
+
+static int process_move(const struct machine_process *self, uint64_t to, uint64_t from,
+			uint64_t length)
+{
+	const struct process_command command = {
+	    .kind = PROCESS_MOVE, .address = to, .length = length, .source = from};
+	return command_process(self, &command);
+}
+
+static int process_map(struct machine *machine, const struct page_run *run)
+{
+	struct machine_process *self = machine_process(machine);
+	int result = page_area_map(&self->area, run, NULL);
 	if (result)
 		return result;
-	if (code)
-		return -code;
-	/* What the set-up changes is the clones' too: they are made from the page tables. */
-	return self->private
-		   ? 0
-		   : virtual_cpu_protect(self->image->memory, address, length, protection, NULL);
+	if (page_run_is_shown(run)) {
+		result = process_show(self, run);
+	} else {
+		result = process_move(self, run->address, run->source, run->length);
+		if (!result && run->protection != (GUEST_READ | GUEST_WRITE))
+			result =
+			    process_protect(machine, run->address, run->length, run->protection);
+	}
+	if (result)
+		page_area_unmap(&self->area, run, NULL);
+	return result;
+}
+
+static int process_unmap_run(struct machine *machine, const struct page_run *run)
+{
+	struct machine_process *self = machine_process(machine);
+	const struct process_command hide = {
+	    .kind = PROCESS_HIDE, .address = run->address, .length = run->length};
+	if (page_run_is_shown(run))
+		return command_process(self, &hide);
+	int result = 0;
+	if (run->protection != (GUEST_READ | GUEST_WRITE))
+		result =
+		    process_protect(machine, run->address, run->length, GUEST_READ | GUEST_WRITE);
+	return result ? result : process_move(self, run->source, run->address, run->length);
+}
+
+static int process_unmap(struct machine *machine, uint64_t address, uint64_t length)
+{
+	struct machine_process *self = machine_process(machine);
+	struct page_run run;
+	for (uint64_t at = address; page_area_find(&self->area, at, address + length, &run);
+	     at = run.address + run.length) {
+		int result = process_unmap_run(machine, &run);
+		if (result)
+			return result;
+		page_area_unmap(&self->area, &run, NULL);
+	}
+	return 0;
 }
 
 static int process_reset(struct machine *machine, uint64_t *pages, struct error *error)
 {
+	struct machine_process *self = machine_process(machine);
 	*pages = 0;
-	int result = replace_process(machine_process(machine), error);
+	if (self->private && madvise(self->area.memory, tables_end(self->image), MADV_DONTNEED))
+		return error_set_errno(error, errno, "cannot reset the guest's page tables");
+	self->area.next_table = 0;
+	int result = replace_process(self, error);
 	return result ? error_wrap(error, "cannot reset the guest's process") : 0;
 }
 
@@ -518,6 +660,8 @@ const struct isolation isolation_process = {
     .create = process_create,
     .run = process_run,
     .protect = process_protect,
+    .map = process_map,
+    .unmap = process_unmap,
     .reset = process_reset,
     .private_bytes = process_private_bytes,
     .destroy = process_destroy,

@@ -9,11 +9,15 @@
  *     exit_group(any)				the end of the guest
  *     mprotect(below the window, …)		never writable and executable at once, never the
  *						library OS, the window, or the hypercall page
+ *     mremap(below, below), munmap(below)	its own pages, and no more than it had: source and
+ *						target have one length, of a few that are allowed,
+ *						and neither lies in or reaches the window
+ *     mmap(below, …, the root image)		what it may read anyway, never writable
  *
  * mprotect stops at the first gap, and there is one between the pool and the window, so that a
  * start below the window keeps all of it below. A guest whose control flow was taken over can so
- * make program pages writable and then executable without asking; under kvm the monitor decides
- * each change. It gains nothing towards the host by that.
+ * make program pages writable and then executable without asking, or unmap and mix up its pages;
+ * under kvm the monitor decides each change. It gains nothing towards the host by that.
  */
 #include "process_filter.h"
 
@@ -29,6 +33,36 @@ static void release_context(scmp_filter_ctx *context)
 {
 	if (*context)
 		seccomp_release(*context);
+}
+
+/* No filter can compare two arguments: there is a rule for each length. */
+static int add_move_rules(scmp_filter_ctx context)
+{
+	const uint64_t limit = GUEST_WINDOW_BASE - PROCESS_MOVE_MAX;
+	int result = 0;
+	for (uint64_t size = GUEST_PAGE_SIZE; size <= PROCESS_MOVE_MAX && !result; size *= 2)
+		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 5,
+					  SCMP_A0(SCMP_CMP_LT, limit), SCMP_A1(SCMP_CMP_EQ, size),
+					  SCMP_A2(SCMP_CMP_EQ, size),
+					  SCMP_A3(SCMP_CMP_EQ, MREMAP_MAYMOVE | MREMAP_FIXED),
+					  SCMP_A4(SCMP_CMP_LT, limit));
+	return result;
+}
+
+static int add_mapping_rules(scmp_filter_ctx context)
+{
+	const uint64_t limit = GUEST_WINDOW_BASE - GUEST_MAP_MAX;
+	const uint64_t protections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC};
+	int result =
+	    seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(munmap), 2,
+			     SCMP_A0(SCMP_CMP_LT, limit), SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX));
+	for (size_t i = 0; i < sizeof(protections) / sizeof(protections[0]) && !result; i++)
+		result = seccomp_rule_add(
+		    context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 5, SCMP_A0(SCMP_CMP_LT, limit),
+		    SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX), SCMP_A2(SCMP_CMP_EQ, protections[i]),
+		    SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
+		    SCMP_A4(SCMP_CMP_EQ, PROCESS_ROOT));
+	return result;
 }
 
 static int add_rules(scmp_filter_ctx context)
@@ -47,7 +81,9 @@ static int add_rules(scmp_filter_ctx context)
 		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 2,
 					  SCMP_A0(SCMP_CMP_LT, GUEST_WINDOW_BASE),
 					  SCMP_A2(SCMP_CMP_MASKED_EQ, ~allowed[i], 0));
-	return result;
+	if (!result)
+		result = add_move_rules(context);
+	return result ? result : add_mapping_rules(context);
 }
 
 int process_filter_build(struct sock_filter *filter, size_t room, uint16_t *length,

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -93,6 +94,45 @@ static void send_event(uint8_t event)
 		leave(1);
 }
 
+/* Where what is to be moved consists of several mappings of the kernel's, it goes in smaller parts.
+ */
+static long move_pages(uint64_t from, uint64_t to, uint64_t length)
+{
+	while (length) {
+		uint64_t part = PROCESS_MOVE_MAX;
+		while (part > length)
+			part /= 2;
+		long result;
+		do {
+			result = call6(SYS_mremap, from, part, part, MREMAP_MAYMOVE | MREMAP_FIXED,
+				       to, 0);
+		} while (result == -EFAULT && part > GUEST_PAGE_SIZE && (part /= 2));
+		if (result < 0)
+			return result;
+		from += part;
+		to += part;
+		length -= part;
+	}
+	return 0;
+}
+
+static long serve_command(const struct process_command *command)
+{
+	switch (command->kind) {
+	case PROCESS_PROTECT:
+		return call3(SYS_mprotect, command->address, command->length, command->protection);
+	case PROCESS_MOVE:
+		return move_pages(command->source, command->address, command->length);
+	case PROCESS_SHOW:
+		return call6(SYS_mmap, command->address, command->length, command->protection,
+			     MAP_SHARED | MAP_FIXED, PROCESS_ROOT, command->source);
+	case PROCESS_HIDE:
+		return call2(SYS_munmap, command->address, command->length);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Waits for a command that lets the guest go on, and returns it; serves others on the way. The
  * monitor has checked what a command asks for. */
 static uint64_t await_command(void)
@@ -101,10 +141,10 @@ static uint64_t await_command(void)
 		struct process_command command;
 		if (call3(SYS_read, PROCESS_COMMANDS, &command, sizeof(command)) != sizeof(command))
 			leave(1); /* the monitor is gone */
-		if (command.kind != PROCESS_PROTECT)
+		if (command.kind < PROCESS_PROTECT)
 			return command.kind;
-		send_event((uint8_t)-call3(SYS_mprotect, command.address, command.length,
-					   command.protection));
+		long result = serve_command(&command);
+		send_event(result < 0 ? (uint8_t)-result : 0);
 	}
 }
 
@@ -234,20 +274,19 @@ static void map_guest(void)
 		long bits = protection_bits(mapping->protection);
 		if ((bits & PROT_WRITE) && (bits & PROT_EXEC))
 			check(-EACCES, "map the image");
+		const bool shared = mapping->of_root || !setup.private;
 		check(call6(SYS_mmap, mapping->address, mapping->length, bits,
-			    flags | (setup.private ? MAP_PRIVATE : MAP_SHARED), PROCESS_IMAGE,
-			    mapping->offset),
+			    flags | (shared ? MAP_SHARED : MAP_PRIVATE),
+			    mapping->of_root ? PROCESS_ROOT : PROCESS_IMAGE, mapping->offset),
 		      "map the image");
 	}
 	check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 		    flags | MAP_SHARED, PROCESS_WINDOW, 0),
 	      "map the window");
-	if (setup.root_size) {
+	if (setup.root_size)
 		check(call6(SYS_mmap, GUEST_ROOT_BASE, setup.root_size, PROT_READ,
 			    flags | MAP_SHARED, PROCESS_ROOT, 0),
 		      "map the root image");
-		check(call2(SYS_close, PROCESS_ROOT, 0), "close the root image");
-	}
 	check(call2(SYS_close, PROCESS_IMAGE, 0), "close the image");
 	check(call2(SYS_close, PROCESS_WINDOW, 0), "close the window");
 }

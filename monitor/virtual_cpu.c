@@ -5,19 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page_entries.h"
 #include "util/cleanup.h"
-
-/* Page-table entry bits (SDM 3A, 4.5). */
-#define ENTRY_PRESENT	 (1UL << 0)
-#define ENTRY_WRITABLE	 (1UL << 1)
-#define ENTRY_USER	 (1UL << 2)
-#define ENTRY_ACCESSED	 (1UL << 5)
-#define ENTRY_DIRTY	 (1UL << 6)
-#define ENTRY_MAPPED	 (1UL << 9) /* free for software: the page belongs to a region */
-#define ENTRY_NO_EXECUTE (1UL << 63)
-#define ENTRY_ADDRESS	 0x000ffffffffff000UL
-
-#define ENTRIES 512
 
 /* The system pages. */
 #define GDT_OFFSET	   0x0000UL
@@ -40,38 +29,13 @@
 
 #define STUB_SIZE 16
 
+#define SHRUNK_RUNS_MAX 32 /* that are forgotten one by one */
+
 /* ── page tables ─────────────────────────────────────────────────────────────────────────────── */
 
 static uint64_t leaf_bits(uint32_t protection, bool user)
 {
-	if (!protection)
-		return ENTRY_MAPPED;
-	/* Accessed and dirty are set from the start: otherwise the processor would set them, and a
-	 * request that maps nothing would write page-table pages. */
-	return ENTRY_MAPPED | ENTRY_PRESENT | ENTRY_ACCESSED | (user ? ENTRY_USER : 0) |
-	       (protection & GUEST_WRITE ? ENTRY_WRITABLE | ENTRY_DIRTY : 0) |
-	       (protection & GUEST_EXECUTE ? 0 : ENTRY_NO_EXECUTE);
-}
-
-static uint32_t leaf_protection(uint64_t leaf)
-{
-	if (!(leaf & ENTRY_PRESENT))
-		return 0;
-	return GUEST_READ | (leaf & ENTRY_WRITABLE ? GUEST_WRITE : 0) |
-	       (leaf & ENTRY_NO_EXECUTE ? 0 : GUEST_EXECUTE);
-}
-
-/* The leaf entry for `address` in tables rooted at `root`; NULL where a level is missing. */
-static uint64_t *find_leaf(const uint8_t *memory, uint64_t root, uint64_t address)
-{
-	uint64_t *table = (uint64_t *)(memory + root);
-	for (int level = 3; level > 0; level--) {
-		uint64_t entry = table[address >> (12 + 9 * level) & (ENTRIES - 1)];
-		if (!(entry & ENTRY_PRESENT))
-			return NULL;
-		table = (uint64_t *)(memory + (entry & ENTRY_ADDRESS));
-	}
-	return &table[address >> 12 & (ENTRIES - 1)];
+	return page_leaf_bits(protection) & ~(user ? 0 : ENTRY_USER);
 }
 
 struct table_builder {
@@ -85,18 +49,16 @@ static int map_page(struct table_builder *builder, uint64_t address, uint64_t le
 	struct image *image = builder->image;
 	uint64_t *table = (uint64_t *)(image->memory + image->page_tables);
 	for (int level = 3; level > 0; level--) {
-		uint64_t *entry = &table[address >> (12 + 9 * level) & (ENTRIES - 1)];
+		uint64_t *entry = &table[page_entry_index(address, level)];
 		if (!(*entry & ENTRY_PRESENT)) {
 			if (builder->next >= image->page_tables + image->page_tables_size)
 				return error_set(error, ENOMEM, "too few page-table pages");
-			/* Rights are narrowed in the leaves only. */
-			*entry = builder->next | ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER |
-				 ENTRY_ACCESSED;
+			*entry = builder->next | ENTRY_TABLE;
 			builder->next += GUEST_PAGE_SIZE;
 		}
 		table = (uint64_t *)(image->memory + (*entry & ENTRY_ADDRESS));
 	}
-	table[address >> 12 & (ENTRIES - 1)] = leaf;
+	table[page_entry_index(address, 0)] = leaf;
 	return 0;
 }
 
@@ -146,41 +108,56 @@ static bool entry_shrinks(uint64_t before, uint64_t after)
 	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
 }
 
-/* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page. */
-static void note_shrunk(struct virtual_cpu_shrunk *shrunk, uint64_t physical)
+/* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page; and after
+ * many runs all that lies between them, so that no guest makes its monitor busy for long. */
+void virtual_cpu_note_shrunk(struct virtual_cpu_shrunk *shrunk, uint64_t physical)
 {
-	if (physical != shrunk->end) {
-		virtual_cpu_flush_shrunk(shrunk);
-		shrunk->start = physical;
+	struct virtual_cpu_hull *hull = &shrunk->hulls[physical >= VIRTUAL_CPU_ROOT_PHYSICAL];
+	const uint64_t end = physical + GUEST_PAGE_SIZE;
+	if (physical != hull->end && hull->start < hull->end && shrunk->runs < SHRUNK_RUNS_MAX) {
+		shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
+		shrunk->runs++;
+		hull->start = hull->end = 0;
 	}
-	shrunk->end = physical + GUEST_PAGE_SIZE;
+	if (hull->start == hull->end || physical < hull->start)
+		hull->start = physical;
+	if (end > hull->end)
+		hull->end = end;
 }
 
 void virtual_cpu_flush_shrunk(struct virtual_cpu_shrunk *shrunk)
 {
-	if (shrunk->start < shrunk->end)
-		shrunk->forget(shrunk->context, shrunk->start, shrunk->end - shrunk->start);
-	shrunk->start = shrunk->end = 0;
+	for (size_t i = 0; i < 2; i++) {
+		struct virtual_cpu_hull *hull = &shrunk->hulls[i];
+		if (hull->start < hull->end)
+			shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
+		hull->start = hull->end = 0;
+	}
 }
 
 int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
 			struct virtual_cpu_shrunk *shrunk)
 {
-	const uint64_t root = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
 	int result = 0;
 	for (uint64_t at = address; at < address + length; at += GUEST_PAGE_SIZE) {
-		uint64_t *leaf = find_leaf(memory, root, at);
+		uint64_t *leaf = page_find_leaf(memory, at);
 		if (!leaf || !(*leaf & ENTRY_MAPPED)) {
 			result = -ENOMEM;
 			break;
 		}
 		uint64_t before = *leaf;
-		uint64_t after = (before & ENTRY_ADDRESS) | leaf_bits(protection, true);
+		if ((before & ENTRY_ADDRESS) >= VIRTUAL_CPU_ROOT_PHYSICAL &&
+		    (protection & GUEST_WRITE)) {
+			result = -EACCES;
+			break;
+		}
+		uint64_t after =
+		    (before & (ENTRY_ADDRESS | ENTRY_AREA)) | page_leaf_bits(protection);
 		if (before == after)
 			continue;
 		*leaf = after;
 		if (shrunk && entry_shrinks(before, after))
-			note_shrunk(shrunk, before & ENTRY_ADDRESS);
+			virtual_cpu_note_shrunk(shrunk, before & ENTRY_ADDRESS);
 	}
 	if (shrunk)
 		virtual_cpu_flush_shrunk(shrunk);
@@ -191,25 +168,27 @@ void virtual_cpu_restore_table(void *table, const void *original, struct virtual
 {
 	uint64_t *now = table;
 	const uint64_t *then = original;
-	for (size_t i = 0; i < ENTRIES; i++) {
+	for (size_t i = 0; i < PAGE_ENTRIES; i++) {
 		uint64_t before = now[i];
+		/* A table that was added stays (page_area.h); its own entries go. */
+		if (!then[i] && (before & ENTRY_PRESENT) && !(before & ENTRY_MAPPED))
+			continue;
 		now[i] = then[i];
 		if (entry_shrinks(before, then[i]))
-			note_shrunk(shrunk, before & ENTRY_ADDRESS);
+			virtual_cpu_note_shrunk(shrunk, before & ENTRY_ADDRESS);
 	}
 }
 
 uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
 				    uint32_t *protection)
 {
-	const uint64_t root = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
 	uint64_t at = address;
 	while (at < end) {
-		const uint64_t *leaf = find_leaf(memory, root, at);
+		const uint64_t *leaf = page_find_leaf(memory, at);
 		/* The rest of this leaf table, which covers 2 MiB. */
-		size_t count = ENTRIES - (at >> 12 & (ENTRIES - 1));
+		size_t count = PAGE_ENTRIES - page_entry_index(at, 0);
 		for (size_t i = 0; i < count && at < end; i++, at += GUEST_PAGE_SIZE) {
-			uint32_t here = leaf ? leaf_protection(leaf[i]) : 0;
+			uint32_t here = leaf ? page_leaf_protection(leaf[i]) : 0;
 			if (at == address)
 				*protection = here;
 			else if (here != *protection)
@@ -275,12 +254,32 @@ int virtual_cpu_prepare(struct image *image, struct error *error)
 
 struct table_check {
 	const struct image *image;
-	uint8_t *seen; /* one byte for each page-table page: it is part of the tree already */
+	uint8_t *seen;	/* one byte for each page-table page: it is part of the tree already */
+	uint8_t *moved; /* one for each page of the pool: it is in the mapping area */
 };
 
-/* Where the page at guest-virtual `address` may lie. */
-static bool leaf_place_is_sound(const struct image *image, uint64_t address, uint64_t leaf)
+/* A page of the pool that is in the mapping area is there once, and not at its place. A root image
+ * is never there: what has one is in no file. */
+static bool moved_page_is_sound(struct table_check *check, uint64_t address, uint64_t physical)
 {
+	const struct image_region *pool = image_region_at(check->image, GUEST_POOL_BASE);
+	if (!pool || address < GUEST_AREA_BASE || address >= GUEST_AREA_END ||
+	    image_region_at(check->image, address) || physical < pool->offset ||
+	    physical - pool->offset >= pool->length)
+		return false;
+	const uint64_t index = (physical - pool->offset) / GUEST_PAGE_SIZE;
+	const uint64_t *home =
+	    page_find_leaf(check->image->memory, pool->address + index * GUEST_PAGE_SIZE);
+	if (check->moved[index] || !home || *home != ENTRY_MOVED)
+		return false;
+	check->moved[index] = 1;
+	return true;
+}
+
+/* Where the page at guest-virtual `address` may lie. */
+static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
+{
+	const struct image *image = check->image;
 	const uint64_t physical = leaf & ENTRY_ADDRESS;
 	if (address >= GUEST_SYSTEM_BASE)
 		return !(leaf & ENTRY_USER) && address < SYSTEM_ADDRESS(SYSTEM_SUPERVISOR) &&
@@ -291,16 +290,20 @@ static bool leaf_place_is_sound(const struct image *image, uint64_t address, uin
 		return physical == HYPERCALL_OFFSET && !(leaf & ENTRY_WRITABLE);
 	if (address >= GUEST_WINDOW_BASE && address < GUEST_WINDOW_BASE + WINDOW_SIZE)
 		return physical == VIRTUAL_CPU_WINDOW_PHYSICAL + (address - GUEST_WINDOW_BASE);
-	return physical >= image->page_tables + image->page_tables_size && physical < image->next;
+	if (leaf & ENTRY_AREA)
+		return moved_page_is_sound(check, address, physical);
+	const struct image_region *region = image_region_at(image, address);
+	return region && physical == region->offset + (address - region->address);
 }
 
-static bool leaf_is_sound(const struct image *image, uint64_t address, uint64_t leaf)
+static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
 {
-	const uint64_t known = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED |
-			       ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
-	if (!(leaf & (ENTRY_PRESENT | ENTRY_MAPPED)))
+	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_AREA |
+			       ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
+	/* Nothing, or the place of a page that is in the mapping area: looked at above. */
+	if (!leaf || leaf == ENTRY_MOVED)
 		return true;
-	if (leaf & ~known || !leaf_place_is_sound(image, address, leaf))
+	if (!(leaf & ENTRY_MAPPED) || leaf & ~known || !leaf_place_is_sound(check, address, leaf))
 		return false;
 	return address >= GUEST_SYSTEM_BASE || !(leaf & ENTRY_WRITABLE) ||
 	       (leaf & ENTRY_NO_EXECUTE);
@@ -309,8 +312,7 @@ static bool leaf_is_sound(const struct image *image, uint64_t address, uint64_t 
 /* Each page of tables may be used once, so that the tree is walked in bounded time. */
 static bool table_is_sound(struct table_check *check, uint64_t table, int level, uint64_t address)
 {
-	const uint64_t known = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_USER | ENTRY_ACCESSED |
-			       ENTRY_DIRTY | ENTRY_ADDRESS;
+	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_ADDRESS;
 	const struct image *image = check->image;
 	if (table < image->page_tables || table >= image->page_tables + image->page_tables_size)
 		return false;
@@ -319,9 +321,9 @@ static bool table_is_sound(struct table_check *check, uint64_t table, int level,
 		return false;
 	*seen = 1;
 	const uint64_t *entries = (const uint64_t *)(image->memory + table);
-	for (uint64_t i = 0; i < ENTRIES; i++) {
+	for (uint64_t i = 0; i < PAGE_ENTRIES; i++) {
 		const uint64_t entry = entries[i], below = address | i << (12 + 9 * level);
-		if (level == 0 && !leaf_is_sound(image, below, entry))
+		if (level == 0 && !leaf_is_sound(check, below, entry))
 			return false;
 		if (level == 0 || !(entry & ENTRY_PRESENT))
 			continue;
@@ -336,7 +338,8 @@ int virtual_cpu_check(const struct image *image, struct error *error)
 {
 	cleanup_free uint8_t *expected = calloc(1, IMAGE_SYSTEM_SIZE);
 	cleanup_free uint8_t *seen = calloc(image->page_tables_size / GUEST_PAGE_SIZE, 1);
-	if (!expected || !seen)
+	cleanup_free uint8_t *moved = calloc(image->size / GUEST_PAGE_SIZE, 1);
+	if (!expected || !seen || !moved)
 		return error_set(error, ENOMEM, "no memory to check page tables");
 	build_descriptors(expected);
 	const uint8_t *system = image->memory + IMAGE_SYSTEM_OFFSET;
@@ -344,7 +347,7 @@ int virtual_cpu_check(const struct image *image, struct error *error)
 	if (memcmp(system, expected, STACK_OFFSET) != 0 ||
 	    memcmp(system + HYPERCALL_OFFSET, expected + HYPERCALL_OFFSET, GUEST_PAGE_SIZE) != 0)
 		return error_set(error, EBADMSG, "the descriptor tables are not Mayfly's");
-	struct table_check check = {image, seen};
+	struct table_check check = {image, seen, moved};
 	if (!table_is_sound(&check, image->page_tables, 3, 0))
 		return error_set(error, EBADMSG, "the page tables are not sound");
 	return 0;

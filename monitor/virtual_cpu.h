@@ -29,28 +29,37 @@
 int virtual_cpu_prepare(struct image *image, struct error *error);
 
 /* Pages whose rights became fewer: the processor may remember the old ones (facts in
- * docs/guest-abi.md). `forget` is called for each run of neighbours; the caller sets it and
- * `context`, and the rest to zero. */
+ * docs/guest-abi.md). `forget` is called for each run of neighbours, and for more than those where
+ * there are many; the caller sets it and `context`, and the rest to zero. */
 struct virtual_cpu_shrunk {
 	void (*forget)(void *context, uint64_t physical, uint64_t length);
 	void *context;
-	uint64_t start, end; /* noted and not forgotten yet */
+	/* Noted and not forgotten yet: of the machine's memory, and of the root image. */
+	struct virtual_cpu_hull {
+		uint64_t start, end;
+	} hulls[2];
+	uint64_t runs; /* forgotten */
 };
+
+/* Notes a page. */
+void virtual_cpu_note_shrunk(struct virtual_cpu_shrunk *shrunk, uint64_t physical);
 
 /* Forgets what is noted. */
 void virtual_cpu_flush_shrunk(struct virtual_cpu_shrunk *shrunk);
+
 /* Checks the system pages and page tables of an image that came from outside (a snapshot file): the
  * first must be those that virtual_cpu_prepare() makes, the second must keep the guest in its own
  * memory, out of ring 0's, and nothing both writable and executable. */
 int virtual_cpu_check(const struct image *image, struct error *error);
 
 /* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
- * own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM where a page is not mapped;
- * those before it are changed. */
+ * own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM where a page is not mapped,
+ * -EACCES where a page of the root image is to be written; those before it are changed. */
 int virtual_cpu_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
 			struct virtual_cpu_shrunk *shrunk);
 
-/* Takes one page of page tables back to what `original` has; what shrinks by that is noted. */
+/* Takes one page of page tables back to what `original` has, but for tables that were added to it;
+ * what shrinks by that is noted. */
 void virtual_cpu_restore_table(void *table, const void *original,
 			       struct virtual_cpu_shrunk *shrunk);
 

@@ -8,6 +8,8 @@
  * mapped into an ordinary Linux process under process isolation):
  *
  *     0x0000_0000_0000   null page and everything not named here: not mapped
+ *     GUEST_AREA_BASE    the mapping area up to GUEST_AREA_END: nothing, until the library OS asks
+ *                        for pages there; the program's segments lie within
  *     program            where its ELF segments say (static), or GUEST_PIE_BASE (static-pie)
  *     GUEST_STACK_TOP    the program's stack grows down from here, a guard gap below it
  *     GUEST_POOL_BASE    memory that the library OS hands out (brk, mmap): read, write, no execute
@@ -21,10 +23,12 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 2
+#define GUEST_ABI_VERSION 3
 
 #define GUEST_PAGE_SIZE	    4096UL
+#define GUEST_AREA_BASE	    0x10000UL
 #define GUEST_PIE_BASE	    0x555555554000UL
+#define GUEST_AREA_END	    0x6a0000000000UL
 #define GUEST_STACK_TOP	    0x6b0000000000UL
 #define GUEST_POOL_BASE	    0x6c0000000000UL
 #define GUEST_WINDOW_BASE   0x6d0000000000UL
@@ -34,6 +38,7 @@
 #define GUEST_ROOT_BASE	    0x700000000000UL
 #define GUEST_INTERPRETER   0x5f0000000000UL /* where the ELF interpreter goes */
 #define GUEST_PROGRAM_LIMIT 0x600000000000UL /* a program's segments lie below */
+#define GUEST_MAP_MAX	    0x40000000UL     /* bytes that one HYPERCALL_MAP takes */
 
 /* The window: memory that guest, monitor and accelerator host share for one slot. Offsets. */
 #define WINDOW_CONTROL_OFFSET  0x0UL
@@ -97,7 +102,15 @@ enum guest_hypercall {
 	 * the request to warm up with into the request area. What is written from here to the
 	 * freeze is thrown away. 0 or -errno. */
 	HYPERCALL_WARM_UP,
+	/* (address, source, length, protection): puts pages of the pool, which must be at their
+	 * place, readable and writable, or pages of the root image, which cannot be written, at an
+	 * address of the mapping area where nothing is. 0 or -errno. */
+	HYPERCALL_MAP,
+	/* (address, length): takes away whatever HYPERCALL_MAP put there; pages of the pool are
+	 * back at their place, readable and writable. 0 or -errno. */
+	HYPERCALL_UNMAP,
 };
+#define GUEST_HYPERCALL_LAST HYPERCALL_UNMAP
 
 /* Registers and cause of a fault, as the crash report shows them. */
 struct guest_fault {

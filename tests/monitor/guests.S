@@ -209,6 +209,25 @@ guest guest_spin
 
 /* ── permissions ─────────────────────────────────────────────────────────────────────────────── */
 
+/* Uses the address that it gets as an answer, whose lowest bits say how: 0 reports the byte there, 1
+ * writes a return instruction, 2 calls it. */
+guest guest_use
+	xor %eax, %eax
+1:	report %rax
+	mov %rax, %r12
+	and $~3, %r12
+	and $3, %eax
+	cmp $1, %eax
+	je 2f
+	ja 3f
+	movzbl (%r12), %eax
+	jmp 1b
+2:	movb $0xc3, (%r12)
+	jmp 1b
+3:	call *%r12
+	mov $2, %eax
+	jmp 1b
+
 /* Does to the program's page what each result tells: 1 write, 2 read, 3 call. Reports 100 + that. */
 guest guest_touch
 	movabs $GUESTS_PROGRAM, %r12
@@ -276,6 +295,56 @@ guest guest_forbidden_descriptor
 	mov %rbp, %rsi
 	mov $1, %edx
 	mov $1, %eax
+	call *%r12
+	ud2
+
+/* mremap(program, a page, two pages, to the pool's end): it would show more than was mapped. */
+guest guest_forbidden_growth
+	find_door
+	mov %rdx, %r12
+	movabs $GUESTS_PROGRAM, %rdi
+	mov $4096, %esi
+	mov $8192, %edx
+	mov $3, %r10d /* MREMAP_MAYMOVE | MREMAP_FIXED */
+	movabs $GUEST_AREA_BASE, %r8
+	mov $25, %eax
+	call *%r12
+	ud2
+
+/* mremap(program, a page, a page, over the window) */
+guest guest_forbidden_target
+	find_door
+	mov %rdx, %r12
+	movabs $GUESTS_PROGRAM, %rdi
+	mov $4096, %esi
+	mov $4096, %edx
+	mov $3, %r10d
+	movabs $GUEST_WINDOW_BASE, %r8
+	mov $25, %eax
+	call *%r12
+	ud2
+
+/* mmap(…, read + write, shared + fixed, the root image): no right to write to it. */
+guest guest_forbidden_mapping
+	find_door
+	mov %rdx, %r12
+	mov $GUEST_AREA_BASE, %edi
+	mov $4096, %esi
+	mov $3, %edx
+	mov $0x11, %r10d
+	mov $5, %r8d
+	xor %r9d, %r9d
+	mov $9, %eax
+	call *%r12
+	ud2
+
+/* munmap(the window) */
+guest guest_forbidden_unmapping
+	find_door
+	mov %rdx, %r12
+	movabs $GUEST_WINDOW_BASE, %rdi
+	mov $4096, %esi
+	mov $11, %eax
 	call *%r12
 	ud2
 

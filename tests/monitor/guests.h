@@ -13,8 +13,9 @@ extern const char guest_echo[], guest_count[], guest_resumed[], guest_keep[], gu
     guest_many_system_calls[], guest_system_call_entry[], guest_read_null[],
     guest_invalid_instruction[], guest_write_code[], guest_execute_data[], guest_divide[],
     guest_breakpoint[], guest_interrupt[], guest_noncanonical[], guest_privileged[], guest_spin[],
-    guest_touch[], guest_forbidden_call[], guest_forbidden_protection[], guest_forbidden_address[],
-    guest_forbidden_descriptor[], guest_flood[];
+    guest_touch[], guest_use[], guest_forbidden_call[], guest_forbidden_protection[],
+    guest_forbidden_address[], guest_forbidden_descriptor[], guest_forbidden_growth[],
+    guest_forbidden_target[], guest_forbidden_mapping[], guest_forbidden_unmapping[], guest_flood[];
 
 #endif
 #endif

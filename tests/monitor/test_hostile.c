@@ -116,7 +116,7 @@ static void test_hypercalls(struct monitor *monitor)
 	char text[128];
 	/* All but FREEZE and SLEEP, which have tests of their own; and numbers that do not exist.
 	 */
-	for (int call = 0; call <= HYPERCALL_WARM_UP + 1; call++) {
+	for (int call = 0; call <= GUEST_HYPERCALL_LAST + 1; call++) {
 		bool apart = call == HYPERCALL_FREEZE || call == HYPERCALL_SLEEP;
 		for (size_t i = 0; !apart && i < count * count; i++) {
 			snprintf(text, sizeof(text), "hypercall %d %s %s 3", call,

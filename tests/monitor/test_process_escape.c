@@ -15,8 +15,10 @@
 /* Calls that are on no list end the process, and are named. */
 static void test_forbidden(void)
 {
-	const char *const guests[] = {guest_forbidden_call, guest_forbidden_protection,
-				      guest_forbidden_address, guest_forbidden_descriptor};
+	const char *const guests[] = {guest_forbidden_call,    guest_forbidden_protection,
+				      guest_forbidden_address, guest_forbidden_descriptor,
+				      guest_forbidden_growth,  guest_forbidden_target,
+				      guest_forbidden_mapping, guest_forbidden_unmapping};
 	for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
 		struct rig rig;
 		if (rig_open(&rig, &isolation_process, guests[i]) && rig_create(&rig, true)) {

@@ -12,6 +12,7 @@
 #define USER	   (1UL << 2)
 #define ACCESSED   (1UL << 5)
 #define DIRTY	   (1UL << 6)
+#define MAPPED	   (1UL << 9)
 #define NO_EXECUTE (1UL << 63)
 #define ADDRESS	   0x000ffffffffff000UL
 
@@ -168,7 +169,7 @@ static bool shrinks(uint64_t before, uint64_t after)
 
 static void test_shrinks(void)
 {
-	const uint64_t page = 0x5000 | PRESENT | USER | WRITABLE;
+	const uint64_t page = 0x5000 | PRESENT | USER | WRITABLE | MAPPED;
 	CHECK(!shrinks(0, page));
 	CHECK(!shrinks(page, page));
 	CHECK(shrinks(page, 0));
