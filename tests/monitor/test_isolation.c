@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "footprint.h"
 #include "machine_rig.h"
 
 #define MILLISECOND 1000000ULL
@@ -242,8 +243,61 @@ static void test_private_bytes(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
+static bool is_touched(const struct footprint *footprint, uint64_t address)
+{
+	size_t count;
+	const uint64_t *touched = footprint_touched(footprint, &count);
+	for (size_t i = 0; i < count; i++)
+		if (touched[i] == address)
+			return true;
+	return false;
+}
+
+static bool window_is_zero(const struct rig *rig)
+{
+	for (size_t i = 0; i < WINDOW_SIZE; i++)
+		if (rig->window.memory[i])
+			return false;
+	return true;
+}
+
+/* The second clone that serves tells which pages its request touched; the next one has them, and
+ * serves as the others did. */
+static void test_touched(const struct isolation *isolation)
+{
+	static struct footprint footprint;
+	struct rig rig;
+	struct error error = {0};
+	size_t count;
+	if (!rig_open(&rig, isolation, guest_count)) {
+		rig_close(&rig);
+		return;
+	}
+	rig.image.footprint = &footprint;
+	for (int clone = 0; clone < 4; clone++) {
+		footprint_touched(&footprint, &count);
+		CHECK(clone == 3 ? count > 0 : !count);
+		if (!rig_create(&rig, true))
+			break;
+		CHECK(window_is_zero(&rig));
+		for (int request = 0; clone != 1 && request < 3; request++) {
+			CHECK_NUMBER(rig_run(&rig, MACHINE_RESUME, 0).argument, 1000);
+			rig_reset(&rig);
+			CHECK_NUMBER(window_clear(&rig.window, &error), 0);
+		}
+		rig_destroy(&rig);
+	}
+	CHECK(is_touched(&footprint, GUEST_LIBOS_BASE));
+	CHECK(is_touched(&footprint, GUEST_HYPERCALL));
+	CHECK(is_touched(&footprint, GUEST_WINDOW_BASE));
+	CHECK(!is_touched(&footprint, GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET));
+	rig_close(&rig);
+}
+
 static void test_isolation(const struct isolation *isolation)
 {
+	if (!strcmp(isolation->name, "kvm"))
+		test_touched(isolation);
 	test_round_trip(isolation);
 	test_registers_kept(isolation);
 	test_system_call(isolation);

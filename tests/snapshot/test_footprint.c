@@ -55,8 +55,34 @@ static void test_limits(void)
 	CHECK_NUMBER(footprint.bytes, FOOTPRINT_RANGES_MAX * GUEST_PAGE_SIZE);
 }
 
+static void test_touched(void)
+{
+	static struct footprint footprint;
+	size_t count = 99;
+	CHECK(!footprint_begin_touched(&footprint)); /* what is written comes first */
+	CHECK(footprint_begin(&footprint));
+	CHECK(!footprint_begin_touched(&footprint));
+	footprint_finish(&footprint);
+	CHECK(footprint_begin_touched(&footprint));
+	CHECK(!footprint_begin_touched(&footprint)); /* one slot records */
+	footprint_add_touched(&footprint, 7 * GUEST_PAGE_SIZE);
+	footprint_touched(&footprint, &count);
+	CHECK_NUMBER(count, 0);
+	footprint_give_up_touched(&footprint);
+
+	CHECK(footprint_begin_touched(&footprint));
+	for (uint64_t i = 0; i < FOOTPRINT_TOUCHED_MAX + 10; i++)
+		footprint_add_touched(&footprint, i * GUEST_PAGE_SIZE);
+	footprint_finish_touched(&footprint);
+	CHECK(!footprint_begin_touched(&footprint));
+	const uint64_t *touched = footprint_touched(&footprint, &count);
+	CHECK_NUMBER(count, FOOTPRINT_TOUCHED_MAX);
+	CHECK_NUMBER(touched[1], GUEST_PAGE_SIZE);
+}
+
 int main(void)
 {
+	test_touched();
 	test_populate();
 	test_limits();
 	return check_status();
