@@ -55,8 +55,11 @@ struct isolation {
 	/* 0 where this machine and user can have it; else the error says what is missing. */
 	int (*probe)(struct error *error);
 
-	/* What the machines of one monitor share; it must outlive them. */
+	/* What the machines of one monitor share; it must outlive them. With it, a monitor can make
+	 * machines when it has given up the right to open anything. */
 	int (*open)(struct isolation_host **host, struct error *error);
+	/* After a fork, before the child uses what its parent has opened. */
+	int (*adopt)(struct isolation_host *host, struct error *error);
 	void (*close)(struct isolation_host *host);
 
 	/* A machine for `image` and `window`, which must outlive it. `private`: it writes to pages
@@ -85,7 +88,8 @@ struct isolation {
 	 * *pages: how many pages the request had written, 0 where that is not known. */
 	int (*reset)(struct machine *machine, uint64_t *pages, struct error *error);
 
-	/* Host memory that this machine alone holds, in bytes; without its window. */
+	/* Host memory that this machine alone holds, in bytes; without its window. 0 where that
+	 * cannot be known. */
 	uint64_t (*private_bytes)(struct machine *machine);
 
 	void (*destroy)(struct machine *machine);

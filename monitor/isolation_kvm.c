@@ -578,6 +578,7 @@ const struct isolation isolation_kvm = {
     .name = "kvm",
     .probe = kvm_host_probe,
     .open = kvm_host_open,
+    .adopt = kvm_host_adopt,
     .close = kvm_host_close,
     .create = kvm_create,
     .run = kvm_run,

@@ -18,41 +18,31 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/seccomp.h>
 
 #include "isolation.h"
 #include "page_area.h"
 #include "process_filter.h"
 #include "process_guest.h"
+#include "process_host.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
-#include "util/paths.h"
 #include "virtual_cpu.h"
-
-#define HELPER_PART	"monitor/process_guest"
-#define HWCAP2_FSGSBASE 2UL /* asm/hwcap2.h */
 
 struct machine_process {
 	struct machine machine;
+	const struct process_host *host;
 	const struct image *image;
 	const struct window *window;
 	bool private; /* a clone */
-	char *helper; /* path of process_guest */
 	/* Page tables that say what is mapped where in the process: the image's own for the set-up,
 	 * a copy-on-write view of them for a clone. */
 	struct page_area area;
@@ -70,35 +60,6 @@ struct machine_process {
 static struct machine_process *machine_process(struct machine *machine)
 {
 	return (struct machine_process *)machine;
-}
-
-static int process_probe(struct error *error)
-{
-	/* "Off" is what it is already. */
-	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0))
-		return error_set(error, ENOTSUP,
-				 "the kernel has no syscall user dispatch; Linux 5.11 or newer "
-				 "has it");
-	uint32_t action = SECCOMP_RET_KILL_PROCESS;
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action))
-		return error_set(error, ENOTSUP, "the kernel has no seccomp filters");
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
-		return error_set(error, ENOTSUP,
-				 "programs may not use the FSGSBASE instructions here; processors "
-				 "since 2012 with Linux 5.9 or newer may");
-	char path[PATH_MAX];
-	return paths_part(path, sizeof(path), HELPER_PART, error);
-}
-
-/* Its machines share nothing. */
-static int process_open(struct isolation_host **host, struct error *error)
-{
-	*host = NULL;
-	return 0;
-}
-
-static void process_close(struct isolation_host *host)
-{
 }
 
 /* ── the process ─────────────────────────────────────────────────────────────────────────────── */
@@ -160,39 +121,6 @@ static int send_setup(const struct machine_process *self, int socket, int events
 	return 0;
 }
 
-/* Default signals, none blocked, a process group of its own (the terminal's signals are the
- * monitor's to judge), the socket as descriptor 0 and no other. */
-static int spawn_helper(const char *path, int socket, pid_t *pid)
-{
-	posix_spawnattr_t attributes;
-	posix_spawn_file_actions_t actions;
-	sigset_t none, all;
-	sigemptyset(&none);
-	sigfillset(&all);
-	int code = posix_spawnattr_init(&attributes);
-	if (code)
-		return code;
-	code = posix_spawn_file_actions_init(&actions);
-	if (code) {
-		posix_spawnattr_destroy(&attributes);
-		return code;
-	}
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						  POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	code = posix_spawn_file_actions_adddup2(&actions, socket, PROCESS_SOCKET);
-	if (!code)
-		code = posix_spawn_file_actions_addclosefrom_np(&actions, PROCESS_SOCKET + 1);
-	char name[] = "process_guest";
-	char *const arguments[] = {name, NULL}, *const environment[] = {NULL};
-	if (!code)
-		code = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return code;
-}
-
 /* Starts a process that becomes the guest and waits for its first command. */
 static int start_process(struct machine_process *self, struct error *error)
 {
@@ -210,10 +138,10 @@ static int start_process(struct machine_process *self, struct error *error)
 	int result = send_setup(self, self->socket, its_events, error);
 	if (result)
 		return result;
-	int code = spawn_helper(self->helper, its_socket, &self->pid);
+	int code = process_host_spawn(self->host, its_socket, &self->pid);
 	if (code) {
 		self->pid = 0;
-		return error_set_errno(error, code, "cannot start %s", self->helper);
+		return error_set_errno(error, code, "cannot start a guest's process");
 	}
 	return 0;
 }
@@ -340,22 +268,16 @@ static void process_destroy(struct machine *machine)
 	close_channels(self);
 	if (self->private && self->area.memory)
 		munmap(self->area.memory, tables_end(self->image));
-	free(self->helper);
 	free(self->setup);
 	free(self);
 }
 
 static int process_build(struct machine_process *self, struct error *error)
 {
-	char path[PATH_MAX];
-	int result = paths_part(path, sizeof(path), HELPER_PART, error);
-	if (result)
-		return result;
-	self->helper = strdup(path);
 	self->setup = calloc(1, sizeof(*self->setup));
-	if (!self->helper || !self->setup)
+	if (!self->setup)
 		return error_set(error, ENOMEM, "no memory for a guest process");
-	result = map_tables(self, error);
+	int result = map_tables(self, error);
 	if (!result)
 		result = build_setup(self, error);
 	return result ? result : start_process(self, error);
@@ -370,6 +292,7 @@ static int process_create(struct machine **machine, const struct isolation_host 
 		return error_set(error, ENOMEM, "no memory for a guest process");
 	self->machine.isolation = &isolation_process;
 	self->machine.same_counter = true;
+	self->host = process_host(host);
 	self->image = image;
 	self->window = window;
 	self->private = private;
@@ -640,9 +563,14 @@ static uint64_t process_private_bytes(struct machine *machine)
 {
 	struct machine_process *self = machine_process(machine);
 	char path[64], line[128];
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", self->pid);
-	cleanup_fclose FILE *file = self->pid ? fopen(path, "re") : NULL;
+	if (!self->pid || self->host->processes < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%d/smaps_rollup", self->pid);
+	cleanup_close int fd = openat(self->host->processes, path, O_RDONLY | O_CLOEXEC);
+	cleanup_fclose FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	uint64_t total = 0;
+	if (file)
+		take_fd(&fd);
 	while (file && fgets(line, sizeof(line), file)) {
 		unsigned long kilobytes;
 		if (sscanf(line, "Anonymous: %lu kB", &kilobytes) == 1 ||
@@ -654,9 +582,10 @@ static uint64_t process_private_bytes(struct machine *machine)
 
 const struct isolation isolation_process = {
     .name = "process",
-    .probe = process_probe,
-    .open = process_open,
-    .close = process_close,
+    .probe = process_host_probe,
+    .open = process_host_open,
+    .adopt = process_host_adopt,
+    .close = process_host_close,
     .create = process_create,
     .run = process_run,
     .protect = process_protect,

@@ -103,6 +103,14 @@ int kvm_host_open(struct isolation_host **host, struct error *error)
 	return 0;
 }
 
+/* The account of written pages is of the process that opened it. */
+int kvm_host_adopt(struct isolation_host *host, struct error *error)
+{
+	struct kvm_host *self = (struct kvm_host *)host;
+	written_pages_close(&self->written);
+	return written_pages_open(&self->written, error);
+}
+
 void kvm_host_close(struct isolation_host *host)
 {
 	struct kvm_host *self = (struct kvm_host *)host;

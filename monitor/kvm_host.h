@@ -30,8 +30,9 @@ struct kvm_host {
 /* 0 where this machine and user can have virtual machines; else the error says what is missing. */
 int kvm_host_probe(struct error *error);
 
-/* These two are isolation_kvm's open and close. */
+/* These are isolation_kvm's open, adopt and close. */
 int kvm_host_open(struct isolation_host **host, struct error *error);
+int kvm_host_adopt(struct isolation_host *host, struct error *error);
 void kvm_host_close(struct isolation_host *host);
 
 static inline const struct kvm_host *kvm_host(const struct isolation_host *host)
