@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "accessed_pages.h"
 #include "deadline.h"
 #include "footprint.h"
 #include "isolation.h"
@@ -303,7 +304,7 @@ static void kvm_begin_recording(struct machine_kvm *self)
 	self->recording = self->fresh && footprint && footprint_begin_touched(footprint);
 	self->fresh = false;
 	if (self->recording)
-		virtual_cpu_forget_accessed(self->memory);
+		accessed_pages_forget(self->memory);
 }
 
 static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
@@ -382,7 +383,7 @@ static void kvm_finish_recording(struct machine_kvm *self)
 	if (!self->recording)
 		return;
 	struct footprint *footprint = self->image->footprint;
-	virtual_cpu_find_accessed(self->memory, self->image, kvm_note_touched, footprint);
+	accessed_pages_find(self->memory, self->image, kvm_note_touched, footprint);
 	footprint_finish_touched(footprint);
 	self->recording = false;
 }

@@ -198,62 +198,6 @@ uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uin
 	return end;
 }
 
-struct leaf_visitor {
-	uint8_t *memory;
-	void (*visit)(struct leaf_visitor *self, uint64_t address, uint64_t *leaf);
-	/* for virtual_cpu_find_accessed() */
-	const struct image *image;
-	void (*found)(void *context, uint64_t address);
-	void *context;
-};
-
-/* Visits the entries for present pages of ring 3 below `table`. */
-static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, uint64_t address)
-{
-	uint64_t *entries = (uint64_t *)(self->memory + table);
-	for (uint64_t i = 0; i < ENTRIES; i++) {
-		const uint64_t below = address | i << (12 + 9 * level);
-		if (!(entries[i] & ENTRY_PRESENT) || !(entries[i] & ENTRY_USER))
-			continue;
-		if (level)
-			visit_leaves(self, entries[i] & ENTRY_ADDRESS, level - 1, below);
-		else
-			self->visit(self, below, &entries[i]);
-	}
-}
-
-static void forget_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf)
-{
-	*leaf &= ~ENTRY_ACCESSED;
-}
-
-static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf)
-{
-	if (!(*leaf & ENTRY_ACCESSED))
-		return;
-	const uint64_t *same =
-	    find_leaf(self->image->memory, IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE, address);
-	if (same && (*same & ENTRY_PRESENT))
-		self->found(self->context, address);
-}
-
-void virtual_cpu_forget_accessed(uint8_t *memory)
-{
-	struct leaf_visitor visitor = {.memory = memory, .visit = forget_one};
-	visit_leaves(&visitor, IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE, 3, 0);
-}
-
-void virtual_cpu_find_accessed(uint8_t *memory, const struct image *image,
-			       void (*found)(void *context, uint64_t address), void *context)
-{
-	struct leaf_visitor visitor = {.memory = memory,
-				       .visit = find_one,
-				       .image = image,
-				       .found = found,
-				       .context = context};
-	visit_leaves(&visitor, IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE, 3, 0);
-}
-
 /* ── descriptor tables and stubs (SDM 3A, 3.4.5 and 6.14) ────────────────────────────────────── */
 
 static void build_descriptors(uint8_t *memory)

@@ -69,13 +69,6 @@ void virtual_cpu_restore_table(void *table, const void *original,
 uint64_t virtual_cpu_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
 				    uint32_t *protection);
 
-/* Which pages a guest uses: these two before and after it runs, in a running machine's memory. The
- * first must not follow a run. Found are addresses that `image` maps, too; pages of ring 0 are left
- * out. */
-void virtual_cpu_forget_accessed(uint8_t *memory);
-void virtual_cpu_find_accessed(uint8_t *memory, const struct image *image,
-			       void (*found)(void *context, uint64_t address), void *context);
-
 /* Reads a byte at each of rcx (not 0) addresses, a list at rsi, then stops as a hypercall does. */
 #define VIRTUAL_CPU_TOUCH (GUEST_HYPERCALL + 0x40)
 
