@@ -62,7 +62,7 @@ static bool leave(struct system_call_frame *frame, uint64_t number)
 	volatile struct guest_control *control = machine_control();
 	if (__builtin_expect(control->tick_missed != 0, 0)) {
 		control->tick_missed = 0;
-		thread_yield();
+		thread_tick();
 	}
 	struct thread *thread = thread_current();
 	bool whole = thread->returns_from_handler;

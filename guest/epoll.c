@@ -222,6 +222,7 @@ static int64_t wait_for_events(const uint64_t arguments[6], uint64_t deadline_ns
 			return error;
 		if (!user_writable(arguments[1], (uint64_t)room * sizeof(struct epoll_event)))
 			return -EFAULT;
+		thread_current()->awaits_request = false;
 		int64_t found =
 		    collect(file->node->epoll, (struct epoll_event *)arguments[1], (uint32_t)room);
 		if (found || !waits)

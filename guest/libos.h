@@ -96,6 +96,10 @@ bool snapshot_is_warmed(void);
  * that it is done with one and ready for the next. */
 void request_ready_for_next(void);
 
+/* Looks for more of the request, waiting until that monotonic time at most. True: a read of it need
+ * not wait. */
+bool request_look(uint64_t until_ns);
+
 /* ── dispatch.c: the table of system calls ──────────────────────────────────────────────────── */
 
 /* Returns the call's result or a negative errno. */

@@ -30,6 +30,7 @@ int64_t file_wait(struct file *file, const char *waiting_for)
 		return -EAGAIN;
 	/* Another thread may close it meanwhile. */
 	file_hold(file);
+	thread_current()->awaits_request = file->node->operations == &request_operations;
 	int error = thread_wait(&thread_files_channel, THREAD_NO_DEADLINE, waiting_for);
 	bool closed = file->references == 1;
 	file_drop(file);
@@ -55,6 +56,7 @@ static int64_t wait_for_files(uint64_t timeout_ns, uint64_t deadline_ns)
 static int64_t poll_once(struct pollfd *entries, uint64_t count)
 {
 	int64_t found = 0;
+	thread_current()->awaits_request = false;
 	for (uint64_t i = 0; i < count; i++) {
 		struct file *file = descriptor_file((uint32_t)entries[i].fd);
 		uint32_t ready = 0;
@@ -122,6 +124,7 @@ static int64_t select_once(uint64_t count, const fd_set asked[SET_COUNT], fd_set
 						   POLLPRI};
 	int64_t found = 0;
 	memset(ready, 0, SET_COUNT * sizeof(*ready));
+	thread_current()->awaits_request = false;
 	for (uint64_t i = 0; i < count; i++) {
 		bool asks = false;
 		for (int kind = 0; kind < SET_COUNT; kind++)

@@ -333,7 +333,7 @@ void libos_take_upcall(struct system_call_frame *frame)
 	take_registers(frame, fault);
 	uint64_t vector = fault->vector;
 	if (vector == GUEST_VECTOR_TICK)
-		thread_yield();
+		thread_tick();
 	else
 		take_fault(vector, fault);
 	signal_deliver(frame, SIGNAL_NO_CALL);

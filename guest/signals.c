@@ -76,21 +76,22 @@ void signal_send_thread(struct thread *thread, int signal, const struct signal_c
 
 void signal_send_process(int signal, const struct signal_cause *cause)
 {
-	struct thread *thread = thread_current();
+	/* As on Linux the main thread comes first. */
+	struct thread *thread = thread_first();
 	do {
 		if (thread->state != THREAD_ENDED && !(thread->blocked & SIGNAL_BIT(signal))) {
 			give(thread, signal, cause);
 			return;
 		}
 		thread = thread->next;
-	} while (thread != thread_current());
+	} while (thread != thread_first());
 	process.pending |= SIGNAL_BIT(signal);
 	process.causes[signal] = *cause;
-	for (thread = thread_current()->next; thread != thread_current(); thread = thread->next)
+	do {
 		if (thread->channel == &signal_channel)
 			thread_resume(thread, 0);
-	if (thread->channel == &signal_channel)
-		thread_resume(thread, 0);
+		thread = thread->next;
+	} while (thread != thread_first());
 }
 
 void signal_raise(int signal)

@@ -24,6 +24,7 @@ static void freeze(void)
 	machine_freeze();
 	time_start();
 	signals_resume();
+	threads_resume();
 	random_reseed();
 	/* The program may have taken its first stack page away. */
 	if (user_writable(libos_start_info.at_random, AT_RANDOM_SIZE))

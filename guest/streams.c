@@ -10,6 +10,7 @@
 #include "files.h"
 #include "libos.h"
 #include "text.h"
+#include "thread.h"
 
 static struct {
 	bool started;	 /* length is valid */
@@ -17,6 +18,7 @@ static struct {
 	bool answered;	 /* the program wrote to standard output since it started */
 	uint64_t next;	 /* first byte not read yet */
 	uint64_t length; /* bytes in the request area */
+	uint32_t parts;	 /* how often the area was filled again */
 } request;
 
 static const char *request_area(void)
@@ -50,43 +52,60 @@ void request_ready_for_next(void)
 		snapshot_begin_request();
 }
 
-/* Waits for more of the request: afterwards bytes are there, or it has ended. */
-static int request_refill(void)
+/* Waits for more of the request until that time. 0: bytes are there, or it has ended; else -EAGAIN.
+ */
+static int request_refill(uint64_t until_ns)
 {
 	if (request.next < request.length || request.ended)
 		return 0;
 	request.ended = machine_control()->request_complete;
 	if (request.ended)
 		return 0;
-	int64_t length = machine_hypercall(HYPERCALL_READ, 0, 0, 0);
+	int64_t length = machine_hypercall(HYPERCALL_READ, until_ns, 0, 0);
+	if (length == -EAGAIN)
+		return -EAGAIN;
 	if (length < 0 || (uint64_t)length > WINDOW_REQUEST_SIZE)
 		return -EIO;
+	request.parts++;
 	request.next = 0;
 	request.length = (uint64_t)length;
 	request.ended = length == 0;
 	return 0;
 }
 
-/* Waits for the request and for more of it: afterwards bytes are there, or it has ended. A program
- * that was warmed up, has answered its request and comes for more wants the next one; one that has
- * not answered reads to the end. */
+bool request_look(uint64_t until_ns)
+{
+	return request_refill(until_ns) != -EAGAIN;
+}
+
+/* Waits for the request, and looks for more of it without waiting. 0: bytes are there, or it has
+ * ended; else -EAGAIN. A program that was warmed up, has answered its request and comes for more
+ * wants the next one; one that has not answered reads to the end. */
 static int request_fill(void)
 {
 	snapshot_begin_request();
 	if (!request.started)
 		request_start();
-	int error = request_refill();
+	int error = request_refill(0);
 	if (error || request.next < request.length || !request.answered || !snapshot_is_warmed())
 		return error;
 	request_end();
-	return request_refill();
+	return request_refill(0);
 }
 
 static int64_t request_read(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
+	int64_t error;
 	if (!length)
 		return 0;
-	int error = request_fill();
+	while ((error = request_fill()) == -EAGAIN) {
+		error = file_wait(file, "its request");
+		if (error)
+			return error;
+		/* Others ran meanwhile. */
+		if (!user_writable((uint64_t)out, length))
+			return -EFAULT;
+	}
 	if (error)
 		return error;
 	uint64_t available = request.length - request.next;
@@ -109,8 +128,14 @@ static uint64_t request_available(struct file *file)
 
 static uint32_t request_ready(struct file *file)
 {
-	if (request_fill())
+	int error = request_fill();
+	if (error == -EAGAIN) {
+		thread_current()->awaits_request = true;
+		return 0;
+	}
+	if (error)
 		return POLLERR;
+	file->node->activity = request.parts;
 	return request.next < request.length ? POLLIN : POLLIN | POLLHUP;
 }
 

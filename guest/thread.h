@@ -40,6 +40,7 @@ struct thread {
 	uint64_t futex;	      /* address, for threads at the futex channel */
 	uint32_t futex_bits;  /* which wakers it listens to */
 	uint64_t deadline_ns; /* monotonic; THREAD_NO_DEADLINE */
+	bool awaits_request;  /* at the channel of files, also for more of the request */
 	int wait_result;
 
 	uint64_t clear_id; /* address to zero and wake at the thread's end; or 0 */
@@ -82,8 +83,22 @@ void thread_wake(const void *channel);
 /* Ends one thread's wait with that result. */
 void thread_resume(struct thread *thread, int result);
 
-/* Lets another thread run, if one can. */
-void thread_yield(void);
+/* The current thread was interrupted: lets another one run, if one can. */
+void thread_tick(void);
+
+/* Interrupts the program at that monotonic time, or up to a slice later. Where an earlier alarm is
+ * set, that stays. */
+void thread_set_alarm(uint64_t when_ns);
+
+/* A clone begins: its control page says nothing of alarms. */
+void threads_resume(void);
+
+/* For threads.c: a thread that can run has its turn last; the current one has no more. */
+void thread_join_ring(struct thread *thread);
+__attribute__((noreturn)) void thread_leave_ring(void);
+
+/* Its memory, when it has left the ring. */
+void thread_free(struct thread *thread);
 
 /* What waits for a change of any file's readiness; see thread_wait(). */
 extern const char thread_files_channel;
@@ -101,13 +116,10 @@ void futex_release_robust(struct thread *thread);
 
 /* ── timers.c ───────────────────────────────────────────────────────────────────────────────── */
 
-/* Sends the signals of timers that have run out. Returns when the next one does. */
-uint64_t timers_expire(uint64_t now_ns);
+/* Sends the signals of timers that have run out. */
+void timers_expire(uint64_t now_ns);
 
 /* When the next timer runs out; THREAD_NO_DEADLINE. */
 uint64_t timers_next(void);
-
-/* The program wants to be interrupted: more than one thread, or a timer. */
-void thread_want_ticks(void);
 
 #endif

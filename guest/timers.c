@@ -64,12 +64,11 @@ static void expire(struct timer *timer, uint64_t now_ns)
 		signal_send_process(timer->signal, &cause);
 }
 
-uint64_t timers_expire(uint64_t now_ns)
+void timers_expire(uint64_t now_ns)
 {
 	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
 		if (timers[i].due_ns && timers[i].due_ns <= now_ns)
 			expire(&timers[i], now_ns);
-	return timers_next();
 }
 
 static uint64_t time_left(const struct timer *timer)
@@ -85,7 +84,7 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 	timer->overruns = 0;
 	set_due(timer, after_ns ? time_deadline_ns(after_ns) : 0);
 	if (after_ns)
-		thread_want_ticks();
+		thread_set_alarm(timer->due_ns);
 }
 
 /* ── alarm and setitimer ─────────────────────────────────────────────────────────────────────── */

@@ -45,20 +45,19 @@ void hypercall_fill_request(struct slot *slot)
 	control->request_complete = part == left && request->fd < 0;
 }
 
-/* Waits until the request's descriptor can be read; false past the deadline. */
-static bool wait_readable(const struct slot *slot)
+/* Waits until the request's descriptor can be read; false where it could not until that time. */
+static bool wait_readable(const struct slot *slot, uint64_t until_ns)
 {
 	struct pollfd readable = {.fd = slot->request->fd, .events = POLLIN};
 	for (;;) {
-		uint64_t now = clock_now_ns();
-		if (now >= slot->deadline_ns)
-			return false;
-		struct timespec left = {
-		    .tv_sec = (time_t)((slot->deadline_ns - now) / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)((slot->deadline_ns - now) % NANOSECONDS_PER_SECOND),
+		uint64_t now = clock_now_ns(), left = until_ns > now ? until_ns - now : 0;
+		struct timespec timeout = {
+		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
+		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
 		};
-		if (ppoll(&readable, 1, &left, NULL) > 0)
-			return true;
+		int ready = ppoll(&readable, 1, &timeout, NULL);
+		if (ready > 0 || (!ready && !left))
+			return ready > 0;
 	}
 }
 
@@ -78,8 +77,13 @@ static int serve_read(struct slot *slot, struct hypercall *call)
 	}
 	hypercall_fill_request(slot);
 	if (!control->request_length && slot->request->fd >= 0) {
-		if (!wait_readable(slot))
-			return finish_past_deadline(slot, call);
+		uint64_t until_ns = call->arguments[0];
+		if (until_ns > slot->deadline_ns)
+			until_ns = slot->deadline_ns;
+		if (!wait_readable(slot, until_ns)) {
+			call->result = -EAGAIN;
+			return until_ns == slot->deadline_ns ? finish_past_deadline(slot, call) : 0;
+		}
 		ssize_t got;
 		do {
 			got = read(slot->request->fd, slot->window.memory + WINDOW_REQUEST_OFFSET,
@@ -299,12 +303,9 @@ static int serve_clock(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+/* Before the guest goes on, its alarm is looked at. */
 static int serve_tick(struct slot *slot, struct hypercall *call)
 {
-	uint64_t nanoseconds = call->arguments[0];
-	if (nanoseconds && nanoseconds < MACHINE_TICK_MIN_NS)
-		nanoseconds = MACHINE_TICK_MIN_NS;
-	slot->machine->tick_ns = nanoseconds;
 	return 0;
 }
 

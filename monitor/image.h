@@ -49,7 +49,6 @@ struct image {
 	struct footprint *footprint;
 	/* Entry points, from the library OS's header. */
 	uint64_t start, resume, syscall_entry, upcall;
-	uint64_t tick_ns; /* how often the program is interrupted, as HYPERCALL_TICK left it; 0 */
 };
 
 /* An empty image with room for `memory` bytes of regions. Release it by image_release(). */

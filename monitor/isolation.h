@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alarm.h"
 #include "image.h"
 #include "mayfly/guest_abi.h"
 #include "util/error.h"
@@ -37,13 +38,10 @@ enum machine_stop {
 #define MACHINE_VECTOR_FORBIDDEN 32
 #define MACHINE_VECTOR_ASTRAY	 33
 
-/* Ticks are no more frequent than this. */
-#define MACHINE_TICK_MIN_NS 1000000UL
-
 struct machine {
 	const struct isolation *isolation;
-	bool same_counter; /* the guest's time stamp counter is the host's */
-	uint64_t tick_ns;  /* how often to interrupt the program; 0: never */
+	bool same_counter;  /* the guest's time stamp counter is the host's */
+	struct alarm alarm; /* when to interrupt the program */
 };
 
 struct isolation_host; /* each isolation has its own kind */

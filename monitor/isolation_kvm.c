@@ -52,7 +52,6 @@ struct machine_kvm {
 	bool unfinished;
 	bool fresh;	/* it has not run yet */
 	bool recording; /* which pages its first request touches */
-	uint64_t next_tick_ns;
 };
 
 static struct machine_kvm *machine_kvm(struct machine *machine)
@@ -283,18 +282,20 @@ static int kvm_describe_shutdown(struct machine_kvm *self, struct guest_fault *f
 	return kvm_describe_fault(self, vector, fault, error);
 }
 
-/* Arms for the deadline, or for the next tick where that is earlier. */
+/* Arms for the deadline, or for the guest's alarm where that is earlier. */
 static int kvm_arm(struct machine_kvm *self, uint64_t deadline_ns, struct error *error)
 {
-	uint64_t when_ns = deadline_ns;
-	if (self->machine.tick_ns) {
-		uint64_t now = clock_now_ns();
-		if (self->next_tick_ns <= now)
-			self->next_tick_ns = now + self->machine.tick_ns;
-		if (self->next_tick_ns < when_ns)
-			when_ns = self->next_tick_ns;
-	}
-	return deadline_arm(&self->deadline, when_ns, error);
+	uint64_t when_ns = alarm_next(&self->machine.alarm, window_control(self->window));
+	return deadline_arm(&self->deadline, when_ns < deadline_ns ? when_ns : deadline_ns, error);
+}
+
+/* The guest stopped between two instructions, and may be sent elsewhere. It may not where an
+ * exception is on its way: KVM would deliver that there. */
+static bool kvm_is_interruptible(const struct machine_kvm *self)
+{
+	struct kvm_vcpu_events events = {0};
+	return !ioctl(self->vcpu, KVM_GET_VCPU_EVENTS, &events) && !events.exception.injected &&
+	       !events.exception.pending;
 }
 
 /* The first request of the second clone tells which pages requests touch. */
@@ -333,15 +334,18 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 				*stop = MACHINE_DEADLINE;
 				return 0;
 			}
-			if (!machine->tick_ns || now < self->next_tick_ns) {
-				result = kvm_arm(self, deadline_ns, error);
-				if (result)
-					return result;
-				continue;
+			if (alarm_is_due(&machine->alarm, window_control(self->window), now)) {
+				*stop = MACHINE_TICK;
+				if (kvm_is_interruptible(self))
+					return kvm_describe_fault(self, GUEST_VECTOR_TICK, fault,
+								  error);
+				window_control(self->window)->tick_missed = 1;
+				alarm_retry(&machine->alarm);
 			}
-			self->next_tick_ns = now + machine->tick_ns;
-			*stop = MACHINE_TICK;
-			return kvm_describe_fault(self, GUEST_VECTOR_TICK, fault, error);
+			result = kvm_arm(self, deadline_ns, error);
+			if (result)
+				return result;
+			continue;
 		}
 		switch (run->exit_reason) {
 		case KVM_EXIT_IO:
@@ -425,6 +429,7 @@ static int kvm_create(struct machine **machine, const struct isolation_host *hos
 	self->image = image;
 	self->window = window;
 	self->private = private;
+	alarm_reset(&self->machine.alarm, window_control(window));
 	self->vm = self->vcpu = -1;
 	int result = kvm_build(self, error);
 	if (!result)

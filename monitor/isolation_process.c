@@ -296,6 +296,7 @@ static int process_create(struct machine **machine, const struct isolation_host 
 	self->image = image;
 	self->window = window;
 	self->private = private;
+	alarm_reset(&self->machine.alarm, window_control(window));
 	self->socket = self->commands[0] = self->commands[1] = self->events = -1;
 	int result = process_build(self, error);
 	if (result) {
@@ -319,29 +320,31 @@ static int send_command(const struct machine_process *self, const struct process
 	return sent == sizeof(*command) ? 0 : -EIO;
 }
 
-/* Waits for the event byte, and interrupts the guest every `tick_ns` (0: never). 0, -ETIMEDOUT past
- * the deadline, -EPIPE: the process is at its end. */
-static int await_event(const struct machine_process *self, uint64_t deadline_ns, uint64_t tick_ns,
-		       uint8_t *event)
+/* Waits for the event byte, and interrupts the guest when its alarm is due. 0, -ETIMEDOUT past the
+ * deadline, -EPIPE: the process is at its end. */
+static int await_event(struct machine_process *self, uint64_t deadline_ns, uint8_t *event)
 {
 	struct pollfd readable = {.fd = self->events, .events = POLLIN};
+	volatile struct guest_control *control = window_control(self->window);
+	struct alarm *alarm = &self->machine.alarm;
 	for (;;) {
-		uint64_t now = clock_now_ns();
-		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-		bool ticks = tick_ns && tick_ns < left;
-		if (ticks)
-			left = tick_ns;
+		uint64_t look_ns = alarm_next(alarm, control), now = clock_now_ns();
+		uint64_t until_ns = look_ns < deadline_ns ? look_ns : deadline_ns;
+		uint64_t left = until_ns > now ? until_ns - now : 0;
 		struct timespec timeout = {
 		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
 		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
 		};
 		int ready = ppoll(&readable, 1, &timeout, NULL);
-		if (!ready && ticks) {
-			kill(self->pid, PROCESS_TICK_SIGNAL);
+		if (!ready && until_ns == deadline_ns)
+			return -ETIMEDOUT;
+		if (!ready) {
+			if (alarm_is_due(alarm, control, clock_now_ns())) {
+				kill(self->pid, PROCESS_TICK_SIGNAL);
+				alarm_retry(alarm); /* who knows where it was */
+			}
 			continue;
 		}
-		if (!ready)
-			return -ETIMEDOUT;
 		if (ready < 0 && errno != EINTR)
 			return -errno;
 		if (ready < 0)
@@ -417,7 +420,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	self->deadline_ns = deadline_ns;
 	int result = send_command(self, &command);
 	if (!result)
-		result = await_event(self, deadline_ns, machine->tick_ns, &event);
+		result = await_event(self, deadline_ns, &event);
 	if (result == -ETIMEDOUT) {
 		*stop = MACHINE_DEADLINE;
 		return 0;
@@ -453,13 +456,12 @@ static uint64_t protection_bits(uint32_t protection)
 
 /* Has the process do something. Returns 0, what it answers as a negative errno, or what came
  * between. */
-static int command_process(const struct machine_process *self,
-			   const struct process_command *command)
+static int command_process(struct machine_process *self, const struct process_command *command)
 {
 	uint8_t code = 0;
 	int result = send_command(self, command);
 	if (!result)
-		result = await_event(self, self->deadline_ns, 0, &code);
+		result = await_event(self, self->deadline_ns, &code);
 	return result ? result : -(int)code;
 }
 
@@ -480,7 +482,7 @@ static int process_protect(struct machine *machine, uint64_t address, uint64_t l
 		      : virtual_cpu_protect(self->area.memory, address, length, protection, NULL);
 }
 
-static int process_show(const struct machine_process *self, const struct page_run *run)
+static int process_show(struct machine_process *self, const struct page_run *run)
 {
 	const struct process_command command = {
 	    .kind = PROCESS_SHOW,
@@ -492,8 +494,7 @@ static int process_show(const struct machine_process *self, const struct page_ru
 	return command_process(self, &command);
 }
 
-static int process_move(const struct machine_process *self, uint64_t to, uint64_t from,
-			uint64_t length)
+static int process_move(struct machine_process *self, uint64_t to, uint64_t from, uint64_t length)
 {
 	const struct process_command command = {
 	    .kind = PROCESS_MOVE, .address = to, .length = length, .source = from};

@@ -142,7 +142,6 @@ static int run_setup(struct monitor *monitor, struct image *image, const struct 
 	if (!code)
 		code = slot_run(&slot, MACHINE_START, end, error);
 	result->run_ns = clock_now_ns() - begin - result->clone_ns;
-	image->tick_ns = slot.machine->tick_ns;
 	slot_dismantle(&slot);
 	return code;
 }

@@ -54,7 +54,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
-	slot->machine->tick_ns = monitor->image.tick_ns;
+	alarm_reset(&slot->machine->alarm, control);
 	control->warm_up = monitor->preparing && monitor->warm_up;
 	trace_begin(slot);
 	/* A set-up must not see the request: what it saw would be in every clone. */
@@ -126,6 +126,7 @@ static int slot_run_untold(struct slot *slot, enum machine_entry entry, enum slo
 			entry = MACHINE_UPCALL;
 			if (!slot_make_upcall(slot, &fault)) {
 				window_control(&slot->window)->tick_missed = 1;
+				alarm_retry(&slot->machine->alarm);
 				entry = MACHINE_CONTINUE;
 			}
 			continue;

@@ -47,11 +47,10 @@ struct snapshot_metadata {
 	/* struct image */
 	uint64_t memory_size, page_tables, page_tables_size, next;
 	uint64_t start, resume, syscall_entry, upcall;
-	uint64_t tick_ns;
 	uint64_t prefix_length;
 	uint32_t region_count, extent_count, journal_count, reserved;
 };
-_Static_assert(sizeof(struct snapshot_metadata) == 40 + 80 + 16 + 32 + 80 + 16, "not padded");
+_Static_assert(sizeof(struct snapshot_metadata) == 40 + 80 + 16 + 32 + 72 + 16, "not padded");
 
 struct snapshot_region {
 	uint64_t address, length, offset;

@@ -162,7 +162,6 @@ static bool take_image(struct reader *reader, struct image *image,
 	    .resume = metadata->resume,
 	    .syscall_entry = metadata->syscall_entry,
 	    .upcall = metadata->upcall,
-	    .tick_ns = metadata->tick_ns,
 	};
 	if (image->size % GUEST_PAGE_SIZE || image->size > VIRTUAL_CPU_WINDOW_PHYSICAL ||
 	    image->size > header->program_offset - header->memory_offset ||
@@ -174,8 +173,7 @@ static bool take_image(struct reader *reader, struct image *image,
 	       is_library_os_address(image, image->start) &&
 	       is_library_os_address(image, image->resume) &&
 	       is_library_os_address(image, image->syscall_entry) &&
-	       is_library_os_address(image, image->upcall) &&
-	       (!image->tick_ns || image->tick_ns >= MACHINE_TICK_MIN_NS);
+	       is_library_os_address(image, image->upcall);
 }
 
 static bool take_extents(struct reader *reader, struct snapshot_layout *layout, uint32_t count,

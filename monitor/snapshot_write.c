@@ -109,7 +109,6 @@ static int describe(const struct writer *writer, struct snapshot_metadata *metad
 	    .resume = image->resume,
 	    .syscall_entry = image->syscall_entry,
 	    .upcall = image->upcall,
-	    .tick_ns = image->tick_ns,
 	    .prefix_length = snapshot->prefix.length,
 	    .region_count = (uint32_t)image->region_count,
 	    .extent_count = (uint32_t)writer->extent_count,

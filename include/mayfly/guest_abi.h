@@ -74,7 +74,9 @@ enum guest_hypercall {
 	HYPERCALL_EXIT,
 	/* (signal): the program killed itself by this signal. Does not return. */
 	HYPERCALL_ABORT,
-	/* Refill the request area. Returns its new length, 0 at the end of the request. */
+	/* (until): refill the request area, which was used up, waiting until that monotonic time at
+	 * most (0: not at all). Returns its new length, 0 at the end of the request; -EAGAIN where
+	 * nothing came. */
 	HYPERCALL_READ,
 	/* (length): the response area holds this much; take it, so that it can be filled again. */
 	HYPERCALL_WRITE,
@@ -95,8 +97,7 @@ enum guest_hypercall {
 	HYPERCALL_PROTECT,
 	/* Process isolation only: the host-side stub reports a fault; `fault` is filled in. */
 	HYPERCALL_FAULT,
-	/* (nanoseconds): from now on interrupt the program that often, by an upcall with
-	 * GUEST_VECTOR_TICK; 0: no more. Kept in the snapshot. */
+	/* `alarm_ns` in the control page is earlier than the monitor would look at it. */
 	HYPERCALL_TICK,
 	/* Set-up is done up to the program's first look at its request, and `warm_up` is set: puts
 	 * the request to warm up with into the request area. What is written from here to the
@@ -122,8 +123,15 @@ struct guest_fault {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
-/* A "vector" beyond the processor's: the tick that HYPERCALL_TICK asked for. */
+/* A "vector" beyond the processor's: the time in `alarm_ns` has come. */
 #define GUEST_VECTOR_TICK 64
+
+/* How long one thread may compute while others want to. After a tick the monitor looks for another
+ * one by itself this long, so that the next alarm needs no hypercall. */
+#define GUEST_SLICE_NS 10000000UL
+
+/* Of alarm_ns and armed_ns. */
+#define GUEST_NEVER UINT64_MAX
 
 /* Code below this address is the program's: it may be interrupted at any instruction and made to
  * enter the library OS at its upcall entry, with what interrupted it and its registers in the
@@ -194,6 +202,12 @@ struct guest_control {
 	/* A tick came while the library OS was at work: it looks before it returns to the program.
 	 */
 	uint64_t tick_missed;
+	/* Monotonic times. alarm_ns: when the library OS wants the program to be interrupted by an
+	 * upcall with GUEST_VECTOR_TICK; the monitor takes it away with the tick. armed_ns: when
+	 * the monitor looks there next. Under process isolation both sides run at the same time:
+	 * each writes its own and then reads the other's. */
+	uint64_t alarm_ns;
+	uint64_t armed_ns;
 	uint64_t warm_up; /* set-up: there is a request to warm up with */
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");

@@ -25,7 +25,7 @@ SKIP = 77
 
 # struct snapshot_header, and the places of members in struct snapshot_metadata
 HEADER = struct.Struct("<8sIIQQQQQ32s")
-FEATURES, COUNTS = 0, 40 + 80 + 16 + 32 + 80
+FEATURES, COUNTS = 0, 40 + 80 + 16 + 32 + 72
 EXTENT = struct.Struct("<QQ32s")
 REGION_SIZE, METADATA_SIZE = 32, COUNTS + 16
 

@@ -1,0 +1,52 @@
+/* When to interrupt a guest that computes; see alarm.h. */
+#include "alarm.h"
+
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
+void alarm_reset(struct alarm *alarm, volatile struct guest_control *control)
+{
+	*alarm = (struct alarm){.look_ns = GUEST_NEVER};
+	control->alarm_ns = control->armed_ns = GUEST_NEVER;
+}
+
+/* What the guest wants, as far as it may have it. */
+static uint64_t wanted_ns(const struct alarm *alarm, const volatile struct guest_control *control)
+{
+	uint64_t wanted = control->alarm_ns, earliest = alarm->ticked_ns + ALARM_TICK_MIN_NS;
+	return wanted > earliest ? wanted : earliest;
+}
+
+uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control)
+{
+	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
+	control->armed_ns = alarm->look_ns;
+	/* A guest that runs meanwhile saw the old time, or we see its alarm. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
+	return alarm->look_ns;
+}
+
+bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns)
+{
+	if (now_ns < alarm->look_ns)
+		return false;
+	uint64_t wanted = wanted_ns(alarm, control);
+	/* A tick that came too late for the library OS to see it is made again. */
+	if (wanted <= now_ns || control->tick_missed) {
+		control->alarm_ns = GUEST_NEVER;
+		alarm->ticked_ns = now_ns;
+		alarm->look_ns = now_ns + GUEST_SLICE_NS;
+		return true;
+	}
+	uint64_t slice_end = alarm->ticked_ns + GUEST_SLICE_NS;
+	alarm->look_ns = slice_end > now_ns ? earlier(wanted, slice_end) : wanted;
+	return false;
+}
+
+void alarm_retry(struct alarm *alarm)
+{
+	alarm->look_ns = alarm->ticked_ns + ALARM_TICK_MIN_NS;
+}

@@ -1,0 +1,34 @@
+/* When to interrupt a guest that computes: at the time that its library OS leaves in the control
+ * page. The guest may change that at any moment without telling, so the monitor also has a time of
+ * its own at which it looks, and tells the guest; only for an alarm well before that time the guest
+ * makes a hypercall. Threads that wake each other often so cost neither ticks nor hypercalls.
+ */
+#ifndef MAYFLY_MONITOR_ALARM_H
+#define MAYFLY_MONITOR_ALARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mayfly/guest_abi.h"
+
+/* Ticks are no more frequent than this, whatever a guest asks for. */
+#define ALARM_TICK_MIN_NS 1000000UL
+
+struct alarm {
+	uint64_t look_ns;   /* monotonic; GUEST_NEVER */
+	uint64_t ticked_ns; /* the last tick */
+};
+
+/* A request begins: no alarm is set. */
+void alarm_reset(struct alarm *alarm, volatile struct guest_control *control);
+
+/* The guest is about to run: when to look at the latest. Tells the guest. */
+uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control);
+
+/* It is that time, or about. True: the guest is to be given a tick now. */
+bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns);
+
+/* The tick may not have arrived: look again soon. */
+void alarm_retry(struct alarm *alarm);
+
+#endif
