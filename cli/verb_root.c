@@ -11,9 +11,10 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 
-#define PACK_PYTHON  "functions/python/pack.py"
-#define GUEST_VACCEL "lib/accel/guest/libvaccel.so.0" /* what programs in the image find as such   \
-						       */
+#define PACK_PYTHON "functions/python/pack.py"
+#define GUEST_VACCEL                                                                               \
+	"lib/accel/guest/libvaccel.so.0" /* what programs in the image find as such                \
+					  */
 
 struct root_values {
 	const char *output;

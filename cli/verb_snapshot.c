@@ -85,7 +85,9 @@ const struct verb verb_snapshot = {
 	"requests from there: the program does not start again.\n"
 	"All who run the file share its memory. It is good for this version of Mayfly, for the "
 	"same isolation, and for processors that have what this one has; elsewhere it is refused.\n"
-	"What the program had in memory is in the file, secrets as well.",
+	"With --root the file names the root image, which must be the same when it is used, and be "
+	"where it was or beside the file.\n"
+	"What the program had in memory is in the file, secrets as well: it is for its owner only.",
     .options = snapshot_options,
     .option_count = sizeof(snapshot_options) / sizeof(snapshot_options[0]),
     .defaults = &snapshot_defaults,

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "loader_linux.h"
 #include "monitor_internal.h"
@@ -17,11 +19,27 @@
 #include "util/paths.h"
 #include "virtual_cpu.h"
 
+/* Opens the root, and finds out where its image lies: a directory or archive has one in the cache.
+ */
+static int open_root(struct monitor *monitor, const char *source, struct error *error)
+{
+	char link[32], path[PATH_MAX];
+	int result = root_open(&monitor->root, source, error);
+	if (result)
+		return result;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", monitor->root.fd);
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0)
+		return error_set_errno(error, errno, "cannot read %s", link);
+	monitor->root_path = strndup(path, (size_t)length);
+	return monitor->root_path ? 0 : error_set(error, ENOMEM, "no memory for a path");
+}
+
 static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
 			struct error *error)
 {
 	char path[PATH_MAX];
-	int result = options->root ? root_open(&monitor->root, options->root, error) : 0;
+	int result = options->root ? open_root(monitor, options->root, error) : 0;
 	const struct root_image *root = options->root ? &monitor->root : NULL;
 	if (!result)
 		result = program_open(&monitor->program, options->program, root,
@@ -109,6 +127,7 @@ void monitor_close(struct monitor *monitor)
 	if (monitor->isolation)
 		monitor->isolation->close(monitor->host);
 	free(monitor->warm_up);
+	free(monitor->root_path);
 	free(monitor->name);
 	free(monitor);
 }

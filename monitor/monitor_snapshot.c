@@ -19,11 +19,6 @@ int monitor_save(const struct monitor *monitor, const char *path, struct error *
 	if (!monitor->frozen || monitor->image.file_offset)
 		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
 				 monitor->name);
-	/* It would need the same root again, at the same pages. */
-	if (monitor->image.root_size)
-		return error_set(error, ENOTSUP,
-				 "%s has a root: its snapshot cannot be kept in a file",
-				 monitor->name);
 	struct snapshot snapshot = {
 	    .image = monitor->image,
 	    .program = monitor->program.file,
@@ -37,6 +32,12 @@ int monitor_save(const struct monitor *monitor, const char *path, struct error *
 		if (*next < ' ' || *next > '~')
 			*next = '?';
 	cpu_features_read(&snapshot.features);
+	if (monitor->root_path) {
+		snprintf(snapshot.root.path, sizeof(snapshot.root.path), "%s", monitor->root_path);
+		int result = snapshot_root_describe(&snapshot.root, monitor->image.root, error);
+		if (result)
+			return result;
+	}
 	return snapshot_file_write(path, &snapshot, error);
 }
 
@@ -74,7 +75,8 @@ static int take_snapshot(struct monitor *monitor, struct snapshot *snapshot, str
 {
 	monitor->name = strdup(snapshot->name);
 	monitor->program.file = snapshot->program;
-	monitor->root.fd = -1;
+	/* Of the root image nothing but the descriptor is needed: the library OS knows the rest. */
+	monitor->root.fd = snapshot->image.root;
 	monitor->program_base = snapshot->program_base;
 	monitor->image = snapshot->image;
 	monitor->image.footprint = &monitor->footprint;

@@ -2,7 +2,8 @@
  *
  * The memory in the file is mapped, not read: whoever uses the file shares its pages with all
  * others. A file is what its writer wrote (digests tell), and yet nothing in it is trusted: numbers
- * are checked before they are used, and the page tables must keep the guest where it belongs.
+ * are checked before they are used, and the page tables must keep the guest where it belongs. A
+ * root image is not in the file, but named by it (snapshot_root.h).
  *
  * To replace a file in use, rename another one over it: writing into it changes the memory of
  * running guests, and cutting it off kills their monitors.
@@ -19,8 +20,10 @@
 #include "image.h"
 #include "prefix.h"
 #include "snapshot_format.h"
+#include "snapshot_root.h"
 #include "util/error.h"
 
+/* image.root is open while there is a root, and belongs to whoever holds the snapshot. */
 struct snapshot {
 	char isolation[16]; /* in which it was taken */
 	char name[SNAPSHOT_NAME_SIZE];
@@ -30,6 +33,7 @@ struct snapshot {
 	uint64_t program_base;
 	struct prefix prefix;
 	struct accelerator_journal journal;
+	struct snapshot_root root;
 };
 
 /* Frees all that the snapshot has. */
@@ -38,7 +42,8 @@ void snapshot_release(struct snapshot *snapshot);
 /* True for a file that begins as snapshots do. */
 bool snapshot_file_recognise(const char *path);
 
-/* Writes the file; a reader sees all of it or what was there before. */
+/* Writes the file, for its owner only: it holds what the program had in memory. A reader sees all
+ * of it or what was there before. */
 int snapshot_file_write(const char *path, const struct snapshot *snapshot, struct error *error);
 
 /* Opens a file for this machine and maps its memory, read-only, as snapshot->image. The reason is

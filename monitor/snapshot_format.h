@@ -6,6 +6,7 @@
  *                     struct snapshot_extent[extent_count]
  *                     struct snapshot_message[journal_count], each followed by its bytes
  *                     prefix_length bytes: what the set-up wrote to standard output
+ *                     root_path_length bytes: where the root image is, where there is one
  *     memory_offset   guest memory, memory_size bytes; what no extent names is a hole
  *     program_offset  the program's ELF file, for the names in crash reports
  *     file_size
@@ -22,7 +23,7 @@
 #include "util/hash.h"
 
 #define SNAPSHOT_MAGIC	 "MAYFLYSN"
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 
 #define SNAPSHOT_METADATA_MAX (1UL << 30)
 #define SNAPSHOT_EXTENT_MAX   (1UL << 20) /* bytes that one digest covers */
@@ -48,9 +49,12 @@ struct snapshot_metadata {
 	uint64_t memory_size, page_tables, page_tables_size, next;
 	uint64_t start, resume, syscall_entry, upcall;
 	uint64_t prefix_length;
-	uint32_t region_count, extent_count, journal_count, reserved;
+	/* The root image: bytes, and the hexadecimal digits of its SHA-256. 0: there is none. */
+	uint64_t root_size;
+	char root_digest[HASH_HEX_SIZE - 1];
+	uint32_t region_count, extent_count, journal_count, root_path_length;
 };
-_Static_assert(sizeof(struct snapshot_metadata) == 40 + 80 + 16 + 32 + 72 + 16, "not padded");
+_Static_assert(sizeof(struct snapshot_metadata) == 40 + 80 + 16 + 32 + 72 + 72 + 16, "not padded");
 
 struct snapshot_region {
 	uint64_t address, length, offset;

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "isolation.h"
+#include "mayfly/root_format.h"
 #include "snapshot_file.h"
 #include "util/checked.h"
 #include "virtual_cpu.h"
@@ -14,6 +16,8 @@
 
 void snapshot_release(struct snapshot *snapshot)
 {
+	if (snapshot->image.root_size && snapshot->image.root >= 0)
+		close(snapshot->image.root);
 	image_release(&snapshot->image);
 	elf_file_release(&snapshot->program);
 	prefix_release(&snapshot->prefix);
@@ -153,6 +157,8 @@ static bool take_image(struct reader *reader, struct image *image,
 	const uint64_t tables = IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE;
 	*image = (struct image){
 	    .memfd = -1,
+	    .root = -1,
+	    .root_size = metadata->root_size,
 	    .file_offset = header->memory_offset,
 	    .size = metadata->memory_size,
 	    .page_tables = metadata->page_tables,
@@ -230,12 +236,28 @@ static bool take_prefix(struct reader *reader, struct prefix *prefix, uint64_t l
 	return prefix->data;
 }
 
+/* A root image has a size, a digest and an absolute path, or there is none. */
+static bool take_root(struct reader *reader, struct snapshot_root *root,
+		      const struct snapshot_metadata *metadata)
+{
+	const uint64_t length = metadata->root_path_length;
+	if (!metadata->root_size)
+		return !length;
+	if (metadata->root_size > ROOT_IMAGE_MAX || metadata->root_size % ROOT_PAGE_SIZE ||
+	    length >= sizeof(root->path) || !take(reader, root->path, length) ||
+	    root->path[0] != '/' || strlen(root->path) != length)
+		return false;
+	root->size = metadata->root_size;
+	memcpy(root->digest, metadata->root_digest, sizeof(metadata->root_digest));
+	return strlen(root->digest) == sizeof(metadata->root_digest);
+}
+
 int snapshot_parse(struct snapshot *snapshot, struct snapshot_layout *layout,
 		   const uint8_t *metadata, struct error *error)
 {
 	struct reader reader = {metadata, layout->header.metadata_length};
 	struct snapshot_metadata fixed;
-	*snapshot = (struct snapshot){.image.memfd = -1};
+	*snapshot = (struct snapshot){.image.memfd = -1, .image.root = -1};
 	if (!take(&reader, &fixed, sizeof(fixed)) ||
 	    !name_is_sound(fixed.isolation, sizeof(fixed.isolation)) ||
 	    !name_is_sound(fixed.name, sizeof(fixed.name)))
@@ -250,7 +272,9 @@ int snapshot_parse(struct snapshot *snapshot, struct snapshot_layout *layout,
 	if (!take_extents(&reader, layout, fixed.extent_count, snapshot->image.size))
 		return error_set(error, EBADMSG, "damaged: its list of pages is not sound");
 	if (!take_journal(&reader, &snapshot->journal, fixed.journal_count) ||
-	    !take_prefix(&reader, &snapshot->prefix, fixed.prefix_length) || reader.left)
+	    !take_prefix(&reader, &snapshot->prefix, fixed.prefix_length))
 		return error_set(error, EBADMSG, "damaged: its set-up's output is not sound");
+	if (!take_root(&reader, &snapshot->root, &fixed) || reader.left)
+		return error_set(error, EBADMSG, "damaged: its root is not sound");
 	return 0;
 }

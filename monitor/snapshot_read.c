@@ -1,32 +1,24 @@
 /* Opening snapshot files; see snapshot_file.h.
  *
- * Hashing all that is in a file costs a millisecond for each 1.5 MB or so. So the cache remembers
- * which files were found to be whole: by device, inode, size and the times of change, of which the
- * kernel alone sets the last.
+ * Hashing all that is in a file costs a millisecond for each 1.5 MB or so; which files were found
+ * to be whole is remembered (verified.h).
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "snapshot_file.h"
 #include "util/cleanup.h"
 #include "util/file.h"
-#include "util/log.h"
-#include "util/paths.h"
+#include "verified.h"
 #include "virtual_cpu.h"
 
-#define CACHE_FOLDER "snapshots"
-
-/* A file that was changed this short a time ago may change again within one tick of its times. */
-#define SETTLED_SECONDS 2
+#define WHOLE "whole" /* what is remembered of a file that is */
 
 struct opened {
 	int fd;
@@ -49,56 +41,6 @@ bool snapshot_file_recognise(const char *path)
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd >= 0 && pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
 	       !memcmp(magic, SNAPSHOT_MAGIC, sizeof(magic));
-}
-
-/* ── what was verified before ────────────────────────────────────────────────────────────────── */
-
-#define DESCRIPTION_SIZE 128
-
-/* What stands in the cache for a file that is whole. */
-static void describe_file(const struct stat *status, char out[DESCRIPTION_SIZE])
-{
-	snprintf(out, DESCRIPTION_SIZE, "%jd %jd.%09ld %jd.%09ld\n", (intmax_t)status->st_size,
-		 (intmax_t)status->st_mtim.tv_sec, status->st_mtim.tv_nsec,
-		 (intmax_t)status->st_ctim.tv_sec, status->st_ctim.tv_nsec);
-}
-
-static int cache_path(const struct stat *status, char *out, size_t size, struct error *error)
-{
-	char name[128];
-	snprintf(name, sizeof(name), CACHE_FOLDER "/%jx-%jx", (uintmax_t)status->st_dev,
-		 (uintmax_t)status->st_ino);
-	return paths_cache(out, size, name, error);
-}
-
-static bool is_remembered(const struct stat *status)
-{
-	char path[PATH_MAX], wanted[DESCRIPTION_SIZE];
-	cleanup_free uint8_t *found = NULL;
-	size_t length;
-	describe_file(status, wanted);
-	return !cache_path(status, path, sizeof(path), NULL) &&
-	       !file_read(path, sizeof(wanted), &found, &length, NULL) &&
-	       !strcmp((const char *)found, wanted);
-}
-
-/* Where this fails the file is verified again the next time. */
-static void remember(const struct stat *status)
-{
-	char path[PATH_MAX], text[DESCRIPTION_SIZE];
-	struct error error = {0};
-	if (time(NULL) < status->st_ctim.tv_sec + SETTLED_SECONDS)
-		return;
-	describe_file(status, text);
-	int result = paths_cache(path, sizeof(path), CACHE_FOLDER, &error);
-	if (!result)
-		result = file_make_directories(path, &error);
-	if (!result)
-		result = cache_path(status, path, sizeof(path), &error);
-	if (!result)
-		result = file_replace(path, text, strlen(text), &error);
-	if (result)
-		log_debug("a verified snapshot is not remembered: %s", error.text);
 }
 
 /* ── verifying ───────────────────────────────────────────────────────────────────────────────── */
@@ -248,10 +190,12 @@ static int check_machine(const struct snapshot *snapshot, struct error *error)
 	return 0;
 }
 
-static int snapshot_open(struct opened *opened, struct snapshot *snapshot, struct error *error)
+static int snapshot_open(struct opened *opened, struct snapshot *snapshot, const char *path,
+			 struct error *error)
 {
 	int result = read_metadata(opened, error);
-	bool verified = !result && is_remembered(&opened->status);
+	char word[VERIFIED_WORD_SIZE];
+	bool verified = !result && verified_recall(&opened->status, word) && !strcmp(word, WHOLE);
 	if (!result && !verified)
 		result = check_metadata(opened, error);
 	if (!result)
@@ -263,10 +207,12 @@ static int snapshot_open(struct opened *opened, struct snapshot *snapshot, struc
 	if (!result && !verified) {
 		result = check_contents(opened, snapshot, error);
 		if (!result)
-			remember(&opened->status);
+			verified_remember(&opened->status, WHOLE);
 	}
 	if (!result)
 		result = virtual_cpu_check(&snapshot->image, error);
+	if (!result && snapshot->root.size)
+		result = snapshot_root_open(&snapshot->root, path, &snapshot->image.root, error);
 	if (!result)
 		snapshot->image.memfd = take_fd(&opened->fd);
 	return result;
@@ -275,10 +221,10 @@ static int snapshot_open(struct opened *opened, struct snapshot *snapshot, struc
 int snapshot_file_open(struct snapshot *snapshot, const char *path, struct error *error)
 {
 	cleanup(opened_release) struct opened opened = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
-	*snapshot = (struct snapshot){.image.memfd = -1};
+	*snapshot = (struct snapshot){.image.memfd = -1, .image.root = -1};
 	if (opened.fd < 0)
 		return error_set_errno(error, errno, "cannot open snapshot %s", path);
-	int result = snapshot_open(&opened, snapshot, error);
+	int result = snapshot_open(&opened, snapshot, path, error);
 	if (result) {
 		snapshot_release(snapshot);
 		return error_wrap(error, "snapshot %s", path);

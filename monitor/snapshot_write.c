@@ -110,10 +110,13 @@ static int describe(const struct writer *writer, struct snapshot_metadata *metad
 	    .syscall_entry = image->syscall_entry,
 	    .upcall = image->upcall,
 	    .prefix_length = snapshot->prefix.length,
+	    .root_size = snapshot->root.size,
 	    .region_count = (uint32_t)image->region_count,
 	    .extent_count = (uint32_t)writer->extent_count,
 	    .journal_count = (uint32_t)snapshot->journal.count,
+	    .root_path_length = (uint32_t)strlen(snapshot->root.path),
 	};
+	memcpy(metadata->root_digest, snapshot->root.digest, sizeof(metadata->root_digest));
 	memcpy(metadata->isolation, snapshot->isolation, sizeof(metadata->isolation));
 	memcpy(metadata->name, snapshot->name, sizeof(metadata->name));
 	return hash_bytes(snapshot->program.data, snapshot->program.size, metadata->program_digest,
@@ -132,7 +135,7 @@ static int build_metadata(struct writer *writer, struct error *error)
 	uint64_t length = sizeof(metadata) + image->region_count * sizeof(struct snapshot_region) +
 			  writer->extent_count * sizeof(struct snapshot_extent) +
 			  journal->count * sizeof(struct snapshot_message) + journal->bytes +
-			  snapshot->prefix.length;
+			  snapshot->prefix.length + metadata.root_path_length;
 	writer->metadata = malloc(length);
 	if (!writer->metadata)
 		return error_set(error, ENOMEM, "no memory for a snapshot's metadata");
@@ -156,6 +159,7 @@ static int build_metadata(struct writer *writer, struct error *error)
 		put(writer, journal->messages[i].data, message.length);
 	}
 	put(writer, snapshot->prefix.data, snapshot->prefix.length);
+	put(writer, snapshot->root.path, metadata.root_path_length);
 	return 0;
 }
 
@@ -223,7 +227,7 @@ int snapshot_file_write(const char *path, const struct snapshot *snapshot, struc
 	if (result)
 		return result;
 	struct file_replacement replacement = {.fd = -1};
-	result = file_replacement_open(&replacement, path, error);
+	result = file_replacement_open(&replacement, path, 0600, error);
 	if (result)
 		return result;
 	return file_replacement_close(&replacement, write_parts(&writer, replacement.fd), error);

@@ -286,6 +286,9 @@ static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uin
 {
 	const struct image *image = check->image;
 	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	if (address >= GUEST_ROOT_BASE)
+		return address - GUEST_ROOT_BASE < image->root_size && leaf & ENTRY_USER &&
+		       physical == VIRTUAL_CPU_ROOT_PHYSICAL + (address - GUEST_ROOT_BASE);
 	if (address >= GUEST_SYSTEM_BASE)
 		return !(leaf & ENTRY_USER) && address < SYSTEM_ADDRESS(SYSTEM_SUPERVISOR) &&
 		       physical == IMAGE_SYSTEM_OFFSET + (address - GUEST_SYSTEM_BASE);
@@ -310,6 +313,8 @@ static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t 
 		return true;
 	if (!(leaf & ENTRY_MAPPED) || leaf & ~known || !leaf_place_is_sound(check, address, leaf))
 		return false;
+	if (address >= GUEST_ROOT_BASE)
+		return !(leaf & ENTRY_WRITABLE) && leaf & ENTRY_NO_EXECUTE;
 	return address >= GUEST_SYSTEM_BASE || !(leaf & ENTRY_WRITABLE) ||
 	       (leaf & ENTRY_NO_EXECUTE);
 }

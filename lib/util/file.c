@@ -72,7 +72,7 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 	return 0;
 }
 
-int file_replacement_open(struct file_replacement *replacement, const char *path,
+int file_replacement_open(struct file_replacement *replacement, const char *path, mode_t mode,
 			  struct error *error)
 {
 	cleanup_free char *copy = strdup(path);
@@ -84,6 +84,12 @@ int file_replacement_open(struct file_replacement *replacement, const char *path
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot create %s", temporary);
+	if (fchmod(fd, mode)) {
+		int result = error_set_errno(error, errno, "cannot set the mode of %s", temporary);
+		unlink(temporary);
+		close(fd);
+		return result;
+	}
 	*replacement = (struct file_replacement){
 	    .fd = fd, .path = take_pointer(copy), .temporary = take_pointer(temporary)};
 	return 0;
@@ -94,8 +100,6 @@ int file_replacement_close(struct file_replacement *replacement, int result, str
 	cleanup_free char *path = replacement->path;
 	cleanup_free char *temporary = replacement->temporary;
 	assert(path && temporary);
-	if (!result && fchmod(replacement->fd, 0644))
-		result = -errno;
 	if (close(replacement->fd) && !result)
 		result = -errno;
 	if (!result && rename(temporary, path))
@@ -110,7 +114,7 @@ int file_replacement_close(struct file_replacement *replacement, int result, str
 int file_replace(const char *path, const void *data, size_t length, struct error *error)
 {
 	struct file_replacement replacement = {.fd = -1};
-	int result = file_replacement_open(&replacement, path, error);
+	int result = file_replacement_open(&replacement, path, 0644, error);
 	if (result)
 		return result;
 	return file_replacement_close(&replacement, file_write_all(replacement.fd, data, length),

@@ -28,13 +28,15 @@ int file_replace(const char *path, const void *data, size_t length, struct error
  * umask), a pipe or a device. For paths that a user gives: a link stays a link, and /dev/stdout
  * stays what it is. */
 int file_write(const char *path, const void *data, size_t length, struct error *error);
-/* The same for who writes piece by piece: the temporary file, and what it will replace. */
+
+/* file_replace() for who writes piece by piece: the temporary file, and what it will replace. The
+ * file gets `mode` as it is. */
 struct file_replacement {
 	int fd;
 	char *path, *temporary;
 };
 
-int file_replacement_open(struct file_replacement *replacement, const char *path,
+int file_replacement_open(struct file_replacement *replacement, const char *path, mode_t mode,
 			  struct error *error);
 
 /* Puts the file in its place where `result`, of writing to it, is 0; else takes it away and reports

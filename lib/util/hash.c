@@ -43,24 +43,31 @@ int hash_buffer(const void *data, size_t length, char hex[HASH_HEX_SIZE], struct
 	return hash_finish(context, hex, error);
 }
 
+int hash_descriptor(int fd, char hex[HASH_HEX_SIZE], struct error *error)
+{
+	cleanup(context_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
+	if (!context || !EVP_DigestInit_ex(context, EVP_sha256(), NULL))
+		return error_set(error, ENOMEM, "SHA-256 failed");
+	uint8_t block[65536];
+	for (off_t offset = 0;;) {
+		ssize_t got = pread(fd, block, sizeof(block), offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set_errno(error, errno, "cannot be read");
+		if (got == 0)
+			return hash_finish(context, hex, error);
+		if (!EVP_DigestUpdate(context, block, (size_t)got))
+			return error_set(error, EIO, "SHA-256 failed");
+		offset += got;
+	}
+}
+
 int hash_file(const char *path, char hex[HASH_HEX_SIZE], struct error *error)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot open %s", path);
-	cleanup(context_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
-	if (!context || !EVP_DigestInit_ex(context, EVP_sha256(), NULL))
-		return error_set(error, ENOMEM, "SHA-256 failed");
-	uint8_t block[65536];
-	for (;;) {
-		ssize_t got = read(fd, block, sizeof(block));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_set_errno(error, errno, "cannot read %s", path);
-		if (got == 0)
-			return hash_finish(context, hex, error);
-		if (!EVP_DigestUpdate(context, block, (size_t)got))
-			return error_set(error, EIO, "SHA-256 failed");
-	}
+	int result = hash_descriptor(fd, hex, error);
+	return result ? error_wrap(error, "%s", path) : 0;
 }

@@ -16,4 +16,7 @@ int hash_bytes(const void *data, size_t length, uint8_t digest[HASH_SIZE], struc
 int hash_buffer(const void *data, size_t length, char hex[HASH_HEX_SIZE], struct error *error);
 int hash_file(const char *path, char hex[HASH_HEX_SIZE], struct error *error);
 
+/* The digest of all that is in an open file; its position does not matter and stays. */
+int hash_descriptor(int fd, char hex[HASH_HEX_SIZE], struct error *error);
+
 #endif

@@ -9,6 +9,7 @@
 #include "virtual_cpu.h"
 
 #define MEMORY_SIZE (64UL << 10)
+#define ROOT_SIZE   (16UL << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,6 +37,8 @@ static void check_snapshot(const struct snapshot *snapshot, const struct snapsho
 	for (size_t i = 0; i < snapshot->journal.count; i++)
 		check(snapshot->journal.messages[i].length <= WINDOW_ARENA_SIZE);
 	check(snapshot->prefix.length <= PREFIX_MAX);
+	check(!snapshot->root.size == !snapshot->root.path[0]);
+	check(snapshot->root.size == image->root_size && image->root == -1);
 }
 
 static void parse(const uint8_t *data, size_t size)
@@ -64,7 +67,7 @@ static void change_page_tables(const uint8_t *data, size_t size)
 {
 	struct image image;
 	struct error error = {0};
-	check(!image_create(&image, MEMORY_SIZE, &error));
+	check(!image_create_with_root(&image, MEMORY_SIZE, -1, ROOT_SIZE, &error));
 	check(!image_map(&image, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ | GUEST_WRITE, &error));
 	check(!virtual_cpu_prepare(&image, &error));
 	check(!virtual_cpu_check(&image, &error));

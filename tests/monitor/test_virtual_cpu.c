@@ -224,6 +224,44 @@ static void test_tables_full(void)
 	CHECK_NUMBER(virtual_cpu_prepare(&image, &error), -ENOMEM);
 }
 
+/* Tables from outside may show the root image where it belongs, to be read. */
+static void test_check_of_root(void)
+{
+	struct error error = {0};
+	cleanup(image_release) struct image image;
+	CHECK_NUMBER(image_create_with_root(&image, PAGE, -1, 2 * PAGE, &error), 0);
+	CHECK_NUMBER(image_map(&image, 0x400000, PAGE, GUEST_READ, &error), 0);
+	CHECK_NUMBER(virtual_cpu_prepare(&image, &error), 0);
+	uint64_t *table = NULL, entry = image.page_tables | PRESENT;
+	for (int shift = 39; shift >= 12; shift -= 9) {
+		table = (uint64_t *)(image.memory + (entry & ADDRESS));
+		entry = table[GUEST_ROOT_BASE >> shift & 511];
+	}
+	if (!CHECK_NUMBER(table[0] & ADDRESS, VIRTUAL_CPU_ROOT_PHYSICAL))
+		return;
+	const struct {
+		uint64_t place, entry;
+		int verdict;
+	} changes[] = {
+	    {0, table[0], 0},
+	    {0, 0, 0},
+	    {0, table[0] | WRITABLE, -EBADMSG},
+	    {0, table[0] & ~NO_EXECUTE, -EBADMSG},
+	    {0, table[0] & ~USER, -EBADMSG},
+	    {0, table[0] + PAGE, -EBADMSG},			 /* another page of it */
+	    {0, table[0] - VIRTUAL_CPU_ROOT_PHYSICAL, -EBADMSG}, /* a descriptor table */
+	    {2, table[1] + PAGE, -EBADMSG},			 /* behind its end */
+	};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		uint64_t before = table[changes[i].place];
+		table[changes[i].place] = changes[i].entry;
+		CHECK_NUMBER(virtual_cpu_check(&image, &error), changes[i].verdict);
+		table[changes[i].place] = before;
+	}
+	image.root_size = 0;
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+}
+
 int main(void)
 {
 	test_page_tables();
@@ -231,5 +269,6 @@ int main(void)
 	test_shrinks();
 	test_exception_frame();
 	test_tables_full();
+	test_check_of_root();
 	return check_status();
 }

@@ -25,7 +25,8 @@ SKIP = 77
 
 # struct snapshot_header, and the places of members in struct snapshot_metadata
 HEADER = struct.Struct("<8sIIQQQQQ32s")
-FEATURES, COUNTS = 0, 40 + 80 + 16 + 32 + 72
+FEATURES, ROOT = 0, 40 + 80 + 16 + 32 + 72
+COUNTS = ROOT + 72
 EXTENT = struct.Struct("<QQ32s")
 REGION_SIZE, METADATA_SIZE = 32, COUNTS + 16
 
@@ -91,6 +92,10 @@ class Good(Snapshot):
         self.assertEqual(result.returncode, 139)
         self.assertRegex(text(result.stderr), r"deeds crashed: page fault .* at read_null\+0x")
 
+    def test_only_its_owner_may_read_it(self):
+        self.take("hello")
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+
     def test_users_share_its_pages(self):
         """The file is sparse, and holds little more than what the set-up made."""
         self.take("--memory=256M", "hello")
@@ -122,6 +127,107 @@ class Good(Snapshot):
             file.seek(-1, os.SEEK_END)
             file.write(bytes([last ^ 1]))
         self.assertIn(b"damaged: the program", self.run_file().stderr)
+
+
+class Rooted(Snapshot):
+    """A program of a root image: the file names the image, and knows it by its contents."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = self.folder / "root.img"
+        self.build("data")
+        self.take("--memory=16M", "--root", self.image, "/bin/busybox", "sha256sum", "-", "/etc/data")
+
+    def build(self, data):
+        tree = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        for name, source in (("bin/busybox", pathlib.Path(BUSYBOX).read_bytes()),
+                             ("etc/data", data.encode())):
+            (tree / name).parent.mkdir()
+            (tree / name).write_bytes(source)
+            (tree / name).chmod(0o755)
+        built = mayfly("root", "build", tree, "-o", self.image)
+        self.assertEqual(built.returncode, 0, text(built.stderr))
+
+    def served(self, file=None):
+        request = b"a request"
+        result = mayfly("run", file or self.file, request=request, **self.cache)
+        digests = [hashlib.sha256(data).hexdigest() for data in (request, b"data")]
+        self.assertEqual((text(result.stdout), result.returncode),
+                         (f"{digests[0]}  -\n{digests[1]}  /etc/data\n", 0), text(result.stderr))
+
+    def refused(self, *words):
+        result = self.run_file()
+        lines = text(result.stderr).strip().splitlines()
+        self.assertEqual((result.returncode, result.stdout, len(lines)), (125, b"", 1), lines)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def change(self, offset, kind, value):
+        """Changes the metadata at an offset, and the digest with it."""
+        data = bytearray(self.file.read_bytes())
+        header = list(HEADER.unpack_from(data))
+        struct.pack_into(kind, data, HEADER.size + offset, value)
+        metadata = data[HEADER.size:HEADER.size + header[4]]
+        header[8] = bytes(32)
+        header[8] = hashlib.sha256(HEADER.pack(*header) +
+                                   hashlib.sha256(metadata).digest()).digest()
+        HEADER.pack_into(data, 0, *header)
+        self.file.write_bytes(data)
+
+    def test_served(self):
+        self.served()
+
+    def test_a_folder(self):
+        """What a folder was packed into is in the cache."""
+        tree = next(path for path in self.folder.iterdir() if (path / "bin").exists())
+        result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file,
+                        "--memory=16M", "--root", tree, "/bin/busybox", "sha256sum", "-", "/etc/data", **self.cache)
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        self.served()
+
+    def test_moved_together(self):
+        other = self.folder / "other"
+        other.mkdir()
+        for path in (self.file, self.image):
+            path.rename(other / path.name)
+        self.served(other / self.file.name)
+
+    def test_missing(self):
+        self.image.unlink()
+        self.refused(str(self.image), "beside the snapshot", "No such file")
+
+    def test_another_image(self):
+        self.build("DATA")
+        self.refused(str(self.image), "not what it was made with", "make the snapshot again")
+        self.build("d" * 50000)
+        self.refused(str(self.image), "another one")
+
+    def test_a_changed_byte(self):
+        time.sleep(2.1)
+        self.served()
+        with self.image.open("r+b") as file:
+            file.seek(100000)
+            byte = file.read(1)[0]
+            file.seek(100000)
+            file.write(bytes([byte ^ 1]))
+        self.refused("not what it was made with")
+
+    def test_no_root_image(self):
+        """A file that is no root image is not shown to a guest, whoever knows its contents."""
+        noise = self.folder / "noise"
+        noise.write_bytes(os.urandom(self.image.stat().st_size))
+        self.change(ROOT + 8, "64s", hashlib.sha256(noise.read_bytes()).hexdigest().encode())
+        noise.rename(self.image)
+        self.refused("another one")
+
+    def test_hostile_metadata(self):
+        for offset, kind, value in ((ROOT, "<Q", 1 << 40), (ROOT, "<Q", PAGE + 1),
+                                    (ROOT + 20, "<B", 0), (COUNTS + 12, "<I", 5000),
+                                    (COUNTS + 12, "<I", 0), (ROOT, "<Q", 0)):
+            whole = self.file.read_bytes()
+            self.change(offset, kind, value)
+            self.refused("damaged", "root is not sound")
+            self.file.write_bytes(whole)
 
 
 class Refused(Snapshot):
