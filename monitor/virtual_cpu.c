@@ -263,14 +263,11 @@ struct table_check {
 	uint8_t *moved; /* one for each page of the pool: it is in the mapping area */
 };
 
-/* A page of the pool that is in the mapping area is there once, and not at its place. A root image
- * is never there: what has one is in no file. */
-static bool moved_page_is_sound(struct table_check *check, uint64_t address, uint64_t physical)
+/* A page of the pool that is in the mapping area is there once, and not at its place. */
+static bool moved_page_is_sound(struct table_check *check, uint64_t physical)
 {
 	const struct image_region *pool = image_region_at(check->image, GUEST_POOL_BASE);
-	if (!pool || address < GUEST_AREA_BASE || address >= GUEST_AREA_END ||
-	    image_region_at(check->image, address) || physical < pool->offset ||
-	    physical - pool->offset >= pool->length)
+	if (!pool || physical < pool->offset || physical - pool->offset >= pool->length)
 		return false;
 	const uint64_t index = (physical - pool->offset) / GUEST_PAGE_SIZE;
 	const uint64_t *home =
@@ -279,6 +276,20 @@ static bool moved_page_is_sound(struct table_check *check, uint64_t address, uin
 		return false;
 	check->moved[index] = 1;
 	return true;
+}
+
+/* The mapping area has pages that were moved there, and pages of the root image, to be read. */
+static bool area_page_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
+{
+	const struct image *image = check->image;
+	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	if (address < GUEST_AREA_BASE || address >= GUEST_AREA_END ||
+	    image_region_at(image, address))
+		return false;
+	if (physical >= VIRTUAL_CPU_ROOT_PHYSICAL)
+		return physical - VIRTUAL_CPU_ROOT_PHYSICAL < image->root_size &&
+		       !(leaf & ENTRY_WRITABLE);
+	return moved_page_is_sound(check, physical);
 }
 
 /* Where the page at guest-virtual `address` may lie. */
@@ -299,7 +310,7 @@ static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uin
 	if (address >= GUEST_WINDOW_BASE && address < GUEST_WINDOW_BASE + WINDOW_SIZE)
 		return physical == VIRTUAL_CPU_WINDOW_PHYSICAL + (address - GUEST_WINDOW_BASE);
 	if (leaf & ENTRY_AREA)
-		return moved_page_is_sound(check, address, physical);
+		return area_page_is_sound(check, address, leaf);
 	const struct image_region *region = image_region_at(image, address);
 	return region && physical == region->offset + (address - region->address);
 }

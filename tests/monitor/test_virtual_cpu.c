@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "check.h"
+#include "page_area.h"
+#include "page_entries.h"
 #include "util/cleanup.h"
 #include "virtual_cpu.h"
 
@@ -258,6 +260,20 @@ static void test_check_of_root(void)
 		CHECK_NUMBER(virtual_cpu_check(&image, &error), changes[i].verdict);
 		table[changes[i].place] = before;
 	}
+	/* The same page in the mapping area, where it may be executed as well. */
+	struct page_area area = {.image = &image, .memory = image.memory};
+	const struct page_run run = {.address = GUEST_AREA_BASE,
+				     .length = PAGE,
+				     .source = GUEST_ROOT_BASE,
+				     .protection = GUEST_READ | GUEST_EXECUTE};
+	CHECK_NUMBER(page_area_map(&area, &run, NULL), 0);
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	uint64_t *shown = page_find_leaf(image.memory, GUEST_AREA_BASE);
+	*shown += 2 * PAGE;
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	*shown = (*shown - 2 * PAGE) | WRITABLE | NO_EXECUTE;
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	*shown = 0;
 	image.root_size = 0;
 	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
 }
