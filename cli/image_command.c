@@ -65,7 +65,7 @@ static int parse(struct image_command *command, const char *data, size_t size, s
 int image_command_read(struct image_command *command, const char *path, struct error *error)
 {
 	char resolved[PATH_MAX];
-	uint32_t node;
+	struct root_file file;
 	uint8_t *contents = NULL;
 	size_t size;
 	cleanup(root_image_release) struct root_image image = {.fd = -1};
@@ -73,12 +73,13 @@ int image_command_read(struct image_command *command, const char *path, struct e
 	int result = root_image_open(&image, path, error);
 	if (result)
 		return result;
-	if (root_image_find(&image, DESCRIPTION, &node, resolved))
+	if (root_tree_find(&image.tree, DESCRIPTION, &file, resolved))
 		return error_set(error, ENOENT,
 				 "%s is a root image that names no command (in " DESCRIPTION
 				 "): say what to run, as in --root %s PROGRAM",
 				 path, path);
-	result = root_image_read(&image, node, DESCRIPTION_MAX, &contents, &size, error);
+	result =
+	    root_tree_read(&image.tree, resolved, &file, DESCRIPTION_MAX, &contents, &size, error);
 	cleanup_free uint8_t *data = contents;
 	if (!result)
 		result = parse(command, (const char *)data, size, error);

@@ -1,18 +1,22 @@
-/* The contents of regular files: an array of pages. Where nothing was written, there are those of
- * the root image, up to lower_size, and holes. */
+/* The contents of regular files: an array of pages. Where nothing was written, there are those that
+ * lie below (in the root image, or at the server of the root directory) up to lower_size, and
+ * holes. Of what is served, pages that were read may be kept in the array. */
 #include <errno.h>
 
 #include "files.h"
 #include "libos.h"
+#include "served.h"
 #include "text.h"
 
 /* Bounds the page array's size, so that no arithmetic on it can overflow. */
 #define CONTENTS_MAX (1UL << 40)
 
-/* Copies [offset, offset + length) of what lies below the pages. */
-static void read_lower(const struct node *node, char *out, uint64_t offset, uint64_t length)
+/* Copies [offset, offset + length) of what lies below the pages. 0 or a negative errno. */
+static int read_lower(struct node *node, char *out, uint64_t offset, uint64_t length)
 {
 	uint64_t there = 0;
+	if (node->served)
+		return served_read(node, out, length, offset);
 	if (offset < node->contents.lower_size) {
 		there = node->contents.lower_size - offset;
 		if (there > length)
@@ -20,39 +24,17 @@ static void read_lower(const struct node *node, char *out, uint64_t offset, uint
 		memcpy(out, node->contents.lower + offset, there);
 	}
 	memset(out + there, 0, length - there);
+	return 0;
 }
 
 /* How much of [offset, offset + left) can be copied at once: to the end of the page, or as far as
  * nothing was written. */
-static uint64_t read_part(const struct node *node, uint64_t offset, uint64_t left)
+static uint64_t read_part(const struct node *node, uint64_t offset, uint64_t left, bool keeps)
 {
-	if (!node->contents.capacity)
+	if (!node->contents.capacity && !keeps)
 		return left;
 	uint64_t part = GUEST_PAGE_SIZE - offset % GUEST_PAGE_SIZE;
 	return part < left ? part : left;
-}
-
-static int64_t contents_read(struct node *node, void *out, uint64_t length, uint64_t offset)
-{
-	if (offset >= node->size)
-		return 0;
-	if (length > node->size - offset)
-		length = node->size - offset;
-	char *next = out;
-	for (uint64_t left = length; left;) {
-		uint64_t index = offset / GUEST_PAGE_SIZE, within = offset % GUEST_PAGE_SIZE;
-		uint64_t part = read_part(node, offset, left);
-		const char *page =
-		    index < node->contents.capacity ? node->contents.pages[index] : NULL;
-		if (page)
-			memcpy(next, page + within, part);
-		else
-			read_lower(node, next, offset, part);
-		next += part;
-		offset += part;
-		left -= part;
-	}
-	return (int64_t)length;
 }
 
 static int contents_reserve(struct node *node, uint64_t pages)
@@ -69,6 +51,58 @@ static int contents_reserve(struct node *node, uint64_t pages)
 	node->contents.pages = grown;
 	node->contents.capacity = capacity;
 	return 0;
+}
+
+/* Fetches a page that is served, and keeps it. NULL where there is no memory for that, or it cannot
+ * be fetched. */
+static const char *keep_page(struct node *node, uint64_t index)
+{
+	if (index >= node->contents.lower_size / GUEST_PAGE_SIZE + 1 ||
+	    contents_reserve(node, index + 1))
+		return NULL;
+	char *page = memory_allocate_pages(1);
+	if (!page)
+		return NULL;
+	if (read_lower(node, page, index * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE)) {
+		memory_free_pages(page, 1);
+		return NULL;
+	}
+	node->contents.pages[index] = page;
+	return page;
+}
+
+static int64_t contents_read(struct node *node, void *out, uint64_t length, uint64_t offset,
+			     bool keeps)
+{
+	const uint64_t start = offset;
+	if (offset >= node->size)
+		return 0;
+	if (length > node->size - offset)
+		length = node->size - offset;
+	keeps = keeps && node->served && served_may_keep(node);
+	char *next = out;
+	for (uint64_t left = length; left;) {
+		uint64_t index = offset / GUEST_PAGE_SIZE, within = offset % GUEST_PAGE_SIZE;
+		uint64_t part = read_part(node, offset, left, keeps);
+		const char *page =
+		    index < node->contents.capacity ? node->contents.pages[index] : NULL;
+		if (!page && keeps)
+			page = keep_page(node, index);
+		int error = 0;
+		if (page)
+			memcpy(next, page + within, part);
+		else
+			error = read_lower(node, next, offset, part);
+		if (error)
+			return offset > start ? (int64_t)(offset - start) : error;
+		next += part;
+		offset += part;
+		left -= part;
+	}
+	/* A file that is served may have become shorter meanwhile. */
+	if (offset > node->size)
+		offset = node->size > start ? node->size : start;
+	return (int64_t)(offset - start);
 }
 
 int64_t contents_write(struct node *node, const void *in, uint64_t length, uint64_t offset)
@@ -91,8 +125,13 @@ int64_t contents_write(struct node *node, const void *in, uint64_t length, uint6
 			char *page = memory_allocate_pages(1);
 			if (!page)
 				break;
-			if (part < GUEST_PAGE_SIZE)
-				read_lower(node, page, offset - within, GUEST_PAGE_SIZE);
+			error = part < GUEST_PAGE_SIZE
+				    ? read_lower(node, page, offset - within, GUEST_PAGE_SIZE)
+				    : 0;
+			if (error) {
+				memory_free_pages(page, 1);
+				break;
+			}
 			node->contents.pages[index] = page;
 		}
 		memcpy(node->contents.pages[index] + within, next, part);
@@ -103,7 +142,7 @@ int64_t contents_write(struct node *node, const void *in, uint64_t length, uint6
 		node->size = offset;
 	int64_t written = next - (const char *)in;
 	if (!written)
-		return -ENOSPC;
+		return error ? error : -ENOSPC;
 	node_modified(node);
 	return written;
 }
@@ -143,7 +182,14 @@ void contents_free(struct node *node)
 
 static int64_t regular_read(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
-	return contents_read(file->node, out, length, offset);
+	return contents_read(file->node, out, length, offset, true);
+}
+
+int64_t contents_copy(struct file *file, void *out, uint64_t length, uint64_t offset)
+{
+	return file->node->operations == &regular_operations
+		   ? contents_read(file->node, out, length, offset, false)
+		   : file->node->operations->read(file, out, length, offset);
 }
 
 static int64_t regular_write(struct file *file, const void *in, uint64_t length, uint64_t offset)

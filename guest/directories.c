@@ -76,13 +76,16 @@ int64_t call_getdents64(const uint64_t arguments[6])
 	uint64_t address = arguments[1], room = (uint32_t)arguments[2], done = 0;
 	if (!file || !file_readable(file))
 		return -EBADF;
-	const struct node *directory = file->node;
+	struct node *directory = file->node;
 	if (!S_ISDIR(directory->mode))
 		return -ENOTDIR;
 	if (!user_writable(address, room))
 		return -EFAULT;
 	if (!directory->links)
 		return -ENOENT;
+	int error = directory_load(directory);
+	if (error)
+		return error;
 	struct listing listing;
 	while (list_at(directory, file->offset, &listing)) {
 		uint64_t size = list_entry(address + done, room - done, &listing);
@@ -141,8 +144,9 @@ static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 			return -EBUSY;
 		if (walk_names_dot(&walk))
 			return walk.length == 1 ? -EINVAL : -ENOTEMPTY;
-		if (!directory_is_empty(walk.node))
-			return -ENOTEMPTY;
+		error = directory_check_empty(walk.node);
+		if (error)
+			return error;
 	}
 	directory_remove(walk.parent, walk.name, walk.length);
 	return 0;
@@ -208,7 +212,7 @@ static int check_rename(const struct walk *from, const struct walk *to, uint64_t
 		return 0;
 	if (!S_ISDIR(to->node->mode))
 		return -ENOTDIR;
-	return directory_is_empty(to->node) ? 0 : -ENOTEMPTY;
+	return directory_check_empty(to->node);
 }
 
 static int64_t rename_at(const uint64_t arguments[6])

@@ -21,6 +21,7 @@ struct file;
 struct epoll;
 struct pipe;
 struct root_node;
+struct served;
 
 /* Buffers are memory that may be touched: whoever calls has checked them. The results are a count
  * or a negative errno. A member that is NULL is described beside it. */
@@ -34,13 +35,18 @@ struct file_operations {
 };
 
 /* An entry of a directory. `cookie` numbers the entries in the order in which they came, and is
- * never used twice: a listing can go on where it was while entries come and go. What the root image
- * has of the directory comes first, with the image's index. */
+ * never used twice: a listing can go on where it was while entries come and go. What lies below
+ * (the root image, or the root directory) comes first in a listing, in its own order. */
 struct entry {
-	struct entry *next;
-	struct node *node; /* NULL: a name of the root image that was removed here */
+	struct entry *next, *previous;
+	struct entry *next_in_place; /* of the directory's table */
+	struct node *node;	     /* NULL: nothing is called so */
 	uint64_t cookie;
+	uint32_t hash;
 	uint32_t length;
+	uint32_t missing_in; /* nothing is called so, as was found out in this served_epoch() */
+	bool is_lower;	     /* it is what lies below */
+	bool hides_lower;    /* something lies below under its name, which must not be seen again */
 	char name[];
 };
 
@@ -51,7 +57,8 @@ struct node {
 	uint32_t links;	     /* entries that name it */
 	uint32_t references; /* files, and code, that hold it */
 	uint32_t owner, group;
-	uint64_t device; /* st_rdev */
+	uint64_t device;       /* st_rdev */
+	struct served *served; /* what the root directory has of it; NULL: nothing */
 	uint64_t size;
 	uint64_t accessed_ns, modified_ns, changed_ns;
 	union {
@@ -61,13 +68,16 @@ struct node {
 			 * that came since, were removed, or were looked at. */
 			const struct root_node *lower;
 			struct entry *first, *last;
+			struct entry **table; /* by names; NULL where there are few */
+			uint32_t entries, places;
 			uint64_t next_cookie;
-			uint32_t count, subdirectories;
+			uint32_t subdirectories;
 		} directory;
 		struct {
-			char **pages; /* NULL: the root image's, or a hole */
+			char **pages; /* NULL: what lies below, or a hole */
 			uint64_t capacity;
-			const char *lower; /* in the root image: its first lower_size bytes */
+			/* Below lie so many bytes: in the root image, or at the server. */
+			const char *lower;
 			uint64_t lower_size;
 			generated_function *generate; /* its text, at each open; or NULL */
 		} contents;
@@ -96,8 +106,14 @@ struct file {
 struct node *node_create(uint32_t mode, const struct file_operations *operations);
 struct node *node_create_symlink(const char *target);
 
-/* The root image's root directory. */
+/* The root of the image or root directory, where there is one; else an empty directory. */
 struct node *node_create_root(void);
+
+/* A node for what the root image has under this number. */
+struct node *node_create_lower(uint32_t number);
+
+/* Frees a node that nothing names and nothing holds. */
+void node_collect(struct node *node);
 void node_hold(struct node *node);
 void node_drop(struct node *node);
 
@@ -108,9 +124,13 @@ void node_changed(struct node *node);
 /* The readiness of files on the node may have changed: wakes who waits for files. */
 void node_signal(struct node *node);
 
-#define DIRECTORY_FIRST_COOKIE 2 /* 0 and 1 stand for . and .. */
+/* ── entries.c ──────────────────────────────────────────────────────────────────────────────── */
 
-/* *found: what is called so, or NULL. 0, or -ENOMEM: there may be something. */
+#define DIRECTORY_FIRST_COOKIE 2 /* 0 and 1 stand for . and .. */
+#define DIRECTORY_OWN_COOKIES                                                                      \
+	(1UL << 32) /* over a served directory, whose names come before they are counted */
+
+/* *found: what is called so, or NULL. 0, or a negative errno: there may be something. */
 int directory_find(struct node *directory, const char *name, size_t length, struct node **found);
 
 /* Something called so in a directory, as a listing shows it. */
@@ -121,9 +141,14 @@ struct listing {
 	uint32_t mode;
 };
 
+/* Before it is listed: fetches the names of a served directory. 0 or a negative errno. */
+int directory_load(struct node *directory);
+
 /* The first with this cookie or a higher one; false: there are no more. */
 bool directory_list(const struct node *directory, uint64_t cookie, struct listing *listing);
-bool directory_is_empty(const struct node *directory);
+
+/* 0, -ENOTEMPTY, or what directory_load() says. */
+int directory_check_empty(struct node *directory);
 
 /* The entry that names `node`, or NULL. */
 const struct entry *directory_entry_of(const struct node *directory, const struct node *node);
@@ -132,12 +157,19 @@ const struct entry *directory_entry_of(const struct node *directory, const struc
 int directory_add(struct node *directory, const char *name, size_t length, struct node *node);
 void directory_remove(struct node *directory, const char *name, size_t length);
 
+/* Frees all entries of a directory that names nothing any more. */
+void directory_free(struct node *directory);
+
 /* ── contents.c: regular files ──────────────────────────────────────────────────────────────── */
 
 extern const struct file_operations regular_operations;
 
 /* 0, -EFBIG or -ENOSPC. */
 int contents_resize(struct node *node, uint64_t size);
+
+/* Copies what an open regular file has at [offset, offset + length), for a mapping: of what is
+ * served, no page is kept besides. As a read: less at its end, or a negative errno. */
+int64_t contents_copy(struct file *file, void *out, uint64_t length, uint64_t offset);
 int64_t contents_write(struct node *node, const void *in, uint64_t length, uint64_t offset);
 void contents_free(struct node *node);
 

@@ -139,8 +139,7 @@ int64_t call_mmap(const uint64_t arguments[6])
 	if (pool_map((uint64_t)address, pages))
 		return -ENOMEM;
 	if (file) {
-		int64_t copied =
-		    file->node->operations->read(file, (void *)address, length, offset);
+		int64_t copied = contents_copy(file, (void *)address, length, offset);
 		if (copied < 0)
 			error = (int)copied;
 	}

@@ -1,11 +1,15 @@
-/* Nodes and the entries of directories; see files.h. */
+/* Nodes: what names stand for; see files.h. */
 #include <errno.h>
 
 #include "files.h"
 #include "libos.h"
 #include "root.h"
+#include "served.h"
 #include "text.h"
 #include "thread.h"
+
+/* Nodes of a served directory have the host's numbers; those made here lie above. */
+#define OWN_NUMBERS_OVER_SERVED (1UL << 62)
 
 static uint64_t last_number;
 
@@ -15,7 +19,8 @@ struct node *node_create(uint32_t mode, const struct file_operations *operations
 	if (!node)
 		return NULL;
 	node->operations = operations;
-	node->number = root_node_count() + ++last_number;
+	node->number =
+	    (served_is_there() ? OWN_NUMBERS_OVER_SERVED : root_node_count()) + ++last_number;
 	node->mode = mode;
 	node->references = 1;
 	node->accessed_ns = time_now_ns(true);
@@ -51,8 +56,7 @@ void node_hold(struct node *node)
 	node->references++;
 }
 
-/* Frees a node that nothing names and nothing holds. */
-static void node_collect(struct node *node)
+void node_collect(struct node *node)
 {
 	if (node->links || node->references)
 		return;
@@ -62,6 +66,9 @@ static void node_collect(struct node *node)
 		heap_free(node->target, node->size + 1);
 	else if (S_ISFIFO(node->mode))
 		pipe_free(node->pipe);
+	else if (S_ISDIR(node->mode))
+		directory_free(node);
+	served_free(node->served);
 	heap_free(node, sizeof(*node));
 }
 
@@ -81,8 +88,7 @@ void node_changed(struct node *node)
 	node->changed_ns = time_now_ns(true);
 }
 
-/* A node for what the root image has under this number. */
-static struct node *node_create_lower(uint32_t number)
+struct node *node_create_lower(uint32_t number)
 {
 	const struct root_node *lower = root_node(number);
 	if (S_ISLNK(lower->mode)) {
@@ -104,7 +110,6 @@ static struct node *node_create_lower(uint32_t number)
 		node->operations = &directory_operations;
 		node->directory.lower = lower;
 		node->directory.next_cookie = DIRECTORY_FIRST_COOKIE + lower->size;
-		node->directory.count = (uint32_t)lower->size;
 		node->directory.subdirectories = lower->links - 2;
 	} else {
 		node->operations = &regular_operations;
@@ -116,173 +121,10 @@ static struct node *node_create_lower(uint32_t number)
 
 struct node *node_create_root(void)
 {
-	return node_create_lower(0);
-}
-
-static bool entry_matches(const struct entry *entry, const char *name, size_t length)
-{
-	return entry->length == length && memcmp(entry->name, name, length) == 0;
-}
-
-/* The first entry of that name, of one that was removed, too, or NULL. */
-static struct entry *find_entry(const struct entry *from, const char *name, size_t length)
-{
-	const struct entry *entry = from;
-	while (entry && !entry_matches(entry, name, length))
-		entry = entry->next;
-	return (struct entry *)entry;
-}
-
-static struct entry *append_entry(struct node *directory, const char *name, size_t length,
-				  struct node *node, uint64_t cookie)
-{
-	struct entry *entry = heap_allocate(sizeof(*entry) + length + 1);
-	if (!entry)
-		return NULL;
-	entry->node = node;
-	entry->cookie = cookie;
-	entry->length = (uint32_t)length;
-	memcpy(entry->name, name, length);
-	if (directory->directory.last)
-		directory->directory.last->next = entry;
-	else
-		directory->directory.first = entry;
-	directory->directory.last = entry;
-	node->links++;
-	if (S_ISDIR(node->mode))
-		node->directory.parent = directory;
-	return entry;
-}
-
-/* Takes an entry out of the list and frees it. */
-static void unlink_entry(struct node *directory, struct entry *entry)
-{
-	struct entry *previous = NULL;
-	if (directory->directory.first == entry) {
-		directory->directory.first = entry->next;
-	} else {
-		previous = directory->directory.first;
-		while (previous->next != entry)
-			previous = previous->next;
-		previous->next = entry->next;
-	}
-	if (directory->directory.last == entry)
-		directory->directory.last = previous;
-	heap_free(entry, sizeof(*entry) + entry->length + 1);
-}
-
-int directory_find(struct node *directory, const char *name, size_t length, struct node **found)
-{
-	uint64_t index;
-	const struct entry *entry = find_entry(directory->directory.first, name, length);
-	const struct root_node *lower = directory->directory.lower;
-	*found = entry ? entry->node : NULL;
-	if (entry || !lower || !root_find(lower, name, length, &index))
-		return 0;
-	struct node *node = node_create_lower(root_entry(lower, index)->node);
-	if (!node)
-		return -ENOMEM;
-	entry = append_entry(directory, name, length, node, DIRECTORY_FIRST_COOKIE + index);
-	if (entry)
-		*found = node;
-	node_drop(node);
-	return entry ? 0 : -ENOMEM;
-}
-
-/* What the root image has under this index, unless it was removed or replaced. */
-static bool list_lower(const struct node *directory, uint64_t index, struct listing *listing)
-{
-	const struct root_entry *lower = root_entry(directory->directory.lower, index);
-	const char *name = root_entry_name(lower);
-	uint64_t cookie = DIRECTORY_FIRST_COOKIE + index;
-	const struct entry *entry = find_entry(directory->directory.first, name, lower->length);
-	if (entry && (!entry->node || entry->cookie != cookie))
-		return false;
-	*listing = (struct listing){
-	    .name = name,
-	    .length = lower->length,
-	    .number = lower->node + 1UL,
-	    .cookie = cookie,
-	    .mode = entry ? entry->node->mode : root_node(lower->node)->mode,
-	};
-	return true;
-}
-
-bool directory_list(const struct node *directory, uint64_t cookie, struct listing *listing)
-{
-	const struct root_node *lower = directory->directory.lower;
-	uint64_t end = DIRECTORY_FIRST_COOKIE + (lower ? lower->size : 0);
-	for (; cookie < end; cookie++)
-		if (list_lower(directory, cookie - DIRECTORY_FIRST_COOKIE, listing))
-			return true;
-	const struct entry *entry = directory->directory.first;
-	while (entry && (entry->cookie < cookie || !entry->node))
-		entry = entry->next;
-	if (!entry)
-		return false;
-	*listing = (struct listing){
-	    .name = entry->name,
-	    .length = entry->length,
-	    .number = entry->node->number,
-	    .cookie = entry->cookie,
-	    .mode = entry->node->mode,
-	};
-	return true;
-}
-
-bool directory_is_empty(const struct node *directory)
-{
-	return !directory->directory.count;
-}
-
-const struct entry *directory_entry_of(const struct node *directory, const struct node *node)
-{
-	const struct entry *entry = directory->directory.first;
-	while (entry && entry->node != node)
-		entry = entry->next;
-	return entry;
-}
-
-int directory_add(struct node *directory, const char *name, size_t length, struct node *node)
-{
-	if (!directory->links)
-		return -ENOENT;
-	struct entry *removed = find_entry(directory->directory.first, name, length);
-	if (!append_entry(directory, name, length, node, directory->directory.next_cookie))
-		return -ENOSPC;
-	directory->directory.next_cookie++;
-	directory->directory.count++;
-	directory->directory.subdirectories += S_ISDIR(node->mode);
-	if (removed && !removed->node)
-		unlink_entry(directory, removed); /* the new one hides the root image's as well */
-	node_changed(node);
-	node_modified(directory);
-	return 0;
-}
-
-void directory_remove(struct node *directory, const char *name, size_t length)
-{
-	uint64_t index;
-	struct entry *entry = find_entry(directory->directory.first, name, length);
-	if (!entry || !entry->node)
-		return;
-	struct node *node = entry->node;
-	const struct root_node *lower = directory->directory.lower;
-	/* The name must not come back from the root image; where a new entry of that name stands
-	 * behind this one, that hides it. */
-	if (lower && root_find(lower, name, length, &index) &&
-	    !find_entry(entry->next, name, length))
-		entry->node = NULL;
-	else
-		unlink_entry(directory, entry);
-	directory->directory.count--;
-	node->links--;
-	if (S_ISDIR(node->mode)) {
-		directory->directory.subdirectories--;
-		if (!node->links)
-			node->directory.parent = NULL;
-	}
-	node_changed(node);
-	node_modified(directory);
-	node_collect(node);
+	struct node *root = NULL;
+	if (served_is_there())
+		root = served_root();
+	else if (root_is_there())
+		root = node_create_lower(0);
+	return root ? root : node_create(S_IFDIR | 0755, &directory_operations);
 }

@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "files.h"
 #include "libos.h"
+#include "served.h"
 
 /* Flags that stay with a file; the rest concerns open() only. */
 #define FILE_FLAGS                                                                                 \
@@ -33,6 +34,8 @@ static int check_open(const struct node *node, int flags)
 	bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
 	if (S_ISLNK(node->mode))
 		return flags & O_PATH ? 0 : -ELOOP;
+	if (node->served && node->served->unreadable && !(flags & (O_PATH | O_TRUNC)))
+		return -EACCES;
 	if (flags & O_DIRECTORY && !S_ISDIR(node->mode))
 		return -ENOTDIR;
 	if (S_ISDIR(node->mode) && (writes || flags & O_CREAT) && !(flags & O_PATH))

@@ -5,6 +5,7 @@
  * program gets that first, and the snapshot is taken where it waits for the next.
  */
 #include "libos.h"
+#include "served.h"
 #include "signals.h"
 
 #define AT_RANDOM_SIZE 16
@@ -22,6 +23,7 @@ static void freeze(void)
 	/* Set before, so that it is part of the snapshot. */
 	phase = SERVING;
 	machine_freeze();
+	served_resume();
 	time_start();
 	signals_resume();
 	threads_resume();

@@ -11,6 +11,7 @@
 #include "files.h"
 #include "libos.h"
 #include "pool.h"
+#include "served.h"
 #include "text.h"
 
 #define HERE	    ((uint64_t)AT_FDCWD)
@@ -19,15 +20,25 @@
 
 static uint64_t link_count(const struct node *node)
 {
+	/* Links that others have on the host count, too. */
+	if (node->served && !S_ISDIR(node->mode))
+		return node->links - 1UL + node->served->links;
 	return S_ISDIR(node->mode) ? 2 + (uint64_t)node->directory.subdirectories : node->links;
 }
 
 static uint64_t block_count(const struct node *node)
 {
+	if (node->served && node->size == node->served->size)
+		return node->served->blocks;
 	if (!S_ISREG(node->mode))
 		return 0;
 	uint64_t pages = (node->size + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE;
 	return pages * (GUEST_PAGE_SIZE / BLOCK_SIZE);
+}
+
+static uint64_t file_system(const struct node *node)
+{
+	return node->served ? node->served->device : TREE_DEVICE;
 }
 
 static struct timespec to_timespec(uint64_t nanoseconds)
@@ -41,7 +52,7 @@ static struct timespec to_timespec(uint64_t nanoseconds)
 static int64_t report_status(const struct node *node, uint64_t address)
 {
 	struct stat status = {
-	    .st_dev = TREE_DEVICE,
+	    .st_dev = file_system(node),
 	    .st_ino = node->number,
 	    .st_nlink = link_count(node),
 	    .st_mode = node->mode,
@@ -122,8 +133,8 @@ int64_t call_statx(const uint64_t arguments[6])
 	    .stx_mtime = to_timestamp(node->modified_ns),
 	    .stx_rdev_major = major(node->device),
 	    .stx_rdev_minor = minor(node->device),
-	    .stx_dev_major = major(TREE_DEVICE),
-	    .stx_dev_minor = minor(TREE_DEVICE),
+	    .stx_dev_major = major(file_system(node)),
+	    .stx_dev_minor = minor(file_system(node)),
 	};
 	return user_copy_out(arguments[4], &status, sizeof(status));
 }

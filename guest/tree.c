@@ -7,7 +7,6 @@
 #include "files.h"
 #include "libos.h"
 #include "proc.h"
-#include "root.h"
 #include "text.h"
 
 #define SYMLINKS_MAX 40 /* in one path; as Linux */
@@ -293,8 +292,7 @@ static void seed_streams(struct node *devices, struct node *descriptors)
 
 void files_init(void)
 {
-	root = root_is_there() ? node_create_root()
-			       : node_create(S_IFDIR | 0755, &directory_operations);
+	root = node_create_root();
 	root->links = 1;
 	root->directory.parent = root;
 	current = root;

@@ -13,6 +13,7 @@
 #include "mayfly/guest_abi.h"
 #include "monitor_internal.h"
 #include "page_area.h"
+#include "root_calls.h"
 #include "slot.h"
 #include "trace.h"
 #include "util/checked.h"
@@ -367,6 +368,12 @@ static int serve_unmap(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+static int serve_root(struct slot *slot, struct hypercall *call)
+{
+	call->result = root_call_serve(slot);
+	return call->result == -ETIMEDOUT ? finish_past_deadline(slot, call) : 0;
+}
+
 static hypercall_function *const hypercalls[] = {
     [HYPERCALL_FREEZE] = serve_freeze,	 [HYPERCALL_EXIT] = serve_exit,
     [HYPERCALL_ABORT] = serve_abort,	 [HYPERCALL_READ] = serve_read,
@@ -376,6 +383,7 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
     [HYPERCALL_TRACE] = serve_trace,	 [HYPERCALL_WARM_UP] = serve_warm_up,
     [HYPERCALL_MAP] = serve_map,	 [HYPERCALL_UNMAP] = serve_unmap,
+    [HYPERCALL_ROOT] = serve_root,
 };
 
 int hypercall_serve(struct slot *slot, enum hypercall_next *next, struct error *error)

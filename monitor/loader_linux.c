@@ -235,6 +235,7 @@ int loader_linux_build(struct image *image, const struct loader_program *program
 	    .entry = interpreter ? GUEST_INTERPRETER + interpreter->entry : base + file->entry,
 	    .root_base = GUEST_ROOT_BASE,
 	    .root_size = image->root_size,
+	    .root_served = program->root_served,
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_size,
 	    .stack_base = GUEST_STACK_TOP - stack_size,

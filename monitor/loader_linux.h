@@ -14,6 +14,7 @@ struct loader_program {
 	const struct elf_file *file;
 	const struct elf_file *interpreter; /* NULL or empty for a static program */
 	const struct root_image *root;	    /* NULL: there is none */
+	bool root_served;		    /* the root is a directory instead */
 	const char *path;		    /* as given: AT_EXECFN */
 	const char *absolute_path;	    /* for /proc/self/exe */
 	const char *const *arguments;	    /* NULL-terminated, the program's name first */

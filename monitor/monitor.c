@@ -19,9 +19,8 @@
 #include "util/paths.h"
 #include "virtual_cpu.h"
 
-/* Opens the root, and finds out where its image lies: a directory or archive has one in the cache.
- */
-static int open_root(struct monitor *monitor, const char *source, struct error *error)
+/* Opens a root image, and finds out where it lies: that of an archive is in the cache. */
+static int open_root_image(struct monitor *monitor, const char *source, struct error *error)
 {
 	char link[32], path[PATH_MAX];
 	int result = root_open(&monitor->root, source, error);
@@ -35,12 +34,31 @@ static int open_root(struct monitor *monitor, const char *source, struct error *
 	return monitor->root_path ? 0 : error_set(error, ENOMEM, "no memory for a path");
 }
 
+/* *tree: where the program is found; NULL without a root. */
+static int open_root(struct monitor *monitor, const char *source, const struct root_tree **tree,
+		     struct error *error)
+{
+	int result = 0;
+	*tree = NULL;
+	if (!source)
+		return 0;
+	if (root_is_directory(source)) {
+		result = root_client_open(&monitor->files, source, error);
+		if (!result)
+			*tree = root_client_tree(monitor->files);
+	} else {
+		result = open_root_image(monitor, source, error);
+		*tree = &monitor->root.tree;
+	}
+	return result;
+}
+
 static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
 			struct error *error)
 {
 	char path[PATH_MAX];
-	int result = options->root ? open_root(monitor, options->root, error) : 0;
-	const struct root_image *root = options->root ? &monitor->root : NULL;
+	const struct root_tree *root;
+	int result = open_root(monitor, options->root, &root, error);
 	if (!result)
 		result = program_open(&monitor->program, options->program, root,
 				      options->environment, error);
@@ -55,13 +73,18 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 				 options->memory >> 10, LOADER_MEMORY_MIN >> 10,
 				 LOADER_MEMORY_MAX >> 30);
 	monitor->program_base = monitor->program.file.is_pie ? GUEST_PIE_BASE : 0;
+	cleanup_free const char **arguments =
+	    program_arguments(&monitor->program, options->arguments);
+	if (!arguments)
+		return error_set(error, ENOMEM, "no memory for arguments");
 	struct loader_program program = {
 	    .file = &monitor->program.file,
 	    .interpreter = &monitor->program.interpreter,
-	    .root = root,
+	    .root = monitor->root.fd >= 0 ? &monitor->root : NULL,
+	    .root_served = monitor->files,
 	    .path = root ? monitor->program.path : options->program,
 	    .absolute_path = monitor->program.path,
-	    .arguments = options->arguments,
+	    .arguments = arguments,
 	    .environment = options->environment,
 	    .memory = options->memory,
 	};
@@ -121,6 +144,7 @@ void monitor_close(struct monitor *monitor)
 	image_release(&monitor->image);
 	program_release(&monitor->program);
 	root_image_release(&monitor->root);
+	root_client_close(monitor->files);
 	elf_file_release(&monitor->library_os);
 	accelerator_journal_release(&monitor->journal);
 	prefix_release(&monitor->prefix);

@@ -12,6 +12,7 @@
 #include "prefix.h"
 #include "program.h"
 #include "root/pack.h"
+#include "root_server/client.h"
 
 #define MONITOR_LIBRARY_OS "guest/libos.elf" /* for paths_part() */
 
@@ -23,6 +24,7 @@ struct monitor {
 	struct elf_file library_os;
 	struct root_image root; /* its descriptor is -1 where there is none */
 	char *root_path;	/* of the root image's file; NULL where there is none */
+	struct root_client *files; /* of a root directory; NULL where there is none */
 	uint64_t program_base;
 	struct guest_time time;
 	bool debug;

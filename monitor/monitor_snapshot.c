@@ -19,6 +19,12 @@ int monitor_save(const struct monitor *monitor, const char *path, struct error *
 	if (!monitor->frozen || monitor->image.file_offset)
 		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
 				 monitor->name);
+	if (monitor->files)
+		return error_set(
+		    error, ENOTSUP,
+		    "%s has a directory as its root, which is read while it runs: pack "
+		    "it (mayfly root build DIRECTORY -o ROOT.img) and run it from there",
+		    monitor->name);
 	struct snapshot snapshot = {
 	    .image = monitor->image,
 	    .program = monitor->program.file,

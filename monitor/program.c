@@ -11,6 +11,15 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Bytes of a script's first line that count; as Linux (BINPRM_BUF_SIZE). */
+#define SCRIPT_LINE_MAX 256
+
+/* A file of the root that was found. */
+struct found {
+	struct root_file file;
+	char path[PATH_MAX]; /* without links */
+};
+
 static int open_from_host(struct program *program, const char *name, struct error *error)
 {
 	int result = elf_file_open(&program->file, name, error);
@@ -19,28 +28,14 @@ static int open_from_host(struct program *program, const char *name, struct erro
 	if (program->file.interpreter[0])
 		return error_set(error, ENOEXEC,
 				 "%s is dynamically linked: give the tree with its libraries by "
-				 "--root, or link it statically (-static)",
+				 "--root (--root / for this machine's), or link it statically "
+				 "(-static)",
 				 name);
 	cleanup_free char *path = realpath(name, NULL);
 	if (!path)
 		return error_set_errno(error, errno, "cannot find the place of %s", name);
 	snprintf(program->path, sizeof(program->path), "%s", path);
 	return 0;
-}
-
-/* Reads and parses an ELF file of the root. */
-static int read_file(struct elf_file *file, const struct root_image *root, uint32_t node,
-		     const char *name, struct error *error)
-{
-	cleanup_free uint8_t *data = NULL;
-	size_t size = 0;
-	int result = root_image_read(root, node, ELF_FILE_MAX, &data, &size, error);
-	if (result)
-		return error_wrap(error, "cannot run %s", name);
-	result = elf_file_parse(file, data, size, name, error);
-	if (!result)
-		file->data = take_pointer(data);
-	return result;
 }
 
 static const char *search_path(const char *const *environment)
@@ -51,18 +46,22 @@ static const char *search_path(const char *const *environment)
 	return DEFAULT_PATH;
 }
 
-/* Looks for `name` in each directory of `path`; an empty one is the current one, the root. */
-static int search(const struct root_image *root, const char *name, const char *path, uint32_t *node,
-		  char *resolved, struct error *error)
+static bool is_executable(const struct root_file *file)
+{
+	return S_ISREG(file->mode) && file->mode & 0111;
+}
+
+/* Looks for `name` in each directory of `path`; an empty one is the current one, the root.
+ * `candidate`: the path under which it was found, PATH_MAX bytes. */
+static int search(const struct root_tree *root, const char *name, const char *path,
+		  struct found *found, char *candidate, struct error *error)
 {
 	for (const char *next = path;; next++) {
-		char candidate[PATH_MAX];
 		size_t length = strcspn(next, ":");
-		int written =
-		    snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, next, name);
-		if (written > 0 && (size_t)written < sizeof(candidate) &&
-		    !root_image_find(root, candidate, node, resolved) &&
-		    S_ISREG(root->nodes[*node].mode) && root->nodes[*node].mode & 0111)
+		int written = snprintf(candidate, PATH_MAX, "%.*s/%s", (int)length, next, name);
+		if (written > 0 && written < PATH_MAX &&
+		    !root_tree_find(root, candidate, &found->file, found->path) &&
+		    is_executable(&found->file))
 			return 0;
 		next += length;
 		if (!*next)
@@ -72,39 +71,138 @@ static int search(const struct root_image *root, const char *name, const char *p
 	}
 }
 
-static int open_from_root(struct program *program, const char *name, const struct root_image *root,
-			  const char *const *environment, struct error *error)
+static int read_found(const struct root_tree *root, const struct found *found, const char *name,
+		      uint8_t **data, size_t *size, struct error *error)
 {
-	uint32_t node = 0;
-	char resolved[PATH_MAX];
-	int result = 0;
-	if (strchr(name, '/')) {
-		result = root_image_find(root, name, &node, program->path);
-		if (result)
-			return error_set_errno(error, -result, "cannot find %s in the root", name);
-	} else {
-		result = search(root, name, search_path(environment), &node, program->path, error);
-		if (result)
-			return result;
-	}
-	result = read_file(&program->file, root, node, name, error);
-	const char *interpreter = program->file.interpreter;
-	if (result || !interpreter[0])
+	int result =
+	    root_tree_read(root, found->path, &found->file, ELF_FILE_MAX, data, size, error);
+	return result ? error_wrap(error, "cannot run %s", name) : 0;
+}
+
+/* Takes over `*data`. */
+static int parse_file(struct elf_file *file, uint8_t **data, size_t size, const char *name,
+		      struct error *error)
+{
+	int result = elf_file_parse(file, *data, size, name, error);
+	if (!result)
+		file->data = take_pointer(*data);
+	return result;
+}
+
+/* Reads "#! INTERPRETER [ARGUMENT]" as Linux' binfmt_script does: one argument, which goes to the
+ * end of the line. */
+static int parse_script(struct program_script *script, const uint8_t *data, size_t size,
+			const char *name, struct error *error)
+{
+	char line[SCRIPT_LINE_MAX];
+	const char *blanks = " \t";
+	size_t length = size - 2 < sizeof(line) - 1 ? size - 2 : sizeof(line) - 1;
+	memcpy(line, data + 2, length);
+	line[length] = 0;
+	bool is_whole = memchr(line, '\n', length) || size - 2 < sizeof(line) - 1;
+	line[strcspn(line, "\n")] = 0;
+	for (size_t end = strlen(line); end && strchr(blanks, line[end - 1]); end--)
+		line[end - 1] = 0;
+	const char *first = line + strspn(line, blanks);
+	size_t first_length = strcspn(first, blanks);
+	/* A name that goes on behind what is looked at is another one. */
+	if (!first_length || (!is_whole && !first[first_length]))
+		return error_set(error, ENOEXEC,
+				 "the script %s names no interpreter within its first %d bytes",
+				 name, SCRIPT_LINE_MAX);
+	const char *argument = first + first_length;
+	argument += strspn(argument, blanks);
+	snprintf(script->interpreter, sizeof(script->interpreter), "%.*s", (int)first_length,
+		 first);
+	snprintf(script->argument, sizeof(script->argument), "%s", argument);
+	return 0;
+}
+
+/* The program that a script names takes its place. */
+static int open_script(struct program *program, const struct root_tree *root, const char *name,
+		       const uint8_t *script, size_t script_size, struct error *error)
+{
+	struct found found;
+	cleanup_free uint8_t *data = NULL;
+	size_t size = 0;
+	int result = parse_script(&program->script, script, script_size, name, error);
+	if (result)
 		return result;
-	result = root_image_find(root, interpreter, &node, resolved);
+	const char *interpreter = program->script.interpreter;
+	result = root_tree_find(root, interpreter, &found.file, found.path);
+	if (result)
+		return error_set_errno(error, -result,
+				       "the script %s wants %s, which is not to be had in the root",
+				       name, interpreter);
+	result = read_found(root, &found, interpreter, &data, &size, error);
+	if (result)
+		return result;
+	if (size >= 2 && !memcmp(data, "#!", 2))
+		return error_set(error, ENOEXEC,
+				 "the script %s wants %s, which is a script itself; give that its "
+				 "interpreter by hand",
+				 name, interpreter);
+	snprintf(program->path, sizeof(program->path), "%s", found.path);
+	return parse_file(&program->file, &data, size, interpreter, error);
+}
+
+static int open_interpreter(struct program *program, const struct root_tree *root, const char *name,
+			    struct error *error)
+{
+	struct found found;
+	cleanup_free uint8_t *data = NULL;
+	size_t size = 0;
+	const char *interpreter = program->file.interpreter;
+	int result = root_tree_find(root, interpreter, &found.file, found.path);
 	if (result)
 		return error_set_errno(error, -result,
 				       "%s wants the interpreter %s, which is not to be had in the "
 				       "root: put it there, with the libraries that ldd names",
 				       name, interpreter);
-	result = read_file(&program->interpreter, root, node, interpreter, error);
+	result = read_found(root, &found, interpreter, &data, &size, error);
+	if (!result)
+		result = parse_file(&program->interpreter, &data, size, interpreter, error);
 	if (!result && program->interpreter.interpreter[0])
 		return error_set(error, ENOEXEC, "the interpreter %s of %s wants one itself",
 				 interpreter, name);
 	return result;
 }
 
-int program_open(struct program *program, const char *name, const struct root_image *root,
+static int open_from_root(struct program *program, const char *name, const struct root_tree *root,
+			  const char *const *environment, struct error *error)
+{
+	struct found found;
+	char candidate[PATH_MAX];
+	const char *path = name;
+	cleanup_free uint8_t *data = NULL;
+	size_t size = 0;
+	int result;
+	if (strchr(name, '/')) {
+		result = root_tree_find(root, name, &found.file, found.path);
+		if (result)
+			return error_set_errno(error, -result, "cannot find %s in the root", name);
+	} else {
+		result = search(root, name, search_path(environment), &found, candidate, error);
+		if (result)
+			return result;
+		path = candidate;
+	}
+	result = read_found(root, &found, name, &data, &size, error);
+	if (result)
+		return result;
+	snprintf(program->path, sizeof(program->path), "%s", found.path);
+	if (size >= 2 && !memcmp(data, "#!", 2)) {
+		snprintf(program->script.path, sizeof(program->script.path), "%s", path);
+		result = open_script(program, root, name, data, size, error);
+	} else {
+		result = parse_file(&program->file, &data, size, name, error);
+	}
+	return result || !program->file.interpreter[0]
+		   ? result
+		   : open_interpreter(program, root, name, error);
+}
+
+int program_open(struct program *program, const char *name, const struct root_tree *root,
 		 const char *const *environment, struct error *error)
 {
 	*program = (struct program){0};
@@ -116,4 +214,25 @@ void program_release(struct program *program)
 {
 	elf_file_release(&program->file);
 	elf_file_release(&program->interpreter);
+}
+
+const char **program_arguments(const struct program *program, const char *const *arguments)
+{
+	const struct program_script *script = &program->script;
+	size_t count = 0, next = 0;
+	while (arguments[count])
+		count++;
+	const char **all = calloc(count + 3 + 1, sizeof(*all));
+	if (!all)
+		return NULL;
+	if (script->interpreter[0]) {
+		all[next++] = script->interpreter;
+		if (script->argument[0])
+			all[next++] = script->argument;
+		all[next++] = script->path;
+		arguments += *arguments != NULL;
+	}
+	while (*arguments)
+		all[next++] = *arguments++;
+	return all;
 }

@@ -9,6 +9,7 @@
 #include "crash.h"
 #include "hypercall.h"
 #include "monitor_internal.h"
+#include "root_calls.h"
 #include "trace.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -57,6 +58,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	alarm_reset(&slot->machine->alarm, control);
 	control->warm_up = monitor->preparing && monitor->warm_up;
 	trace_begin(slot);
+	root_call_begin(slot);
 	/* A set-up must not see the request: what it saw would be in every clone. */
 	if (!monitor->preparing)
 		hypercall_fill_request(slot);

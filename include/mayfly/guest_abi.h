@@ -46,6 +46,10 @@
 #define WINDOW_LOG_SIZE	       0xf000UL
 #define WINDOW_TRACE_OFFSET    0x10000UL
 #define WINDOW_TRACE_SIZE      0x40000UL
+#define WINDOW_ROOT_OFFSET     0x50000UL /* messages of HYPERCALL_ROOT (root_wire.h) */
+#define WINDOW_ROOT_SIZE       0x10000UL
+#define WINDOW_CONTENTS_OFFSET 0x60000UL /* contents of files of the root directory */
+#define WINDOW_CONTENTS_SIZE   0x80000UL
 #define WINDOW_REQUEST_OFFSET  0x100000UL
 #define WINDOW_REQUEST_SIZE    0x100000UL
 #define WINDOW_RESPONSE_OFFSET 0x200000UL
@@ -110,8 +114,12 @@ enum guest_hypercall {
 	/* (address, length): takes away whatever HYPERCALL_MAP put there; pages of the pool are
 	 * back at their place, readable and writable. 0 or -errno. */
 	HYPERCALL_UNMAP,
+	/* Asks for what the root directory holds: the root area has a struct root_request and its
+	 * path, and then the struct root_answer with what came besides behind it; contents of files
+	 * go to the contents area. 0 or -errno: nothing was answered. */
+	HYPERCALL_ROOT,
 };
-#define GUEST_HYPERCALL_LAST HYPERCALL_UNMAP
+#define GUEST_HYPERCALL_LAST HYPERCALL_ROOT
 
 /* Registers and cause of a fault, as the crash report shows them. */
 struct guest_fault {
@@ -232,6 +240,7 @@ struct guest_start {
 	uint64_t stack_base, stack_size;
 	uint64_t at_random;	       /* address of the 16 bytes of AT_RANDOM */
 	uint64_t root_base, root_size; /* the root image; a size of 0: there is none */
+	uint64_t root_served;	       /* there is a root directory, for HYPERCALL_ROOT */
 	uint64_t region_count;
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	char program[256]; /* for /proc/self/exe and messages */

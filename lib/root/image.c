@@ -13,8 +13,6 @@
 #include "util/cleanup.h"
 #include "util/hash.h"
 
-#define SYMLINKS_MAX 40 /* in one path; as Linux */
-
 /* Reads all of [offset, offset + length), or fails: EIO where the file is shorter. */
 static int read_range(int fd, void *out, size_t length, uint64_t offset)
 {
@@ -203,11 +201,81 @@ static int check_tree(const struct root_image *image, struct error *error)
 	return 0;
 }
 
+/* ── looking up ──────────────────────────────────────────────────────────────────────────────── */
+
+/* The node called so in a directory; 0, the root, where there is none. */
+static uint32_t find_entry(const struct root_image *image, uint32_t directory, const char *name,
+			   size_t length)
+{
+	uint64_t low = image->nodes[directory].data, high = low + image->nodes[directory].size;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		const struct root_entry *entry = &image->entries[middle];
+		int order = compare_names(name, length, image->names + entry->name, entry->length);
+		if (!order)
+			return entry->node;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return 0;
+}
+
+int root_image_node(const struct root_image *image, const char *path, uint32_t *node)
+{
+	*node = 0;
+	while (*path) {
+		size_t length = strcspn(path, "/");
+		if (!S_ISDIR(image->nodes[*node].mode))
+			return -ENOTDIR;
+		*node = find_entry(image, *node, path, length);
+		if (!*node)
+			return -ENOENT;
+		path += length + (path[length] == '/');
+	}
+	return 0;
+}
+
+static int look(const struct root_tree *tree, const char *path, struct root_file *file)
+{
+	const struct root_image *image = (const struct root_image *)tree;
+	uint32_t number;
+	int result = root_image_node(image, path, &number);
+	if (result)
+		return result;
+	const struct root_node *node = &image->nodes[number];
+	file->mode = node->mode;
+	file->size = node->size;
+	if (S_ISLNK(node->mode))
+		memcpy(file->target, image->names + node->data, node->size + 1);
+	return 0;
+}
+
+static ssize_t read_contents(const struct root_tree *tree, const char *path, uint64_t offset,
+			     void *out, size_t length)
+{
+	const struct root_image *image = (const struct root_image *)tree;
+	uint32_t number;
+	int result = root_image_node(image, path, &number);
+	if (result)
+		return result;
+	const struct root_node *node = &image->nodes[number];
+	if (!S_ISREG(node->mode))
+		return -EINVAL;
+	if (offset >= node->size)
+		return 0;
+	if (length > node->size - offset)
+		length = node->size - offset;
+	result = read_range(image->fd, out, length, node->data + offset);
+	return result ? result : (ssize_t)length;
+}
+
 /* ── opening ─────────────────────────────────────────────────────────────────────────────────── */
 
 int root_image_open_descriptor(struct root_image *image, int fd, struct error *error)
 {
-	*image = (struct root_image){.fd = fd};
+	*image = (struct root_image){.tree = {look, read_contents}, .fd = fd};
 	struct root_header *header = &image->header;
 	struct stat status;
 	int result = 0;
@@ -260,132 +328,4 @@ void root_image_release(struct root_image *image)
 		close(image->fd);
 	free(image->metadata);
 	*image = (struct root_image){.fd = -1};
-}
-
-/* ── looking up ──────────────────────────────────────────────────────────────────────────────── */
-
-/* The node called so in a directory; 0, the root, where there is none. */
-static uint32_t find_entry(const struct root_image *image, uint32_t directory, const char *name,
-			   size_t length)
-{
-	uint64_t low = image->nodes[directory].data, high = low + image->nodes[directory].size;
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		const struct root_entry *entry = &image->entries[middle];
-		int order = compare_names(name, length, image->names + entry->name, entry->length);
-		if (!order)
-			return entry->node;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return 0;
-}
-
-/* A path that is being followed: where it has led so far, as numbers and as text. */
-struct walk {
-	uint32_t directories[PATH_MAX / 2]; /* from the root's child on */
-	size_t depth;
-	char *resolved;
-	size_t length;
-};
-
-static uint32_t walk_here(const struct walk *walk)
-{
-	return walk->depth ? walk->directories[walk->depth - 1] : 0;
-}
-
-static void walk_up(struct walk *walk)
-{
-	if (!walk->depth)
-		return;
-	walk->depth--;
-	while (walk->resolved[--walk->length] != '/')
-		;
-}
-
-static int walk_down(struct walk *walk, uint32_t node, const char *name, size_t length)
-{
-	if (walk->length + 1 + length >= PATH_MAX)
-		return -ENAMETOOLONG;
-	walk->resolved[walk->length++] = '/';
-	memcpy(walk->resolved + walk->length, name, length);
-	walk->length += length;
-	walk->directories[walk->depth++] = node;
-	return 0;
-}
-
-int root_image_find(const struct root_image *image, const char *path, uint32_t *node,
-		    char *resolved)
-{
-	struct walk walk = {.resolved = resolved};
-	char rest[PATH_MAX];
-	int links = 0;
-	size_t size = strlen(path) + 1;
-	if (size > sizeof(rest))
-		return -ENAMETOOLONG;
-	memcpy(rest, path, size);
-	for (char *next = rest + strspn(rest, "/"); *next;) {
-		if (!S_ISDIR(image->nodes[walk_here(&walk)].mode))
-			return -ENOTDIR;
-		size_t length = strcspn(next, "/");
-		char *behind = next + length;
-		if (length <= 2 && !memcmp(next, "..", length)) {
-			if (length == 2)
-				walk_up(&walk);
-			next = behind + strspn(behind, "/");
-			continue;
-		}
-		uint32_t found = find_entry(image, walk_here(&walk), next, length);
-		if (!found)
-			return -ENOENT;
-		const struct root_node *link = &image->nodes[found];
-		if (S_ISLNK(link->mode)) {
-			char target[PATH_MAX];
-			size_t rest_size = strlen(behind) + 1;
-			if (links++ >= SYMLINKS_MAX)
-				return -ELOOP;
-			if (link->size + rest_size > sizeof(target))
-				return -ENAMETOOLONG;
-			memcpy(target, image->names + link->data, link->size);
-			memcpy(target + link->size, behind, rest_size);
-			memcpy(rest, target, link->size + rest_size);
-			while (rest[0] == '/' && walk.depth)
-				walk_up(&walk);
-			next = rest + strspn(rest, "/");
-			continue;
-		}
-		int error = walk_down(&walk, found, next, length);
-		if (error)
-			return error;
-		if (*behind && !S_ISDIR(link->mode))
-			return -ENOTDIR;
-		next = behind + strspn(behind, "/");
-	}
-	if (!walk.length)
-		resolved[walk.length++] = '/';
-	resolved[walk.length] = 0;
-	*node = walk_here(&walk);
-	return 0;
-}
-
-int root_image_read(const struct root_image *image, uint32_t node, size_t limit, uint8_t **data,
-		    size_t *size, struct error *error)
-{
-	const struct root_node *file = &image->nodes[node];
-	if (!S_ISREG(file->mode))
-		return error_set(error, EACCES, "it is not a regular file");
-	if (file->size > limit)
-		return error_set(error, EFBIG, "it has %lu bytes, more than the limit of %zu",
-				 file->size, limit);
-	cleanup_free uint8_t *buffer = malloc(file->size + 1);
-	if (!buffer)
-		return error_set(error, ENOMEM, "no memory for %lu bytes of it", file->size);
-	int result = read_range(image->fd, buffer, file->size, file->data);
-	if (result)
-		return error_set_errno(error, -result, "cannot read it from the root image");
-	*size = file->size;
-	*data = take_pointer(buffer);
-	return 0;
 }

@@ -7,16 +7,17 @@
 #ifndef MAYFLY_ROOT_IMAGE_H
 #define MAYFLY_ROOT_IMAGE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "mayfly/root_format.h"
+#include "root/tree.h"
 #include "util/error.h"
 
 struct root_image {
-	int fd; /* open for reading only */
+	struct root_tree tree; /* to find programs in it */
+	int fd;		       /* open for reading only */
 	struct root_header header;
 	uint8_t *metadata; /* what follows the contents */
 	const struct root_node *nodes;
@@ -35,14 +36,8 @@ void root_image_release(struct root_image *image);
 /* True where the file begins as a root image does, of whatever version. */
 bool root_image_recognise(int fd);
 
-/* Finds what `path` names from the root on; symbolic links are followed, the last one too, and
- * never lead out of the tree. `resolved`: its path without links, PATH_MAX bytes. -ENOENT,
- * -ENOTDIR, -ELOOP or -ENAMETOOLONG. */
-int root_image_find(const struct root_image *image, const char *path, uint32_t *node,
-		    char *resolved);
-
-/* Reads a regular file of at most `limit` bytes into fresh memory, which the caller frees. */
-int root_image_read(const struct root_image *image, uint32_t node, size_t limit, uint8_t **data,
-		    size_t *size, struct error *error);
+/* The number of the node that a path without links names, as struct root_tree has it. 0, -ENOENT or
+ * -ENOTDIR. */
+int root_image_node(const struct root_image *image, const char *path, uint32_t *node);
 
 #endif

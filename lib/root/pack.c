@@ -73,6 +73,12 @@ static int cached_path(const char *source, const struct stat *status, char *path
 	return paths_cache(path, size, name, error);
 }
 
+bool root_is_directory(const char *source)
+{
+	struct stat status;
+	return !stat(source, &status) && S_ISDIR(status.st_mode) && !root_is_oci_layout(source);
+}
+
 int root_open(struct root_image *image, const char *source, struct error *error)
 {
 	*image = (struct root_image){.fd = -1};
@@ -80,7 +86,7 @@ int root_open(struct root_image *image, const char *source, struct error *error)
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status))
 		return error_set_errno(error, errno, "cannot open the root %s", source);
-	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+	if (!S_ISREG(status.st_mode) && !(S_ISDIR(status.st_mode) && root_is_oci_layout(source)))
 		return error_set(error, EINVAL,
 				 "%s is no root: give a directory, a tar archive, or an image made "
 				 "by mayfly root build",

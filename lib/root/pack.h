@@ -8,7 +8,7 @@
 #include "root/image.h"
 #include "util/error.h"
 
-/* A directory that is given as a root itself, and not packed by `mayfly root build`, is packed
+/* An OCI layout that is given as a root itself, and not packed by `mayfly root build`, is packed
  * each time it changed: up to this size. */
 #define ROOT_PACK_QUIET_MAX (2UL << 30)
 
@@ -17,8 +17,9 @@
  * directory, too. */
 int root_pack(const char *source, const char *path, struct error *error);
 
-/* Opens a root image, whatever `source` is: an image is opened, a directory or archive is packed
- * into the cache first, unless it lies there and nothing changed since. */
+/* Opens a root image: an image is opened, an archive or OCI layout is packed into the cache first,
+ * unless it lies there and nothing changed since. A directory that is no layout is refused: it need
+ * not be packed (lib/root_server). */
 int root_open(struct root_image *image, const char *source, struct error *error);
 
 /* For root_pack(): each adds all of `source` to the image. */
@@ -34,6 +35,9 @@ int root_pack_archive(struct root_builder *builder, const char *source, enum roo
 
 /* The directory is an OCI image layout. */
 bool root_is_oci_layout(const char *source);
+
+/* A directory, and no OCI image layout: the tree itself. */
+bool root_is_directory(const char *source);
 
 /* A key that is another one when anything in the directory tree changed: names, sizes, times. EFBIG
  * where files have more than `limit` bytes together. */

@@ -52,8 +52,8 @@ static void walk(const struct root_image *image)
 			const struct root_entry *entry = &image->entries[node->data + j];
 			check(strlen(image->names + entry->name) == entry->length);
 			char resolved[PATH_MAX];
-			uint32_t found;
-			root_image_find(image, image->names + entry->name, &found, resolved);
+			struct root_file found;
+			root_tree_find(&image->tree, image->names + entry->name, &found, resolved);
 		}
 	}
 }

@@ -36,44 +36,49 @@ static void test_found(const struct root_image *image)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char resolved[PATH_MAX];
-		uint32_t node = UINT32_MAX;
-		int result = root_image_find(image, cases[i].path, &node, resolved);
+		struct root_file file = {0};
+		int result = root_tree_find(&image->tree, cases[i].path, &file, resolved);
 		if (!CHECK_NUMBER(result, cases[i].error))
 			fprintf(stderr, "  path:   %s\n", cases[i].path);
 		if (result)
 			continue;
 		CHECK_TEXT(resolved, cases[i].resolved);
-		CHECK_NUMBER(image->nodes[node].mode, cases[i].mode);
+		CHECK_NUMBER(file.mode, cases[i].mode);
 	}
 	char path[PATH_MAX + 10], resolved[PATH_MAX];
-	uint32_t node;
+	struct root_file file;
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = 0;
-	CHECK_NUMBER(root_image_find(image, path, &node, resolved), -ENAMETOOLONG);
+	CHECK_NUMBER(root_tree_find(&image->tree, path, &file, resolved), -ENAMETOOLONG);
 }
 
 static void test_contents(const struct root_image *image)
 {
 	struct error error = {0};
 	char resolved[PATH_MAX];
+	struct root_file file;
 	uint32_t node = 0, other = 0;
 	cleanup_free uint8_t *data = NULL;
 	size_t size = 0;
-	CHECK_NUMBER(root_image_find(image, "big", &node, resolved), 0);
-	CHECK_NUMBER(root_image_read(image, node, TREE_BIG_SIZE - 1, &data, &size, &error), -EFBIG);
-	CHECK_NUMBER(root_image_read(image, node, TREE_BIG_SIZE, &data, &size, &error), 0);
+	const struct root_tree *tree = &image->tree;
+	CHECK_NUMBER(root_tree_find(tree, "big", &file, resolved), 0);
+	CHECK_NUMBER(root_tree_read(tree, resolved, &file, TREE_BIG_SIZE - 1, &data, &size, &error),
+		     -EFBIG);
+	CHECK_NUMBER(root_tree_read(tree, resolved, &file, TREE_BIG_SIZE, &data, &size, &error), 0);
 	size_t same = 0;
 	while (same < size && (char)data[same] == tree_big_byte(same))
 		same++;
 	CHECK_NUMBER(same, TREE_BIG_SIZE);
+	CHECK_NUMBER(root_image_node(image, "big", &node), 0);
 	CHECK_NUMBER(image->nodes[node].modified_ns, 1000000000000000005);
 	CHECK_NUMBER(image->nodes[node].owner, 7);
-	CHECK_NUMBER(root_image_find(image, "etc/motd", &node, resolved), 0);
-	CHECK_NUMBER(root_image_find(image, "list/motd", &other, resolved), 0);
+	CHECK_NUMBER(root_image_node(image, "etc/motd", &node), 0);
+	CHECK_NUMBER(root_image_node(image, "list/motd", &other), 0);
 	CHECK_NUMBER(node, other);
 	CHECK_NUMBER(image->nodes[node].links, 2);
-	CHECK_NUMBER(root_image_find(image, "list", &node, resolved), 0);
-	CHECK_NUMBER(root_image_read(image, node, 1, &data, &size, &error), -EACCES);
+	CHECK_NUMBER(root_image_node(image, "etc/motd/x", &other), -ENOTDIR);
+	CHECK_NUMBER(root_tree_find(tree, "list", &file, resolved), 0);
+	CHECK_NUMBER(root_tree_read(tree, resolved, &file, 1, &data, &size, &error), -EACCES);
 }
 
 static int open_bytes(const uint8_t *data, size_t size, struct error *error)

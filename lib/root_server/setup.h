@@ -1,0 +1,30 @@
+/* How a server of a root directory is started: the first message, from the monitor, and what comes
+ * back once the server has given up its rights. */
+#ifndef MAYFLY_ROOT_SERVER_SETUP_H
+#define MAYFLY_ROOT_SERVER_SETUP_H
+
+#include <stdint.h>
+
+#define ROOT_SERVER_PART   "rootd/mayfly-rootd" /* for paths_part() */
+#define ROOT_SERVER_SOCKET 0 /* its descriptor of the socket; others come by it */
+
+/* Three descriptors come with it. */
+struct root_setup {
+	uint32_t version; /* ROOT_WIRE_VERSION */
+	uint32_t reserved;
+};
+
+enum root_descriptor {
+	ROOT_DESCRIPTOR_DIRECTORY, /* opened as O_PATH */
+	ROOT_DESCRIPTOR_MEMORY,	   /* ROOT_WIRE_EXTRA_MAX bytes: what comes besides answers */
+	ROOT_DESCRIPTOR_LIFE,	   /* a socket whose other end is the monitor's: its end is ours */
+	ROOT_DESCRIPTORS,
+};
+
+struct root_ready {
+	int32_t error;	   /* 0, or the negative errno of what failed */
+	uint32_t confined; /* measures in force: bits by enum confine_measure */
+	char step[56];	   /* what failed */
+};
+
+#endif

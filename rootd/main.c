@@ -1,0 +1,113 @@
+/* mayfly-rootd: the server of one root directory, for one monitor.
+ *
+ * It is started by lib/root_server/client.c, is told by its first message which directory, gives up
+ * all other rights, and answers requests until the monitor's end of the socket is closed. Nothing
+ * here is believed: requests may come from a guest that took its monitor over. It keeps no state,
+ * so that killing it loses no more than the request it is at.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "root_server/setup.h"
+#include "root_server/wire.h"
+#include "serve.h"
+
+static int receive_setup(int descriptors[ROOT_DESCRIPTORS])
+{
+	const size_t size = ROOT_DESCRIPTORS * sizeof(int);
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(ROOT_DESCRIPTORS * sizeof(int))];
+	} control = {0};
+	struct root_setup setup;
+	struct iovec part = {&setup, sizeof(setup)};
+	struct msghdr message = {
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control),
+	};
+	ssize_t got = recvmsg(ROOT_SERVER_SOCKET, &message, MSG_CMSG_CLOEXEC);
+	if (got < 0)
+		return -errno;
+	if (got != sizeof(setup) || setup.version != ROOT_WIRE_VERSION ||
+	    message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
+	    control.header.cmsg_len != CMSG_LEN(size))
+		return -EPROTO;
+	memcpy(descriptors, CMSG_DATA(&control.header), size);
+	return 0;
+}
+
+/* The end of the socket's other side kills this process, wherever it is. PR_SET_PDEATHSIG would do
+ * so when the *thread* ends that happened to start it. */
+static int follow_monitor(int life)
+{
+	return fcntl(life, F_SETSIG, SIGKILL) || fcntl(life, F_SETOWN, getpid()) ||
+		       fcntl(life, F_SETFL, O_ASYNC)
+		   ? -errno
+		   : 0;
+}
+
+static int set_up(int *directory, uint8_t **memory, struct root_ready *ready)
+{
+	int descriptors[ROOT_DESCRIPTORS] = {0};
+	struct confine_report report = {0};
+	const char *step = "receive its setup";
+	int result = receive_setup(descriptors);
+	if (!result) {
+		step = "map the memory for answers";
+		*directory = descriptors[ROOT_DESCRIPTOR_DIRECTORY];
+		*memory = mmap(NULL, ROOT_WIRE_EXTRA_MAX, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       descriptors[ROOT_DESCRIPTOR_MEMORY], 0);
+		result = *memory == MAP_FAILED ? -errno : 0;
+	}
+	if (!result) {
+		step = "follow the monitor";
+		close(descriptors[ROOT_DESCRIPTOR_MEMORY]);
+		result = follow_monitor(descriptors[ROOT_DESCRIPTOR_LIFE]);
+	}
+	if (!result) {
+		step = "enter the directory";
+		result = rootd_confine(*directory, &report);
+	}
+	for (int i = 0; i < CONFINE_MEASURES; i++)
+		if (report.answers[i].state == CONFINE_IN_FORCE)
+			ready->confined |= 1U << i;
+	ready->error = result;
+	if (result)
+		snprintf(ready->step, sizeof(ready->step), "%s", step);
+	return result;
+}
+
+int main(void)
+{
+	static uint8_t message[ROOT_WIRE_REQUEST_MAX];
+	struct root_ready ready = {0};
+	uint8_t *memory = NULL;
+	int directory = -1;
+	int result = set_up(&directory, &memory, &ready);
+	if (send(ROOT_SERVER_SOCKET, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready) ||
+	    result)
+		_exit(1);
+	for (;;) {
+		struct root_answer answer;
+		ssize_t length = recv(ROOT_SERVER_SOCKET, message, sizeof(message), 0);
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			break;
+		root_serve(directory, message, (size_t)length, &answer, memory);
+		if (send(ROOT_SERVER_SOCKET, &answer, sizeof(answer), MSG_NOSIGNAL) !=
+		    sizeof(answer))
+			break;
+	}
+	/* No destructor makes a system call that is not allowed any more. */
+	_exit(0);
+}

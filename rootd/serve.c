@@ -1,0 +1,256 @@
+/* Serving one request for a root directory; see serve.h.
+ *
+ * Every path is opened anew, below the directory and nowhere else (RESOLVE_IN_ROOT): whatever
+ * happens to the tree meanwhile, a link or ".." never leads out of it. Nothing is opened for
+ * reading that was not found to be a regular file or a directory, so that neither a device notices
+ * nor a pipe blocks.
+ */
+#include "serve.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "root_server/wire.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* What getdents64(2) brings at once. */
+#define ENTRIES_ROOM 16384
+
+struct query {
+	int directory;
+	struct root_request request;
+	char path[ROOT_WIRE_PATH_MAX + 1];
+};
+
+static int open_below(int directory, const char *path, int flags)
+{
+	struct open_how how = {
+	    .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
+	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = syscall(SYS_openat2, directory, *path ? path : ".", &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/* Files of the kernel's own file systems are made when they are read, tell of the host, and some
+ * wait until something happens. */
+static bool is_kernels_own(int fd)
+{
+	struct statfs system;
+	if (fstatfs(fd, &system))
+		return true;
+	switch ((uint64_t)system.f_type) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case SELINUX_MAGIC:
+	case PSTOREFS_MAGIC:
+	case EFIVARFS_MAGIC:
+	case BPF_FS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case DEVPTS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t to_nanoseconds(struct timespec time)
+{
+	if (time.tv_sec < 0)
+		return 0;
+	return (uint64_t)time.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)time.tv_nsec;
+}
+
+static void describe(const struct stat *status, struct root_status *out)
+{
+	*out = (struct root_status){
+	    .mode = status->st_mode,
+	    .links = (uint32_t)status->st_nlink,
+	    .owner = status->st_uid,
+	    .group = status->st_gid,
+	    .device = status->st_dev,
+	    .inode = status->st_ino,
+	    .size = (uint64_t)status->st_size,
+	    .blocks = (uint64_t)status->st_blocks,
+	    .accessed_ns = to_nanoseconds(status->st_atim),
+	    .modified_ns = to_nanoseconds(status->st_mtim),
+	    .changed_ns = to_nanoseconds(status->st_ctim),
+	};
+}
+
+/* Opens what the path names as no more than a name, and describes it. The descriptor, or -ENOENT
+ * also for what is not served. */
+static int look(const struct query *query, struct root_status *status)
+{
+	struct stat found;
+	cleanup_close int fd = open_below(query->directory, query->path, O_PATH);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &found))
+		return -errno;
+	if (!S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode) && !S_ISLNK(found.st_mode))
+		return -ENOENT;
+	if (is_kernels_own(fd))
+		return -ENOENT;
+	describe(&found, status);
+	return take_fd(&fd);
+}
+
+static int serve_look(const struct query *query, struct root_answer *answer, uint8_t *extra)
+{
+	cleanup_close int fd = look(query, &answer->status);
+	if (fd < 0)
+		return fd;
+	if (!S_ISLNK(answer->status.mode)) {
+		if (faccessat(fd, "", R_OK, AT_EACCESS | AT_EMPTY_PATH))
+			answer->status.flags |= ROOT_STATUS_UNREADABLE;
+		return 0;
+	}
+	ssize_t length = readlinkat(fd, "", (char *)extra, ROOT_WIRE_PATH_MAX);
+	if (length < 0)
+		return -errno;
+	answer->length = (uint32_t)length;
+	answer->status.size = (uint64_t)length;
+	return 0;
+}
+
+/* Opens for reading what was found under the path before, and is still the same. */
+static int open_found(const struct query *query, int flags, const struct root_status *status)
+{
+	struct stat opened;
+	cleanup_close int fd = open_below(query->directory, query->path, O_RDONLY | flags);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &opened))
+		return -errno;
+	if (opened.st_dev != status->device || opened.st_ino != status->inode)
+		return -ESTALE;
+	return take_fd(&fd);
+}
+
+static bool type_is_served(uint8_t type)
+{
+	return type == DT_REG || type == DT_DIR || type == DT_LNK;
+}
+
+/* Some file systems leave the type to who asks. */
+static uint8_t find_type(int directory, const struct dirent64 *entry)
+{
+	struct stat status;
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type;
+	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW)
+		   ? DT_UNKNOWN
+		   : (uint8_t)IFTODT(status.st_mode);
+}
+
+static bool is_dots(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/* Adds what getdents64 brought, as far as it fits: false where it was not all. */
+static bool add_entries(int directory, const uint8_t *batch, size_t got, struct root_answer *answer,
+			uint8_t *extra)
+{
+	const struct dirent64 *entry;
+	for (size_t at = 0; at < got; at += entry->d_reclen) {
+		entry = (const struct dirent64 *)(batch + at);
+		struct root_listed listed = {
+		    .inode = entry->d_ino,
+		    .length = (uint16_t)strlen(entry->d_name),
+		    .type = find_type(directory, entry),
+		};
+		uint64_t size = root_listed_size(listed.length);
+		if (!is_dots(entry->d_name) && type_is_served(listed.type)) {
+			if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)
+				return false;
+			memset(extra + answer->length, 0, size);
+			memcpy(extra + answer->length, &listed, sizeof(listed));
+			memcpy(extra + answer->length + sizeof(listed), entry->d_name,
+			       listed.length);
+			answer->length += (uint32_t)size;
+		}
+		answer->next = (uint64_t)entry->d_off;
+	}
+	return true;
+}
+
+static int serve_list(const struct query *query, struct root_answer *answer, uint8_t *extra)
+{
+	_Alignas(struct dirent64) uint8_t batch[ENTRIES_ROOM];
+	cleanup_close int found = look(query, &answer->status);
+	if (found < 0)
+		return found;
+	if (!S_ISDIR(answer->status.mode))
+		return -ENOTDIR;
+	cleanup_close int fd = open_found(query, O_DIRECTORY, &answer->status);
+	if (fd < 0)
+		return fd;
+	off_t start = (off_t)query->request.offset;
+	if (start && lseek(fd, start, SEEK_SET) != start)
+		return -EINVAL;
+	for (;;) {
+		ssize_t got = getdents64(fd, batch, sizeof(batch));
+		if (got < 0)
+			return -errno;
+		if (!got) {
+			answer->next = 0;
+			return 0;
+		}
+		if (!add_entries(fd, batch, (size_t)got, answer, extra))
+			return 0;
+	}
+}
+
+static int serve_read(const struct query *query, struct root_answer *answer, uint8_t *extra)
+{
+	cleanup_close int found = look(query, &answer->status);
+	if (found < 0)
+		return found;
+	if (!S_ISREG(answer->status.mode))
+		return -ESTALE;
+	cleanup_close int fd = open_found(query, O_NONBLOCK | O_NOCTTY, &answer->status);
+	if (fd < 0)
+		return fd;
+	while (answer->length < query->request.length) {
+		ssize_t got =
+		    pread(fd, extra + answer->length, query->request.length - answer->length,
+			  (off_t)(query->request.offset + answer->length));
+		if (got < 0)
+			return -errno;
+		if (!got)
+			break;
+		answer->length += (uint32_t)got;
+	}
+	return 0;
+}
+
+void root_serve(int directory, const void *message, size_t length, struct root_answer *answer,
+		uint8_t *extra)
+{
+	struct query query = {.directory = directory};
+	*answer = (struct root_answer){0};
+	int result = root_request_decode(message, length, &query.request, query.path);
+	if (!result && query.request.operation == ROOT_LOOK)
+		result = serve_look(&query, answer, extra);
+	else if (!result && query.request.operation == ROOT_LIST)
+		result = serve_list(&query, answer, extra);
+	else if (!result)
+		result = serve_read(&query, answer, extra);
+	if (result)
+		*answer = (struct root_answer){.error = result};
+}

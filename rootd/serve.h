@@ -1,0 +1,17 @@
+/* Serving one request for a root directory. */
+#ifndef MAYFLY_ROOTD_SERVE_H
+#define MAYFLY_ROOTD_SERVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mayfly/root_wire.h"
+
+/* Answers the request in `message`, whatever that is, for the tree below the descriptor
+ * `directory`. What the answer brings besides goes to `extra`, ROOT_WIRE_EXTRA_MAX bytes, of which
+ * whoever asked may see anything. Nothing is remembered, nothing stays open, no memory is
+ * allocated. */
+void root_serve(int directory, const void *message, size_t length, struct root_answer *answer,
+		uint8_t *extra);
+
+#endif
