@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "libos.h"
+#include "root_server/wire.h"
+#include "serve.h"
 
 #define USER_BASE 0x10000000UL
 #define USER_SIZE 0x4000000UL
@@ -36,12 +38,16 @@ static void map_at(uint64_t address, uint64_t size)
 	}
 }
 
-/* Read-only, as a guest has it. Returns its size. */
+/* Read-only, as a guest has it. Returns the size of an image. */
 static uint64_t map_root(int root)
 {
 	struct stat status;
 	if (root < 0)
 		return 0;
+	if (!fstat(root, &status) && S_ISDIR(status.st_mode)) {
+		host.root = root;
+		return 0;
+	}
 	if (fstat(root, &status) ||
 	    mmap((void *)GUEST_ROOT_BASE, (size_t)status.st_size, PROT_READ,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, root, 0) != (void *)GUEST_ROOT_BASE) {
@@ -61,12 +67,15 @@ void host_start_with_root(size_t pool_pages, int root)
 	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE);
 	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE);
 	map_at(USER_BASE, USER_SIZE);
+	host.root = -1;
+	uint64_t root_size = map_root(root);
 	libos_start_info = (struct guest_start){
 	    .pool_base = GUEST_POOL_BASE,
 	    .pool_size = pool_pages * GUEST_PAGE_SIZE,
 	    .stack_size = 1 << 20,
 	    .root_base = GUEST_ROOT_BASE,
-	    .root_size = map_root(root),
+	    .root_size = root_size,
+	    .root_served = host.root >= 0,
 	    .at_random = USER_BASE,
 	    .region_count = 1,
 	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},
@@ -127,6 +136,33 @@ static int64_t protect(uint64_t address, uint64_t length, uint64_t protection)
 	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
 }
 
+/* What a monitor and the server of its root directory do, without the processes. */
+static int64_t serve_root(void)
+{
+	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_ROOT_OFFSET;
+	static uint8_t extra[ROOT_WIRE_EXTRA_MAX];
+	struct root_request request;
+	struct root_answer answer;
+	char path[ROOT_WIRE_PATH_MAX + 1];
+	host.roots++;
+	if (host.root < 0)
+		return -EIO;
+	int result = root_request_decode(area, ROOT_WIRE_REQUEST_MAX, &request, path);
+	if (result)
+		return result;
+	root_serve(host.root, area, ROOT_WIRE_REQUEST_MAX, &answer, extra);
+	bool is_contents = request.operation == ROOT_READ;
+	if (!root_answer_is_sound(&request, &answer, extra)) {
+		fprintf(stderr, "the server of the root directory answered what cannot be\n");
+		exit(1);
+	}
+	memcpy(area, &answer, sizeof(answer));
+	memcpy(is_contents ? (char *)GUEST_WINDOW_BASE + WINDOW_CONTENTS_OFFSET
+			   : area + sizeof(answer),
+	       extra, answer.length);
+	return 0;
+}
+
 int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
 			  uint64_t third)
 {
@@ -149,6 +185,8 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 	case HYPERCALL_SLEEP:
 		host.slept_ns += first;
 		return 0;
+	case HYPERCALL_ROOT:
+		return serve_root();
 	case HYPERCALL_PROTECT:
 		return protect(first, second, third);
 	case HYPERCALL_ACCELERATE:

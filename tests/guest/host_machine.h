@@ -16,7 +16,8 @@ struct host_machine {
 	size_t request_part; /* bytes that the monitor passes at a time */
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
-	int freezes, reads, writes, protections, traces;
+	int freezes, reads, writes, protections, traces, roots;
+	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;
 	int ended;	/* 1: exit, 2: abort */
 	int status;	/* or signal */
@@ -28,7 +29,7 @@ extern struct host_machine host;
 /* Maps and starts everything, with a pool of that many pages. */
 void host_start(size_t pool_pages);
 
-/* The same with a root image, a file open for reading; -1: none. */
+/* The same with a root: an image, which is a file open for reading, or a directory; -1: none. */
 void host_start_with_root(size_t pool_pages, int root);
 
 /* Memory that the program may use, zeroed; for texts, its address. */

@@ -1,5 +1,5 @@
-/* The library OS over a root image: what is there is seen, and what is written stays in the clone.
- */
+/* The library OS over a root, as an image and as a directory: what is there is seen, and what is
+ * written stays in the clone. usage: test_overlay image|directory */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "host_machine.h"
 #include "libos.h"
+#include "served.h"
 #include "tests/root/tree.h"
 
 /* Reads a whole file into `text`; its length or a negative errno. */
@@ -39,7 +40,28 @@ static int64_t exists(const char *path)
 	return SYSTEM(access, host_text(path), F_OK);
 }
 
-/* The names in a directory, each followed by a blank, taken `room` bytes at a time. */
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Puts words into the order of the alphabet, each followed by a blank. */
+static void sort_words(char *text, size_t size)
+{
+	char copy[400], *words[40], *state = NULL;
+	size_t count = 0, used = 0;
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *word = strtok_r(copy, " ", &state); word && count < 40;
+	     word = strtok_r(NULL, " ", &state))
+		words[count++] = word;
+	qsort(words, count, sizeof(words[0]), by_text);
+	text[0] = 0;
+	for (size_t i = 0; i < count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s ", words[i]);
+}
+
+/* The names in a directory in their order, each followed by a blank, taken `room` bytes at a time.
+ */
 static void list(const char *path, size_t room, char *names, size_t size)
 {
 	int64_t file = SYSTEM(open, host_text(path), O_RDONLY | O_DIRECTORY, 0);
@@ -59,7 +81,10 @@ static void list(const char *path, size_t room, char *names, size_t size)
 		}
 	}
 	SYSTEM(close, (uint64_t)file);
+	sort_words(names, size);
 }
+
+static unsigned owner; /* of what is in the root */
 
 static void test_reading(void)
 {
@@ -75,7 +100,7 @@ static void test_reading(void)
 	CHECK_NUMBER(SYSTEM(stat, host_text("/big"), ADDRESS(status)), 0);
 	CHECK_NUMBER(status->st_size, TREE_BIG_SIZE);
 	CHECK_NUMBER(status->st_mtim.tv_sec, 1000000000);
-	CHECK_NUMBER(status->st_uid, 7);
+	CHECK_NUMBER(status->st_uid, owner);
 	CHECK_NUMBER(SYSTEM(stat, host_text("/usr"), ADDRESS(status)), 0);
 	CHECK_NUMBER(status->st_nlink, 3);
 	/* What the library OS makes itself goes before the image's, or beside it. */
@@ -99,16 +124,16 @@ static void test_listing(void)
 	CHECK_NUMBER(write_text("/list/b", O_CREAT | O_EXCL, 0, "new"), 3);
 	CHECK_NUMBER(write_text("/list/d", O_CREAT | O_EXCL, 0, "new"), 3);
 	list("/list", 40, names, sizeof(names));
-	CHECK_TEXT(names, "a c motd b d ");
+	CHECK_TEXT(names, "a b c d motd ");
 	CHECK_NUMBER(SYSTEM(rename, host_text("/list/d"), host_text("/list/a")), 0);
 	list("/list", 1000, names, sizeof(names));
-	CHECK_TEXT(names, "c motd b a ");
+	CHECK_TEXT(names, "a b c motd ");
 	char text[20];
 	CHECK_NUMBER(read_text("/list/a", text, sizeof(text)), 3);
 	CHECK_NUMBER(SYSTEM(rename, host_text("/list/a"), host_text("/list/z")), 0);
 	CHECK_NUMBER(exists("/list/a"), -ENOENT);
 	list("/list", 1000, names, sizeof(names));
-	CHECK_TEXT(names, "c motd b z ");
+	CHECK_TEXT(names, "b c motd z ");
 }
 
 static void test_writing(void)
@@ -157,17 +182,112 @@ static void test_directories(void)
 	CHECK_TEXT(path, "/usr/moved/lib");
 }
 
-int main(void)
+/* What only a directory has: it changes while it is in use. */
+static void test_changes(int folder)
+{
+	char text[TREE_BIG_SIZE + 100];
+	struct stat *status = host_memory(sizeof(*status)), host_status;
+	CHECK_NUMBER(fstatat(folder, "list/motd", &host_status, 0), 0);
+	CHECK_NUMBER(SYSTEM(stat, host_text("/list/motd"), ADDRESS(status)), 0);
+	CHECK_NUMBER(status->st_ino, host_status.st_ino);
+	CHECK_NUMBER(status->st_dev, host_status.st_dev);
+	CHECK_NUMBER(status->st_nlink, 2);
+	CHECK_NUMBER(status->st_blocks, host_status.st_blocks);
+	/* Missing once is missing for the rest of the request; in a clone it is asked for again. */
+	CHECK_NUMBER(exists("/late"), -ENOENT);
+	int asked = host.roots;
+	CHECK_NUMBER(exists("/late"), -ENOENT);
+	CHECK_NUMBER(host.roots, asked);
+	tree_write(folder, "late", "late", 4);
+	CHECK_NUMBER(exists("/late"), -ENOENT);
+	served_resume();
+	CHECK_NUMBER(read_text("/late", text, sizeof(text)), 4);
+	/* A small file is kept. */
+	asked = host.roots;
+	CHECK_NUMBER(read_text("/late", text, sizeof(text)), 4);
+	CHECK_NUMBER(host.roots, asked);
+	/* Shorter than it was when it was first looked at: an end, and zeros for what was mapped.
+	 */
+	tree_write(folder, "short", text, 6000);
+	CHECK_NUMBER(SYSTEM(stat, host_text("/short"), ADDRESS(status)), 0);
+	CHECK_NUMBER(status->st_size, 6000);
+	tree_write(folder, "short", text, 5);
+	CHECK_NUMBER(read_text("/short", text, sizeof(text)), 5);
+	CHECK_NUMBER(SYSTEM(stat, host_text("/short"), ADDRESS(status)), 0);
+	CHECK_NUMBER(status->st_size, 5);
+	/* Another file of the same name, and none. */
+	tree_write(folder, "other", "other", 5);
+	CHECK_NUMBER(exists("/other"), 0);
+	CHECK_NUMBER(unlinkat(folder, "other", 0), 0);
+	int64_t file = SYSTEM(open, host_text("/other"), O_RDONLY, 0);
+	CHECK_NUMBER(SYSTEM(read, (uint64_t)file, ADDRESS(host_memory(10)), 10), -ESTALE);
+	CHECK_NUMBER(SYSTEM(close, (uint64_t)file), 0);
+	/* Written over without having been read: all of it is there. */
+	CHECK_NUMBER(write_text("/other", O_TRUNC, 0, "new"), 3);
+	CHECK_NUMBER(read_text("/other", text, sizeof(text)), 3);
+	/* What is neither file, directory nor link is not there. */
+	CHECK_NUMBER(mkfifoat(folder, "pipe", 0600), 0);
+	CHECK_NUMBER(exists("/pipe"), -ENOENT);
+	host.root = -1; /* the server is gone */
+	CHECK_NUMBER(exists("/never"), -EIO);
+	CHECK_NUMBER(read_text("/big", text, sizeof(text)), 9000); /* was written to, and kept */
+}
+
+/* More names than go into one answer, some of them odd. */
+static void test_many_names(int folder)
+{
+	enum { MANY = 5000 };
+	char name[300], text[20];
+	CHECK_NUMBER(mkdirat(folder, "many", 0755), 0);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "many/a-file-with-a-name-of-some-length-%d", i);
+		tree_write(folder, name, "", 0);
+	}
+	tree_write(folder, "many/line\nbreak", "1", 1);
+	tree_write(folder, "many/\xff\xfe", "2", 1);
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "many/", 5);
+	name[5 + NAME_MAX] = 0;
+	tree_write(folder, name, "3", 1);
+	int64_t file = SYSTEM(open, host_text("/many"), O_RDONLY | O_DIRECTORY, 0);
+	char *buffer = host_memory(1 << 16);
+	int found = 0;
+	for (int64_t got; (got = SYSTEM(getdents64, (uint64_t)file, ADDRESS(buffer), 1 << 16)) > 0;)
+		for (int64_t at = 0; at < got; found++)
+			at += ((const struct dirent64 *)(buffer + at))->d_reclen;
+	CHECK_NUMBER(found, MANY + 3 + 2);
+	CHECK_NUMBER(SYSTEM(close, (uint64_t)file), 0);
+	CHECK_NUMBER(read_text("/many/line\nbreak", text, sizeof(text)), 1);
+	CHECK_NUMBER(read_text("/many/\xff\xfe", text, sizeof(text)), 1);
+	name[4] = '/';
+	char path[310];
+	snprintf(path, sizeof(path), "/%s", name);
+	CHECK_NUMBER(read_text(path, text, sizeof(text)), 1);
+	CHECK_NUMBER(SYSTEM(rmdir, host_text("/many")), -ENOTEMPTY);
+}
+
+int main(int count, char *words[])
 {
 	char path[PATH_MAX];
-	tree_pack(path, sizeof(path));
-	int fd = open(path, O_RDONLY);
+	bool is_image = count == 2 && !strcmp(words[1], "image");
+	if (is_image)
+		tree_pack(path, sizeof(path));
+	else
+		tree_make(path, sizeof(path));
+	int fd = open(path, is_image ? O_RDONLY : O_RDONLY | O_DIRECTORY);
 	CHECK(fd >= 0);
-	host_start_with_root(1024, fd);
-	unlink(path);
+	owner = is_image ? 7 : getuid();
+	host_start_with_root(4096, fd);
+	if (is_image)
+		unlink(path);
 	test_reading();
 	test_listing();
 	test_writing();
 	test_directories();
+	if (!is_image) {
+		test_many_names(fd);
+		test_changes(fd);
+		tree_remove(path);
+	}
 	return check_status();
 }

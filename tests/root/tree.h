@@ -1,7 +1,9 @@
-/* A small tree packed into an image, for the tests of this folder. */
+/* A small tree, packed into an image or as a directory, for the tests of this folder. */
 #ifndef MAYFLY_TESTS_ROOT_TREE_H
 #define MAYFLY_TESTS_ROOT_TREE_H
 
+#include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +69,65 @@ static inline void tree_pack(char path[], size_t size)
 	CHECK_NUMBER(root_builder_link(builder, "turned/inside", "turned", &error), 0);
 	CHECK_NUMBER(root_builder_finish(builder, &error), 0);
 	root_builder_close(builder);
+}
+
+static inline int tree_unlink(const char *path, const struct stat *status, int type,
+			      struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static inline void tree_remove(const char *path)
+{
+	nftw(path, tree_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Writes a file below the directory `folder`. */
+static inline void tree_write(int folder, const char *name, const char *text, size_t length)
+{
+	const struct timespec times[2] = {{1000000000, 5}, {1000000000, 5}};
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	CHECK(fd >= 0 && write(fd, text, length) == (ssize_t)length && !futimens(fd, times));
+	close(fd);
+}
+
+/* Makes the same tree as a directory, but for what only archives have; `path` gets its name, and
+ * the caller removes it by tree_remove(). */
+static inline void tree_make(char path[], size_t size)
+{
+	const char *temporary = getenv("TMPDIR");
+	char big[TREE_BIG_SIZE];
+	snprintf(path, size, "%s/mayfly-test-root-XXXXXX", temporary ? temporary : "/tmp");
+	if (!CHECK(mkdtemp(path) != NULL))
+		exit(check_status());
+	static const char *const directories[] = {"etc", "usr",	    "usr/bin",
+						  "var", "var/lib", "list"};
+	static const char *const links[][2] = {
+	    {"usr/bin/link", "tool"},
+	    {"bin", "/usr/bin"},
+	    {"up", "../../../usr/bin/../bin/tool"},
+	    {"loop", "usr/../loop"},
+	    {"nowhere", "usr/none"},
+	};
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+		CHECK_NUMBER(mkdirat(folder, directories[i], 0755), 0);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		CHECK_NUMBER(symlinkat(links[i][1], folder, links[i][0]), 0);
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = tree_big_byte(i);
+	tree_write(folder, "etc/motd", "welcome\n", 8);
+	tree_write(folder, "usr/bin/tool", "a tool", 6);
+	tree_write(folder, "usr/empty", "", 0);
+	tree_write(folder, "list/c", "c", 1);
+	tree_write(folder, "list/a", "a", 1);
+	tree_write(folder, "list/b", "b", 1);
+	tree_write(folder, "big", big, sizeof(big));
+	CHECK_NUMBER(linkat(folder, "etc/motd", folder, "list/motd", 0), 0);
+	close(folder);
 }
 
 #endif
