@@ -18,6 +18,7 @@ struct cases_settings {
 	const char *no_kvm;   /* why not, where `kvm` is false */
 	const uint8_t *photo; /* NULL: there is none */
 	size_t photo_length;
+	const char *python; /* a folder of bench/run's with Python; NULL: there is none */
 };
 
 /* Requests: clone, run and reset of small programs. */
@@ -49,6 +50,12 @@ struct digest_cases;
 int digest_cases_open(struct digest_cases **cases, struct bench *bench,
 		      const struct cases_settings *settings, struct error *error);
 void digest_cases_close(struct digest_cases *cases);
+
+/* Scripts in Python: bare, with modules of the standard library, with numpy. */
+struct python_cases;
+int python_cases_open(struct python_cases **cases, struct bench *bench,
+		      const struct cases_settings *settings, struct error *error);
+void python_cases_close(struct python_cases *cases);
 
 /* Accelerated calls that cost next to nothing by themselves. */
 struct call_cases;

@@ -73,12 +73,15 @@ int guest_open(struct guest *guest, const struct guest_program *program, const c
 	}
 	const char *arguments[6] = {path};
 	memcpy(arguments + 1, program->arguments, sizeof(program->arguments));
-	static const char *const environment[] = {NULL};
+	const char *const environment[] = {program->variable, NULL};
 	struct monitor_options options = {
 	    .program = path,
 	    .arguments = arguments,
 	    .environment = environment,
 	    .isolation = isolation,
+	    .root = program->root,
+	    .warm_up = program->warm_up ? program->input : NULL,
+	    .warm_up_length = program->warm_up ? program->input_length : 0,
 	    .memory = program->memory ? program->memory : MEMORY_DEFAULT,
 	};
 	int result = monitor_open(&guest->monitor, &options, error);

@@ -3,6 +3,7 @@
 #define MAYFLY_BENCH_GUEST_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,10 @@ struct guest_program {
 	const char *arguments[4]; /* after the program's name; NULL ends them */
 	const void *input;	  /* the request's body, which must outlive the guest */
 	size_t input_length;
-	uint64_t memory; /* bytes; 0: 64 MiB */
+	uint64_t memory;      /* bytes; 0: 64 MiB */
+	const char *root;     /* the image that `path` is in; NULL: none */
+	const char *variable; /* the program's environment, NAME=VALUE; NULL: none */
+	bool warm_up;	      /* with `input` */
 };
 
 /* Loads the program under `isolation`, runs its set-up, and opens its slot. *guest can be closed

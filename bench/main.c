@@ -23,7 +23,7 @@
 
 struct bench_options {
 	uint64_t rounds;
-	const char *output, *photo, *commit, *only;
+	const char *output, *photo, *python, *commit, *only;
 	bool check, help;
 };
 
@@ -39,6 +39,8 @@ static const struct option_spec bench_options[] = {
      "only rows whose name begins so, and no memory"},
     {"photo", 0, OPTION_STRING, offsetof(struct bench_options, photo), "FILE",
      "find objects in this picture instead of photos/dog.jpg of the cache", .takes_file = true},
+    {"python", 0, OPTION_STRING, offsetof(struct bench_options, python), "FOLDER",
+     "what bench/run made for the rows of Python", .takes_file = true},
     {"commit", 0, OPTION_STRING, offsetof(struct bench_options, commit), "TEXT",
      "the commit to name in the report"},
     {"check", 0, OPTION_FLAG, offsetof(struct bench_options, check), NULL,
@@ -77,6 +79,7 @@ struct session {
 	uint8_t *photo;
 	struct process_cases *process;
 	struct container_cases *container;
+	struct python_cases *python;
 	struct request_cases *request;
 	struct system_call_cases *system_call;
 	struct digest_cases *digest;
@@ -91,6 +94,7 @@ static void session_close_cases(struct session *session)
 	digest_cases_close(session->digest);
 	system_call_cases_close(session->system_call);
 	request_cases_close(session->request);
+	python_cases_close(session->python);
 	container_cases_close(session->container);
 	process_cases_close(session->process);
 	session->detect = NULL;
@@ -99,6 +103,7 @@ static void session_close_cases(struct session *session)
 	session->system_call = NULL;
 	session->request = NULL;
 	session->container = NULL;
+	session->python = NULL;
 	session->process = NULL;
 }
 
@@ -144,6 +149,7 @@ static int session_prepare(struct session *session, const struct bench_options *
 	result = file_read(path, PHOTO_LIMIT, &session->photo, &session->settings.photo_length,
 			   options->photo ? error : NULL);
 	session->settings.photo = session->photo;
+	session->settings.python = options->python;
 	return result && options->photo ? result : start_library(error);
 }
 
@@ -154,6 +160,8 @@ static int session_open_cases(struct session *session, struct error *error)
 	int result = process_cases_open(&session->process, bench, settings, error);
 	if (!result)
 		result = container_cases_open(&session->container, bench, settings, error);
+	if (!result)
+		result = python_cases_open(&session->python, bench, settings, error);
 	if (!result)
 		result = request_cases_open(&session->request, bench, settings, error);
 	if (!result)

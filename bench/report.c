@@ -80,6 +80,14 @@ void report_check(struct report *report)
 		    "process-fork-exec", 1);
 	check_ratio(report, "hello / crun run", "hello-kvm", "container-crun", 0.1);
 	check_ratio(report, "hello / runc run", "hello-kvm", "container-runc", 0.1);
+	check_ratio(report, "Python, interpreter alone / fork+exec+wait", "python-bare-inside",
+		    "python-bare-outside", 0.015);
+	check_ratio(report, "Python, json, re, hashlib / fork+exec+wait", "python-modules-inside",
+		    "python-modules-outside", 0.01);
+	check_ratio(report, "Python, numpy / fork+exec+wait", "python-numpy-inside",
+		    "python-numpy-outside", 0.004);
+	check_time(report, "Python, numpy, the first request of a new slot", "python-numpy-first",
+		   "us", MICROSECOND, 5000);
 	check_ratio(report, "sha256sum of 64 MiB, in a machine / as a process", "digest-inside",
 		    "digest-outside", 1.03);
 	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);

@@ -16,6 +16,7 @@ HEADINGS = {
     "request": "A request in a machine of its own",
     "process": "The same program as a process",
     "container": "The same program in a container",
+    "python": "Python, unmodified",
     "machine": "A machine from nothing",
     "detect": "Objects in a photograph",
     "digest": "Debian's busybox, unmodified",

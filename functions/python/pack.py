@@ -3,6 +3,7 @@
 
     pack.py DIR|FILE.py -o IMAGE --mayfly=COMMAND --library=LIBVACCEL [--python=PYTHON]
     pack.py --fetch DIR [--python=PYTHON]          only gets the packages that DIR wants
+    pack.py --unpack FOLDER DIR [--python=PYTHON]  only unpacks them into FOLDER
 
 DIR has handler.py, a module with handle(request), and what that imports; requirements.txt beside it
 names packages with their hashes, as `pip-compile --generate-hashes` writes it. Their wheels are
@@ -75,8 +76,8 @@ class Interpreter:
                    "--no-python-version-warning", *words], self.progress)
 
     def compile(self, folder, place):
-        """Compiles all below `folder`, which will be at `place`. False where something does not
-        compile."""
+        """Compiles all below `folder`, which will be at `place`. What does not compile is
+        returned, as text."""
         words = ["-m", "compileall", "-q", "-s", str(folder), "-p", place,
                  "--invalidation-mode=unchecked-hash", str(folder)]
         done = subprocess.run([self.command, "-I", *words], capture_output=True, text=True,
@@ -277,18 +278,26 @@ def main():
     parser.add_argument("source", type=pathlib.Path, help="a folder with handler.py, or a file")
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--fetch", action="store_true", help="only get the packages")
+    parser.add_argument("--unpack", type=pathlib.Path, metavar="FOLDER",
+                        help="only unpack the packages, to run the function without Mayfly")
     parser.add_argument("--mayfly", help="the command that makes images")
     parser.add_argument("--library", type=pathlib.Path, help="the guest's libvaccel.so")
     parser.add_argument("--python", default=PYTHON, help="the interpreter to pack (%(default)s)")
     arguments = parser.parse_args()
-    if not arguments.fetch and not (arguments.output and arguments.mayfly and arguments.library):
-        parser.error("give --fetch, or --output, --mayfly and --library")
+    only_packages = arguments.fetch or arguments.unpack
+    if not only_packages and not (arguments.output and arguments.mayfly and arguments.library):
+        parser.error("give --fetch, --unpack, or --output, --mayfly and --library")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = fetch.Progress()
     try:
-        if arguments.fetch:
-            Packages(arguments.source / REQUIREMENTS, Interpreter(arguments.python, progress),
-                     progress).fetch()
+        if only_packages:
+            packages = Packages(arguments.source / REQUIREMENTS,
+                                Interpreter(arguments.python, progress), progress)
+            packages.fetch()
+            if arguments.unpack:
+                packages.install(arguments.unpack)
+                packages.interpreter.compile(arguments.unpack, str(arguments.unpack.resolve()))
+            progress.clear()
         else:
             pack(arguments, progress)
     except KeyboardInterrupt:
