@@ -68,9 +68,9 @@ static bool leave(struct system_call_frame *frame, uint64_t number)
 	bool whole = thread->returns_from_handler;
 	if (whole) /* a page that is not written need not be reset */
 		thread->returns_from_handler = false;
-	if (__builtin_expect(signal_is_due() || frame->number == (uint64_t)-RESTART_CALL ||
-				 thread->restore_mask,
-			     0))
+	bool interrupted = frame->number >= (uint64_t)-RESTART_CALL_ALWAYS &&
+			   frame->number <= (uint64_t)-RESTART_CALL;
+	if (__builtin_expect(signal_is_due() || interrupted || thread->restore_mask, 0))
 		whole |= signal_deliver(frame, whole ? SIGNAL_NO_CALL : number);
 	return whole;
 }

@@ -8,6 +8,7 @@
 #include "files.h"
 #include "libos.h"
 #include "pool.h"
+#include "signals.h"
 #include "text.h"
 
 #define PAGE_KIB (GUEST_PAGE_SIZE / 1024)
@@ -28,6 +29,9 @@ static int64_t report_limit(uint64_t resource, uint64_t address)
 		break;
 	case RLIMIT_NPROC:
 		value = 1;
+		break;
+	case RLIMIT_SIGPENDING:
+		value = SIGNALS_QUEUED_MAX;
 		break;
 	case RLIMIT_CORE:
 		value = 0;

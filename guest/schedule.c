@@ -67,7 +67,8 @@ struct system_call_frame *thread_frame(void)
 void thread_set_alarm(uint64_t when_ns)
 {
 	volatile struct guest_control *control = machine_control();
-	if (when_ns >= control->alarm_ns)
+	uint64_t alarm_ns = control->alarm_ns;
+	if (when_ns == THREAD_NO_DEADLINE || (alarm_ns && when_ns >= alarm_ns))
 		return;
 	control->alarm_ns = when_ns;
 	/* Either the monitor sees it when it looks next, or this sees that it will not look. */
@@ -75,7 +76,7 @@ void thread_set_alarm(uint64_t when_ns)
 	uint64_t armed_ns = control->armed_ns;
 	/* Within a slice is early enough: who sleeps for microseconds again and again while
 	 * another one computes must not make a hypercall each time. */
-	if (armed_ns > GUEST_SLICE_NS && armed_ns - GUEST_SLICE_NS > when_ns)
+	if (!armed_ns || (armed_ns > GUEST_SLICE_NS && armed_ns - GUEST_SLICE_NS > when_ns))
 		machine_hypercall(HYPERCALL_TICK, 0, 0, 0);
 }
 
@@ -97,8 +98,9 @@ static void plan_turn(uint64_t next_ns, bool contended)
 	} else {
 		if (threads.sliced)
 			threads.sliced = false;
-		if (control->alarm_ns < next_ns)
-			control->alarm_ns = next_ns;
+		uint64_t alarm_ns = control->alarm_ns;
+		if (alarm_ns && alarm_ns < next_ns)
+			control->alarm_ns = next_ns == THREAD_NO_DEADLINE ? 0 : next_ns;
 	}
 	thread_set_alarm(next_ns);
 }

@@ -48,21 +48,6 @@ struct signal_frame {
 #define CONTEXT_HAS_EXTENDED_STATE 1UL /* UC_FP_XSTATE */
 #define CONTEXT_SAVES_SS	   6UL /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
 
-void signal_describe(int signal, const struct signal_cause *cause, siginfo_t *information)
-{
-	memset(information, 0, sizeof(*information));
-	information->si_signo = signal;
-	information->si_code = cause->code;
-	if (cause->code > 0 && cause->code != SI_KERNEL) {
-		information->si_addr = (void *)cause->address;
-	} else if (cause->code == SI_TIMER) {
-		information->si_timerid = cause->sender;
-		information->si_value.sival_ptr = (void *)cause->address;
-	} else {
-		information->si_pid = cause->sender;
-	}
-}
-
 static void save_registers(const struct system_call_frame *frame, uint64_t *registers)
 {
 	const struct thread *thread = thread_current();
@@ -134,9 +119,9 @@ static void save_vectors(uint64_t address)
 	memcpy((void *)(address + size), &end, sizeof(end));
 }
 
-static void enter_handler(struct system_call_frame *frame, int signal,
-			  const struct signal_cause *cause)
+static void enter_handler(struct system_call_frame *frame, const siginfo_t *information)
 {
+	int signal = information->si_signo;
 	struct thread *thread = thread_current();
 	const struct signal_action *action = signal_action(signal);
 	uint64_t stack = frame->rsp - RED_ZONE;
@@ -162,7 +147,7 @@ static void enter_handler(struct system_call_frame *frame, int signal,
 	out->context.machine.vector_state = vectors;
 	out->context.mask = thread->restore_mask ? thread->saved_mask : thread->blocked;
 	thread->restore_mask = false;
-	signal_describe(signal, cause, &out->information);
+	out->information = *information;
 
 	frame->rip = action->handler;
 	frame->rsp = address;
@@ -192,20 +177,21 @@ static void restart_call(struct system_call_frame *frame, uint64_t call_number)
 bool signal_deliver(struct system_call_frame *frame, uint64_t call_number)
 {
 	struct thread *thread = thread_current();
+	bool always = frame->number == (uint64_t)-RESTART_CALL_ALWAYS;
 	bool interrupted =
-	    call_number != SIGNAL_NO_CALL && frame->number == (uint64_t)-RESTART_CALL;
+	    call_number != SIGNAL_NO_CALL && (always || frame->number == (uint64_t)-RESTART_CALL);
 	bool changed = false;
-	struct signal_cause cause;
+	siginfo_t information;
 	int signal;
-	while ((signal = signal_take(~thread->blocked, &cause))) {
+	while ((signal = signal_take(~thread->blocked, &information))) {
 		if (signal_is_ignored(signal))
 			continue;
-		if (interrupted && signal_action(signal)->flags & SA_RESTART)
+		if (interrupted && (always || signal_action(signal)->flags & SA_RESTART))
 			restart_call(frame, call_number);
 		else if (interrupted)
 			frame->number = (uint64_t)-EINTR;
 		interrupted = false;
-		enter_handler(frame, signal, &cause);
+		enter_handler(frame, &information);
 		changed = true;
 	}
 	if (interrupted) {
@@ -282,31 +268,32 @@ static void take_registers(struct system_call_frame *frame, const volatile struc
 	};
 }
 
-static struct signal_cause cause_of_fault(uint64_t vector, uint64_t rip, uint64_t address)
+static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint64_t address)
 {
-	struct signal_cause cause = {.code = SI_KERNEL};
+	siginfo_t information = {.si_signo = signal, .si_code = SI_KERNEL};
 	switch (vector) {
 	case 0:
-		cause = (struct signal_cause){.code = FPE_INTDIV, .address = rip};
+		information.si_code = FPE_INTDIV;
 		break;
 	case 1:
-		cause = (struct signal_cause){.code = TRAP_TRACE, .address = rip};
+		information.si_code = TRAP_TRACE;
 		break;
 	case 6:
-		cause = (struct signal_cause){.code = ILL_ILLOPN, .address = rip};
+		information.si_code = ILL_ILLOPN;
 		break;
 	case 14:
-		cause.code = user_mapped(address) ? SEGV_ACCERR : SEGV_MAPERR;
-		cause.address = address;
+		information.si_code = user_mapped(address) ? SEGV_ACCERR : SEGV_MAPERR;
+		rip = address;
 		break;
 	case 16:
 	case 19:
-		cause = (struct signal_cause){.code = FPE_FLTINV, .address = rip};
+		information.si_code = FPE_FLTINV;
 		break;
 	default:
-		break;
+		return information;
 	}
-	return cause;
+	information.si_addr = (void *)rip;
+	return information;
 }
 
 static void take_fault(uint64_t vector, const volatile struct guest_fault *fault)
@@ -321,8 +308,8 @@ static void take_fault(uint64_t vector, const volatile struct guest_fault *fault
 	thread->fault_vector = vector;
 	thread->fault_error = fault->error_code;
 	thread->fault_address = fault->address;
-	const struct signal_cause cause = cause_of_fault(vector, fault->rip, fault->address);
-	signal_send_thread(thread, signal, &cause);
+	const siginfo_t information = describe_fault(signal, vector, fault->rip, fault->address);
+	signal_send_thread(thread, &information);
 }
 
 void libos_take_upcall(struct system_call_frame *frame);

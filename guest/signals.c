@@ -1,8 +1,8 @@
 /* Signals: what the program arranges, who gets a signal, and what waits for its turn.
- * signal_frame.c lets handlers run.
+ * signal_frame.c lets handlers run, signal_send.c and signal_wait.c have the system calls that send
+ * and wait.
  *
- * No signal comes from outside of the guest: the program's own, its timers', and its faults. One
- * signal of a number waits at a time, with what came last. */
+ * No signal comes from outside of the guest: the program's own, its timers', and its faults. */
 #include "signals.h"
 
 #include <errno.h>
@@ -11,23 +11,18 @@
 #include "calls.h"
 #include "text.h"
 
-#define SIGNAL_SET_SIZE 8
-#define SMALLEST_STACK	2048 /* MINSIGSTKSZ of the kernel; the C library computes its own */
+#define SMALLEST_STACK 2048 /* MINSIGSTKSZ of the kernel; the C library computes its own */
 
 static struct signal_action actions[SIGNAL_COUNT + 1];
 
 /* Sent to the process while all threads blocked it. */
-static struct {
-	uint64_t pending;
-	struct signal_cause causes[SIGNAL_COUNT + 1];
-} process;
+static struct signal_queue process;
 
 /* Exceptions whose signals have handlers; the control page of each clone must have them. */
 static uint64_t upcalls;
 
-static const char signal_channel;
+const char signal_channel;
 
-static const uint64_t never_blocked = SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP);
 static const uint64_t harmless = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) |
 				 SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
 				 SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
@@ -44,82 +39,107 @@ bool signal_is_ignored(int signal)
 	       (handler == (uint64_t)SIG_DFL && harmless & SIGNAL_BIT(signal));
 }
 
-void signal_reset_action(int signal)
-{
-	actions[signal].handler = (uint64_t)SIG_DFL;
-}
-
 /* ── sending ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* Notes the signal for a thread that does not block it. */
-static void give(struct thread *thread, int signal, const struct signal_cause *cause)
+/* The thread is in sigtimedwait for it: blocked or not, handled or not, it goes there. */
+static bool awaits(const struct thread *thread, int signal)
 {
-	if (signal_is_ignored(signal))
-		return;
-	if (actions[signal].handler == (uint64_t)SIG_DFL)
+	return thread->state == THREAD_WAITING && thread->awaited & SIGNAL_BIT(signal);
+}
+
+static bool blocks(const struct thread *thread, int signal)
+{
+	return thread->blocked & SIGNAL_BIT(signal);
+}
+
+/* Notes the signal for a thread. */
+static int give(struct thread *thread, const siginfo_t *information, bool for_process)
+{
+	int signal = information->si_signo;
+	bool awaited = awaits(thread, signal), blocked = blocks(thread, signal);
+	if (!awaited && !blocked && signal_is_ignored(signal))
+		return 0;
+	if (!awaited && !blocked && actions[signal].handler == (uint64_t)SIG_DFL)
 		machine_abort(signal);
-	thread->pending |= SIGNAL_BIT(signal);
-	thread->causes[signal] = *cause;
-	thread_resume(thread, -EINTR);
+	int error = signal_queue_add(&thread->signals, information, for_process);
+	if (error)
+		return error;
+	if (awaited)
+		thread_resume(thread, 0);
+	else if (!blocked)
+		thread_resume(thread, -EINTR);
+	return 0;
 }
 
-void signal_send_thread(struct thread *thread, int signal, const struct signal_cause *cause)
+int signal_send_thread(struct thread *thread, const siginfo_t *information)
 {
-	if (!(thread->blocked & SIGNAL_BIT(signal))) {
-		give(thread, signal, cause);
-		return;
-	}
-	thread->pending |= SIGNAL_BIT(signal);
-	thread->causes[signal] = *cause;
-	thread_wake(&signal_channel);
+	return give(thread, information, false);
 }
 
-void signal_send_process(int signal, const struct signal_cause *cause)
+int signal_send_process(const siginfo_t *information)
 {
 	/* As on Linux the main thread comes first. */
+	int signal = information->si_signo;
 	struct thread *thread = thread_first();
 	do {
-		if (thread->state != THREAD_ENDED && !(thread->blocked & SIGNAL_BIT(signal))) {
-			give(thread, signal, cause);
-			return;
-		}
+		if (thread->state != THREAD_ENDED &&
+		    (!blocks(thread, signal) || awaits(thread, signal)))
+			return give(thread, information, true);
 		thread = thread->next;
 	} while (thread != thread_first());
-	process.pending |= SIGNAL_BIT(signal);
-	process.causes[signal] = *cause;
-	do {
-		if (thread->channel == &signal_channel)
-			thread_resume(thread, 0);
-		thread = thread->next;
-	} while (thread != thread_first());
+	return signal_queue_add(&process, information, true);
 }
 
 void signal_raise(int signal)
 {
-	const struct signal_cause cause = {.code = SI_USER, .sender = PROCESS_ID};
-	signal_send_thread(thread_current(), signal, &cause);
+	const siginfo_t information = {
+	    .si_signo = signal, .si_code = SI_USER, .si_pid = PROCESS_ID};
+	signal_send_thread(thread_current(), &information);
+}
+
+uint64_t signal_pending(void)
+{
+	return thread_current()->signals.pending | process.pending;
 }
 
 bool signal_is_due(void)
 {
-	const struct thread *thread = thread_current();
-	return (thread->pending | process.pending) & ~thread->blocked;
+	return signal_pending() & ~thread_current()->blocked;
 }
 
-int signal_take(uint64_t set, struct signal_cause *cause)
+int signal_take(uint64_t set, siginfo_t *information)
 {
-	struct thread *thread = thread_current();
-	uint64_t found = thread->pending & set;
-	uint64_t *pending = found ? &thread->pending : &process.pending;
-	const struct signal_cause *causes = found ? thread->causes : process.causes;
-	if (!found)
-		found = process.pending & set;
-	if (!found)
-		return 0;
-	int signal = __builtin_ctzl(found) + 1;
-	*cause = causes[signal];
-	*pending &= ~SIGNAL_BIT(signal);
-	return signal;
+	int signal = signal_queue_take(&thread_current()->signals, set, information);
+	return signal ? signal : signal_queue_take(&process, set, information);
+}
+
+siginfo_t *signal_of_timer(struct thread *thread, int signal, int timer)
+{
+	if (thread)
+		return signal_queue_of_timer(&thread->signals, signal, timer);
+	siginfo_t *found = signal_queue_of_timer(&process, signal, timer);
+	for (thread = thread_first(); !found;) {
+		found = signal_queue_of_timer(&thread->signals, signal, timer);
+		thread = thread->next;
+		if (thread == thread_first())
+			break;
+	}
+	return found;
+}
+
+/* The thread will not take them: somebody else may. */
+static void send_others(struct thread *thread, uint64_t set)
+{
+	siginfo_t information;
+	while (signal_queue_take_back(&thread->signals, set, &information))
+		signal_send_process(&information);
+}
+
+void signal_leave_thread(struct thread *thread)
+{
+	thread->state = THREAD_ENDED;
+	send_others(thread, UINT64_MAX);
+	signal_queue_drop(&thread->signals, UINT64_MAX);
 }
 
 /* What a change of the mask lets through: what would end the program does so at once, handlers run
@@ -127,13 +147,15 @@ int signal_take(uint64_t set, struct signal_cause *cause)
 void signal_set_mask(uint64_t mask)
 {
 	struct thread *thread = thread_current();
-	thread->blocked = mask & ~never_blocked;
-	uint64_t due = (thread->pending | process.pending) & ~thread->blocked;
+	thread->blocked = mask & ~SIGNALS_NEVER_BLOCKED;
+	if (__builtin_expect((thread->signals.pending & thread->blocked) != 0, 0))
+		send_others(thread, thread->blocked);
+	uint64_t due = signal_pending() & ~thread->blocked;
 	for (; due; due &= due - 1) {
 		int signal = __builtin_ctzl(due) + 1;
-		struct signal_cause cause;
+		siginfo_t information;
 		if (!signal_is_ignored(signal) && actions[signal].handler == (uint64_t)SIG_DFL &&
-		    signal_take(SIGNAL_BIT(signal), &cause))
+		    signal_take(SIGNAL_BIT(signal), &information))
 			machine_abort(signal);
 	}
 }
@@ -183,12 +205,29 @@ static void update_upcalls(void)
 	machine_control()->upcalls = upcalls;
 }
 
+void signal_reset_action(int signal)
+{
+	actions[signal].handler = (uint64_t)SIG_DFL;
+	update_upcalls();
+}
+
 void signals_resume(void)
 {
 	machine_control()->upcalls = upcalls;
 }
 
 /* ── system calls ────────────────────────────────────────────────────────────────────────────── */
+
+/* It is ignored now: where it waits, it goes. */
+static void forget(int signal)
+{
+	struct thread *thread = thread_first();
+	signal_queue_drop(&process, SIGNAL_BIT(signal));
+	do {
+		signal_queue_drop(&thread->signals, SIGNAL_BIT(signal));
+		thread = thread->next;
+	} while (thread != thread_first());
+}
 
 int64_t call_rt_sigaction(const uint64_t arguments[6])
 {
@@ -200,7 +239,7 @@ int64_t call_rt_sigaction(const uint64_t arguments[6])
 		int error = user_copy_in(&action, arguments[1], sizeof(action));
 		if (error)
 			return error;
-		if (never_blocked & SIGNAL_BIT(signal))
+		if (SIGNALS_NEVER_BLOCKED & SIGNAL_BIT(signal))
 			return -EINVAL;
 	}
 	if (arguments[2]) {
@@ -211,6 +250,8 @@ int64_t call_rt_sigaction(const uint64_t arguments[6])
 	if (arguments[1]) {
 		actions[signal] = action;
 		update_upcalls();
+		if (signal_is_ignored((int)signal))
+			forget((int)signal);
 	}
 	return 0;
 }
@@ -248,68 +289,6 @@ int64_t call_rt_sigprocmask(const uint64_t arguments[6])
 	return 0;
 }
 
-int64_t call_rt_sigpending(const uint64_t arguments[6])
-{
-	uint64_t pending = thread_current()->pending | process.pending;
-	return arguments[1] > SIGNAL_SET_SIZE ? -EINVAL
-					      : user_copy_out(arguments[0], &pending, arguments[1]);
-}
-
-int64_t call_rt_sigtimedwait(const uint64_t arguments[6])
-{
-	uint64_t set, timeout_ns = 0, deadline_ns = THREAD_NO_DEADLINE;
-	struct signal_cause cause;
-	int signal;
-	if (arguments[3] != SIGNAL_SET_SIZE)
-		return -EINVAL;
-	int error = user_copy_in(&set, arguments[0], sizeof(set));
-	if (!error && arguments[2])
-		error = time_read_timespec(arguments[2], &timeout_ns);
-	if (error)
-		return error;
-	if (arguments[2])
-		deadline_ns = time_deadline_ns(timeout_ns);
-	while (!(signal = signal_take(set, &cause))) {
-		error = thread_wait(&signal_channel, deadline_ns, "a signal");
-		if (error)
-			return error == -ETIMEDOUT ? -EAGAIN : error;
-	}
-	if (arguments[1]) {
-		siginfo_t information;
-		signal_describe(signal, &cause, &information);
-		error = user_copy_out(arguments[1], &information, sizeof(information));
-		if (error)
-			return error;
-	}
-	return signal;
-}
-
-static int64_t wait_for_handler(void)
-{
-	for (;;) {
-		int error = thread_wait(&signal_channel, THREAD_NO_DEADLINE, "a signal");
-		if (error)
-			return error;
-	}
-}
-
-int64_t call_rt_sigsuspend(const uint64_t arguments[6])
-{
-	uint64_t mask;
-	if (arguments[1] != SIGNAL_SET_SIZE)
-		return -EINVAL;
-	int error = user_copy_in(&mask, arguments[0], sizeof(mask));
-	if (error)
-		return error;
-	signal_set_mask_for_wait(mask);
-	return wait_for_handler();
-}
-
-int64_t call_pause(const uint64_t arguments[6])
-{
-	return wait_for_handler();
-}
-
 bool signal_on_alternate_stack(const struct thread *thread, uint64_t stack_pointer)
 {
 	const stack_t *stack = &thread->alternate_stack;
@@ -344,47 +323,4 @@ int64_t call_sigaltstack(const uint64_t arguments[6])
 	if (arguments[0])
 		thread->alternate_stack = wanted;
 	return 0;
-}
-
-/* 0 and -1 name the program's group, and everybody that it may reach but itself. */
-int64_t call_kill(const uint64_t arguments[6])
-{
-	const struct signal_cause cause = {.code = SI_USER, .sender = PROCESS_ID};
-	int32_t target = (int32_t)arguments[0];
-	uint32_t signal = (uint32_t)arguments[1];
-	if (signal > SIGNAL_COUNT)
-		return -EINVAL;
-	if (target != 0 && target != PROCESS_ID && target != -PROCESS_ID)
-		return -ESRCH;
-	if (signal)
-		signal_send_process((int)signal, &cause);
-	return 0;
-}
-
-static int64_t send_to_thread(uint64_t target, uint64_t signal)
-{
-	const struct signal_cause cause = {.code = SI_TKILL, .sender = PROCESS_ID};
-	signal = (uint32_t)signal;
-	if ((int32_t)target <= 0 || signal > SIGNAL_COUNT)
-		return -EINVAL;
-	struct thread *thread = thread_find((int32_t)target);
-	if (!thread)
-		return -ESRCH;
-	if (signal)
-		signal_send_thread(thread, (int)signal, &cause);
-	return 0;
-}
-
-int64_t call_tkill(const uint64_t arguments[6])
-{
-	return send_to_thread(arguments[0], arguments[1]);
-}
-
-int64_t call_tgkill(const uint64_t arguments[6])
-{
-	if ((int32_t)arguments[0] <= 0)
-		return -EINVAL;
-	if ((uint32_t)arguments[0] != PROCESS_ID)
-		return -ESRCH;
-	return send_to_thread(arguments[1], arguments[2]);
 }

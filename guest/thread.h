@@ -15,11 +15,10 @@
 
 #define SIGNAL_COUNT 64
 
-/* What a handler is told of a signal. */
-struct signal_cause {
-	int32_t code;	  /* SI_USER, SEGV_MAPERR, … */
-	int32_t sender;	  /* process id, or number of a timer */
-	uint64_t address; /* of a fault; or a timer's value */
+/* Signals that wait for a thread, or for any of the process; see signals.h. */
+struct signal_queue {
+	uint64_t pending; /* one bit for each */
+	struct queued_signal *first;
 };
 
 enum thread_state { THREAD_RUNNABLE, THREAD_WAITING, THREAD_ENDED };
@@ -39,6 +38,8 @@ struct thread {
 	const void *channel;
 	uint64_t futex;	      /* address, for threads at the futex channel */
 	uint32_t futex_bits;  /* which wakers it listens to */
+	uint64_t futex_turn;  /* who waits longer has the smaller one */
+	int32_t futex_owner;  /* whose lock it waits for; see futex_lock.c */
 	uint64_t deadline_ns; /* monotonic; THREAD_NO_DEADLINE */
 	bool awaits_request;  /* at the channel of files, also for more of the request */
 	int wait_result;
@@ -46,12 +47,13 @@ struct thread {
 	uint64_t clear_id; /* address to zero and wake at the thread's end; or 0 */
 	uint64_t robust_list;
 
-	uint64_t blocked, pending; /* signals, one bit for each */
-	uint64_t saved_mask;	   /* to restore when a handler has run, after sigsuspend */
+	struct signal_queue signals;
+	uint64_t blocked;    /* one bit for each */
+	uint64_t awaited;    /* by sigtimedwait */
+	uint64_t saved_mask; /* to restore when a handler has run, after sigsuspend */
 	bool restore_mask;
 	bool returns_from_handler; /* by the system call that it is in */
 	stack_t alternate_stack;
-	struct signal_cause causes[SIGNAL_COUNT + 1];
 	uint64_t fault_vector, fault_error,
 	    fault_address; /* the last one that it had a handler for */
 };
@@ -60,7 +62,8 @@ struct thread {
 
 /* Results of a wait, and of a call that is to be made again when a handler with SA_RESTART has run;
  * the program never sees it. */
-#define RESTART_CALL 512
+#define RESTART_CALL	    512
+#define RESTART_CALL_ALWAYS 513 /* also without SA_RESTART */
 
 struct thread *thread_current(void);
 struct thread *thread_first(void);
@@ -111,8 +114,24 @@ __attribute__((noreturn)) void thread_end(int status);
 /* Wakes up to `count` threads that wait at the address; returns how many. */
 int64_t futex_wake(uint64_t address, uint32_t count, uint32_t bits);
 
+/* Waits there; results as thread_wait(). The one who waits longest, or NULL. */
+int futex_wait_at(const void *channel, uint64_t address, uint32_t bits, uint64_t deadline_ns);
+struct thread *futex_first_waiter(const void *channel, uint64_t address, uint32_t bits);
+
 /* Marks the locks that a thread died with, so that who waits for them learns of it. */
 void futex_release_robust(struct thread *thread);
+
+/* ── futex_lock.c ───────────────────────────────────────────────────────────────────────────── */
+
+int64_t futex_lock(uint64_t address, uint64_t deadline_ns);
+int64_t futex_try_lock(uint64_t address);
+int64_t futex_unlock(uint64_t address);
+
+/* Makes the first of those who wait for the lock its owner, with `flags` in its word. */
+bool futex_hand_over(uint64_t address, uint32_t flags);
+
+/* A thread died: those who wait for its locks get them. */
+void futex_release_locks(const struct thread *owner);
 
 /* ── timers.c ───────────────────────────────────────────────────────────────────────────────── */
 

@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 
 #include "calls.h"
+#include "signals.h"
 #include "text.h"
 
 #define STACK_PAGES 9 /* of a thread in the library OS, its vector state at the bottom */
@@ -103,9 +104,11 @@ void thread_end(int status)
 	if (thread_count() == 1)
 		machine_exit(status);
 	futex_release_robust(self);
+	futex_release_locks(self);
 	const int32_t none = 0;
 	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
 		futex_wake(self->clear_id, 1, UINT32_MAX);
+	signal_leave_thread(self);
 	thread_leave_ring();
 }
 

@@ -39,6 +39,37 @@ static void set_due(struct timer *timer, uint64_t due_ns)
 	timer->due_ns = due_ns;
 }
 
+static void send_alarm(int signal)
+{
+	const siginfo_t information = {.si_signo = signal, .si_code = SI_KERNEL};
+	signal_send_process(&information);
+}
+
+/* A timer's signal waits once; how often it ran out since is told with it (timer_getoverrun(2)). */
+static void send_timer(struct timer *timer, struct thread *thread, uint64_t missed)
+{
+	int number = (int)(timer - timers) - 1;
+	siginfo_t *waiting = signal_of_timer(thread, timer->signal, number);
+	if (waiting)
+		missed += (uint64_t)waiting->si_overrun + 1;
+	timer->overruns = missed < INT32_MAX ? (int)missed : INT32_MAX;
+	if (waiting) {
+		waiting->si_overrun = timer->overruns;
+		return;
+	}
+	siginfo_t information = {
+	    .si_signo = timer->signal,
+	    .si_code = SI_TIMER,
+	    .si_timerid = number,
+	    .si_overrun = timer->overruns,
+	};
+	information.si_ptr = (void *)timer->value;
+	if (thread)
+		signal_send_thread(thread, &information);
+	else
+		signal_send_process(&information);
+}
+
 static void expire(struct timer *timer, uint64_t now_ns)
 {
 	uint64_t missed = 0;
@@ -48,20 +79,13 @@ static void expire(struct timer *timer, uint64_t now_ns)
 	} else {
 		set_due(timer, 0);
 	}
-	timer->overruns = missed < INT32_MAX ? (int)missed : INT32_MAX;
 	if (timer->silent)
 		return;
-	bool first = timer == &timers[0];
-	const struct signal_cause cause = {
-	    .code = first ? SI_KERNEL : SI_TIMER,
-	    .sender = first ? 0 : (int32_t)(timer - timers) - 1,
-	    .address = timer->value,
-	};
 	struct thread *thread = timer->thread ? thread_find(timer->thread) : NULL;
-	if (thread)
-		signal_send_thread(thread, timer->signal, &cause);
+	if (timer == &timers[0])
+		send_alarm(timer->signal);
 	else
-		signal_send_process(timer->signal, &cause);
+		send_timer(timer, thread, missed);
 }
 
 void timers_expire(uint64_t now_ns)

@@ -6,23 +6,27 @@ static uint64_t earlier(uint64_t one, uint64_t other)
 	return one < other ? one : other;
 }
 
-void alarm_reset(struct alarm *alarm, volatile struct guest_control *control)
+void alarm_reset(struct alarm *alarm)
 {
-	*alarm = (struct alarm){.look_ns = GUEST_NEVER};
-	control->alarm_ns = control->armed_ns = GUEST_NEVER;
+	*alarm = (struct alarm){.look_ns = UINT64_MAX};
 }
 
 /* What the guest wants, as far as it may have it. */
 static uint64_t wanted_ns(const struct alarm *alarm, const volatile struct guest_control *control)
 {
 	uint64_t wanted = control->alarm_ns, earliest = alarm->ticked_ns + ALARM_TICK_MIN_NS;
+	if (!wanted)
+		return UINT64_MAX;
 	return wanted > earliest ? wanted : earliest;
 }
 
 uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control)
 {
 	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
-	control->armed_ns = alarm->look_ns;
+	/* A page that is not written need not be cleared. */
+	uint64_t armed = alarm->look_ns == UINT64_MAX ? 0 : alarm->look_ns;
+	if (control->armed_ns != armed)
+		control->armed_ns = armed;
 	/* A guest that runs meanwhile saw the old time, or we see its alarm. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
@@ -36,7 +40,7 @@ bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, u
 	uint64_t wanted = wanted_ns(alarm, control);
 	/* A tick that came too late for the library OS to see it is made again. */
 	if (wanted <= now_ns || control->tick_missed) {
-		control->alarm_ns = GUEST_NEVER;
+		control->alarm_ns = 0;
 		alarm->ticked_ns = now_ns;
 		alarm->look_ns = now_ns + GUEST_SLICE_NS;
 		return true;

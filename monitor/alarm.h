@@ -15,12 +15,12 @@
 #define ALARM_TICK_MIN_NS 1000000UL
 
 struct alarm {
-	uint64_t look_ns;   /* monotonic; GUEST_NEVER */
+	uint64_t look_ns;   /* monotonic; UINT64_MAX: never */
 	uint64_t ticked_ns; /* the last tick */
 };
 
-/* A request begins: no alarm is set. */
-void alarm_reset(struct alarm *alarm, volatile struct guest_control *control);
+/* A request begins, with a control page that is zero. */
+void alarm_reset(struct alarm *alarm);
 
 /* The guest is about to run: when to look at the latest. Tells the guest. */
 uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control);

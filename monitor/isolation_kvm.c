@@ -429,7 +429,7 @@ static int kvm_create(struct machine **machine, const struct isolation_host *hos
 	self->image = image;
 	self->window = window;
 	self->private = private;
-	alarm_reset(&self->machine.alarm, window_control(window));
+	alarm_reset(&self->machine.alarm);
 	self->vm = self->vcpu = -1;
 	int result = kvm_build(self, error);
 	if (!result)

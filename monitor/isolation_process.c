@@ -296,7 +296,7 @@ static int process_create(struct machine **machine, const struct isolation_host 
 	self->image = image;
 	self->window = window;
 	self->private = private;
-	alarm_reset(&self->machine.alarm, window_control(window));
+	alarm_reset(&self->machine.alarm);
 	self->socket = self->commands[0] = self->commands[1] = self->events = -1;
 	int result = process_build(self, error);
 	if (result) {

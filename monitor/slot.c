@@ -55,7 +55,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
-	alarm_reset(&slot->machine->alarm, control);
+	alarm_reset(&slot->machine->alarm);
 	control->warm_up = monitor->preparing && monitor->warm_up;
 	trace_begin(slot);
 	root_call_begin(slot);

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 SKIPPED = 77
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 MEMORY = "512M"
 GO_MEMORY = "3G"  # Go reserves 1.2 GB of addresses, and each has its page table entry
 REQUEST = b"a request\n"
@@ -32,6 +32,7 @@ def compare(mayfly, isolation, program, memory):
     """True where host and guest agree; otherwise says in what they do not."""
     host_output, host_status, _ = run([program])
     output, status, log = run([mayfly, "run", f"--isolation={isolation}", f"--memory={memory}",
+                               f"--timeout={TIMEOUT_S}s",
                                program])
     if (output, status) == (host_output, host_status):
         return True

@@ -41,8 +41,8 @@ def main():
     for program in programs:
         for way in WAYS:
             host = run([program, way])
-            guest = run([mayfly, "run", f"--isolation={isolation}", f"--memory={MEMORY}", program,
-                         way])
+            guest = run([mayfly, "run", f"--isolation={isolation}", f"--memory={MEMORY}",
+                         f"--timeout={TIMEOUT_S}s", program, way])
             if guest[:2] != host[:2]:
                 differing += 1
                 print(f"{program} {way}:\n host {host}\n guest {guest}")

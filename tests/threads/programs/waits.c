@@ -17,13 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_int got_request, alarms;
+static atomic_int waits, got_request, alarms;
 
-/* Sleeps and computes, then says so, then computes until the request is there. */
+/* Once the other thread waits for good, sleeps and computes, then says so, then computes until the
+ * request is there. */
 static void *work(void *argument)
 {
+	const struct timespec moment = {.tv_nsec = 2000000};
+	while (!atomic_load(&waits))
+		nanosleep(&moment, NULL);
 	for (int i = 0; i < 5; i++) {
-		const struct timespec moment = {.tv_nsec = 2000000};
 		nanosleep(&moment, NULL);
 	}
 	unsigned long turns = 0;
@@ -41,6 +44,7 @@ static int wait_by_poll(void)
 	struct pollfd entry = {.fd = 0, .events = POLLIN};
 	printf("nothing yet: %d\n", poll(&entry, 1, 0));
 	printf("nor soon: %d\n", poll(&entry, 1, 3));
+	atomic_store(&waits, 1);
 	return poll(&entry, 1, -1) == 1 && entry.revents & POLLIN;
 }
 
@@ -51,6 +55,7 @@ static int wait_by_epoll(void)
 	if (epoll_ctl(set, EPOLL_CTL_ADD, 0, &event))
 		return 0;
 	printf("nothing yet: %d\n", epoll_wait(set, &event, 1, 0));
+	atomic_store(&waits, 1);
 	return epoll_wait(set, &event, 1, -1) == 1 && event.events & EPOLLIN;
 }
 
@@ -62,6 +67,7 @@ static int wait_by_select(void)
 	FD_SET(0, &set);
 	printf("nothing yet: %d\n", select(1, &set, NULL, NULL, &soon));
 	FD_SET(0, &set);
+	atomic_store(&waits, 1);
 	return select(1, &set, NULL, NULL, NULL) == 1 && FD_ISSET(0, &set);
 }
 
@@ -85,13 +91,11 @@ static int wait_with_alarms(void)
 	char byte;
 	struct sigaction action = {.sa_handler = note};
 	sigaction(SIGALRM, &action, NULL);
-	const struct itimerval soon = {.it_value.tv_usec = 5000};
-	setitimer(ITIMER_REAL, &soon, NULL);
+	const struct itimerval often = {.it_value.tv_usec = 5000, .it_interval.tv_usec = 5000};
+	setitimer(ITIMER_REAL, &often, NULL);
 	printf("interrupted: %s\n", read(0, &byte, 1) < 0 && errno == EINTR ? "EINTR" : "wrong");
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
-	const struct itimerval often = {.it_value.tv_usec = 3000, .it_interval.tv_usec = 3000};
-	setitimer(ITIMER_REAL, &often, NULL);
 	return 1;
 }
 
@@ -114,6 +118,7 @@ int main(int count, char **arguments)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (!strcmp(way, ways[i].name))
 			ready = ways[i].wait();
+	atomic_store(&waits, 1);
 	ssize_t length = read(0, line, sizeof(line) - 1);
 	struct itimerval none = {0};
 	setitimer(ITIMER_REAL, &none, NULL);
