@@ -129,17 +129,19 @@ int image_copy(struct image *copy, const struct image *image, struct error *erro
 	if (result)
 		return error_wrap(error, "cannot copy the image");
 	assert(copy->memory);
-	for (off_t start = 0;;) {
-		start = lseek(image->memfd, start, SEEK_DATA);
-		if (start < 0)
-			break;
-		off_t end = lseek(image->memfd, start, SEEK_HOLE);
+	off_t start = 0, end;
+	while ((start = lseek(image->memfd, start, SEEK_DATA)) >= 0) {
+		end = lseek(image->memfd, start, SEEK_HOLE);
 		if (end < 0)
 			break;
 		memcpy(copy->memory + start, image->memory + start, (size_t)(end - start));
 		start = end;
 	}
-	return 0;
+	if (errno == ENXIO && start < 0)
+		return 0; /* no more data */
+	result = error_set_errno(error, errno, "cannot copy the image");
+	image_release(copy);
+	return result;
 }
 
 uint64_t image_resident_bytes(const struct image *image)

@@ -50,6 +50,7 @@ struct machine_kvm {
 	 * a port read or a string instruction half done. KVM would finish that in the next request.
 	 */
 	bool unfinished;
+	int stale;	/* errno: it may have translations that allow too much, and must not run */
 	bool fresh;	/* it has not run yet */
 	bool recording; /* which pages its first request touches */
 };
@@ -136,6 +137,7 @@ static void kvm_dismantle(struct machine_kvm *self)
 	self->root = NULL;
 	self->vm = self->vcpu = -1;
 	self->unfinished = false;
+	self->stale = 0;
 }
 
 static void kvm_destroy(struct machine *machine)
@@ -172,7 +174,10 @@ static int kvm_build(struct machine_kvm *self, struct error *error)
 	if (self->private && self->image->footprint)
 		footprint_populate(self->image->footprint, self->memory);
 
-	self->vm = ioctl(self->host->kvm, KVM_CREATE_VM, 0);
+	/* It starts a kernel thread, and so gives up when a signal arrives. */
+	do
+		self->vm = ioctl(self->host->kvm, KVM_CREATE_VM, 0);
+	while (self->vm < 0 && errno == EINTR);
 	if (self->vm < 0)
 		return error_set_errno(error, errno, "cannot create a virtual machine");
 	int result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
@@ -313,6 +318,8 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 {
 	struct machine_kvm *self = machine_kvm(machine);
 	struct kvm_run *run = self->run;
+	if (self->stale)
+		return error_set_errno(error, self->stale, "cannot take rights from the guest");
 	int result = entry == MACHINE_UPCALL ? kvm_enter_upcall(self, error) : 0;
 	if (!result)
 		result = kvm_arm(self, deadline_ns, error);
@@ -404,6 +411,7 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 		return 0;
 	uint8_t *list = self->window->memory + WINDOW_REQUEST_OFFSET;
 	memcpy(list, touched, count * sizeof(*touched));
+	alarm_reset(&self->machine.alarm, window_control(self->window));
 	kvm_enter_at(self, VIRTUAL_CPU_TOUCH);
 	self->run->s.regs.regs.rsi = GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
 	self->run->s.regs.regs.rcx = count;
@@ -450,14 +458,16 @@ static int kvm_create(struct machine **machine, const struct isolation_host *hos
 static void kvm_forget_translations(void *context, uint64_t physical, uint64_t length)
 {
 	struct machine_kvm *self = context;
+	int result = 0;
 	if (physical >= VIRTUAL_CPU_ROOT_PHYSICAL) {
 		uint8_t *shown = (uint8_t *)self->root + (physical - VIRTUAL_CPU_ROOT_PHYSICAL);
-		mprotect(shown, length, PROT_NONE);
-		mprotect(shown, length, PROT_READ);
+		result = mprotect(shown, length, PROT_NONE) || mprotect(shown, length, PROT_READ);
 	} else if (physical < self->image->size) { /* not the window, which is never narrowed */
-		mprotect(self->memory + physical, length, PROT_READ);
-		mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
+		result = mprotect(self->memory + physical, length, PROT_READ) ||
+			 mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
 	}
+	if (result)
+		self->stale = errno;
 }
 
 static int kvm_protect(struct machine *machine, uint64_t address, uint64_t length,
@@ -527,7 +537,7 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	const uint64_t end = base + self->image->size;
 	struct written_range ranges[256];
 	uint64_t bytes = 0;
-	if (self->unfinished) {
+	if (self->unfinished || self->stale) {
 		*pages = 0;
 		kvm_dismantle(self);
 		int result = kvm_build(self, error);
@@ -559,6 +569,8 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	if (footprint)
 		footprint_finish(footprint);
 	*pages = bytes / GUEST_PAGE_SIZE;
+	if (self->stale)
+		return error_set_errno(error, self->stale, "cannot reset the guest's rights");
 	return bytes > COPIED_BACK_MAX ? kvm_drop_memory(self, error) : 0;
 }
 

@@ -55,6 +55,7 @@ struct machine_process {
 	int commands[2];
 	int events;
 	uint64_t deadline_ns; /* of the request that runs */
+	int failed;	      /* negative errno: it did not answer to a command */
 };
 
 static struct machine_process *machine_process(struct machine *machine)
@@ -124,6 +125,7 @@ static int send_setup(const struct machine_process *self, int socket, int events
 /* Starts a process that becomes the guest and waits for its first command. */
 static int start_process(struct machine_process *self, struct error *error)
 {
+	self->failed = 0;
 	int pair[2], events[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set_errno(error, errno, "cannot make a socket for the guest");
@@ -418,7 +420,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 		return error_set(error, ESRCH, "the guest's process is gone");
 	uint8_t event;
 	self->deadline_ns = deadline_ns;
-	int result = send_command(self, &command);
+	int result = self->failed ? self->failed : send_command(self, &command);
 	if (!result)
 		result = await_event(self, deadline_ns, &event);
 	if (result == -ETIMEDOUT) {
@@ -462,6 +464,9 @@ static int command_process(struct machine_process *self, const struct process_co
 	int result = send_command(self, command);
 	if (!result)
 		result = await_event(self, self->deadline_ns, &code);
+	/* Where the answer is still to come it must not be taken for the next hypercall. */
+	if (result)
+		self->failed = result;
 	return result ? result : -(int)code;
 }
 

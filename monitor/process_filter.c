@@ -103,9 +103,10 @@ int process_filter_build(struct sock_filter *filter, size_t room, uint16_t *leng
 	if (result)
 		return error_set_errno(error, -result, "cannot make a system call filter");
 	off_t size = lseek(memfd, 0, SEEK_END);
-	if (size <= 0 || (size_t)size > room * sizeof(*filter) ||
-	    pread(memfd, filter, (size_t)size, 0) != size)
+	if (size > (off_t)(room * sizeof(*filter)))
 		return error_set(error, EOVERFLOW, "the system call filter is too long");
+	if (size <= 0 || pread(memfd, filter, (size_t)size, 0) != size)
+		return error_set_errno(error, errno, "cannot read the system call filter");
 	*length = (uint16_t)((size_t)size / sizeof(*filter));
 	return 0;
 }

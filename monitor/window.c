@@ -14,6 +14,8 @@
  * back costs a fault for each page at the next one (15 µs under PVM), and memory while idle. */
 #define WINDOW_KEPT_MAX (2UL << 20)
 
+#define STAT_BLOCK_SIZE 512
+
 int window_create(struct window *window, struct error *error)
 {
 	*window = (struct window){.memfd = -1};
@@ -60,9 +62,9 @@ static int window_find_extents(struct window *window, struct error *error)
 	window->extent_count = 0;
 	for (off_t start = 0; start < (off_t)WINDOW_SIZE;) {
 		start = lseek(window->memfd, start, SEEK_DATA);
-		if (start < 0)
-			break; /* ENXIO: no more data */
-		off_t end = lseek(window->memfd, start, SEEK_HOLE);
+		if (start < 0 && errno == ENXIO)
+			break; /* no more data */
+		off_t end = start < 0 ? start : lseek(window->memfd, start, SEEK_HOLE);
 		if (end < 0)
 			return error_set_errno(error, errno, "cannot look into the window");
 		if (window->extent_count == WINDOW_EXTENTS_MAX)
@@ -76,7 +78,10 @@ static int window_find_extents(struct window *window, struct error *error)
 
 int window_clear(struct window *window, struct error *error)
 {
-	uint64_t resident = window_resident_bytes(window);
+	struct stat status;
+	if (fstat(window->memfd, &status))
+		return error_set_errno(error, errno, "cannot look at the window");
+	uint64_t resident = (uint64_t)status.st_blocks * STAT_BLOCK_SIZE;
 	if (resident > WINDOW_KEPT_MAX)
 		return window_give_back(window, error);
 	if (resident != window->resident) {
@@ -96,5 +101,5 @@ int window_clear(struct window *window, struct error *error)
 uint64_t window_resident_bytes(const struct window *window)
 {
 	struct stat status;
-	return fstat(window->memfd, &status) ? 0 : (uint64_t)status.st_blocks * 512;
+	return fstat(window->memfd, &status) ? 0 : (uint64_t)status.st_blocks * STAT_BLOCK_SIZE;
 }

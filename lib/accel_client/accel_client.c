@@ -131,7 +131,21 @@ static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t d
 	return -answer.status;
 }
 
-static int connect_to(const char *path, struct accel_client *client, struct error *error)
+/* A host that many clients connect to at once has a full queue for a moment. */
+static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
+{
+	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || clock_now_ns() >= deadline_ns)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
+	}
+	return 0;
+}
+
+static int connect_to(const char *path, struct accel_client *client, uint64_t deadline_ns,
+		      struct error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -140,9 +154,10 @@ static int connect_to(const char *path, struct accel_client *client, struct erro
 	client->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (client->socket < 0)
 		return error_set_errno(error, errno, "cannot make a socket");
-	if (connect(client->socket, (struct sockaddr *)&address, sizeof(address)))
-		return error_set_errno(error, errno, "cannot connect to the accelerator host at %s",
-				       path);
+	int result = connect_socket(client->socket, &address, deadline_ns);
+	if (result)
+		return error_set_errno(error, -result,
+				       "cannot connect to the accelerator host at %s", path);
 	return 0;
 }
 
@@ -178,7 +193,7 @@ static int open_once(struct accel_client **out, const char *path, int window_fd,
 	if (!client)
 		return error_set(error, ENOMEM, "no memory for a connection");
 	client->socket = -1;
-	int result = connect_to(path, client, error);
+	int result = connect_to(path, client, deadline_ns, error);
 	if (!result)
 		result = say_hello(client, window_fd, window_size, deadline_ns, error);
 	if (result) {

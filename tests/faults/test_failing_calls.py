@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Every call that can fail does, one at a time: no run hangs, lies, crashes or leaves anything.
+
+usage: test_failing_calls.py MAYFLY LIBRARY ISOLATION [--points=COUNT] [--function=NAME]
+
+LIBRARY is failing_calls.c. A run with it counts the calls that a program makes; then there is a run
+for each of them (for COUNT of them, evenly spread), in which it fails, and where it can be, one in
+which it is interrupted. Each run ends with its answer, or with another status and an error; the run
+after it, in which nothing fails, answers. Exits with 77, saying why, where this cannot be tested.
+"""
+import argparse
+import collections
+import ctypes
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIPPED = 77
+LIMIT_S = 60  # for one run; nothing takes so long but what hangs
+PR_SET_CHILD_SUBREAPER = 36
+TEMPORARY = re.compile(r"\.(?!sha256)[A-Za-z0-9]{6}$")
+CACHE = pathlib.Path(os.environ.get("MAYFLY_CACHE") or pathlib.Path(
+    os.environ.get("XDG_CACHE_HOME") or pathlib.Path(os.environ["HOME"], ".cache"), "mayfly"))
+# What a run may say: the command, the accelerator host, or the function itself.
+LINE = re.compile(r"(mayfly|mayfly-acceld|vaccel|detect): .+")
+LINES_MAX = 8  # four for each of two requests
+
+Point = collections.namedtuple("Point", "program number interrupted call place")
+
+
+def greets(output):
+    return output == b"Hello, Ada!\n"
+
+
+def finds_the_dog(output):
+    return any(found["label"] == "dog" for found in json.loads(output)["objects"])
+
+
+FUNCTIONS = {
+    "hello": (lambda: b"Ada\n", greets, ["mayfly"]),
+    "detect": ((CACHE / "photos" / "dog.jpg").read_bytes, finds_the_dog,
+               ["mayfly", "mayfly-acceld"]),
+}
+
+
+def children():
+    """Process ids and names of this process's children, orphans of its children among them."""
+    found = {}
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            try:
+                name = pathlib.Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0]
+                state = pathlib.Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state == "Z":
+                os.waitpid(int(pid), os.WNOHANG)
+            else:
+                found[int(pid)] = pathlib.Path(name.decode()).name
+    return found
+
+
+def end_hosts():
+    """Ends the accelerator hosts that runs have left."""
+    for patience in range(500):
+        hosts = [pid for pid, name in children().items() if name == "mayfly-acceld"]
+        if not hosts:
+            return
+        for pid in hosts:
+            os.kill(pid, signal.SIGTERM if patience < 300 else signal.SIGKILL)
+        time.sleep(0.01)
+
+
+class Bench:
+    """One function under one isolation, in directories of its own."""
+
+    def __init__(self, arguments, function, folder):
+        self.arguments = arguments
+        self.function = function
+        request, self.is_answer, self.programs = FUNCTIONS[function]
+        self.request = request()
+        self.folder = pathlib.Path(folder)
+        self.cache = self.folder / "cache"
+        self.cache.mkdir()
+        for name in CACHE.iterdir() if CACHE.exists() else []:
+            if name.name not in ("optimized", "roots", "snapshots"):
+                (self.cache / name.name).symlink_to(name)
+        (self.folder / "runtime").mkdir()
+        self.log = self.folder / "calls"
+        self.problems = []
+
+    def run(self, fail=None):
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.folder / "runtime"),
+                       "MAYFLY_CACHE": str(self.cache)}
+        if fail:
+            self.log.unlink(missing_ok=True)
+            environment.update(MAYFLY_FAIL=fail, MAYFLY_FAIL_LOG=str(self.log),
+                               MAYFLY_FAIL_OWN=str(self.arguments.mayfly.parent),
+                               LD_PRELOAD=str(self.arguments.library))
+        command = [self.arguments.mayfly, "run", f"--isolation={self.arguments.isolation}",
+                   "--repeat=2", "--timeout=20s", self.function]
+        return subprocess.run(command, input=self.request, capture_output=True, timeout=LIMIT_S,
+                              env=environment, check=False)
+
+    def points(self, program):
+        """The calls that `program` makes in a run."""
+        end_hosts()
+        result = self.run(f"{program}:0")
+        if result.returncode or not self.is_answer(result.stdout):
+            sys.exit(f"{self.function} does not work: {result.stderr.decode()}")
+        end_hosts()
+        found = []
+        for line in self.log.read_text().splitlines():
+            name, number, kind, call, place = line.split()
+            found += [Point(name, int(number), False, call, place)]
+            found += [Point(name, int(number), True, call, place)] * int(kind)
+        count = self.arguments.points
+        return found[::max(1, len(found) // count)] if count else found
+
+    def problem(self, point, text):
+        self.problems += [f"{self.function}: {point.program} call {point.number}"
+                          f"{'i' if point.interrupted else ''} {point.call} at {point.place}: "
+                          f"{text}"]
+        print(self.problems[-1], flush=True)
+
+    def check(self, point, result):
+        said = result.stderr.decode(errors="replace").splitlines()
+        if result.returncode == 0:
+            if not self.is_answer(result.stdout):
+                self.problem(point, f"status 0 and a wrong answer: {result.stdout[:100]}")
+        elif result.returncode < 0 or result.returncode > 128:
+            self.problem(point, f"status {result.returncode}: {said}")
+        elif not said or not all(map(LINE.match, said)) or len(said) > LINES_MAX:
+            self.problem(point, f"status {result.returncode}, no clear error: {said}")
+        if point.interrupted and point.program == "mayfly" and result.returncode:
+            self.problem(point, f"an interrupted call failed: {said}")
+
+    def check_leftovers(self, point):
+        for _ in range(200):
+            left = {pid: name for pid, name in children().items() if name != "mayfly-acceld"}
+            if not left:
+                break
+            time.sleep(0.01)
+        else:
+            self.problem(point, f"processes are left: {left}")
+        runtime = {str(file.relative_to(self.folder / "runtime"))
+                   for file in (self.folder / "runtime").rglob("*")}
+        runtime -= {"mayfly", "mayfly/acceld.sock", "mayfly/acceld.sock.lock", "mayfly/acceld.log"}
+        temporary = {str(file) for folder in ("optimized", "roots")
+                     for file in (self.cache / folder).glob("*") if TEMPORARY.search(file.name)}
+        if runtime or temporary:
+            self.problem(point, f"files are left: {runtime | temporary}")
+            for file in temporary:
+                os.unlink(file)
+
+    def visit(self, point):
+        end_hosts()
+        try:
+            result = self.run(f"{point.program}:{point.number}{'i' * point.interrupted}")
+            self.check(point, result)
+        except subprocess.TimeoutExpired:
+            self.problem(point, "it hangs")
+        self.check_leftovers(point)
+        try:
+            result = self.run()
+            if result.returncode or not self.is_answer(result.stdout):
+                self.problem(point, f"the next run fails: {result.stderr.decode()}")
+        except subprocess.TimeoutExpired:
+            self.problem(point, "the next run hangs")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mayfly", type=pathlib.Path)
+    parser.add_argument("library", type=pathlib.Path)
+    parser.add_argument("isolation")
+    parser.add_argument("--points", type=int, default=0)
+    parser.add_argument("--function", choices=FUNCTIONS, action="append")
+    arguments = parser.parse_args()
+    arguments.mayfly, arguments.library = (path.resolve()
+                                           for path in (arguments.mayfly, arguments.library))
+    probe = subprocess.run([arguments.mayfly, "run", f"--isolation={arguments.isolation}", "hello"],
+                           input=b"", capture_output=True, timeout=LIMIT_S, check=False)
+    if b"cannot be had" in probe.stderr:
+        print(probe.stderr.decode())
+        return SKIPPED
+    # Whoever loses its parent becomes a child of this process.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    problems = []
+    for function in arguments.function or FUNCTIONS:
+        if function == "detect" and not (CACHE / "photos" / "dog.jpg").exists():
+            print("detect is left out: make models fetches what it needs")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(arguments, function, folder)
+            for program in bench.programs:
+                points = bench.points(program)
+                for point in points:
+                    bench.visit(point)
+                print(f"{function}: {len(points)} failures of calls of {program}", flush=True)
+            end_hosts()
+            problems += bench.problems
+    print(f"{len(problems)} problems")
+    return 1 if problems else 0
+
+
+sys.exit(main())
