@@ -149,14 +149,3 @@ int64_t call_waitid(const uint64_t arguments[6])
 {
 	return -ECHILD;
 }
-
-/* There is no network in here. */
-int64_t call_socket(const uint64_t arguments[6])
-{
-	return -EAFNOSUPPORT;
-}
-
-int64_t call_socketpair(const uint64_t arguments[6])
-{
-	return -EAFNOSUPPORT;
-}

@@ -1,0 +1,208 @@
+/* The server of a root directory, as a process: it answers, shows nothing outside of its directory,
+ * ends with its client, and is replaced where it was lost. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "root_server/client.h"
+#include "root_server/wire.h"
+#include "tests/root/tree.h"
+#include "util/clock.h"
+
+static uint8_t extra[ROOT_WIRE_EXTRA_MAX];
+static struct root_answer answer;
+
+/* Asks; the errno of whichever failed. */
+static int ask(struct root_client *client, uint32_t operation, const char *path, uint64_t offset,
+	       uint64_t length)
+{
+	struct error error = {0};
+	struct root_request request = {.operation = operation, .offset = offset, .length = length};
+	int result =
+	    root_client_ask(client, &request, path, clock_now_ns() + 5 * NANOSECONDS_PER_SECOND,
+			    &answer, extra, &error);
+	return result ? result : answer.error;
+}
+
+static int look(struct root_client *client, const char *path)
+{
+	return ask(client, ROOT_LOOK, path, 0, 0);
+}
+
+static void test_looking(struct root_client *client)
+{
+	CHECK_NUMBER(look(client, ""), 0);
+	CHECK(S_ISDIR(answer.status.mode));
+	CHECK_NUMBER(look(client, "etc/motd"), 0);
+	CHECK_NUMBER(answer.status.size, 8);
+	CHECK_NUMBER(answer.status.links, 2);
+	CHECK_NUMBER(look(client, "bin"), 0);
+	CHECK(S_ISLNK(answer.status.mode));
+	CHECK_NUMBER(answer.length, 8);
+	CHECK_NUMBER(memcmp(extra, "/usr/bin", 8), 0);
+	CHECK_NUMBER(look(client, "none"), -ENOENT);
+	CHECK_NUMBER(look(client, "etc/motd/x"), -ENOTDIR);
+	CHECK_NUMBER(look(client, "socket"), -ENOENT); /* is not served */
+	CHECK_NUMBER(look(client, "pipe"), -ENOENT);
+}
+
+static void test_reading(struct root_client *client)
+{
+	CHECK_NUMBER(ask(client, ROOT_READ, "etc/motd", 0, 100), 0);
+	CHECK_NUMBER(answer.length, 8);
+	CHECK_NUMBER(memcmp(extra, "welcome\n", 8), 0);
+	CHECK_NUMBER(ask(client, ROOT_READ, "etc/motd", 3, 2), 0);
+	CHECK_NUMBER(answer.length, 2);
+	CHECK_NUMBER(ask(client, ROOT_READ, "etc/motd", 8, 1), 0);
+	CHECK_NUMBER(answer.length, 0);
+	CHECK_NUMBER(ask(client, ROOT_READ, "sparse", 5UL << 30, 10), 0);
+	CHECK_NUMBER(answer.length, 4);
+	CHECK_NUMBER(memcmp(extra, "tail", 4), 0);
+	CHECK_NUMBER(ask(client, ROOT_READ, "etc", 0, 1), -ESTALE);
+	CHECK_NUMBER(ask(client, ROOT_READ, "bin", 0, 1), -ESTALE);
+	CHECK_NUMBER(ask(client, ROOT_READ, "pipe", 0, 1), -ENOENT); /* and does not wait */
+	CHECK_NUMBER(ask(client, ROOT_LIST, "etc/motd", 0, 0), -ENOTDIR);
+}
+
+/* Ways out of the directory, which no library OS would try. */
+static void test_prison(struct root_client *client)
+{
+	static const char *const paths[] = {"..",	 "../etc",    "etc/../../etc", "/etc",
+					    "etc//motd", "etc/",      "./etc",	       "etc/.",
+					    "/",	 "out/hosts", "up-and-out",    "absolute"};
+	static const int answers[] = {-EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL,
+				      -EINVAL, -EINVAL, -EINVAL, -ENOENT, 0,	   0};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (!CHECK_NUMBER(look(client, paths[i]), answers[i]))
+			fprintf(stderr, "  path: %s\n", paths[i]);
+	/* Links are there as links only; what they name is not read. */
+	CHECK_NUMBER(ask(client, ROOT_READ, "absolute", 0, 10), -ESTALE);
+	CHECK_NUMBER(ask(client, ROOT_READ, "up-and-out", 0, 10), -ESTALE);
+	char path[ROOT_WIRE_PATH_MAX + 2];
+	memset(path, 'a', sizeof(path));
+	path[sizeof(path) - 1] = 0;
+	CHECK_NUMBER(look(client, path), -ENAMETOOLONG);
+	path[NAME_MAX + 1] = 0;
+	CHECK_NUMBER(look(client, path), -ENAMETOOLONG);
+	path[NAME_MAX] = 0;
+	CHECK_NUMBER(look(client, path), -ENOENT);
+}
+
+/* Waits until the process has ended; false where it does not. */
+static bool has_ended(pid_t process)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (kill(process, 0))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static void test_loss(struct root_client *client)
+{
+	struct error error = {0};
+	struct root_request request = {.operation = ROOT_LOOK};
+	pid_t first = root_client_process(client);
+	CHECK(first > 0);
+	CHECK_NUMBER(kill(first, SIGKILL), 0);
+	CHECK_NUMBER(root_client_ask(client, &request, "etc",
+				     clock_now_ns() + 5 * NANOSECONDS_PER_SECOND, &answer, extra,
+				     &error),
+		     -EIO);
+	CHECK(strstr(error.text, "killed by signal 9") || strstr(error.text, "did not answer"));
+	CHECK_NUMBER(look(client, "etc"), -ENOTCONN);
+	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	CHECK(root_client_process(client) != first);
+	CHECK_NUMBER(look(client, "etc"), 0);
+	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	/* One that hangs is given up in time. */
+	pid_t second = root_client_process(client);
+	CHECK_NUMBER(kill(second, SIGSTOP), 0);
+	CHECK_NUMBER(root_client_ask(client, &request, "etc", clock_now_ns() + 20000000, &answer,
+				     extra, &error),
+		     -ETIMEDOUT);
+	CHECK(has_ended(second));
+	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	CHECK_NUMBER(look(client, "etc"), 0);
+}
+
+/* However the client's process ends, the server does. */
+static void test_end(const char *path)
+{
+	int channel[2];
+	pid_t server = 0;
+	CHECK_NUMBER(pipe(channel), 0);
+	pid_t child = fork();
+	if (!child) {
+		struct root_client *client;
+		struct error error = {0};
+		if (root_client_open(&client, path, &error))
+			_exit(1);
+		server = root_client_process(client);
+		if (write(channel[1], &server, sizeof(server)) != sizeof(server))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	CHECK_NUMBER(read(channel[0], &server, sizeof(server)), sizeof(server));
+	CHECK(server > 0 && !kill(server, 0));
+	kill(child, SIGKILL);
+	CHECK_NUMBER(waitpid(child, NULL, 0), child);
+	/* It is nobody's child now: whoever reaps it may be slow, and a zombie is no process. */
+	char status[64], line[256] = "";
+	snprintf(status, sizeof(status), "/proc/%d/stat", server);
+	bool gone = false;
+	for (int i = 0; i < 2000 && !gone; i++) {
+		FILE *file = fopen(status, "re");
+		gone = !file || !fgets(line, sizeof(line), file) || strstr(line, ") Z ");
+		if (file)
+			fclose(file);
+		usleep(1000);
+	}
+	CHECK(gone);
+	close(channel[0]);
+	close(channel[1]);
+}
+
+static void add_odd_files(const char *path)
+{
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_NUMBER(mkfifoat(folder, "pipe", 0600), 0);
+	CHECK_NUMBER(mknodat(folder, "socket", S_IFSOCK | 0600, 0), 0);
+	CHECK_NUMBER(symlinkat("/etc", folder, "out"), 0);
+	CHECK_NUMBER(symlinkat("/etc/hosts", folder, "absolute"), 0);
+	CHECK_NUMBER(symlinkat("../../../../../../etc/hosts", folder, "up-and-out"), 0);
+	int sparse = openat(folder, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	CHECK_NUMBER(pwrite(sparse, "tail", 4, 5L << 30), 4);
+	close(sparse);
+	close(folder);
+}
+
+int main(void)
+{
+	char path[PATH_MAX];
+	struct root_client *client = NULL;
+	struct error error = {0};
+	tree_make(path, sizeof(path));
+	add_odd_files(path);
+	if (CHECK_NUMBER(root_client_open(&client, path, &error), 0)) {
+		test_looking(client);
+		test_reading(client);
+		test_prison(client);
+		test_loss(client);
+		pid_t server = root_client_process(client);
+		root_client_close(client);
+		CHECK(has_ended(server));
+	} else {
+		fprintf(stderr, "  %s\n", error.text);
+	}
+	test_end(path);
+	CHECK_NUMBER(root_client_open(&client, "/nowhere", &error), -ENOENT);
+	CHECK_NUMBER(root_client_open(&client, "/etc/passwd", &error), -ENOTDIR);
+	tree_remove(path);
+	return check_status();
+}

@@ -1,0 +1,137 @@
+/* The checks of requests to and answers from the server of a root directory. */
+#include "root_server/wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "tests/check.h"
+
+static void test_paths(void)
+{
+	static const struct {
+		const char *path;
+		bool sound;
+	} cases[] = {
+	    {"", true},	    {"a", true},    {"a/b", true},   {"...", true},   {"a/..b/.c", true},
+	    {"/a", false},  {"a/", false},  {"a//b", false}, {".", false},    {"..", false},
+	    {"a/.", false}, {"./a", false}, {"a/..", false}, {"../a", false}, {"/", false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (!CHECK_NUMBER(root_path_is_sound(cases[i].path, strlen(cases[i].path)),
+				  cases[i].sound))
+			fprintf(stderr, "  path: %s\n", cases[i].path);
+	CHECK(!root_path_is_sound("a\0b", 3));
+	CHECK(root_path_is_sound("\xff\n\t ", 4));
+}
+
+/* Decodes a request for `path`. */
+static int decode(struct root_request request, const char *path)
+{
+	uint8_t message[ROOT_WIRE_REQUEST_MAX];
+	char out[ROOT_WIRE_PATH_MAX + 1];
+	struct root_request decoded;
+	size_t length = root_request_encode(message, &request, path);
+	if (!length)
+		return -ENAMETOOLONG;
+	int result = root_request_decode(message, length, &decoded, out);
+	if (!result) {
+		CHECK_TEXT(out, path);
+		/* Cut off anywhere it is none. */
+		size_t refused = 0;
+		for (size_t cut = 0; cut < length; cut++)
+			refused += root_request_decode(message, cut, &decoded, out) != 0;
+		CHECK_NUMBER(refused, length);
+	}
+	return result;
+}
+
+static void test_requests(void)
+{
+	const struct root_request look = {.operation = ROOT_LOOK};
+	CHECK_NUMBER(decode(look, ""), 0);
+	CHECK_NUMBER(decode(look, "etc/motd"), 0);
+	CHECK_NUMBER(decode(look, "../etc"), -EINVAL);
+	CHECK_NUMBER(decode((struct root_request){.operation = 0}, "a"), -EINVAL);
+	CHECK_NUMBER(decode((struct root_request){.operation = ROOT_READ + 1}, "a"), -EINVAL);
+	struct root_request read = {.operation = ROOT_READ, .length = ROOT_WIRE_CONTENTS_MAX};
+	CHECK_NUMBER(decode(read, "a"), 0);
+	read.length++;
+	CHECK_NUMBER(decode(read, "a"), -EINVAL);
+	read.length = 0;
+	CHECK_NUMBER(decode(read, "a"), -EINVAL);
+	read = (struct root_request){.operation = ROOT_READ, .offset = INT64_MAX, .length = 1};
+	CHECK_NUMBER(decode(read, "a"), -EINVAL);
+	read.offset = UINT64_MAX;
+	CHECK_NUMBER(decode(read, "a"), -EINVAL);
+	CHECK_NUMBER(
+	    decode((struct root_request){.operation = ROOT_LIST, .offset = UINT64_MAX}, "a"),
+	    -EINVAL);
+	char path[ROOT_WIRE_PATH_MAX + 2];
+	for (size_t i = 0; i < sizeof(path); i++)
+		path[i] = i % 2 ? '/' : 'a';
+	path[ROOT_WIRE_PATH_MAX] = 0;
+	CHECK_NUMBER(decode(look, path), 0);
+	path[ROOT_WIRE_PATH_MAX] = '/';
+	path[ROOT_WIRE_PATH_MAX + 1] = 0;
+	CHECK_NUMBER(decode(look, path), -ENAMETOOLONG);
+	memset(path, 'n', 256);
+	path[256] = 0;
+	CHECK_NUMBER(decode(look, path), -ENAMETOOLONG);
+}
+
+static void test_answers(void)
+{
+	const struct root_request look = {.operation = ROOT_LOOK};
+	const struct root_request list = {.operation = ROOT_LIST};
+	const struct root_request read = {.operation = ROOT_READ, .length = 10};
+	struct root_answer answer = {.error = -ENOENT};
+	uint8_t extra[64] = "target";
+	CHECK(root_answer_is_sound(&look, &answer, extra));
+	answer.length = 1;
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer = (struct root_answer){.error = 5};
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer = (struct root_answer){.status.mode = S_IFLNK | 0777, .length = 6};
+	CHECK(root_answer_is_sound(&look, &answer, extra));
+	answer.length = 7; /* with its NUL */
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer.length = 0;
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer = (struct root_answer){.status.mode = S_IFCHR};
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer = (struct root_answer){.status = {.mode = S_IFREG, .size = UINT64_MAX}};
+	CHECK(!root_answer_is_sound(&look, &answer, extra));
+	answer = (struct root_answer){.status.mode = S_IFREG, .length = 10};
+	CHECK(root_answer_is_sound(&read, &answer, NULL));
+	answer.length = 11;
+	CHECK(!root_answer_is_sound(&read, &answer, NULL));
+	answer = (struct root_answer){.status.mode = S_IFDIR, .next = 7};
+	CHECK(!root_answer_is_sound(&list, &answer, extra)); /* would never end */
+	answer.next = 0;
+	CHECK(root_answer_is_sound(&list, &answer, extra));
+	const struct root_listed good = {.length = 3, .type = DT_REG};
+	memcpy(extra, &good, sizeof(good));
+	memcpy(extra + sizeof(good), "abc", 4);
+	answer.length = (uint32_t)root_listed_size(3);
+	CHECK(root_answer_is_sound(&list, &answer, extra));
+	for (uint32_t length = 1; length < answer.length; length++) {
+		struct root_answer cut = answer;
+		cut.length = length;
+		CHECK(!root_answer_is_sound(&list, &cut, extra));
+	}
+	memcpy(extra + sizeof(good), "a/c", 4);
+	CHECK(!root_answer_is_sound(&list, &answer, extra));
+	const struct root_listed device = {.length = 3, .type = DT_CHR};
+	memcpy(extra, &device, sizeof(device));
+	memcpy(extra + sizeof(good), "abc", 4);
+	CHECK(!root_answer_is_sound(&list, &answer, extra));
+}
+
+int main(void)
+{
+	test_paths();
+	test_requests();
+	test_answers();
+	return check_status();
+}
