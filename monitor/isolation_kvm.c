@@ -412,6 +412,7 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 	uint8_t *list = self->window->memory + WINDOW_REQUEST_OFFSET;
 	memcpy(list, touched, count * sizeof(*touched));
 	alarm_reset(&self->machine.alarm);
+	window_control(self->window)->alarm_ns = 0;
 	kvm_enter_at(self, VIRTUAL_CPU_TOUCH);
 	self->run->s.regs.regs.rsi = GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
 	self->run->s.regs.regs.rcx = count;

@@ -148,7 +148,7 @@ static void test_check(void)
 	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
 	image.root_size = PAGE;
 	CHECK_NUMBER(put(&area, FAR, GUEST_ROOT_BASE, PAGE, GUEST_READ), 0);
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
 }
 
 /* ── a guest ─────────────────────────────────────────────────────────────────────────────────── */
