@@ -30,6 +30,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "models"))
+sys.dont_write_bytecode = True  # beside what is installed
 import fetch  # pylint: disable=wrong-import-position  # the cache, and children that show progress
 
 MODULE = "handler"

@@ -137,15 +137,17 @@ class Session:
     def __exit__(self, *_):
         self.close()
 
-    def _open(self):
+    def _check_input(self, image):
         if not self._session:
             raise ValueError("the session is closed")
-        return self._session
+        if not image:
+            raise ValueError("a picture of no bytes")
+        return bytes(image)
 
     def _find(self, op, kind, image, limit):
-        image = bytes(image)
+        image = self._check_input(image)
         results, count = (kind * limit)(), _SIZE()
-        _check(op(self._open(), image, len(image), results, limit, ctypes.byref(count)))
+        _check(op(self._session, image, len(image), results, limit, ctypes.byref(count)))
         return results[:count.value]
 
     def detect(self, image, limit=100):
@@ -166,8 +168,8 @@ class Session:
 
     def segment(self, image):
         """The persons in the picture, as a mask."""
-        image = bytes(image)
+        image = self._check_input(image)
         pixels = ctypes.create_string_buffer(_MASK_BYTES)
         mask = _Mask(ctypes.addressof(pixels), _MASK_BYTES, 0, 0)
-        _check(_segment(self._open(), image, len(image), ctypes.byref(mask)))
+        _check(_segment(self._session, image, len(image), ctypes.byref(mask)))
         return Mask(mask.width, mask.height, pixels.raw[:mask.width * mask.height])

@@ -49,6 +49,15 @@ def main():
         subprocess.run([command.parent / "mayfly-cc", "-Wextra", "-Werror", "-o",
                         example.with_suffix(""), example], check=True, timeout=LIMIT)
 
+        # A function in Python, by the interpreter that mayfly root python packs.
+        if pathlib.Path("/usr/bin/python3").exists():
+            function = pathlib.Path(folder, "upper.py")
+            function.write_text("def handle(request):\n    return request.upper()\n")
+            packed = mayfly("root", "python", function, "-o", function.with_suffix(".img"))
+            assert packed.returncode == 0, packed.stderr
+            served = mayfly("run", function.with_suffix(".img"), input=b"a request")
+            assert served.stdout == b"A REQUEST", served
+
         share = command.parent.parent / "share"
         assert (share / "man/man1/mayfly.1").read_text().startswith(".TH MAYFLY 1")
         for script in ("bash-completion/completions/mayfly", "zsh/site-functions/_mayfly",
