@@ -4,6 +4,7 @@
 #   make                         build into build/; the command is build/mayfly
 #   make run                     the main job on a real photograph
 #   make test [SANITIZE=…]       the tests; SANITIZE=address,undefined or SANITIZE=thread
+#   make stress                  threads and memory of guests under stress, for a minute each
 #   make test-hardware           the monitor on an emulated processor with SVM
 #   make bench                   the benchmarks
 #   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
@@ -32,7 +33,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:suppressions=$(CURDIR)/tests/thread-sani
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all run test test-hardware bench bench-check install clean format lint fuzz models setup
+.PHONY: all run test stress test-hardware bench bench-check install clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -54,6 +55,9 @@ test: setup models
 	test -e $(TEST_BUILD)/build.ninja || $(MESON) setup $(SANITIZE_OPTIONS) $(TEST_BUILD)
 	ninja -C $(TEST_BUILD)
 	$(MESON) test -C $(TEST_BUILD) --no-rebuild $(TEST_OPTIONS)
+
+stress: all
+	$(MESON) test -C $(BUILD) --benchmark --verbose stress-kvm stress-process
 
 test-hardware: all
 	tools/setup hardware

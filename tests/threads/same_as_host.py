@@ -43,18 +43,18 @@ def compare(mayfly, isolation, program, memory):
     return False
 
 
-def build_go(folder):
+def build_go(folder, source):
     compiler = shutil.which("go")
     if not compiler:
         print("without Go: go is not installed")
         return []
-    program = os.path.join(folder, "goroutines")
+    program = os.path.join(folder, source.stem)
     environment = {**os.environ, "CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local",
                    "GO111MODULE": "off", "GOCACHE": os.path.join(folder, "cache"),
                    "GOFLAGS": ""}
     if "HOME" in os.environ:  # a second run finds the standard library built
         del environment["GOCACHE"]
-    result = subprocess.run([compiler, "build", "-o", program, SOURCES / "goroutines.go"],
+    result = subprocess.run([compiler, "build", "-o", program, source],
                             env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         print(f"without Go: go cannot build here: {result.stderr}")
@@ -92,7 +92,7 @@ def main():
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="mayfly-threads-") as folder:
         cases = [(program, MEMORY) for program in programs + build_rust(folder)]
-        cases += [(program, GO_MEMORY) for program in build_go(folder)]
+        cases += [(program, GO_MEMORY) for program in build_go(folder, SOURCES / "goroutines.go")]
         differing = sum(not compare(mayfly, isolation, *case) for case in cases)
     print(f"{isolation}: {len(cases)} programs, {differing} differ")
     return 1 if differing else 0
