@@ -286,9 +286,12 @@ static void *run_short(void *argument)
 static void start_thread(void)
 {
 	pthread_t thread;
+	pthread_attr_t small;
 	void *result = NULL;
 	uint64_t value = next_random(&self->random) >> 8;
-	EXPECT(!pthread_create(&thread, NULL, run_short, (void *)(uintptr_t)value));
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 1UL << 17);
+	EXPECT(!pthread_create(&thread, &small, run_short, (void *)(uintptr_t)value));
 	EXPECT(!pthread_join(thread, &result));
 	EXPECT((uint64_t)(uintptr_t)result == value * 3);
 }
