@@ -1,5 +1,6 @@
 /* The first start of a machine: from entry.S to the program's first instruction. */
 #include "libos.h"
+#include "signals.h"
 
 void libos_main(void);
 
@@ -10,4 +11,5 @@ void libos_main(void)
 	memory_init();
 	random_reseed();
 	files_init();
+	signals_resume();
 }

@@ -37,6 +37,24 @@ static uint64_t read_part(const struct node *node, uint64_t offset, uint64_t lef
 	return part < left ? part : left;
 }
 
+uint64_t contents_image_pages(const struct file *file, uint64_t offset, uint64_t *length)
+{
+	const struct node *node = file->node;
+	if (node->operations != &regular_operations || node->served || file->generated)
+		return 0;
+	const uint64_t size = node->contents.lower_size;
+	if (node->contents.capacity || size != node->size || offset >= size)
+		return 0;
+	const char *start = node->contents.lower;
+	const uint64_t end = (size + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
+	/* What was cut off in this clone must not be seen. */
+	for (uint64_t i = size; i < end; i++)
+		if (start[i])
+			return 0;
+	*length = end - offset;
+	return (uint64_t)start + offset;
+}
+
 static int contents_reserve(struct node *node, uint64_t pages)
 {
 	uint64_t capacity = node->contents.capacity ? node->contents.capacity : 2;

@@ -114,9 +114,22 @@ libos_syscall_entry:
 	mov 32(%rsp), %rsp
 	jmp *%rcx
 
+/* The library OS touched memory of the program that has no page yet. Its own stack is in use. */
+own_fault:
+	lea fault_stack_top(%rip), %rsp
+	cld
+	sub $160, %rsp
+	mov %rsp, %rdi
+	call libos_take_own_fault
+	jmp libos_return
+
 /* An interrupted program comes here; its registers are in the control page. */
 	.globl libos_upcall
 libos_upcall:
+	movabs $(GUEST_WINDOW_BASE + GUEST_CONTROL_FAULT_RIP), %rax
+	movabs $GUEST_UPCALL_LIMIT, %rcx
+	cmp %rcx, (%rax)
+	jae own_fault
 	mov current_stack(%rip), %rsp
 	cld
 	sub $160, %rsp /* struct system_call_frame */
@@ -266,6 +279,8 @@ libos_stack:
 	.skip 32768
 	.globl libos_stack_top
 libos_stack_top:
+	.skip 8192
+fault_stack_top:
 hardware_rip:
 	.quad 0
 frozen_rsp:

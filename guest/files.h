@@ -170,6 +170,10 @@ int contents_resize(struct node *node, uint64_t size);
 /* Copies what an open regular file has at [offset, offset + length), for a mapping: of what is
  * served, no page is kept besides. As a read: less at its end, or a negative errno. */
 int64_t contents_copy(struct file *file, void *out, uint64_t length, uint64_t offset);
+/* The file's pages from `offset` on, as the root image has them: their address there, and how many
+ * bytes, up to the end of the last page. 0 where any was written to in this clone, or there are
+ * none. */
+uint64_t contents_image_pages(const struct file *file, uint64_t offset, uint64_t *length);
 int64_t contents_write(struct node *node, const void *in, uint64_t length, uint64_t offset);
 void contents_free(struct node *node);
 

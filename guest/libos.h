@@ -67,6 +67,9 @@ void machine_freeze(void);
 int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
 			  uint64_t third);
 
+/* HYPERCALL_MAP: puts `length` bytes of pages at `address` of the mapping area. */
+int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection);
+
 /* Ends the request; `status` is the program's exit status. */
 __attribute__((noreturn)) void machine_exit(int status);
 
@@ -199,6 +202,9 @@ bool signal_deliver(struct system_call_frame *frame, uint64_t call_number);
 /* The program's only thread waits for something that only the program itself could bring about. On
  * Linux it would sleep until it is killed; here the call fails, and says why. */
 int64_t process_deadlock(const char *waiting_for);
+
+/* A page is wanted and there is none: says so in the log and ends the program by SIGKILL. */
+__attribute__((noreturn)) void process_out_of_memory(void);
 
 /* Another process cannot be had: -ENOSYS, and a line in the debug log. */
 int64_t process_refuse(const char *call);

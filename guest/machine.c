@@ -87,6 +87,12 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 	return control->result;
 }
 
+int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
+{
+	machine_control()->arguments[3] = protection;
+	return machine_hypercall(HYPERCALL_MAP, address, source, length);
+}
+
 void machine_exit(int status)
 {
 	for (;;)

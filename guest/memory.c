@@ -1,12 +1,14 @@
-/* System calls on memory: brk grows from the pool's bottom, mmap from its top.
+/* System calls on memory. There are two kinds of mappings: small ones lie in the pool, where memory
+ * is there at once and no hypercall is needed; all others in the mapping area, where addresses cost
+ * nothing and pages come when they are touched (area.h). brk grows from the pool's bottom.
  *
- * Differences from Linux, all of them invisible to most programs: files are mapped by copying them,
- * so a shared writable mapping is refused; pages are writable or executable, never both; memory is
- * there when it is mapped, so ENOMEM comes from mmap and not later; an address that is only wished
- * for is not heeded. */
+ * Differences from Linux, all of them invisible to most programs: files of the tree are mapped by
+ * copying them, so a shared writable mapping is refused; pages are writable or executable, never
+ * both; behind the end of a mapped file there are zeros. */
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "area.h"
 #include "calls.h"
 #include "files.h"
 #include "libos.h"
@@ -15,6 +17,12 @@
 
 _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC == GUEST_EXECUTE,
 	       "protections are passed on as they are");
+
+/* Mappings of at most this length lie in the pool. */
+#define POOL_MAPPING_MAX (1UL << 20)
+
+#define USER_LIMIT (1UL << 47) /* user addresses lie below */
+#define LOW_LIMIT  (1UL << 31) /* MAP_32BIT */
 
 static uint64_t program_break; /* 0: brk was not called yet */
 
@@ -55,6 +63,8 @@ static uint32_t effective_protection(uint64_t protection)
 {
 	return (uint32_t)protection | (protection ? GUEST_READ : 0);
 }
+
+/* ── brk ─────────────────────────────────────────────────────────────────────────────────────── */
 
 int64_t call_brk(const uint64_t arguments[6])
 {
@@ -97,71 +107,161 @@ static int mapped_file(const uint64_t arguments[6], struct file **file)
 	return 0;
 }
 
-/* Chooses where a mapping goes and makes room there. */
-static int64_t place_mapping(uint64_t wish, uint64_t pages, uint64_t flags)
+/* ── mmap ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A mapping that is to be made. */
+struct wish {
+	uint64_t address, length; /* whole pages; the address may be anything unless it is fixed */
+	uint32_t protection;
+	uint64_t flags;
+	struct file *file; /* NULL: anonymous */
+	uint64_t offset;
+	uint64_t origin, origin_length; /* the file's pages in the root image; or 0 */
+};
+
+static bool is_fixed(const struct wish *wish)
 {
-	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
-		uint64_t address = pool_find(pages);
-		return address ? (int64_t)address : -ENOMEM;
-	}
-	if (!is_aligned(wish))
-		return -EINVAL;
-	if (!pool_contains(wish, pages * GUEST_PAGE_SIZE) || pool_is_reserved(wish, pages))
+	return wish->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+}
+
+/* A private copy of what the file has, where it is not mapped from the root image. */
+static int copy_file(const struct wish *wish, uint64_t address)
+{
+	if (!wish->file || wish->origin)
+		return 0;
+	int64_t copied = contents_copy(wish->file, (void *)address, wish->length, wish->offset);
+	return copied < 0 ? (int)copied : 0;
+}
+
+static int64_t map_in_pool(const struct wish *wish, uint64_t address)
+{
+	const uint64_t pages = wish->length / GUEST_PAGE_SIZE;
+	if (pool_map(address, pages))
 		return -ENOMEM;
-	if (flags & MAP_FIXED_NOREPLACE && !pool_is_free(wish, pages))
+	int error = copy_file(wish, address);
+	if (!error)
+		error = pool_protect(address, pages, wish->protection);
+	if (error)
+		pool_unmap(address, pages);
+	return error ? error : (int64_t)address;
+}
+
+static int64_t map_fixed_in_pool(const struct wish *wish)
+{
+	const uint64_t pages = wish->length / GUEST_PAGE_SIZE;
+	if (pool_is_reserved(wish->address, pages))
+		return -ENOMEM;
+	if (wish->flags & MAP_FIXED_NOREPLACE && !pool_is_free(wish->address, pages))
 		return -EEXIST;
-	pool_unmap(wish, pages);
-	return (int64_t)wish;
+	pool_unmap(wish->address, pages);
+	return map_in_pool(wish, wish->address);
+}
+
+static int64_t map_in_area(const struct wish *wish, uint64_t address)
+{
+	const uint64_t end = address + wish->length;
+	const bool copies = wish->file && !wish->origin;
+	uint64_t image_end = address;
+	if (wish->origin)
+		image_end +=
+		    wish->origin_length < wish->length ? wish->origin_length : wish->length;
+	int error = 0;
+	if (image_end < end)
+		error = area_map(image_end, end,
+				 copies ? GUEST_READ | GUEST_WRITE : wish->protection, 0);
+	if (!error && image_end > address)
+		error = area_map(address, image_end, wish->protection, wish->origin);
+	if (!error)
+		error = copy_file(wish, address);
+	if (!error && copies)
+		error = area_protect(address, end, wish->protection);
+	return error ? error : (int64_t)address;
+}
+
+static int64_t map_fixed(const struct wish *wish)
+{
+	if (!is_aligned(wish->address))
+		return -EINVAL;
+	if (pool_contains(wish->address, wish->length))
+		return map_fixed_in_pool(wish);
+	if (!area_contains(wish->address, wish->length))
+		return -ENOMEM;
+	if (wish->flags & MAP_FIXED_NOREPLACE &&
+	    !area_is_free(wish->address, wish->address + wish->length))
+		return -EEXIST;
+	return map_in_area(wish, wish->address);
+}
+
+/* Small memory that is read and written, or a copy of a file. */
+static bool suits_pool(const struct wish *wish)
+{
+	return wish->length <= POOL_MAPPING_MAX && !wish->origin && wish->protection &&
+	       !(wish->flags & MAP_32BIT);
+}
+
+static int64_t map_anywhere(const struct wish *wish)
+{
+	const uint64_t hint = wish->address & ~(GUEST_PAGE_SIZE - 1);
+	if (hint && area_contains(hint, wish->length) && area_is_free(hint, hint + wish->length))
+		return map_in_area(wish, hint);
+	uint64_t address = suits_pool(wish) ? pool_find(wish->length / GUEST_PAGE_SIZE) : 0;
+	if (address)
+		return map_in_pool(wish, address);
+	address = area_find(wish->length, wish->flags & MAP_32BIT ? LOW_LIMIT : GUEST_AREA_END);
+	return address ? map_in_area(wish, address) : -ENOMEM;
+}
+
+/* What does not fit into the memory that is free now is refused, so that programs which look at the
+ * result have a chance; reservations are not (vm.overcommit_memory 0 is alike). */
+static bool is_too_much(uint64_t pages, uint32_t protection, uint64_t flags)
+{
+	return protection & GUEST_WRITE && !(flags & MAP_NORESERVE) && pages > pool_free_pages();
 }
 
 int64_t call_mmap(const uint64_t arguments[6])
 {
-	uint64_t length = arguments[1], protection = arguments[2], flags = arguments[3];
-	uint64_t offset = arguments[5], pages;
-	struct file *file;
-	uint64_t type = flags & MAP_TYPE;
-	int error = check_range(0, length, &pages);
+	uint64_t pages, protection = arguments[2], type = arguments[3] & MAP_TYPE;
+	struct wish wish = {
+	    .address = arguments[0],
+	    .flags = arguments[3],
+	    .offset = arguments[5],
+	};
+	int error = check_range(0, arguments[1], &pages);
 	if (error)
 		return error;
-	if (!is_aligned(offset) ||
+	if (!is_aligned(wish.offset) ||
 	    (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
 		return -EINVAL;
-	error = mapped_file(arguments, &file);
+	error = mapped_file(arguments, &wish.file);
 	if (!error)
 		error = check_protection(protection);
 	if (error)
 		return error;
-	if (pages > pool_total_pages())
+	wish.length = pages * GUEST_PAGE_SIZE;
+	wish.protection = effective_protection(protection);
+	if (wish.file)
+		wish.origin = contents_image_pages(wish.file, wish.offset, &wish.origin_length);
+	if (is_too_much(pages, wish.protection, wish.flags))
 		return -ENOMEM;
-	int64_t address = place_mapping(arguments[0], pages, flags);
-	if (address < 0)
-		return address;
-	if (pool_map((uint64_t)address, pages))
-		return -ENOMEM;
-	if (file) {
-		int64_t copied = contents_copy(file, (void *)address, length, offset);
-		if (copied < 0)
-			error = (int)copied;
-	}
-	if (!error)
-		error = pool_protect((uint64_t)address, pages, effective_protection(protection));
-	if (error) {
-		pool_unmap((uint64_t)address, pages);
-		return error;
-	}
-	return address;
+	return is_fixed(&wish) ? map_fixed(&wish) : map_anywhere(&wish);
 }
 
 int64_t call_munmap(const uint64_t arguments[6])
 {
 	uint64_t address = arguments[0], pages;
 	int error = check_range(address, arguments[1], &pages);
-	if (error)
+	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
+	if (error || end > USER_LIMIT)
 		return -EINVAL;
-	if (!pool_contains(address, pages * GUEST_PAGE_SIZE))
-		return regions_unmap(address, address + pages * GUEST_PAGE_SIZE);
-	pool_unmap(address, pages);
-	return 0;
+	if (pool_contains(address, end - address)) {
+		pool_unmap(address, pages);
+		return 0;
+	}
+	error = regions_unmap(address, end);
+	if (error || end <= GUEST_AREA_BASE || address >= GUEST_AREA_END)
+		return error;
+	return area_unmap(address < GUEST_AREA_BASE ? GUEST_AREA_BASE : address,
+			  end > GUEST_AREA_END ? GUEST_AREA_END : end);
 }
 
 int64_t call_mprotect(const uint64_t arguments[6])
@@ -174,71 +274,182 @@ int64_t call_mprotect(const uint64_t arguments[6])
 		error = check_protection(protection);
 	if (error)
 		return error;
-	uint32_t effective = effective_protection(protection);
-	if (!pool_contains(address, pages * GUEST_PAGE_SIZE))
-		return regions_protect(address, address + pages * GUEST_PAGE_SIZE, effective);
-	if (!pool_is_mapped(address, pages))
-		return -ENOMEM;
-	return pool_protect(address, pages, effective);
+	const uint32_t effective = effective_protection(protection);
+	const uint64_t length = pages * GUEST_PAGE_SIZE;
+	if (pool_contains(address, length))
+		return pool_is_mapped(address, pages) ? pool_protect(address, pages, effective)
+						      : -ENOMEM;
+	if (area_contains(address, length) && !regions_overlap(address, address + length))
+		return area_protect(address, address + length, effective);
+	return regions_protect(address, address + length, effective);
 }
 
-/* Moves a mapping to `target`, or to where there is room for it (target 0). */
-static int64_t move_mapping(uint64_t address, uint64_t old_pages, uint64_t new_pages,
-			    uint64_t target)
+/* ── mremap ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* A mapping that is to be moved or to get another size. */
+struct resize {
+	uint64_t address, length, new_length; /* whole pages */
+	uint32_t protection;
+	bool in_pool;
+};
+
+static int check_old(struct resize *resize)
 {
-	if (!target)
-		target = pool_find(new_pages);
-	if (!target || pool_map(target, new_pages))
-		return -ENOMEM;
-	uint64_t kept = old_pages < new_pages ? old_pages : new_pages;
-	int error = pool_copy(target, address, kept);
-	if (!error)
-		error = pool_protect(target, new_pages, pool_protection(address));
-	if (error) {
-		pool_unmap(target, new_pages);
-		return error;
+	const uint64_t pages = resize->length / GUEST_PAGE_SIZE;
+	resize->in_pool = pool_contains(resize->address, resize->length);
+	if (resize->in_pool) {
+		if (!pool_is_mapped(resize->address, pages) ||
+		    !pool_is_uniform(resize->address, pages))
+			return -EFAULT;
+		resize->protection = pool_protection(resize->address);
+		return 0;
 	}
-	pool_unmap(address, old_pages);
-	return (int64_t)target;
+	if (!area_contains(resize->address, resize->length) ||
+	    !area_is_uniform(resize->address, resize->address + resize->length))
+		return -EFAULT;
+	resize->protection = area_piece_from(resize->address)->protection;
+	return 0;
+}
+
+static void unmap_old(uint64_t address, uint64_t length, bool in_pool)
+{
+	if (in_pool)
+		pool_unmap(address, length / GUEST_PAGE_SIZE);
+	else
+		area_unmap(address, address + length);
+}
+
+/* From the pool its contents go to a new mapping. */
+static int64_t copy_to_target(const struct resize *resize, const struct wish *wish)
+{
+	const uint64_t kept =
+	    resize->length < resize->new_length ? resize->length : resize->new_length;
+	int64_t target = is_fixed(wish) ? map_fixed(wish) : map_anywhere(wish);
+	if (target < 0)
+		return target;
+	int error = pool_copy((uint64_t)target, resize->address, kept / GUEST_PAGE_SIZE);
+	if (!error && pool_contains((uint64_t)target, resize->new_length))
+		error = pool_protect((uint64_t)target, resize->new_length / GUEST_PAGE_SIZE,
+				     resize->protection);
+	else if (!error)
+		error = area_protect((uint64_t)target, (uint64_t)target + resize->new_length,
+				     resize->protection);
+	if (error)
+		unmap_old((uint64_t)target, resize->new_length,
+			  pool_contains((uint64_t)target, resize->new_length));
+	else
+		unmap_old(resize->address, resize->length, true);
+	return error ? error : target;
+}
+
+/* Within the area its pages go along, and what is new is empty. */
+static int64_t move_to_target(const struct resize *resize, uint64_t target)
+{
+	const uint64_t kept =
+	    resize->length < resize->new_length ? resize->length : resize->new_length;
+	int error = 0;
+	if (resize->new_length > kept)
+		error = area_map(target + kept, target + resize->new_length, resize->protection, 0);
+	if (!error)
+		error = area_move(resize->address, resize->address + kept, target);
+	if (!error && resize->length > kept)
+		error = area_unmap(resize->address + kept, resize->address + resize->length);
+	return error ? error : (int64_t)target;
+}
+
+static int64_t move_fixed(const struct resize *resize, uint64_t target)
+{
+	const struct wish wish = {
+	    .address = target,
+	    .length = resize->new_length,
+	    .protection = GUEST_READ | GUEST_WRITE,
+	    .flags = MAP_FIXED,
+	};
+	if (!is_aligned(target) || (target < resize->address + resize->length &&
+				    resize->address < target + resize->new_length))
+		return -EINVAL;
+	if (resize->in_pool)
+		return copy_to_target(resize, &wish);
+	if (!area_contains(target, resize->new_length) ||
+	    regions_overlap(target, target + resize->new_length))
+		return -ENOMEM;
+	int error = area_unmap(target, target + resize->new_length);
+	return error ? error : move_to_target(resize, target);
+}
+
+static int64_t grow_in_place(const struct resize *resize)
+{
+	const uint64_t end = resize->address + resize->length;
+	const uint64_t more = resize->new_length - resize->length;
+	int error;
+	if (!resize->in_pool) {
+		if (!area_contains(end, more) || !area_is_free(end, end + more))
+			return -ENOMEM;
+		error = area_map(end, end + more, resize->protection, 0);
+		return error ? error : (int64_t)resize->address;
+	}
+	const uint64_t pages = more / GUEST_PAGE_SIZE;
+	if (!pool_contains(end, more) || !pool_is_free(end, pages) || pool_map(end, pages))
+		return -ENOMEM;
+	error = pool_protect(end, pages, resize->protection);
+	return error ? error : (int64_t)resize->address;
+}
+
+static int64_t move_anywhere(const struct resize *resize)
+{
+	const struct wish wish = {
+	    .length = resize->new_length,
+	    .protection = GUEST_READ | GUEST_WRITE,
+	};
+	if (resize->in_pool)
+		return copy_to_target(resize, &wish);
+	const uint64_t target = area_find(resize->new_length, GUEST_AREA_END);
+	return target ? move_to_target(resize, target) : -ENOMEM;
 }
 
 int64_t call_mremap(const uint64_t arguments[6])
 {
-	uint64_t address = arguments[0], flags = arguments[3], target = arguments[4];
+	const uint64_t flags = arguments[3];
 	uint64_t old_pages, new_pages;
 	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED) ||
 	    (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)))
 		return -EINVAL;
-	int error = check_range(address, arguments[1], &old_pages);
+	int error = check_range(arguments[0], arguments[1], &old_pages);
 	if (!error)
 		error = check_range(0, arguments[2], &new_pages);
 	if (error)
 		return error;
-	if (!pool_contains(address, old_pages * GUEST_PAGE_SIZE) ||
-	    !pool_is_mapped(address, old_pages) || !pool_is_uniform(address, old_pages))
-		return -EFAULT;
-	if (new_pages > pool_total_pages())
+	struct resize resize = {
+	    .address = arguments[0],
+	    .length = old_pages * GUEST_PAGE_SIZE,
+	    .new_length = new_pages * GUEST_PAGE_SIZE,
+	};
+	error = check_old(&resize);
+	if (error)
+		return error;
+	if (new_pages > old_pages && is_too_much(new_pages - old_pages, resize.protection, 0))
 		return -ENOMEM;
-	if (flags & MREMAP_FIXED) {
-		if (!is_aligned(target) || (target < address + old_pages * GUEST_PAGE_SIZE &&
-					    address < target + new_pages * GUEST_PAGE_SIZE))
-			return -EINVAL;
-		int64_t placed = place_mapping(target, new_pages, MAP_FIXED);
-		return placed < 0 ? placed : move_mapping(address, old_pages, new_pages, target);
-	}
-	uint64_t end = address + old_pages * GUEST_PAGE_SIZE;
+	if (flags & MREMAP_FIXED)
+		return move_fixed(&resize, arguments[4]);
 	if (new_pages <= old_pages) {
-		pool_unmap(address + new_pages * GUEST_PAGE_SIZE, old_pages - new_pages);
-		return (int64_t)address;
+		unmap_old(resize.address + resize.new_length, resize.length - resize.new_length,
+			  resize.in_pool);
+		return (int64_t)resize.address;
 	}
-	uint64_t more = new_pages - old_pages;
-	if (pool_contains(end, more * GUEST_PAGE_SIZE) && pool_is_free(end, more)) {
-		if (pool_map(end, more))
-			return -ENOMEM;
-		error = pool_protect(end, more, pool_protection(address));
-		return error ? error : (int64_t)address;
-	}
-	return flags & MREMAP_MAYMOVE ? move_mapping(address, old_pages, new_pages, 0) : -ENOMEM;
+	const int64_t grown = grow_in_place(&resize);
+	return grown < 0 && flags & MREMAP_MAYMOVE ? move_anywhere(&resize) : grown;
+}
+
+/* ── the rest ────────────────────────────────────────────────────────────────────────────────── */
+
+static int64_t discard(uint64_t address, uint64_t pages)
+{
+	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
+	if (pool_contains(address, end - address))
+		return pool_is_mapped(address, pages) ? pool_clear(address, pages) : -ENOMEM;
+	if (!area_contains(address, end - address) || !area_is_mapped(address, end))
+		return -ENOMEM;
+	return area_discard(address, end);
 }
 
 int64_t call_madvise(const uint64_t arguments[6])
@@ -251,10 +462,7 @@ int64_t call_madvise(const uint64_t arguments[6])
 		return -EINVAL;
 	switch (arguments[2]) {
 	case MADV_DONTNEED:
-		if (!pool_contains(address, pages * GUEST_PAGE_SIZE) ||
-		    !pool_is_mapped(address, pages))
-			return -ENOMEM;
-		return pool_clear(address, pages);
+		return discard(address, pages);
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:

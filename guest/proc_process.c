@@ -1,6 +1,7 @@
 /* /proc/self: the one process, as its library OS knows it. */
 #include <elf.h>
 
+#include "area.h"
 #include "calls.h"
 #include "files.h"
 #include "libos.h"
@@ -90,10 +91,28 @@ static const struct guest_region *next_region(uint64_t address)
 	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
 		const struct guest_region *region = &libos_start_info.regions[i];
 		if (region->start >= address && region->end <= GUEST_POOL_BASE &&
-		    (!found || region->start < found->start))
+		    !region->unmapped && (!found || region->start < found->start))
 			found = region;
 	}
 	return found;
+}
+
+/* What mmap gave in the area, up to `limit`: pieces of the same permissions side by side are one
+ * line. */
+static uint64_t print_area(struct generated_text *out, uint64_t address, uint64_t limit)
+{
+	const struct area_piece *piece;
+	while ((piece = area_piece_from(address)) && piece->start < limit &&
+	       out->length < out->size) {
+		const uint64_t start = piece->start;
+		const uint32_t protection = piece->protection;
+		do {
+			address = piece->end;
+			piece = area_piece_from(address);
+		} while (piece && piece->start == address && piece->protection == protection);
+		print_mapping(out, start, address, protection, "");
+	}
+	return address;
 }
 
 /* What brk and mmap gave: pages of the same permissions side by side are one line. */
@@ -119,9 +138,13 @@ static void print_pool(struct generated_text *out)
 static void print_maps(struct generated_text *out)
 {
 	const struct guest_region *region = next_region(0);
-	for (; region; region = next_region(region->end))
+	uint64_t printed = 0;
+	for (; region; region = next_region(region->end)) {
+		printed = print_area(out, printed, region->start);
 		print_mapping(out, region->start, region->end, region->protection,
 			      region->end == GUEST_STACK_TOP ? "[stack]" : "");
+	}
+	print_area(out, printed, GUEST_AREA_END);
 	print_pool(out);
 	uint64_t vdso = vdso_address();
 	if (vdso)

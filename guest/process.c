@@ -2,10 +2,12 @@
  * company. */
 #include <asm/prctl.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "calls.h"
 #include "libos.h"
+#include "pool.h"
 #include "text.h"
 
 #define USER_LIMIT (1UL << 47) /* user addresses lie below */
@@ -102,6 +104,18 @@ int64_t call_prctl(const uint64_t arguments[6])
 	default:
 		return -EINVAL;
 	}
+}
+
+void process_out_of_memory(void)
+{
+	size_t length =
+	    text_print((char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET, WINDOW_LOG_SIZE,
+		       "mayfly: out of memory: %lu of %lu KiB are in use, and one page "
+		       "more is wanted; give more with --memory\n",
+		       (pool_total_pages() - pool_free_pages()) * GUEST_PAGE_SIZE / 1024,
+		       pool_total_pages() * GUEST_PAGE_SIZE / 1024);
+	machine_hypercall(HYPERCALL_LOG, length, 0, 0);
+	machine_abort(SIGKILL);
 }
 
 /* A clone of a machine is the only way to a second process, and the monitor's to make. */

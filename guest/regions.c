@@ -14,7 +14,7 @@ static struct guest_region *region_at(uint64_t address)
 	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (address >= region->start && address < region->end &&
-		    region->end <= GUEST_POOL_BASE)
+		    region->end <= GUEST_POOL_BASE && !region->unmapped)
 			return region;
 	}
 	return NULL;
@@ -30,6 +30,22 @@ bool regions_accessible(uint64_t address, uint64_t end, uint32_t access)
 		address = region->end;
 	}
 	return true;
+}
+
+uint64_t regions_accessible_end(uint64_t address, uint32_t access)
+{
+	const struct guest_region *region = region_at(address);
+	return region && (region->protection & access) == access ? region->end : 0;
+}
+
+uint64_t regions_overlap(uint64_t start, uint64_t end)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		const struct guest_region *region = &libos_start_info.regions[i];
+		if (region->start < end && start < region->end)
+			return region->start;
+	}
+	return 0;
 }
 
 static bool regions_add(uint64_t start, uint64_t end, uint32_t protection)
@@ -72,17 +88,16 @@ int regions_unmap(uint64_t start, uint64_t end)
 {
 	if (!regions_split(start) || !regions_split(end))
 		return -ENOMEM;
-	for (uint64_t i = 0; i < libos_start_info.region_count;) {
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
-		if (region->start < start || region->end > end || region->end > GUEST_POOL_BASE) {
-			i++;
+		if (region->start < start || region->end > end || region->end > GUEST_POOL_BASE ||
+		    region->unmapped)
 			continue;
-		}
 		int64_t error = machine_hypercall(HYPERCALL_PROTECT, region->start,
 						  region->end - region->start, 0);
 		if (error)
 			return (int)error;
-		*region = libos_start_info.regions[--libos_start_info.region_count];
+		region->unmapped = 1;
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/ucontext.h>
 
+#include "area.h"
 #include "calls.h"
 #include "signals.h"
 #include "text.h"
@@ -11,6 +12,9 @@
 #define RED_ZONE 128 /* bytes below rsp that are the program's (System V ABI) */
 #define CARRY_TO_OVERFLOW                                                                          \
 	0x240dd5UL /* flags that a handler may change: CF PF AF ZF SF TF DF OF RF AC ID */
+
+#define PAGE_FAULT_WRITE 2UL /* bits of its error code (SDM 3A, 4.7) */
+#define PAGE_FAULT_FETCH 16UL
 
 /* Restorers are how handlers return; a handler without one cannot. */
 #define ACTION_HAS_RESTORER 0x04000000UL
@@ -281,7 +285,7 @@ static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint6
 	case 6:
 		information.si_code = ILL_ILLOPN;
 		break;
-	case 14:
+	case GUEST_VECTOR_PAGE_FAULT:
 		information.si_code = user_mapped(address) ? SEGV_ACCERR : SEGV_MAPERR;
 		rip = address;
 		break;
@@ -296,11 +300,38 @@ static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint6
 	return information;
 }
 
+/* A page of the mapping area that was not touched before. */
+static bool is_first_touch(uint64_t vector, const volatile struct guest_fault *fault)
+{
+	uint32_t access = GUEST_READ;
+	if (vector != GUEST_VECTOR_PAGE_FAULT || !area_contains(fault->address, 1))
+		return false;
+	if (fault->error_code & PAGE_FAULT_WRITE)
+		access |= GUEST_WRITE;
+	if (fault->error_code & PAGE_FAULT_FETCH)
+		access |= GUEST_EXECUTE;
+	return area_touch(fault->address, access);
+}
+
+/* A fault of the library OS at an address of the program: the page comes, or the instruction
+ * faults once more and the monitor reports. */
+void libos_take_own_fault(struct system_call_frame *frame);
+
+void libos_take_own_fault(struct system_call_frame *frame)
+{
+	const volatile struct guest_fault *fault = &machine_control()->fault;
+	take_registers(frame, fault);
+	if (!is_first_touch(fault->vector, fault))
+		machine_control()->upcalls = 0;
+}
+
 static void take_fault(uint64_t vector, const volatile struct guest_fault *fault)
 {
 	struct thread *thread = thread_current();
+	if (is_first_touch(vector, fault))
+		return;
 	int signal = signal_of_exception(vector);
-	if (!signal || thread->blocked & SIGNAL_BIT(signal)) {
+	if (!signal || thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal)) {
 		/* Nobody takes it: the instruction faults once more, and the monitor reports. */
 		machine_control()->upcalls = 0;
 		return;

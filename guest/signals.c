@@ -18,8 +18,12 @@ static struct signal_action actions[SIGNAL_COUNT + 1];
 /* Sent to the process while all threads blocked it. */
 static struct signal_queue process;
 
-/* Exceptions whose signals have handlers; the control page of each clone must have them. */
-static uint64_t upcalls;
+/* Page faults: most are memory that is touched for the first time. */
+#define ALWAYS_TAKEN (1UL << 14)
+
+/* Exceptions that the library OS takes: those, and where their signals have handlers. The control
+ * page of each clone must have them. */
+static uint64_t upcalls = ALWAYS_TAKEN;
 
 const char signal_channel;
 
@@ -193,13 +197,18 @@ int signal_of_exception(uint64_t vector)
 	return vector < sizeof(signals) ? signals[vector] : 0;
 }
 
+bool signal_has_handler(int signal)
+{
+	uint64_t handler = actions[signal].handler;
+	return handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN;
+}
+
 static void update_upcalls(void)
 {
-	upcalls = 0;
+	upcalls = ALWAYS_TAKEN;
 	for (uint64_t vector = 0; vector < GUEST_VECTOR_TICK; vector++) {
 		int signal = signal_of_exception(vector);
-		uint64_t handler = signal ? actions[signal].handler : 0;
-		if (handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN)
+		if (signal && signal_has_handler(signal))
 			upcalls |= 1UL << vector;
 	}
 	machine_control()->upcalls = upcalls;

@@ -25,6 +25,7 @@ struct signal_action {
 
 const struct signal_action *signal_action(int signal);
 bool signal_is_ignored(int signal);
+bool signal_has_handler(int signal);
 void signal_reset_action(int signal);
 
 /* To one thread, or to whichever does not block it. Does what Linux does: runs a handler (soon),
@@ -60,7 +61,7 @@ bool signal_on_alternate_stack(const struct thread *thread, uint64_t stack_point
 /* The signal of an x86 exception; 0: none. */
 int signal_of_exception(uint64_t vector);
 
-/* A clone begins: its control page says which exceptions are taken. */
+/* A program or a clone begins: its control page says which exceptions are taken. */
 void signals_resume(void);
 
 /* ── signal_queue.c ─────────────────────────────────────────────────────────────────────────── */

@@ -1,12 +1,13 @@
 /* Pointers from the program: does all of a range lie in memory that it may read or write?
  *
  * The program may use its own segments and stack (the regions that the monitor named), what it
- * mapped of the pool, and the arena of the window. Everything else, the library OS and its part of
- * the pool included, is EFAULT. */
+ * mapped of the pool or in the area, and the arena of the window. Everything else, the library OS
+ * and its part of the pool included, is EFAULT. */
 #include "libos.h"
 
 #include <errno.h>
 
+#include "area.h"
 #include "pool.h"
 #include "regions.h"
 #include "text.h"
@@ -25,7 +26,16 @@ static bool user_accessible(uint64_t address, uint64_t length, uint32_t access)
 		return pool_accessible(address, length, access);
 	if (address >= ARENA_START && end <= ARENA_END)
 		return true;
-	return regions_accessible(address, end, access);
+	/* A range may span several, as a struct across .rodata and .data does. */
+	while (address < end) {
+		uint64_t next = regions_accessible_end(address, access);
+		if (!next)
+			next = area_accessible_end(address, access);
+		if (!next)
+			return false;
+		address = next;
+	}
+	return true;
 }
 
 bool user_readable(uint64_t address, uint64_t length)

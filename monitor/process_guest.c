@@ -194,8 +194,9 @@ void process_caught_fault(int signal, siginfo_t *info, void *context)
 	/* INT 0x80: no gate of a guest under KVM either (general protection, IDT index 0x80). */
 	uint64_t vector = signal == SIGSYS ? 13 : (uint64_t)registers[REG_TRAPNO];
 	describe(vector, signal == SIGSYS ? 0x80 * 8 + 2 : (uint64_t)registers[REG_ERR], registers);
-	if ((uint64_t)registers[REG_RIP] < GUEST_UPCALL_LIMIT && vector < GUEST_VECTOR_TICK &&
-	    guest_control()->upcalls >> vector & 1)
+	if (guest_takes_upcall(vector, (uint64_t)registers[REG_RIP],
+			       (uint64_t)registers[REG_CR2]) &&
+	    vector < GUEST_VECTOR_TICK && guest_control()->upcalls >> vector & 1)
 		process_return(context, upcall_entry);
 	for (;;) {
 		guest_control()->hypercall = HYPERCALL_FAULT;

@@ -95,10 +95,10 @@ static bool slot_takes_fault(const struct slot *slot, const struct guest_fault *
 }
 
 /* Tells the library OS what interrupted the program. False where it is not the program that was
- * interrupted. */
+ * interrupted, nor the library OS on its behalf. */
 static bool slot_make_upcall(struct slot *slot, const struct guest_fault *fault)
 {
-	if (fault->rip >= GUEST_UPCALL_LIMIT)
+	if (!guest_takes_upcall(fault->vector, fault->rip, fault->address))
 		return false;
 	window_control(&slot->window)->fault = *fault;
 	return true;

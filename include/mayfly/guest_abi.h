@@ -65,7 +65,14 @@
 #define MAYFLY_SYS_CALL                                                                            \
 	0x6d660002UL /* (offset in the arena, length): a wire.h message; 0, -errno */
 
+/* Code below is the program's; see guest_takes_upcall(). */
+#define GUEST_UPCALL_LIMIT GUEST_WINDOW_BASE
+
+/* Offset of fault.rip in the control page. */
+#define GUEST_CONTROL_FAULT_RIP 192
+
 #ifndef __ASSEMBLER__
+#include <stddef.h>
 #include <stdint.h>
 
 /* Hypercalls: number and arguments go into the control page, then the hypercall page is called.
@@ -131,6 +138,8 @@ struct guest_fault {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+#define GUEST_VECTOR_PAGE_FAULT 14
+
 /* A "vector" beyond the processor's: the time in `alarm_ns` has come. */
 #define GUEST_VECTOR_TICK 64
 
@@ -139,10 +148,15 @@ struct guest_fault {
 #define GUEST_SLICE_NS 10000000UL
 
 
-/* Code below this address is the program's: it may be interrupted at any instruction and made to
- * enter the library OS at its upcall entry, with what interrupted it and its registers in the
- * control page (`fault`). The rest is never interrupted. */
-#define GUEST_UPCALL_LIMIT GUEST_WINDOW_BASE
+/* Code below GUEST_UPCALL_LIMIT is the program's: it may be interrupted at any instruction and made
+ * to enter the library OS at its upcall entry, with what interrupted it and its registers in the
+ * control page (`fault`). The rest is interrupted only where it touches an address of the mapping
+ * area for the program: the library OS then gives that a page, and goes on where it was. */
+static inline int guest_takes_upcall(uint64_t vector, uint64_t rip, uint64_t address)
+{
+	return rip < GUEST_UPCALL_LIMIT || (vector == GUEST_VECTOR_PAGE_FAULT &&
+					    address >= GUEST_AREA_BASE && address < GUEST_AREA_END);
+}
 
 /* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
  * multiplier 0: the counter is not usable, ask by HYPERCALL_CLOCK each time. */
@@ -217,6 +231,8 @@ struct guest_control {
 	uint64_t warm_up; /* set-up: there is a request to warm up with */
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
+_Static_assert(offsetof(struct guest_control, fault.rip) == GUEST_CONTROL_FAULT_RIP,
+	       "for assembly");
 
 #define GUEST_READ    1u
 #define GUEST_WRITE   2u
@@ -226,7 +242,7 @@ _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 struct guest_region {
 	uint64_t start, end;
 	uint32_t protection; /* GUEST_READ | … */
-	uint32_t reserved;
+	uint32_t unmapped;   /* set by the library OS: the program gave it away */
 };
 #define GUEST_REGIONS_MAX 32
 

@@ -2,19 +2,23 @@
 #include "host_machine.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/ucontext.h>
 
+#include "area.h"
 #include "libos.h"
 #include "root_server/wire.h"
 #include "serve.h"
 
 #define USER_BASE 0x10000000UL
 #define USER_SIZE 0x4000000UL
+#define MOVED_MAX 65536
 
 struct guest_start libos_start_info;
 /* A test calls the functions on its own stack; what is looked at here is the frame of the system
@@ -57,6 +61,25 @@ static uint64_t map_root(int root)
 	return (uint64_t)status.st_size;
 }
 
+/* The library OS's, or the test's, first touch of a page in the mapping area. */
+static void take_fault(int signal, siginfo_t *information, void *context)
+{
+	const greg_t code = ((const ucontext_t *)context)->uc_mcontext.gregs[REG_ERR];
+	const uint64_t address = (uint64_t)information->si_addr;
+	(void)signal;
+	if (!area_contains(address, 1) ||
+	    !area_touch(address, GUEST_READ | (code & 2 ? GUEST_WRITE : 0))) {
+		host.faults++;
+		siglongjmp(host.at_fault, 1);
+	}
+}
+
+static void catch_faults(void)
+{
+	struct sigaction action = {.sa_sigaction = take_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	sigaction(SIGSEGV, &action, NULL);
+}
+
 void host_start(size_t pool_pages)
 {
 	host_start_with_root(pool_pages, -1);
@@ -87,6 +110,7 @@ void host_start_with_root(size_t pool_pages, int root)
 	    .monotonic_ns = 5 * NANOSECONDS,
 	    .realtime_ns = 1700000000 * NANOSECONDS,
 	};
+	catch_faults();
 	memory_init();
 	random_reseed();
 	files_init();
@@ -134,6 +158,62 @@ static int64_t protect(uint64_t address, uint64_t length, uint64_t protection)
 {
 	host.protections++;
 	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
+}
+
+/* Which page of the pool, or none, is at an address of the mapping area. */
+static struct moved_page {
+	uint64_t address, home;
+} moved_pages[MOVED_MAX];
+static size_t moved_count;
+
+static void move_page(uint64_t from, uint64_t to)
+{
+	if (mremap((void *)from, GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   (void *)to) != (void *)to) {
+		fprintf(stderr, "cannot move %#lx to %#lx\n", (unsigned long)from,
+			(unsigned long)to);
+		exit(1);
+	}
+}
+
+int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
+{
+	host.maps++;
+	for (uint64_t done = 0; done < length; done += GUEST_PAGE_SIZE) {
+		const struct moved_page moved = {address + done, source + done};
+		if (moved_count == MOVED_MAX)
+			return -ENOMEM;
+		moved_pages[moved_count++] = moved;
+		if (source < GUEST_ROOT_BASE)
+			move_page(source + done, address + done);
+		/* A length of 0 makes a second view of a shared page. */
+		else if (mremap((void *)(source + done), 0, GUEST_PAGE_SIZE,
+				MREMAP_MAYMOVE | MREMAP_FIXED,
+				(void *)(address + done)) != (void *)(address + done))
+			return -errno;
+	}
+	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
+}
+
+static int64_t unmap(uint64_t address, uint64_t length)
+{
+	size_t kept = 0;
+	host.unmaps++;
+	for (size_t i = 0; i < moved_count; i++) {
+		const struct moved_page page = moved_pages[i];
+		if (page.address < address || page.address - address >= length) {
+			moved_pages[kept++] = page;
+			continue;
+		}
+		if (page.home >= GUEST_ROOT_BASE) {
+			munmap((void *)page.address, GUEST_PAGE_SIZE);
+			continue;
+		}
+		mprotect((void *)page.address, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE);
+		move_page(page.address, page.home);
+	}
+	moved_count = kept;
+	return 0;
 }
 
 /* What a monitor and the server of its root directory do, without the processes. */
@@ -189,6 +269,8 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 		return serve_root();
 	case HYPERCALL_PROTECT:
 		return protect(first, second, third);
+	case HYPERCALL_UNMAP:
+		return unmap(first, second);
 	case HYPERCALL_ACCELERATE:
 	case HYPERCALL_TICK:
 	case HYPERCALL_CLOCK:

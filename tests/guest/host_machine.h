@@ -16,12 +16,13 @@ struct host_machine {
 	size_t request_part; /* bytes that the monitor passes at a time */
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
-	int freezes, reads, writes, protections, traces, roots;
+	int freezes, reads, writes, protections, traces, roots, maps, unmaps, faults;
 	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;
-	int ended;	/* 1: exit, 2: abort */
-	int status;	/* or signal */
-	jmp_buf at_end; /* where exit and abort come out */
+	int ended;	     /* 1: exit, 2: abort */
+	int status;	     /* or signal */
+	jmp_buf at_end;	     /* where exit and abort come out */
+	sigjmp_buf at_fault; /* and faults that are the program's own mistake */
 };
 
 extern struct host_machine host;

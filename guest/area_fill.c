@@ -1,0 +1,92 @@
+/* Pages for the mapping area, when they are first touched; see area.h. A touch costs two exits, so
+ * several pages come at once: more, the more of the neighbourhood was touched before. */
+#include "area.h"
+
+#include <errno.h>
+
+#include "libos.h"
+#include "pool.h"
+#include "text.h"
+
+/* Pages that come with one touch. */
+#define FILL_MIN 16UL
+#define FILL_MAX 512UL
+
+/* Of what is free, not more than this part goes with one touch. */
+#define FILL_SHARE 16
+
+static uint64_t filled_pages(const struct area_piece *piece)
+{
+	return piece->source ? (piece->end - piece->start) / GUEST_PAGE_SIZE : 0;
+}
+
+/* How many pages a touch in the piece is worth: as many as there are beside it. A power of two. */
+static uint64_t choose_pages(const struct area_piece *piece)
+{
+	uint64_t beside = 0, most = pool_free_pages() / FILL_SHARE, pages = FILL_MIN;
+	const struct area_piece *before = area_piece_from(piece->start - 1);
+	const struct area_piece *behind = area_piece_from(piece->end);
+	if (before && before->end == piece->start)
+		beside = filled_pages(before);
+	if (behind && behind->start == piece->end && filled_pages(behind) > beside)
+		beside = filled_pages(behind);
+	while (pages * 2 <= beside && pages < FILL_MAX)
+		pages *= 2;
+	while (pages > most && pages > 1)
+		pages /= 2;
+	return pages;
+}
+
+/* The aligned window of that many pages around `address`, as far as the piece goes. */
+static void choose_window(const struct area_piece *piece, uint64_t address, uint64_t pages,
+			  uint64_t *start, uint64_t *end)
+{
+	const uint64_t size = pages * GUEST_PAGE_SIZE;
+	*start = address & ~(size - 1);
+	*end = *start + size;
+	if (*start < piece->start)
+		*start = piece->start;
+	if (*end > piece->end)
+		*end = piece->end;
+}
+
+static bool fill_from_pool(const struct area_piece *piece, uint64_t address)
+{
+	uint64_t start, end;
+	void *frames = NULL;
+	for (uint64_t pages = choose_pages(piece); pages && !frames; pages /= 2) {
+		choose_window(piece, address, pages, &start, &end);
+		frames = memory_allocate_pages((end - start) / GUEST_PAGE_SIZE);
+	}
+	if (!frames)
+		return false;
+	if (piece->origin)
+		memcpy(frames, (const void *)(piece->origin + (start - piece->start)), end - start);
+	int error = area_attach(start, end, (uint64_t)frames);
+	if (error)
+		memory_free_pages(frames, (end - start) / GUEST_PAGE_SIZE);
+	return !error;
+}
+
+/* Shows the root's own pages; false where the host does not let it. */
+static bool fill_from_root(const struct area_piece *piece, uint64_t address)
+{
+	uint64_t start, end;
+	choose_window(piece, address, GUEST_MAP_MAX / GUEST_PAGE_SIZE, &start, &end);
+	return !area_attach(start, end, piece->origin + (start - piece->start));
+}
+
+bool area_touch(uint64_t address, uint32_t access)
+{
+	const struct area_piece *found = area_piece_from(address);
+	if (!found || found->start > address || (found->protection & access) != access ||
+	    found->source)
+		return false;
+	const struct area_piece piece = *found; /* the list changes */
+	address &= ~(GUEST_PAGE_SIZE - 1);
+	if (piece.origin && !(piece.protection & GUEST_WRITE) && fill_from_root(&piece, address))
+		return true;
+	if (!fill_from_pool(&piece, address))
+		process_out_of_memory();
+	return true;
+}
