@@ -80,7 +80,7 @@ static bool receive_hello(int socket, struct wire_packet *hello, int *window_fd)
 	       hello->kind == WIRE_PACKET_HELLO;
 }
 
-static bool send_answer(int socket, const struct wire_packet *packet, int status)
+static bool send_answer(int socket, const struct wire_packet *packet, int status, bool unchanged)
 {
 	struct wire_packet answer = {
 	    .magic = WIRE_MAGIC,
@@ -88,6 +88,7 @@ static bool send_answer(int socket, const struct wire_packet *packet, int status
 	    .kind = packet->kind,
 	    .tag = packet->tag,
 	    .status = status,
+	    .unchanged = unchanged,
 	};
 	ssize_t sent;
 	do
@@ -132,7 +133,7 @@ static bool greet(const struct connection *connection, struct window *window)
 	int result = admit(connection, &hello, window_fd, window, &error);
 	if (result)
 		log_warn("a connection is refused: %s", error.text);
-	return send_answer(connection->socket, &hello, -result) && !result &&
+	return send_answer(connection->socket, &hello, -result, false) && !result &&
 	       !set_receive_timeout(connection->socket, 0);
 }
 
@@ -168,12 +169,14 @@ static bool serve_packet(const struct connection *connection, struct servant *se
 			 const struct window *window, const struct wire_packet *packet)
 {
 	switch (packet->kind) {
-	case WIRE_PACKET_CALL:
-		return send_answer(connection->socket, packet,
-				   serve_call(connection, servant, window, packet));
+	case WIRE_PACKET_CALL: {
+		int status = serve_call(connection, servant, window, packet);
+		return send_answer(connection->socket, packet, status,
+				   servant_is_unchanged(servant));
+	}
 	case WIRE_PACKET_MARK:
 		servant_mark(servant);
-		return send_answer(connection->socket, packet, 0);
+		return send_answer(connection->socket, packet, 0, true);
 	case WIRE_PACKET_RESET: {
 		struct error error = {0};
 		if (!servant_reset(servant, &error))

@@ -279,6 +279,12 @@ static int show_resource(void *object, void *context)
 	return vaccel_resource_register(&held->resource, held->session);
 }
 
+bool holdings_are_base(const struct holdings *holdings)
+{
+	return object_table_is_base(&holdings->sessions) &&
+	       object_table_is_base(&holdings->resources);
+}
+
 void holdings_mark(struct holdings *holdings)
 {
 	/* Resources first: they point to their sessions. Those of a hidden session are hidden. */

@@ -6,6 +6,7 @@
 #ifndef MAYFLY_ACCELD_HOLDINGS_H
 #define MAYFLY_ACCELD_HOLDINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,7 +52,9 @@ vaccel_id_t holdings_resource(const struct holdings *holdings, int64_t session, 
 /* Whether that resource is an installed one, and not content that the peer has sent. */
 bool holdings_resource_is_installed(const struct holdings *holdings, int64_t session, int64_t id);
 
-/* See WIRE_PACKET_MARK and _RESET. A reset that fails leaves things half done: release them. */
+/* See WIRE_PACKET_MARK and _RESET; true where a reset would do nothing. A reset that fails leaves
+ * things half done: release them. */
+bool holdings_are_base(const struct holdings *holdings);
 void holdings_mark(struct holdings *holdings);
 int holdings_reset(struct holdings *holdings);
 

@@ -77,10 +77,12 @@ static void remove_entry(struct object_table *table, struct object_entry *entry)
 
 static void take_away_entry(struct object_table *table, struct object_entry *entry)
 {
-	if (entry->id <= table->mark)
-		entry->hidden = true;
-	else
+	if (entry->id > table->mark) {
 		remove_entry(table, entry);
+		return;
+	}
+	entry->hidden = true;
+	table->hidden++;
 }
 
 bool object_table_take_away(struct object_table *table, int64_t id)
@@ -103,12 +105,18 @@ void object_table_take_away_if(struct object_table *table,
 	}
 }
 
+bool object_table_is_base(const struct object_table *table)
+{
+	return table->last == table->mark && !table->hidden;
+}
+
 void object_table_mark(struct object_table *table)
 {
 	for (size_t i = table->count; i-- > 0;)
 		if (table->entries[i].hidden)
 			remove_entry(table, &table->entries[i]);
 	table->mark = table->last;
+	table->hidden = 0;
 }
 
 int object_table_reset(struct object_table *table, int (*show)(void *object, void *context))
@@ -123,6 +131,7 @@ int object_table_reset(struct object_table *table, int (*show)(void *object, voi
 		if (result)
 			return result;
 		entry->hidden = false;
+		table->hidden--;
 	}
 	return 0;
 }

@@ -22,8 +22,9 @@ struct object_entry {
 struct object_table {
 	struct object_entry *entries; /* by ascending id */
 	size_t count, limit;
-	int64_t last; /* the number given out last */
-	int64_t mark; /* numbers up to this one are the base */
+	int64_t last;  /* the number given out last */
+	int64_t mark;  /* numbers up to this one are the base */
+	size_t hidden; /* entries */
 	void (*destroy)(void *object, void *context);
 	void *context; /* for destroy */
 };
@@ -50,6 +51,9 @@ bool object_table_take_away(struct object_table *table, int64_t id);
 void object_table_take_away_if(struct object_table *table,
 			       bool (*matches)(const void *object, const void *argument),
 			       const void *argument);
+
+/* True where a reset would do nothing. */
+bool object_table_is_base(const struct object_table *table);
 
 /* The base is what is there and not hidden; what is hidden is destroyed. */
 void object_table_mark(struct object_table *table);

@@ -196,6 +196,11 @@ int servant_serve(struct servant *servant, void *message, uint64_t length, uint6
 	return 0;
 }
 
+bool servant_is_unchanged(const struct servant *servant)
+{
+	return holdings_are_base(&servant->holdings);
+}
+
 void servant_mark(struct servant *servant)
 {
 	holdings_mark(&servant->holdings);

@@ -27,6 +27,9 @@ void servant_delete(struct servant *servant);
 int servant_serve(struct servant *servant, void *message, uint64_t length, uint64_t limit_ns,
 		  struct error *error);
 
+/* True where a reset would do nothing. */
+bool servant_is_unchanged(const struct servant *servant);
+
 /* See WIRE_PACKET_MARK and _RESET. After a failed reset the connection must end. */
 void servant_mark(struct servant *servant);
 int servant_reset(struct servant *servant, struct error *error);

@@ -25,7 +25,6 @@ void accelerator_release(struct accelerator *accelerator)
 	if (accelerator->client)
 		accel_client_close(accelerator->client);
 	accelerator->client = NULL;
-	accelerator->changed = false;
 }
 
 void accelerator_journal_release(struct accelerator_journal *journal)
@@ -56,8 +55,9 @@ static int accelerator_exchange(struct accelerator *accelerator, uint64_t offset
 	return result;
 }
 
-/* What a message leaves behind at the host: sessions, resources, loaded models. What only computes
- * (a warm-up may do so) need not be done again for each connection. */
+/* What a message of the set-up leaves behind at the host: sessions, resources, loaded models. What
+ * only computes (a warm-up may do so) need not be done again for each connection. A guest that
+ * changes the message afterwards changes what its own clones find. */
 static bool leaves_something(const uint8_t *message, uint64_t extent)
 {
 	struct wire_header header;
@@ -129,13 +129,11 @@ int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t 
 			return result;
 	}
 	const uint8_t *message = accelerator->window->memory + WINDOW_ARENA_OFFSET + offset;
-	bool leaves = leaves_something(message, length);
-	if (journal && leaves) {
+	if (journal && leaves_something(message, length)) {
 		result = journal_add(journal, message, length, error);
 		if (result)
 			return result;
 	}
-	accelerator->changed |= leaves;
 	return accelerator_exchange(accelerator, offset, length, deadline_ns, error);
 }
 
@@ -161,8 +159,6 @@ int accelerator_restore(struct accelerator *accelerator, const struct accelerato
 void accelerator_reset(struct accelerator *accelerator)
 {
 	/* A connection that cannot be reset is as good as none. */
-	if (accelerator->changed && accelerator->client &&
-	    accel_client_reset(accelerator->client, NULL))
+	if (accelerator->client && accel_client_reset(accelerator->client, NULL))
 		accelerator_release(accelerator);
-	accelerator->changed = false;
 }

@@ -29,7 +29,6 @@ struct accelerator_journal {
 struct accelerator {
 	struct accel_client *client; /* NULL: not connected */
 	const struct window *window;
-	bool changed; /* the host holds more or less for us than at the last reset */
 };
 
 void accelerator_init(struct accelerator *accelerator, const struct window *window);

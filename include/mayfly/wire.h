@@ -104,7 +104,9 @@ struct wire_packet {
 	uint64_t tag;		 /* echoed */
 	uint64_t limit_ns;	 /* CALL: how long the caller will wait; 0: no limit of its own */
 	int32_t status;	   /* answer: 0 or a positive errno; for a CALL that of the delivery */
-	uint32_t reserved; /* 0 */
+	/* Answer to a CALL: 1 where the connection holds what it held at its mark, so that a RESET
+	 * would do nothing. Else 0. */
+	uint32_t unchanged;
 };
 _Static_assert(sizeof(struct wire_packet) == 48, "wire_packet is 48 bytes");
 

@@ -26,6 +26,7 @@ struct accel_client {
 	int socket;	     /* -1 once the connection has ended */
 	uint64_t tag;	     /* of the packet sent last */
 	uint64_t timeout_ns; /* SO_RCVTIMEO as it is set now; 0: none */
+	bool changed;	     /* the host holds something else than at the mark */
 };
 
 /* Sets how long a receive may block; costs a system call only where that changes. */
@@ -128,6 +129,8 @@ static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t d
 				 "the accelerator host speaks another protocol; is it an "
 				 "older mayfly-acceld?");
 	}
+	if (kind != WIRE_PACKET_HELLO)
+		client->changed = !answer.unchanged;
 	return -answer.status;
 }
 
@@ -283,6 +286,9 @@ int accel_client_mark(struct accel_client *client, struct error *error)
 
 int accel_client_reset(struct accel_client *client, struct error *error)
 {
+	if (!client->changed)
+		return 0;
+	client->changed = false;
 	struct wire_packet packet = {.kind = WIRE_PACKET_RESET};
 	return send_packet(client, &packet, -1, error);
 }

@@ -34,7 +34,8 @@ int accel_client_call(struct accel_client *client, uint64_t offset, uint64_t len
 int accel_client_mark(struct accel_client *client, struct error *error);
 
 /* Drops what was opened since the mark and brings back what was released since; with no mark, drops
- * everything. Does not wait. */
+ * everything. Does not wait, and costs nothing where the host said with its last answer that there
+ * is nothing to do. */
 int accel_client_reset(struct accel_client *client, struct error *error);
 
 /* Ends the connection, and all that the host holds for it. NULL is fine. */
