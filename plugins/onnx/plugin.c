@@ -1,4 +1,6 @@
 /* The onnx plugin: image and model ops on ONNX Runtime. What it offers, and its one state. */
+#include <stdlib.h>
+
 #include "mayfly/plugin.h"
 #include "ops_image.h"
 #include "ops_model.h"
@@ -36,6 +38,11 @@ static struct vaccel_op ops[] = {
  * on a machine without models, works. */
 static int onnx_init(void)
 {
+	/* Its builds for Linux keep what they were used for in a database in the user's home, for
+	 * their maker. What requests do is nobody's business. Here, because plugins start before
+	 * there are threads that read the environment. */
+	if (setenv("ORT_DISABLE_TELEMETRY", "1", 1))
+		return VACCEL_ENOMEM;
 	pthread_mutex_init(&state.lock, NULL);
 	installed_models_init(&state.installed);
 	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
