@@ -15,6 +15,7 @@ struct launch_values {
 	int isolation;	 /* index into launch_isolations */
 	uint64_t memory; /* 0: what suits most */
 	uint64_t timeout_ns;
+	uint64_t response_limit, log_limit; /* bytes */
 	struct option_list environment;
 	const char *root;    /* NULL: none */
 	const char *warm_up; /* a file; NULL: none */
@@ -24,7 +25,8 @@ extern const char *const launch_isolations[];
 
 #define LAUNCH_DEFAULTS                                                                            \
 	{                                                                                          \
-		.timeout_ns = 30 * NANOSECONDS_PER_SECOND                                          \
+		.timeout_ns = 30 * NANOSECONDS_PER_SECOND, .response_limit = 1UL << 30,            \
+		.log_limit = 64UL << 20                                                            \
 	}
 
 #define STATUS_DEADLINE 124 /* as timeout(1) */

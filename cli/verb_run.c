@@ -122,6 +122,8 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 	struct request request = {
 	    .fd = repeated ? -1 : STDIN_FILENO,
 	    .timeout_ns = run->values->launch.timeout_ns,
+	    .response_limit = run->values->launch.response_limit,
+	    .log_limit = run->values->launch.log_limit,
 	    .respond = respond,
 	    .log = launch_pass_log,
 	    .trace = run->trace ? pass_trace : NULL,

@@ -38,6 +38,7 @@ static int prepare(struct monitor *monitor, const struct launch_values *values, 
 	const struct request request = {
 	    .fd = -1,
 	    .timeout_ns = values->timeout_ns,
+	    .log_limit = values->log_limit,
 	    .respond = drop_response,
 	    .log = launch_pass_log,
 	};

@@ -114,16 +114,36 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 		return error_wrap(error, "it cannot be warmed up");
 	monitor->preparing = false;
 	result = prefix_answer(&monitor->prefix, slot->request, error);
+	slot->responded = monitor->prefix.length;
 	prefix_release(&monitor->prefix);
 	return result ? result : slot_flush_response(slot, length, error);
 }
 
-static int take_response(struct slot *slot, uint64_t length, struct error *error)
+static int finish_beyond_limit(struct slot *slot, struct hypercall *call)
 {
-	if (slot->monitor->warming_up)
+	struct request_result *result = slot->result;
+	result->outcome = OUTCOME_CRASHED;
+	result->status = SIGXFSZ;
+	snprintf(result->report, sizeof(result->report),
+		 "%s was stopped: its response is longer than %lu bytes; give more with "
+		 "--response-limit",
+		 slot->monitor->name, slot->request->response_limit);
+	call->next = HYPERCALL_NEXT_FINISHED;
+	return 0;
+}
+
+/* Takes `length` bytes, which fit into the response area. */
+static int take_response(struct slot *slot, struct hypercall *call, uint64_t length)
+{
+	const struct monitor *monitor = slot->monitor;
+	uint64_t limit = slot->request->response_limit;
+	uint64_t before = monitor->preparing ? monitor->prefix.length : slot->responded;
+	if (monitor->warming_up)
 		return 0;
-	return slot->monitor->preparing ? keep_output(slot, length, error)
-					: slot_flush_response(slot, length, error);
+	if (limit && (before > limit || length > limit - before))
+		return finish_beyond_limit(slot, call);
+	return monitor->preparing ? keep_output(slot, length, call->error)
+				  : slot_flush_response(slot, length, call->error);
 }
 
 static int serve_write(struct slot *slot, struct hypercall *call)
@@ -132,7 +152,7 @@ static int serve_write(struct slot *slot, struct hypercall *call)
 		call->result = -EINVAL;
 		return 0;
 	}
-	return take_response(slot, call->arguments[0], call->error);
+	return take_response(slot, call, call->arguments[0]);
 }
 
 /* Keeps the last SLOT_LOG_KEPT bytes for a crash report. */
@@ -150,6 +170,21 @@ static void remember_log(struct slot *slot, const uint8_t *data, size_t length)
 	slot->log_length = kept + length;
 }
 
+/* Hands on as much as the limit leaves. */
+static void pass_log(struct slot *slot, const uint8_t *data, size_t length)
+{
+	uint64_t limit = slot->request->log_limit;
+	uint64_t left = limit ? limit - slot->logged : length;
+	bool fits = length <= left;
+	slot->request->log(slot->request->context, data, fits ? length : left);
+	if (!fits && left)
+		log_warn(
+		    "%s: the rest of its log is dropped: it is longer than %lu bytes; give more "
+		    "with --log-limit",
+		    slot->monitor->name, limit);
+	slot->logged += fits ? length : left;
+}
+
 static int serve_log(struct slot *slot, struct hypercall *call)
 {
 	uint64_t length = call->arguments[0];
@@ -161,7 +196,7 @@ static int serve_log(struct slot *slot, struct hypercall *call)
 	/* Calls and what the program says come in their order. */
 	trace_take(slot);
 	remember_log(slot, data, length);
-	slot->request->log(slot->request->context, data, length);
+	pass_log(slot, data, length);
 	return 0;
 }
 
@@ -188,13 +223,9 @@ static int serve_trace(struct slot *slot, struct hypercall *call)
 
 /* ── the end ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* Takes what stands in the response area at the end of a request or a set-up. A length that cannot
- * be is a library OS's that was overwritten. */
-static int take_last_response(struct slot *slot, struct hypercall *call)
+/* A length that cannot be is a library OS's that was overwritten. */
+static int finish_overwritten(struct slot *slot, struct hypercall *call, uint64_t length)
 {
-	uint64_t length = window_control(&slot->window)->response_length;
-	if (length <= WINDOW_RESPONSE_SIZE)
-		return take_response(slot, length, call->error);
 	struct request_result *result = slot->result;
 	result->outcome = OUTCOME_CRASHED;
 	result->status = SIGSEGV;
@@ -204,6 +235,15 @@ static int take_last_response(struct slot *slot, struct hypercall *call)
 	    slot->monitor->name, length, WINDOW_RESPONSE_SIZE);
 	call->next = HYPERCALL_NEXT_FINISHED;
 	return 0;
+}
+
+/* Takes what stands in the response area at the end of a request or a set-up. */
+static int take_last_response(struct slot *slot, struct hypercall *call)
+{
+	uint64_t length = window_control(&slot->window)->response_length;
+	if (length > WINDOW_RESPONSE_SIZE)
+		return finish_overwritten(slot, call, length);
+	return take_response(slot, call, length);
 }
 
 static int finish(struct slot *slot, struct hypercall *call, enum outcome outcome, int status)
@@ -235,7 +275,9 @@ static int serve_warm_up(struct slot *slot, struct hypercall *call)
 	}
 	uint64_t length = control->response_length;
 	control->response_length = 0;
-	int result = take_response(slot, length, call->error);
+	if (length > WINDOW_RESPONSE_SIZE)
+		return finish_overwritten(slot, call, length);
+	int result = take_response(slot, call, length);
 	if (result)
 		return result;
 	monitor->warming_up = true;

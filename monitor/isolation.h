@@ -49,6 +49,7 @@ struct page_run;
 
 struct isolation {
 	const char *name;
+	bool makes_upcalls; /* run() knows MACHINE_UPCALL */
 
 	/* 0 where this machine and user can have it; else the error says what is missing. */
 	int (*probe)(struct error *error);

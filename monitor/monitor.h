@@ -42,6 +42,9 @@ struct request {
 	size_t length;
 	int fd;
 	uint64_t timeout_ns; /* from when it is served */
+	/* Bytes; 0: no limit. A response that is longer ends the request as a crash with SIGXFSZ;
+	 * of a longer log the rest is dropped. */
+	uint64_t response_limit, log_limit;
 	/* Takes a part of the response. 0 or a negative errno, which fails the request. */
 	int (*respond)(void *context, const void *data, size_t length);
 	/* Takes a part of the program's standard error. */

@@ -49,6 +49,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	slot->request = request;
 	slot->result = result;
 	slot->consumed = 0;
+	slot->responded = slot->logged = 0;
 	slot->log_length = 0;
 	slot->deadline_ns = clock_now_ns() + request->timeout_ns;
 	if (getrandom((void *)control->entropy, GUEST_ENTROPY_SIZE, 0) != GUEST_ENTROPY_SIZE)
@@ -73,6 +74,7 @@ int slot_flush_response(struct slot *slot, uint64_t length, struct error *error)
 					    slot->window.memory + WINDOW_RESPONSE_OFFSET, length);
 	if (result)
 		return error_set_errno(error, -result, "cannot write the response");
+	slot->responded += length;
 	return 0;
 }
 
@@ -87,10 +89,11 @@ static void slot_report_crash(struct slot *slot, const struct guest_fault *fault
 		     &monitor->library_os, slot->log);
 }
 
-/* The library OS has a handler for such a fault. */
+/* The library OS has a handler for such a fault. Under process isolation it was called already: a
+ * fault that comes here has none, whatever the guest writes into the control page. */
 static bool slot_takes_fault(const struct slot *slot, const struct guest_fault *fault)
 {
-	return fault->vector < GUEST_VECTOR_TICK &&
+	return slot->machine->isolation->makes_upcalls && fault->vector < GUEST_VECTOR_TICK &&
 	       window_control(&slot->window)->upcalls >> fault->vector & 1;
 }
 
@@ -226,6 +229,7 @@ int slot_serve(struct slot *slot, const struct request *request, struct request_
 	code = prefix_answer(&monitor->prefix, request, error);
 	if (code)
 		return code;
+	slot->responded = monitor->prefix.length;
 	enum slot_end end;
 	code = slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
 	if (code)

@@ -19,7 +19,8 @@ struct slot {
 	const struct request *request;
 	struct request warm_up; /* what *request is while the set-up is warmed up */
 	struct request_result *result;
-	size_t consumed; /* of request->data */
+	size_t consumed;	    /* of request->data */
+	uint64_t responded, logged; /* bytes of response and log that were handed on */
 	uint64_t deadline_ns;
 	uint64_t trace_origin_ns; /* the monotonic clock when the request began */
 	bool stale; /* the accelerator host may still write into the window: never use it again */
