@@ -1,0 +1,26 @@
+/* What attacks must leave as it was at the host: memory, processor time, descriptors, processes,
+ * files; of this process, its children, and the accelerator host. */
+#ifndef MAYFLY_TESTS_HOSTILE_HOST_STATE_H
+#define MAYFLY_TESTS_HOSTILE_HOST_STATE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct host_state {
+	uint64_t memory; /* resident bytes of this process */
+	uint64_t acceld_memory;
+	uint64_t cpu_ns; /* used by this process, its children and the accelerator host */
+	int descriptors, acceld_descriptors, children, threads;
+	int files; /* in the working directory, the run-time directory and the home */
+};
+
+void host_state_take(struct host_state *state, pid_t acceld);
+
+/* Processor time as above, now. */
+uint64_t host_state_cpu_ns(pid_t acceld);
+
+/* What is more than before, or still works though nothing is asked of it; NULL: nothing. */
+const char *host_state_compare(const struct host_state *before, const struct host_state *after,
+			       pid_t acceld);
+
+#endif
