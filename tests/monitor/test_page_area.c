@@ -149,6 +149,8 @@ static void test_check(void)
 	image.root_size = PAGE;
 	CHECK_NUMBER(put(&area, FAR, GUEST_ROOT_BASE, PAGE, GUEST_READ), 0);
 	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	image.root_size = 0; /* a page beyond its end */
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
 }
 
 /* ── a guest ─────────────────────────────────────────────────────────────────────────────────── */
