@@ -416,8 +416,6 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 	kvm_enter_at(self, VIRTUAL_CPU_TOUCH);
 	self->run->s.regs.regs.rsi = GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
 	self->run->s.regs.regs.rcx = count;
-	/* The request before may have left an alarm. */
-	alarm_reset(&self->machine.alarm, window_control(self->window));
 	enum machine_stop stop;
 	struct guest_fault fault;
 	int result = kvm_run(&self->machine, MACHINE_CONTINUE, clock_now_ns() + TOUCH_LIMIT_NS,
