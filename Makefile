@@ -5,6 +5,7 @@
 #   make run                     the main job on a real photograph
 #   make test [SANITIZE=…]       the tests; SANITIZE=address,undefined or SANITIZE=thread
 #   make stress                  threads and memory of guests under stress, for a minute each
+#   make test-faults [TIME=…]    calls that fail, one by one; then processes that are killed
 #   make test-hardware           the monitor on an emulated processor with SVM
 #   make bench                   the benchmarks
 #   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
@@ -33,7 +34,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:suppressions=$(CURDIR)/tests/thread-sani
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all run test stress test-hardware bench bench-check install clean format lint fuzz models setup
+.PHONY: all run test stress test-faults test-hardware bench bench-check install clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -62,6 +63,13 @@ stress: all
 test-hardware: all
 	tools/setup hardware
 	tests/hardware/run $(BUILD)
+
+test-faults: all models
+	for isolation in kvm process; do \
+	    tests/faults/test_failing_calls.py $(BUILD)/mayfly \
+	        $(BUILD)/tests/faults/libfailing_calls.so $$isolation || exit 1; \
+	done
+	tests/faults/fault_run.py $(BUILD)/mayfly --time=$(TIME)
 
 bench: all models
 	tools/setup bench
