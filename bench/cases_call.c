@@ -146,7 +146,8 @@ static int host_connect(struct host_calls *host, struct error *error)
 			host->window = NULL;
 			result = error_set_errno(error, errno, "cannot map the window");
 		} else {
-			result = accel_client_open(&host->client, window, HOST_WINDOW, error);
+			result = accel_client_open(&host->client, &accel_dialer_own, window,
+						   HOST_WINDOW, error);
 		}
 	}
 	close(window);

@@ -2,14 +2,29 @@
 #include "cli/run_statistics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/file.h"
 
 enum figure { FIGURE_CLONE, FIGURE_RUN, FIGURE_RESET, FIGURE_TOTAL, FIGURE_OP };
+
+int run_statistics_open(struct run_statistics *statistics, const char *path, struct error *error)
+{
+	/* The library reads /dev/urandom before it makes its first object. */
+	json_object_seed(0);
+	statistics->path = path;
+	statistics->fd = *path
+			     ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666)
+			     : STDERR_FILENO;
+	if (statistics->fd < 0)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	return 0;
+}
 
 int run_statistics_add(struct run_statistics *statistics, const struct request_result *result,
 		       struct error *error)
@@ -35,7 +50,9 @@ int run_statistics_add(struct run_statistics *statistics, const struct request_r
 void run_statistics_release(struct run_statistics *statistics)
 {
 	free(statistics->figures);
-	*statistics = (struct run_statistics){0};
+	if (statistics->fd > STDERR_FILENO)
+		close(statistics->fd);
+	*statistics = (struct run_statistics){.fd = -1};
 }
 
 static double microseconds(const struct run_figures *one, enum figure figure)
@@ -90,9 +107,8 @@ static void json_decref_pointer(json_t **json)
 	json_decref(*json);
 }
 
-int run_statistics_write(const struct run_statistics *statistics, const char *path,
-			 const char *isolation, uint64_t memory_per_slot, uint64_t memory_shared,
-			 struct error *error)
+int run_statistics_write(const struct run_statistics *statistics, const char *isolation,
+			 uint64_t memory_per_slot, uint64_t memory_shared, struct error *error)
 {
 	json_int_t ops = 0;
 	for (size_t i = 0; i < statistics->count; i++)
@@ -110,8 +126,8 @@ int run_statistics_write(const struct run_statistics *statistics, const char *pa
 	cleanup_free char *line = NULL;
 	if (!text || asprintf(&line, "%s\n", text) < 0)
 		return error_set(error, ENOMEM, "no memory for statistics");
-	if (*path)
-		return file_write(path, line, strlen(line), error);
-	int result = file_write_all(STDERR_FILENO, line, strlen(line));
+	int result = file_write_all(statistics->fd, line, strlen(line));
+	if (result && *statistics->path)
+		return error_set_errno(error, -result, "cannot write %s", statistics->path);
 	return result ? error_set_errno(error, -result, "cannot write statistics") : 0;
 }

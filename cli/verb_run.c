@@ -45,6 +45,7 @@ static const struct option_spec run_options[] = {
 
 struct run {
 	const struct run_values *values;
+	const char *name; /* the program's, as it was given */
 	struct monitor *monitor;
 	struct run_statistics statistics;
 	uint8_t *input; /* the whole request, where it is served more than once */
@@ -152,9 +153,26 @@ static int serve_all(struct run *run, const char *name, int *status, struct erro
 	return 0;
 }
 
+/* In the monitor's own process, without rights. Returns the exit status. */
+static int serve_confined(void *context, struct error *error)
+{
+	struct run *run = context;
+	int status = 0;
+	int result = serve_all(run, run->name, &status, error);
+	if (run->reader_gone)
+		return STATUS_SIGNAL + SIGPIPE;
+	if (!result && run->values->statistics) {
+		const struct slot *slot = monitor_first_slot(run->monitor);
+		result = run_statistics_write(&run->statistics, monitor_isolation(run->monitor),
+					      slot ? slot_private_bytes(slot) : 0,
+					      monitor_shared_bytes(run->monitor), error);
+	}
+	return result ? result : status;
+}
+
 static int run_run(const void *values, const struct operands *operands, struct error *error)
 {
-	cleanup(run_release) struct run run = {.values = values};
+	cleanup(run_release) struct run run = {.values = values, .statistics.fd = -1};
 	if (!operands->count)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
@@ -162,23 +180,16 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	 * and machines are left in order. Then it ends as other programs do there, without a word.
 	 */
 	signal(SIGPIPE, SIG_IGN);
+	run.name = operands->words[0];
 	int result = open_trace(&run, error);
+	if (!result && run.values->statistics)
+		result = run_statistics_open(&run.statistics, run.values->statistics, error);
 	if (!result)
 		result = launch_monitor(&run.monitor, &run.values->launch, operands, error);
 	if (result)
 		return result;
 	log_info("isolation is %s", monitor_isolation(run.monitor));
-	int status = 0;
-	result = serve_all(&run, operands->words[0], &status, error);
-	if (run.reader_gone)
-		return STATUS_SIGNAL + SIGPIPE;
-	if (!result && run.values->statistics) {
-		const struct slot *slot = monitor_first_slot(run.monitor);
-		result = run_statistics_write(
-		    &run.statistics, run.values->statistics, monitor_isolation(run.monitor),
-		    slot ? slot_private_bytes(slot) : 0, monitor_shared_bytes(run.monitor), error);
-	}
-	return result ? result : status;
+	return monitor_confine(run.monitor, serve_confined, &run, error);
 }
 
 const struct verb verb_run = {

@@ -15,9 +15,10 @@
 #define JOURNAL_COUNT_MAX 1024
 #define REPLAY_LIMIT_NS	  (30 * NANOSECONDS_PER_SECOND)
 
-void accelerator_init(struct accelerator *accelerator, const struct window *window)
+void accelerator_init(struct accelerator *accelerator, const struct window *window,
+		      const struct accel_dialer *dialer)
 {
-	*accelerator = (struct accelerator){.window = window};
+	*accelerator = (struct accelerator){.window = window, .dialer = dialer};
 }
 
 void accelerator_release(struct accelerator *accelerator)
@@ -39,8 +40,8 @@ static int accelerator_connect(struct accelerator *accelerator, struct error *er
 {
 	if (accelerator->client)
 		return 0;
-	return accel_client_open(&accelerator->client, accelerator->window->memfd, WINDOW_SIZE,
-				 error);
+	return accel_client_open(&accelerator->client, accelerator->dialer,
+				 accelerator->window->memfd, WINDOW_SIZE, error);
 }
 
 /* A connection that failed is out of step; the next use makes a new one. Only a message that is not

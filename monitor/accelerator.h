@@ -15,6 +15,7 @@
 #include "window.h"
 
 struct accel_client;
+struct accel_dialer;
 
 struct accelerator_journal {
 	struct {
@@ -27,11 +28,13 @@ struct accelerator_journal {
 };
 
 struct accelerator {
+	const struct accel_dialer *dialer;
 	struct accel_client *client; /* NULL: not connected */
 	const struct window *window;
 };
 
-void accelerator_init(struct accelerator *accelerator, const struct window *window);
+void accelerator_init(struct accelerator *accelerator, const struct window *window,
+		      const struct accel_dialer *dialer);
 
 /* Serves the message at [offset, offset + length) of the window's arena. `journal` is where to
  * remember it (the set-up), or NULL. Returns 0 or a negative errno for the guest, with the reason

@@ -111,6 +111,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a monitor");
 	self->image.memfd = self->root.fd = -1;
+	self->dialer = accel_dialer_own;
 	self->debug = options->debug;
 	guest_time_init(&self->time);
 	const char *slash = strrchr(options->program, '/');

@@ -91,6 +91,16 @@ int monitor_save(const struct monitor *monitor, const char *path, struct error *
 /* The name of the isolation in force. */
 const char *monitor_isolation(const struct monitor *monitor);
 
+/* Does `work` with the monitor in a process of its own that has given up its rights: it opens no
+ * file, starts no program and connects to nothing; what `work` writes to, beside the standard
+ * streams, must be open before. What it changes in memory stays there. Returns what `work`
+ * returned, with its error; -EPROTO where its process died. Where this machine does not allow a
+ * measure, the work is done without, and the log says so at debug level. To be called while there
+ * is one thread and before anything else is done with the monitor; afterwards it can only be
+ * closed. */
+int monitor_confine(struct monitor *monitor, int (*work)(void *context, struct error *error),
+		    void *context, struct error *error);
+
 /* Runs the program's set-up until it first waits for its request; `request` gives limits and log.
  * *finished: the program ended without waiting for one; then *result is the answer to `request`,
  * and each further request runs the program from its start. Not thread-safe. */

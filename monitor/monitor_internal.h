@@ -2,6 +2,7 @@
 #ifndef MAYFLY_MONITOR_INTERNAL_H
 #define MAYFLY_MONITOR_INTERNAL_H
 
+#include "accel_client/accel_client.h"
 #include "accelerator.h"
 #include "elf_file.h"
 #include "footprint.h"
@@ -34,6 +35,7 @@ struct monitor {
 	bool prepared, frozen;
 	struct footprint footprint; /* of requests in clones of the image */
 	struct prefix prefix;
+	struct accel_dialer dialer;
 	struct accelerator_journal journal;
 
 	/* During the set-up: calls are journalled, output goes into the prefix. */

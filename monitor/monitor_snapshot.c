@@ -105,6 +105,7 @@ int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options
 		snapshot_release(&snapshot);
 		return error_set(error, ENOMEM, "no memory for a monitor");
 	}
+	self->dialer = accel_dialer_own;
 	self->debug = options->debug;
 	guest_time_init(&self->time);
 	result = take_snapshot(self, &snapshot, error);

@@ -27,7 +27,7 @@ int slot_build(struct slot *slot, struct monitor *monitor, const struct image *i
 		slot_dismantle(slot);
 		return result;
 	}
-	accelerator_init(&slot->accelerator, &slot->window);
+	accelerator_init(&slot->accelerator, &slot->window, &monitor->dialer);
 	return 0;
 }
 

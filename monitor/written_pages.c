@@ -21,7 +21,8 @@ struct pagemap_scan {
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
 
-#define PAGEMAP_SCAN_IOCTL    _IOWR('f', 16, struct pagemap_scan)
+_Static_assert(WRITTEN_PAGES_SCAN == _IOWR('f', 16, struct pagemap_scan), "see fs.h");
+
 #define PAGE_CATEGORY_FILE    (1UL << 2)
 #define PAGE_CATEGORY_PRESENT (1UL << 3)
 #define PAGE_CATEGORY_SWAPPED (1UL << 4)
@@ -41,7 +42,7 @@ int written_pages_open(struct written_pages *pages, struct error *error)
 	if (pages->pagemap < 0)
 		return error_set_errno(error, errno, "cannot open /proc/self/pagemap");
 	struct pagemap_scan probe = {.size = sizeof(probe)};
-	pages->can_scan = ioctl(pages->pagemap, PAGEMAP_SCAN_IOCTL, &probe) >= 0;
+	pages->can_scan = ioctl(pages->pagemap, WRITTEN_PAGES_SCAN, &probe) >= 0;
 	return 0;
 }
 
@@ -69,7 +70,7 @@ static int find_by_scan(const struct written_pages *pages, uint64_t start, uint6
 	    .category_anyof_mask = PAGE_CATEGORY_PRESENT | PAGE_CATEGORY_SWAPPED,
 	    .return_mask = PAGE_CATEGORY_FILE,
 	};
-	int count = ioctl(pages->pagemap, PAGEMAP_SCAN_IOCTL, &scan);
+	int count = ioctl(pages->pagemap, WRITTEN_PAGES_SCAN, &scan);
 	if (count < 0)
 		return error_set_errno(error, errno, "PAGEMAP_SCAN failed");
 	for (int i = 0; i < count; i++)

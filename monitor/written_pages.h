@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 
 #include "util/error.h"
+
+/* The ioctl that written_pages_find() makes on a kernel that has it. */
+#define WRITTEN_PAGES_SCAN _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96)
 
 struct written_range {
 	uint64_t start, end; /* addresses in this process */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,36 +133,6 @@ static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t d
 	return -answer.status;
 }
 
-/* A host that many clients connect to at once has a full queue for a moment. */
-static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
-{
-	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN || clock_now_ns() >= deadline_ns)
-			return -errno;
-		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
-	}
-	return 0;
-}
-
-static int connect_to(const char *path, struct accel_client *client, uint64_t deadline_ns,
-		      struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, ENAMETOOLONG, "socket path too long: %s", path);
-	memcpy(address.sun_path, path, strlen(path));
-	client->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (client->socket < 0)
-		return error_set_errno(error, errno, "cannot make a socket");
-	int result = connect_socket(client->socket, &address, deadline_ns);
-	if (result)
-		return error_set_errno(error, -result,
-				       "cannot connect to the accelerator host at %s", path);
-	return 0;
-}
-
 static int say_hello(struct accel_client *client, int window_fd, uint64_t window_size,
 		     uint64_t deadline_ns, struct error *error)
 {
@@ -189,29 +158,9 @@ static int say_hello(struct accel_client *client, int window_fd, uint64_t window
 	return result;
 }
 
-static int open_once(struct accel_client **out, const char *path, int window_fd,
-		     uint64_t window_size, uint64_t deadline_ns, struct error *error)
+static void pause_before_retry(void)
 {
-	struct accel_client *client = calloc(1, sizeof(*client));
-	if (!client)
-		return error_set(error, ENOMEM, "no memory for a connection");
-	client->socket = -1;
-	int result = connect_to(path, client, deadline_ns, error);
-	if (!result)
-		result = say_hello(client, window_fd, window_size, deadline_ns, error);
-	if (result) {
-		accel_client_close(client);
-		return result;
-	}
-	*out = client;
-	return 0;
-}
-
-int accel_client_open_at(struct accel_client **client, const char *path, int window_fd,
-			 uint64_t window_size, struct error *error)
-{
-	return open_once(client, path, window_fd, window_size, clock_now_ns() + OPEN_LIMIT_NS,
-			 error);
+	nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
 }
 
 /* Nobody listens there, or whoever did is on the way out: a new host is called for. */
@@ -220,17 +169,13 @@ static bool host_is_missing(int result)
 	return result == -ENOENT || result == -ECONNREFUSED || result == -ECONNRESET;
 }
 
-int accel_client_open(struct accel_client **client, int window_fd, uint64_t window_size,
-		      struct error *error)
+int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struct error *error)
 {
 	char path[PATH_MAX];
 	int result = paths_runtime(path, sizeof(path), "acceld.sock", error);
-	if (result)
-		return result;
-	uint64_t deadline_ns = clock_now_ns() + OPEN_LIMIT_NS;
-	for (;;) {
+	while (!result) {
 		struct error attempt = {0};
-		result = open_once(client, path, window_fd, window_size, deadline_ns, &attempt);
+		result = accel_connect(path, deadline_ns, socket, &attempt);
 		if (!host_is_missing(result) || clock_now_ns() >= deadline_ns) {
 			if (result && error)
 				*error = attempt;
@@ -242,13 +187,61 @@ int accel_client_open(struct accel_client **client, int window_fd, uint64_t wind
 			return error_wrap(error, "cannot start the accelerator host");
 		/* Where it lost a race against another one, that one may not listen yet, or may be
 		 * about to leave. */
-		result = open_once(client, path, window_fd, window_size, deadline_ns, &attempt);
-		if (!host_is_missing(result)) {
+		if (!accel_connect(path, deadline_ns, socket, NULL))
+			return 0;
+		pause_before_retry();
+	}
+	return result;
+}
+
+const struct accel_dialer accel_dialer_own = {.dial = accel_client_connect};
+
+/* Takes the socket. */
+static int open_on(struct accel_client **out, int socket, int window_fd, uint64_t window_size,
+		   uint64_t deadline_ns, struct error *error)
+{
+	struct accel_client *client = calloc(1, sizeof(*client));
+	if (!client) {
+		close(socket);
+		return error_set(error, ENOMEM, "no memory for a connection");
+	}
+	client->socket = socket;
+	int result = say_hello(client, window_fd, window_size, deadline_ns, error);
+	if (result) {
+		accel_client_close(client);
+		return result;
+	}
+	*out = client;
+	return 0;
+}
+
+int accel_client_open_at(struct accel_client **client, const char *path, int window_fd,
+			 uint64_t window_size, struct error *error)
+{
+	int socket;
+	uint64_t deadline_ns = clock_now_ns() + OPEN_LIMIT_NS;
+	int result = accel_connect(path, deadline_ns, &socket, error);
+	return result ? result
+		      : open_on(client, socket, window_fd, window_size, deadline_ns, error);
+}
+
+int accel_client_open(struct accel_client **client, const struct accel_dialer *dialer,
+		      int window_fd, uint64_t window_size, struct error *error)
+{
+	uint64_t deadline_ns = clock_now_ns() + OPEN_LIMIT_NS;
+	for (;;) {
+		int socket;
+		struct error attempt = {0};
+		int result = dialer->dial(dialer->context, deadline_ns, &socket, error);
+		if (result)
+			return result;
+		result = open_on(client, socket, window_fd, window_size, deadline_ns, &attempt);
+		if (!host_is_missing(result) || clock_now_ns() >= deadline_ns) {
 			if (result && error)
 				*error = attempt;
 			return result;
 		}
-		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
+		pause_before_retry();
 	}
 }
 

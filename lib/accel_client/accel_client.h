@@ -12,11 +12,24 @@
 
 struct accel_client;
 
+/* Where a connection comes from: whoever has given up the right to connect and to start programs
+ * asks somebody else for it. */
+struct accel_dialer {
+	/* Connects to this user's accelerator host, which is started where none runs, until
+	 * `deadline_ns` (CLOCK_MONOTONIC). The socket becomes the caller's. */
+	int (*dial)(void *context, uint64_t deadline_ns, int *socket, struct error *error);
+	void *context;
+};
+
+/* Does it itself; its context is NULL. */
+int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struct error *error);
+extern const struct accel_dialer accel_dialer_own;
+
 /* Connects to this user's accelerator host and lends it the window: a memfd of `window_size` bytes
- * that is sealed with F_SEAL_SHRINK; the descriptor stays the caller's. Starts mayfly-acceld where
- * none runs. Takes at most about ten seconds (-ETIMEDOUT). */
-int accel_client_open(struct accel_client **client, int window_fd, uint64_t window_size,
-		      struct error *error);
+ * that is sealed with F_SEAL_SHRINK; the descriptor stays the caller's. Takes at most about ten
+ * seconds (-ETIMEDOUT). */
+int accel_client_open(struct accel_client **client, const struct accel_dialer *dialer,
+		      int window_fd, uint64_t window_size, struct error *error);
 
 /* As accel_client_open() at the socket `path`; never starts a host. */
 int accel_client_open_at(struct accel_client **client, const char *path, int window_fd,

@@ -1,4 +1,4 @@
-/* Starting the accelerator host on demand; see accel_start.h. */
+/* Reaching the accelerator host, and starting it on demand; see accel_start.h. */
 #include "accel_client/accel_start.h"
 
 #include <errno.h>
@@ -9,7 +9,9 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,38 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/paths.h"
+
+#define RETRY_PAUSE_NS (20 * 1000000L)
+
+/* A host that many clients connect to at once has a full queue for a moment. */
+static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
+{
+	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || clock_now_ns() >= deadline_ns)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
+	}
+	return 0;
+}
+
+int accel_connect(const char *path, uint64_t deadline_ns, int *socket_fd, struct error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(error, ENAMETOOLONG, "socket path too long: %s", path);
+	memcpy(address.sun_path, path, strlen(path));
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_set_errno(error, errno, "cannot make a socket");
+	int result = connect_socket(fd, &address, deadline_ns);
+	if (result)
+		return error_set_errno(error, -result,
+				       "cannot connect to the accelerator host at %s", path);
+	*socket_fd = take_fd(&fd);
+	return 0;
+}
 
 /* Its standard error is a pipe to us; it keeps no other descriptor of ours, and starts with no
  * signal blocked or ignored, whatever the calling thread has. */

@@ -47,12 +47,16 @@ static const char *explain_refusal(int code)
 	}
 }
 
-/* A file system with nothing in it in place of the root. `private`: the mounts have to be taken out
- * of the propagation to other namespaces first; in a new user namespace they are. EINVAL where that
- * cannot be done because the root is none of them. */
+/* A file system with nothing in it as the root. `private`: the mounts have to be taken out of the
+ * propagation to other namespaces first; in a new user namespace they are. EINVAL where that cannot
+ * be done because the root is none of them.
+ *
+ * By chroot(2): pivot_root(2) would have the old root unmounted, for which the kernel waits, 0.1 to
+ * 10 ms, until no processor looks at it any more. The way back out of a chroot is CAP_SYS_CHROOT or
+ * the descriptor of a directory, and confine_self() leaves neither. */
 static int empty_root(bool private)
 {
-	/* Any directory will do that is there: it is gone afterwards. */
+	/* Any directory will do that is there: nobody else sees what is mounted on it. */
 	static const char *const places[] = {"/proc", "/tmp", "/dev"};
 	if (private && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return -errno;
@@ -61,13 +65,7 @@ static int empty_root(bool private)
 		if (!mount("none", places[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 			   "size=4k,mode=555"))
 			place = places[i];
-	if (!place || chdir(place))
-		return -errno;
-	/* With both names the same, the old root lies on top of the new one (pivot_root(2)). Where
-	 * the root is the kernel's initial one there is no pivoting, only going further down. */
-	if (!syscall(SYS_pivot_root, ".", "."))
-		return umount2(".", MNT_DETACH) || chdir("/") ? -errno : 0;
-	return chroot(".") || chdir("/") ? -errno : 0;
+	return !place || chroot(place) || chdir("/") ? -errno : 0;
 }
 
 pid_t confine_fork(void (*open_files)(void *context), void *context, struct confine_report *report)

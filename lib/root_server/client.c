@@ -35,6 +35,9 @@ struct root_client {
 	const uint8_t *memory; /* what comes besides answers; the server may write at any time */
 	pthread_mutex_t lock;  /* of what follows, and of the memory */
 	pid_t process;	       /* 0: there is none */
+	/* NULL: the server is this process's child. Else it is the child of somebody else, who is
+	 * to be asked for a new one. */
+	const struct root_reviver *reviver;
 	int socket, life;
 };
 
@@ -107,7 +110,7 @@ static int send_setup(const struct root_client *client, int life, struct error *
 static void end_server(struct root_client *client)
 {
 	int status;
-	if (client->process) {
+	if (client->process && !client->reviver) {
 		kill(client->process, SIGKILL);
 		while (waitpid(client->process, &status, 0) < 0 && errno == EINTR)
 			;
@@ -200,13 +203,15 @@ static int lose_server(struct root_client *client, int reason, struct error *err
 {
 	int status = 0;
 	pid_t process = client->process;
-	bool ended = waitpid(process, &status, WNOHANG) == process;
+	bool ended = !client->reviver && waitpid(process, &status, WNOHANG) == process;
 	if (ended)
 		client->process = 0;
 	end_server(client);
 	if (ended && WIFSIGNALED(status))
 		return error_set(error, EIO, "the file server of %s was killed by signal %d (%s)",
 				 client->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (reason == -EPIPE)
+		return error_set(error, EIO, "the file server of %s has ended", client->name);
 	return error_set_errno(error, reason == -ETIMEDOUT ? ETIMEDOUT : EIO,
 			       "the file server of %s did not answer", client->name);
 }
@@ -250,14 +255,45 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 	return error_set(error, EIO, "the file server of %s answered what cannot be", client->name);
 }
 
+static int ask_reviver(struct root_client *client, struct error *error)
+{
+	struct root_connection connection;
+	int result = client->reviver->revive(client->reviver->context, &connection, error);
+	if (result)
+		return result;
+	client->socket = connection.socket;
+	client->life = connection.life;
+	client->process = -1; /* not ours to know */
+	return 0;
+}
+
 int root_client_revive(struct root_client *client, struct error *error)
 {
 	lock_scoped(&client->lock);
 	if (client->process)
 		return 0;
+	int result = client->reviver ? ask_reviver(client, error) : start_server(client, error);
+	if (result)
+		end_server(client);
+	return result;
+}
+
+void root_client_adopt(struct root_client *client, const struct root_reviver *reviver)
+{
+	close(client->directory);
+	client->directory = -1;
+	client->reviver = reviver;
+}
+
+int root_client_restart(struct root_client *client, struct root_connection *connection,
+			struct error *error)
+{
+	lock_scoped(&client->lock);
+	end_server(client);
 	int result = start_server(client, error);
 	if (result)
 		end_server(client);
+	*connection = (struct root_connection){client->socket, client->life};
 	return result;
 }
 

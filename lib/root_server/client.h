@@ -33,6 +33,27 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 /* Starts a new server where there is none any more. */
 int root_client_revive(struct root_client *client, struct error *error);
 
+/* What a client needs of a server. The server's end is the end of the last `life`. */
+struct root_connection {
+	int socket, life;
+};
+
+/* How a client that can start nothing gets a new server: somebody else does root_client_restart().
+ */
+struct root_reviver {
+	int (*revive)(void *context, struct root_connection *connection, struct error *error);
+	void *context;
+};
+
+/* After a fork, in a child that is about to give up its rights: the server stays the parent's, and
+ * so does the directory. The reviver must live as long as the client. */
+void root_client_adopt(struct root_client *client, const struct root_reviver *reviver);
+
+/* Ends the server and starts another one. The connection stays the client's; it is lent to whoever
+ * adopted it. */
+int root_client_restart(struct root_client *client, struct root_connection *connection,
+			struct error *error);
+
 /* The directory as a tree to find programs in; it lives as long as the client. */
 const struct root_tree *root_client_tree(const struct root_client *client);
 

@@ -156,10 +156,10 @@ int peer_open(struct peer *peer, const char *socket)
 	if (result)
 		return result;
 	struct error error = {0};
-	result = socket
-		     ? accel_client_open_at(&peer->client, socket, peer->window_fd,
-					    PEER_WINDOW_SIZE, &error)
-		     : accel_client_open(&peer->client, peer->window_fd, PEER_WINDOW_SIZE, &error);
+	result = socket ? accel_client_open_at(&peer->client, socket, peer->window_fd,
+					       PEER_WINDOW_SIZE, &error)
+			: accel_client_open(&peer->client, &accel_dialer_own, peer->window_fd,
+					    PEER_WINDOW_SIZE, &error);
 	if (result) {
 		fprintf(stderr, "cannot open: %s\n", error.text);
 		peer_window_release(peer);

@@ -230,7 +230,8 @@ static void test_bad_plugin(const char *good_plugin)
 	CHECK(!peer_window_make(&peer));
 	struct error error = {0};
 	uint64_t start_ns = clock_now_ns();
-	int result = accel_client_open(&peer.client, peer.window_fd, PEER_WINDOW_SIZE, &error);
+	int result = accel_client_open(&peer.client, &accel_dialer_own, peer.window_fd,
+				       PEER_WINDOW_SIZE, &error);
 	CHECK_NUMBER(result, -EIO);
 	CHECK(strstr(error.text, "/nonexistent/libvaccel-none.so"));
 	CHECK(clock_now_ns() - start_ns < 5 * NANOSECONDS_PER_SECOND);
