@@ -1,0 +1,14 @@
+/* What a clone tells of itself: clones.c, test_clones.c. */
+#ifndef MAYFLY_TESTS_MONITOR_CLONES_H
+#define MAYFLY_TESTS_MONITOR_CLONES_H
+
+#define CLONE_RANDOM_SIZE    16
+#define CLONE_RANDOM_SOURCES 3 /* getrandom, /dev/urandom, AT_RANDOM */
+
+struct clone_tale {
+	unsigned char random[CLONE_RANDOM_SOURCES][CLONE_RANDOM_SIZE];
+	unsigned long realtime_ns, monotonic_ns, used_ns;
+	unsigned long start_ticks; /* of the process, as /proc tells it: since boot, 100 a second */
+};
+
+#endif
