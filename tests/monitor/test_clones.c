@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "clones.h"
+#include "isolation.h"
 #include "monitor.h"
 #include "util/clock.h"
 
@@ -104,9 +105,13 @@ int main(int argc, char **argv)
 	    .isolation = argv[1],
 	    .memory = 64UL << 20,
 	};
-	if (monitor_open(&monitor, &options, &error)) {
+	if (!isolation_choose(argv[1], &error)) {
 		fprintf(stderr, "skipped: %s\n", error.text);
 		return CHECK_SKIPPED;
+	}
+	if (!CHECK_NUMBER(monitor_open(&monitor, &options, &error), 0)) {
+		fprintf(stderr, "  %s\n", error.text);
+		return check_status();
 	}
 	const struct request limits = {.fd = -1,
 				       .timeout_ns = 60 * NANOSECONDS_PER_SECOND,
