@@ -64,7 +64,10 @@ class Interpreter:
 
     def __init__(self, command, progress):
         self.command, self.progress = command, progress
-        answer = json.loads(fetch.run([command, "-I", "-c", ASK], progress))
+        try:
+            answer = json.loads(fetch.run([command, "-I", "-c", ASK], progress))
+        except ValueError as error:
+            raise PackError(f"{command} is no Python 3") from error
         self.program, self.version = pathlib.Path(answer["program"]), answer["version"]
         self.library, self.tag = pathlib.Path(answer["library"]), answer["tag"]
 
@@ -111,6 +114,18 @@ def shared_libraries(files):
     return found
 
 
+def check_requirements(requirements):
+    """Finds without a network what pip would refuse."""
+    text = requirements.read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        wanted = line.partition("#")[0].strip()
+        if wanted and not wanted.startswith("-") and ("==" not in wanted or
+                                                      "--hash=" not in wanted):
+            raise PackError(f"{requirements}: \"{wanted}\" needs a version and a hash, as in "
+                            f"NAME==1.2.3 --hash=sha256:...; pip-compile --generate-hashes writes "
+                            f"them, for all that is needed besides, too")
+
+
 def is_shared_object(path):
     return ".so" in path.suffixes
 
@@ -127,6 +142,7 @@ class Packages:
         self.wheels = self.cache.root / "downloads" / f"python-{key}"
 
     def fetch(self):
+        check_requirements(self.requirements)
         if self.wheels.exists():
             return
         with self.cache.locked():
@@ -134,8 +150,11 @@ class Packages:
                 return
             self.progress.step(f"downloading what {self.requirements} names")
             aside = self.cache.staging / "wheels"
-            self.interpreter.pip("download", "--require-hashes", "--only-binary=:all:", "-d",
-                                 str(aside), "-r", str(self.requirements))
+            try:
+                self.interpreter.pip("download", "--require-hashes", "--only-binary=:all:", "-d",
+                                     str(aside), "-r", str(self.requirements))
+            except fetch.FetchError as error:
+                raise PackError(f"{self.requirements}: {error}") from error
             self.wheels.parent.mkdir(exist_ok=True)
             aside.replace(self.wheels)
 
@@ -155,7 +174,9 @@ class Packages:
 
 # ---- the function and the tree ----
 
-def check_source(source):
+def check_places(source, output):
+    if not output.parent.is_dir():
+        raise PackError(f"cannot write {output}: {output.parent} is no directory")
     if source.is_file() and source.suffix == ".py":
         if not source.stem.isidentifier():
             raise PackError(f"{source}: a module's name is letters, digits and _")
@@ -245,7 +266,7 @@ def write_tree(path, interpreter, staging, library, module):
 
 def pack(arguments, progress):
     source, output = arguments.source, arguments.output
-    check_source(source)
+    check_places(source, output)
     interpreter = Interpreter(arguments.python, progress)
     with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
         staging = pathlib.Path(name).resolve()
@@ -268,10 +289,12 @@ def pack(arguments, progress):
         archive = staging / "tree.tar"
         write_tree(archive, interpreter, staging, arguments.library, module)
         progress.step("packing")
-        answer = fetch.run([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
-                           progress)
-    progress.clear()
-    print(answer, end="")
+        progress.clear()
+        # It says itself what it made, or what went wrong.
+        done = subprocess.run([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
+                              check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 def main():

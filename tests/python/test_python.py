@@ -252,11 +252,12 @@ class Function(Python):
 
 
 class Packing(Python):
-    def pack(self, source, **variables):
-        return command("root", "python", source, "-o", self.folder / "out.img", **variables)
+    def pack(self, source, options=(), **variables):
+        return command("root", "python", source, "-o", self.folder / "out.img", *options,
+                       **variables)
 
-    def refused(self, source, *says, **variables):
-        result = self.pack(source, **variables)
+    def refused(self, source, *says, options=(), **variables):
+        result = self.pack(source, options, **variables)
         self.assertEqual((result.returncode, result.stdout), (1, b""), text(result.stderr))
         for words in says:
             self.assertIn(words, text(result.stderr))
@@ -288,6 +289,12 @@ class Packing(Python):
         self.refused(self.folder / "a-b.py", "cannot find")
         (self.folder / "a-b.py").write_text("")
         self.refused(self.folder / "a-b.py", "a module's name")
+        (empty / "handler.py").write_text("")
+        self.refused(empty, "/bin/true is no Python 3", options=["--python=/bin/true"])
+        self.refused(empty, "/none is missing", options=["--python=/none"])
+        for wanted in ("numpy >= 2", "# packages\nnumpy==2.4.6 # no hash", "numpy --hash=sha256:0"):
+            (empty / "requirements.txt").write_text(wanted + "\n")
+            self.refused(empty, "requirements.txt", "needs a version and a hash")
 
     def test_damaged_packages(self):
         """Wheels in the cache are checked whenever they are used."""
