@@ -13,7 +13,7 @@
 #define MEMORY_DEFAULT (64UL << 20)
 #define REQUEST_LIMIT  (30 * NANOSECONDS_PER_SECOND)
 
-static int keep_response(void *context, const void *data, size_t length)
+static int keep_response(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	struct guest *guest = context;
 	if (length >= GUEST_RESPONSE_MAX - guest->response_length)

@@ -64,10 +64,10 @@ static void run_release(struct run *run)
 		fclose(run->trace);
 }
 
-static int respond(void *context, const void *data, size_t length)
+static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	struct run *run = context;
-	int result = run->print ? file_write_all(STDOUT_FILENO, data, length) : 0;
+	int result = run->print ? file_write_until(STDOUT_FILENO, data, length, deadline_ns) : 0;
 	run->reader_gone = result == -EPIPE;
 	return result;
 }

@@ -21,7 +21,7 @@ static const struct option_spec snapshot_options[] = {
 #include "cli/launch_options.def"
 };
 
-static int drop_response(void *context, const void *data, size_t length)
+static int drop_response(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	return 0;
 }

@@ -113,7 +113,7 @@ static int keep_output(struct slot *slot, uint64_t length, struct error *error)
 	if (monitor->warm_up)
 		return error_wrap(error, "it cannot be warmed up");
 	monitor->preparing = false;
-	result = prefix_answer(&monitor->prefix, slot->request, error);
+	result = prefix_answer(&monitor->prefix, slot->request, slot->deadline_ns, error);
 	slot->responded = monitor->prefix.length;
 	prefix_release(&monitor->prefix);
 	return result ? result : slot_flush_response(slot, length, error);
@@ -142,8 +142,9 @@ static int take_response(struct slot *slot, struct hypercall *call, uint64_t len
 		return 0;
 	if (limit && (before > limit || length > limit - before))
 		return finish_beyond_limit(slot, call);
-	return monitor->preparing ? keep_output(slot, length, call->error)
-				  : slot_flush_response(slot, length, call->error);
+	int result = monitor->preparing ? keep_output(slot, length, call->error)
+					: slot_flush_response(slot, length, call->error);
+	return result == -ETIMEDOUT ? finish_past_deadline(slot, call) : result;
 }
 
 static int serve_write(struct slot *slot, struct hypercall *call)

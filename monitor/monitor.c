@@ -219,9 +219,12 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 		/* There is no set-up to keep: every request is the whole program. */
 		image_release(&copy);
 		accelerator_journal_release(&monitor->journal);
-		code = prefix_answer(&monitor->prefix, request, error);
+		code = prefix_answer(&monitor->prefix, request,
+				     clock_now_ns() + request->timeout_ns, error);
 		prefix_release(&monitor->prefix);
-		return code;
+		if (code == -ETIMEDOUT)
+			result->outcome = OUTCOME_DEADLINE;
+		return code == -ETIMEDOUT ? 0 : code;
 	}
 	image_release(&monitor->image);
 	monitor->image = copy;

@@ -45,8 +45,9 @@ struct request {
 	/* Bytes; 0: no limit. A response that is longer ends the request as a crash with SIGXFSZ;
 	 * of a longer log the rest is dropped. */
 	uint64_t response_limit, log_limit;
-	/* Takes a part of the response. 0 or a negative errno, which fails the request. */
-	int (*respond)(void *context, const void *data, size_t length);
+	/* Takes a part of the response. 0 or a negative errno, which fails the request; -ETIMEDOUT
+	 * ends it as its deadline does, which is at `deadline_ns` (CLOCK_MONOTONIC). */
+	int (*respond)(void *context, const void *data, size_t length, uint64_t deadline_ns);
 	/* Takes a part of the program's standard error. */
 	void (*log)(void *context, const void *data, size_t length);
 	/* Takes lines about the program's system calls; NULL where no trace is wanted. */

@@ -23,8 +23,8 @@ struct monitor {
 	char *name;		     /* the program's, for messages */
 	struct program program;
 	struct elf_file library_os;
-	struct root_image root; /* its descriptor is -1 where there is none */
-	char *root_path;	/* of the root image's file; NULL where there is none */
+	struct root_image root;	   /* its descriptor is -1 where there is none */
+	char *root_path;	   /* of the root image's file; NULL where there is none */
 	struct root_client *files; /* of a root directory; NULL where there is none */
 	uint64_t program_base;
 	struct guest_time time;

@@ -22,11 +22,12 @@ int prefix_add(struct prefix *prefix, const uint8_t *data, size_t length, struct
 	return 0;
 }
 
-int prefix_answer(const struct prefix *prefix, const struct request *request, struct error *error)
+int prefix_answer(const struct prefix *prefix, const struct request *request, uint64_t deadline_ns,
+		  struct error *error)
 {
 	if (!prefix->length)
 		return 0;
-	int result = request->respond(request->context, prefix->data, prefix->length);
+	int result = request->respond(request->context, prefix->data, prefix->length, deadline_ns);
 	if (result)
 		return error_set_errno(error, -result, "cannot write the response");
 	return 0;

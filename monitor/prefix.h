@@ -17,8 +17,9 @@ struct prefix {
 /* Adds a part. ENOMEM; EFBIG beyond PREFIX_MAX, which leaves it as it was. */
 int prefix_add(struct prefix *prefix, const uint8_t *data, size_t length, struct error *error);
 
-/* Begins the response to `request` with it. */
-int prefix_answer(const struct prefix *prefix, const struct request *request, struct error *error);
+/* Begins the response to `request` with it. -ETIMEDOUT at `deadline_ns`. */
+int prefix_answer(const struct prefix *prefix, const struct request *request, uint64_t deadline_ns,
+		  struct error *error);
 
 void prefix_release(struct prefix *prefix);
 

@@ -71,7 +71,8 @@ int slot_flush_response(struct slot *slot, uint64_t length, struct error *error)
 	if (!length)
 		return 0;
 	int result = slot->request->respond(slot->request->context,
-					    slot->window.memory + WINDOW_RESPONSE_OFFSET, length);
+					    slot->window.memory + WINDOW_RESPONSE_OFFSET, length,
+					    slot->deadline_ns);
 	if (result)
 		return error_set_errno(error, -result, "cannot write the response");
 	slot->responded += length;
@@ -226,7 +227,11 @@ int slot_serve(struct slot *slot, const struct request *request, struct request_
 	if (code)
 		return code;
 	uint64_t running = clock_now_ns();
-	code = prefix_answer(&monitor->prefix, request, error);
+	code = prefix_answer(&monitor->prefix, request, slot->deadline_ns, error);
+	if (code == -ETIMEDOUT) {
+		result->outcome = OUTCOME_DEADLINE; /* the program has not begun */
+		return 0;
+	}
 	if (code)
 		return code;
 	slot->responded = monitor->prefix.length;

@@ -48,7 +48,8 @@ enum slot_end {
 /* Runs the guest and serves its hypercalls until it has finished or froze. */
 int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error);
 
-/* Hands on what stands in the response area; `length` fits into it. */
+/* Hands on what stands in the response area; `length` fits into it. -ETIMEDOUT past the deadline.
+ */
 int slot_flush_response(struct slot *slot, uint64_t length, struct error *error);
 
 #endif

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 int file_write_all(int fd, const void *data, size_t length)
 {
@@ -24,6 +27,50 @@ int file_write_all(int fd, const void *data, size_t length)
 		}
 		next += written;
 		length -= (size_t)written;
+	}
+	return 0;
+}
+
+/* Waits until the descriptor takes at least one byte: 0, or a negative errno. */
+static int wait_writable(int fd, uint64_t deadline_ns)
+{
+	struct pollfd writable = {.fd = fd, .events = POLLOUT};
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+		struct timespec timeout = {
+		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
+		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
+		};
+		int ready = ppoll(&writable, 1, &timeout, NULL);
+		if (ready > 0)
+			return 0; /* also for an error, which write(2) then tells */
+		if (!ready)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int file_write_until(int fd, const void *data, size_t length, uint64_t deadline_ns)
+{
+	struct stat status;
+	if (!fstat(fd, &status) && S_ISREG(status.st_mode))
+		return file_write_all(fd, data, length);
+	const uint8_t *next = data;
+	while (length) {
+		/* What a pipe that can be written to takes without blocking. */
+		size_t part = length < PIPE_BUF ? length : PIPE_BUF;
+		int result = wait_writable(fd, deadline_ns);
+		if (result)
+			return result;
+		ssize_t written = write(fd, next, part);
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0) {
+			next += written;
+			length -= (size_t)written;
+		}
 	}
 	return 0;
 }

@@ -11,6 +11,10 @@
 /* Writes all of `length` bytes, through short writes and EINTR. Returns 0 or a negative errno. */
 int file_write_all(int fd, const void *data, size_t length);
 
+/* The same, but a pipe or terminal whose reader does not read is given up at `deadline_ns`
+ * (CLOCK_MONOTONIC): -ETIMEDOUT. The descriptor may be a blocking one. */
+int file_write_until(int fd, const void *data, size_t length, uint64_t deadline_ns);
+
 /* Reads up to `length` bytes until end of file, through short reads and EINTR. Returns the number
  * of bytes read or a negative errno. */
 ssize_t file_read_full(int fd, void *data, size_t length);

@@ -167,7 +167,7 @@ struct answer {
 	size_t length, nonzero;
 };
 
-static int respond(void *context, const void *data, size_t length)
+static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	struct answer *answer = context;
 	const uint8_t *bytes = data;

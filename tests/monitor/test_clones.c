@@ -13,7 +13,7 @@
 #define TICK_NS	      10000000UL
 #define TIME_ERROR_NS 1000000UL /* two readings of two clocks are not one */
 
-static int respond(void *context, const void *data, size_t length)
+static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	struct clone_tale *tale = context;
 	if (CHECK_NUMBER(length, sizeof(*tale)))

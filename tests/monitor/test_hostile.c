@@ -15,7 +15,7 @@ struct answer {
 	size_t length;
 };
 
-static int respond(void *context, const void *data, size_t length)
+static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	struct answer *answer = context;
 	size_t room = sizeof(answer->text) - 1 - answer->length;

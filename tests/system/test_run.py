@@ -117,6 +117,18 @@ class Streams(unittest.TestCase):
             result = self.shell(f'{{ "$@" {program}; echo $? >&2; }} | head -n 1')
             self.assertEqual((result.stdout, result.stderr), (b"1\n", b"141\n"))
 
+    def test_reader_that_does_not_read(self):
+        """A full pipe holds a request up to its deadline, and no longer."""
+        for program in ([BUSYBOX, "seq", "300000"], ["echo"]):
+            reader, writer = os.pipe()
+            try:
+                result = run("--timeout=2s", *program, request=bytes(1 << 20), stdout=writer)
+            finally:
+                os.close(reader)
+                os.close(writer)
+            self.assertEqual(result.returncode, 124, text(result.stderr))
+            self.assertIn("took longer", text(result.stderr))
+
     def test_statistics_go_where_the_path_leads(self):
         with tempfile.TemporaryDirectory() as folder:
             target, link = pathlib.Path(folder, "target"), pathlib.Path(folder, "link")
