@@ -22,6 +22,12 @@ struct file *file_open(struct node *node, int flags)
 	return file;
 }
 
+void file_set_directory(struct file *file, struct node *directory)
+{
+	node_hold(directory);
+	file->directory = directory;
+}
+
 void file_hold(struct file *file)
 {
 	file->references++;
@@ -33,6 +39,8 @@ void file_drop(struct file *file)
 		return;
 	if (file->node->operations->release)
 		file->node->operations->release(file);
+	if (file->directory)
+		node_drop(file->directory);
 	node_drop(file->node);
 	heap_free(file, sizeof(*file));
 }

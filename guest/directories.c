@@ -363,24 +363,14 @@ int64_t call_getcwd(const uint64_t arguments[6])
 	char path[PATH_MAX];
 	size_t start = sizeof(path);
 	path[--start] = 0;
-	/* From the inside out: each directory's name stands in its parent. */
-	for (struct node *node = tree_current(); node != tree_root();) {
-		struct node *parent = node->directory.parent;
-		const struct entry *entry = parent ? directory_entry_of(parent, node) : NULL;
-		if (!entry)
-			return -ENOENT;
-		if (entry->length + 1 > start)
-			return -ENAMETOOLONG;
-		start -= entry->length;
-		memcpy(path + start, entry->name, entry->length);
-		path[--start] = '/';
-		node = parent;
-	}
+	int error = directory_path(tree_current(), path, &start);
+	if (error)
+		return error;
 	if (!path[start])
 		path[--start] = '/';
 	uint64_t size = sizeof(path) - start;
 	if (arguments[1] < size)
 		return -ERANGE;
-	int error = user_copy_out(arguments[0], path + start, size);
+	error = user_copy_out(arguments[0], path + start, size);
 	return error ? error : (int64_t)size;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "descriptor_links.h"
 #include "files.h"
 #include "libos.h"
 #include "root.h"
@@ -210,6 +211,8 @@ static void remember_missing(struct node *directory, const char *name, size_t le
 
 int directory_find(struct node *directory, const char *name, size_t length, struct node **found)
 {
+	if (directory->directory.has_descriptors)
+		return descriptor_link_find(name, length, found);
 	struct entry *entry = find_entry(directory, name, length);
 	*found = entry ? entry->node : NULL;
 	if (entry && (entry->node || entry->hides_lower || entry->missing_in == served_epoch()))
@@ -241,6 +244,8 @@ int directory_load(struct node *directory)
 
 bool directory_list(const struct node *directory, uint64_t cookie, struct listing *listing)
 {
+	if (directory->directory.has_descriptors)
+		return descriptor_link_list(cookie, listing);
 	uint64_t end = DIRECTORY_FIRST_COOKIE + lower_count(directory);
 	for (; cookie < end; cookie++)
 		if (list_lower(directory, cookie - DIRECTORY_FIRST_COOKIE, listing))
@@ -269,6 +274,24 @@ int directory_check_empty(struct node *directory)
 	return directory_list(directory, DIRECTORY_FIRST_COOKIE, &listing) ? -ENOTEMPTY : 0;
 }
 
+int directory_path(const struct node *directory, char path[PATH_MAX], size_t *start)
+{
+	/* From the inside out: each directory's name stands in its parent. */
+	while (directory != tree_root()) {
+		const struct node *parent = directory->directory.parent;
+		const struct entry *entry = parent ? directory_entry_of(parent, directory) : NULL;
+		if (!entry)
+			return -ENOENT;
+		if (entry->length + 1 > *start)
+			return -ENAMETOOLONG;
+		*start -= entry->length;
+		memcpy(path + *start, entry->name, entry->length);
+		path[--*start] = '/';
+		directory = parent;
+	}
+	return 0;
+}
+
 const struct entry *directory_entry_of(const struct node *directory, const struct node *node)
 {
 	const struct entry *entry = directory->directory.first;
@@ -291,7 +314,7 @@ static bool has_successor(const struct node *directory, const struct entry *entr
 
 int directory_add(struct node *directory, const char *name, size_t length, struct node *node)
 {
-	if (!directory->links)
+	if (!directory->links || directory->directory.has_descriptors)
 		return -ENOENT;
 	struct entry *before = find_entry(directory, name, length);
 	struct entry *entry = append_entry(directory, name, length, node);

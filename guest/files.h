@@ -72,6 +72,7 @@ struct node {
 			uint32_t entries, places;
 			uint64_t next_cookie;
 			uint32_t subdirectories;
+			bool has_descriptors; /* /proc/self/fd: the entries are made elsewhere */
 		} directory;
 		struct {
 			char **pages; /* NULL: what lies below, or a hole */
@@ -81,7 +82,11 @@ struct node {
 			uint64_t lower_size;
 			generated_function *generate; /* its text, at each open; or NULL */
 		} contents;
-		char *target; /* of a symbolic link; `size` characters and a NUL */
+		struct {
+			char *target; /* of a symbolic link; `size` characters and a NUL */
+			/* What it leads to, whatever its target says; only until the next look. */
+			struct node *leads_to;
+		};
 		struct pipe *pipe;
 		struct {
 			uint64_t count;
@@ -98,6 +103,7 @@ struct file {
 	uint32_t references;		  /* descriptors */
 	int flags;			  /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
 	struct generated_text *generated; /* of a file that is made when it is opened */
+	struct node *directory;		  /* where it was found when it was opened, or NULL */
 };
 
 /* ── node.c ─────────────────────────────────────────────────────────────────────────────────── */
@@ -156,6 +162,10 @@ const struct entry *directory_entry_of(const struct node *directory, const struc
 /* 0, or -ENOSPC; -ENOENT where the directory itself is removed. The name must be free. */
 int directory_add(struct node *directory, const char *name, size_t length, struct node *node);
 void directory_remove(struct node *directory, const char *name, size_t length);
+
+/* Puts a directory's path in front of what stands in `path` from *start on, and moves *start; the
+ * root's is empty. 0, -ENOENT where it was removed, or -ENAMETOOLONG. */
+int directory_path(const struct node *directory, char path[PATH_MAX], size_t *start);
 
 /* Frees all entries of a directory that names nothing any more. */
 void directory_free(struct node *directory);
@@ -243,6 +253,9 @@ void descriptor_set_close_on_exec(uint64_t descriptor, bool value);
 
 /* A file with one reference, which holds the node; NULL: no memory. */
 struct file *file_open(struct node *node, int flags);
+
+/* Notes where a file that is being opened was found. */
+void file_set_directory(struct file *file, struct node *directory);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
 

@@ -97,7 +97,10 @@ static int64_t open_path(uint64_t directory, uint64_t path, int flags, uint64_t 
 		if (error)
 			return error;
 	}
-	return open_node(walk.node, flags);
+	int64_t descriptor = open_node(walk.node, flags);
+	if (descriptor >= 0 && !walk.parent->directory.has_descriptors)
+		file_set_directory(descriptor_file((uint64_t)descriptor), walk.parent);
+	return descriptor;
 }
 
 int64_t call_open(const uint64_t arguments[6])

@@ -108,7 +108,10 @@ static int walk_path(struct walk *walk, struct node *start, unsigned flags)
 		int error = find_component(directory, next, length, &found);
 		if (error)
 			return error;
-		if (found && S_ISLNK(found->mode) && (*rest == '/' || flags & WALK_FOLLOW)) {
+		bool follows = *rest == '/' || flags & WALK_FOLLOW;
+		if (found && S_ISLNK(found->mode) && found->leads_to && follows)
+			found = found->leads_to;
+		if (found && S_ISLNK(found->mode) && follows) {
 			error =
 			    symlinks++ < SYMLINKS_MAX ? expand_symlink(walk, found, rest) : -ELOOP;
 			if (error)
@@ -237,8 +240,7 @@ static void seed_generated(struct node *directory, const struct proc_file *files
 		seed(directory, files->name, generated_create(files->generate));
 }
 
-/* Returns the directory of the descriptors' names. */
-static struct node *seed_processes(void)
+static void seed_processes(void)
 {
 	struct node *proc = seed_directory(root, "proc", 0555);
 	seed_generated(proc, proc_machine_files);
@@ -253,7 +255,9 @@ static struct node *seed_processes(void)
 	seed(process, "exe", node_create_symlink(libos_start_info.program));
 	seed(process, "root", node_create_symlink("/"));
 	seed(proc, "mounts", node_create_symlink("self/mounts"));
-	return seed_directory(process, "fd", 0500);
+	struct node *descriptors = seed_directory(process, "fd", 0500);
+	if (descriptors)
+		descriptors->directory.has_descriptors = true;
 }
 
 static void seed_device(struct node *directory, const char *name, unsigned minor,
@@ -264,26 +268,24 @@ static void seed_device(struct node *directory, const char *name, unsigned minor
 		node->device = makedev(1, minor);
 }
 
-/* The three standard streams: pipes, as a program sees them in a pipeline, with descriptors 0 to 2,
- * names in /dev and in /proc/self/fd. */
-static void seed_streams(struct node *devices, struct node *descriptors)
+/* The three standard streams: pipes, as a program sees them in a pipeline, with descriptors 0 to 2
+ * and names in /dev. */
+static void seed_streams(struct node *devices)
 {
 	static const struct {
-		const char *name, *number;
+		const char *name;
 		const struct file_operations *operations;
 		int flags;
 	} streams[] = {
-	    {"stdin", "0", &request_operations, O_RDONLY},
-	    {"stdout", "1", &response_operations, O_WRONLY},
-	    {"stderr", "2", &log_operations, O_WRONLY},
+	    {"stdin", &request_operations, O_RDONLY},
+	    {"stdout", &response_operations, O_WRONLY},
+	    {"stderr", &log_operations, O_WRONLY},
 	};
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		struct node *node = seed(devices, streams[i].name,
 					 node_create(S_IFIFO | 0600, streams[i].operations));
 		if (!node)
 			continue;
-		if (descriptors)
-			directory_add(descriptors, streams[i].number, 1, node);
 		struct file *file = file_open(node, streams[i].flags);
 		if (file)
 			descriptor_replace(i, file, false);
@@ -313,7 +315,7 @@ void files_init(void)
 	seed_device(devices, "random", 8, &random_operations);
 	seed_device(devices, "urandom", 9, &random_operations);
 	seed_directory(devices, "shm", 01777);
-	struct node *descriptors = seed_processes();
+	seed_processes();
 	seed(devices, "fd", node_create_symlink("/proc/self/fd"));
-	seed_streams(devices, descriptors);
+	seed_streams(devices);
 }

@@ -1,10 +1,12 @@
 /* /proc/self and its neighbours tell of this process what it knows of itself. */
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +93,56 @@ static void test_vectors(int argc, char **argv)
 	printf("page size: %lu\n", page_size);
 }
 
+/* Where a descriptor's link leads, in words. */
+static void print_link(int descriptor, const char *folder)
+{
+	char name[64], target[256];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", descriptor);
+	ssize_t length = readlink(name, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = 0;
+	struct stat by_link, open;
+	int same =
+	    !stat(name, &by_link) && !fstat(descriptor, &open) && by_link.st_ino == open.st_ino;
+	size_t prefix = strlen(folder);
+	if (!strncmp(target, folder, prefix))
+		printf("link: folder%s %d\n", target + prefix, same);
+	else
+		printf("link: %.6s %d\n", target, same);
+}
+
+static void test_descriptors(void)
+{
+	char folder[] = "/tmp/mayfly-proc-XXXXXX", path[64];
+	int ends[2], ours = 0;
+	if (!mkdtemp(folder) || pipe(ends))
+		return;
+	snprintf(path, sizeof(path), "%s/file", folder);
+	int file = open(path, O_RDWR | O_CREAT, 0600), directory = open(folder, O_RDONLY);
+	print_link(file, folder);
+	print_link(directory, folder);
+	print_link(ends[0], folder);
+	/* By its link a file can be had that has no name any more. */
+	if (write(file, "text", 4) != 4)
+		return;
+	unlink(path);
+	snprintf(path, sizeof(path), "/dev/fd/%d", file);
+	printf("nameless: %zu\n", read_file(path));
+	DIR *links = opendir("/proc/self/fd");
+	for (const struct dirent *entry; links && (entry = readdir(links));) {
+		int number = entry->d_name[0] == '.' ? -1 : atoi(entry->d_name);
+		ours += number == file || number == directory || number == ends[0] ||
+			number == ends[1] || (number >= 0 && number == dirfd(links));
+	}
+	printf("descriptors: %d\n", ours);
+	closedir(links);
+	close(file);
+	close(directory);
+	close(ends[0]);
+	close(ends[1]);
+	printf("closed: %d\n", access(path, F_OK));
+	rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
 	int local = 0;
@@ -108,6 +160,7 @@ int main(int argc, char **argv)
 	printf("others: %d %d %d %d\n", has_line("/proc/version", "Linux version "),
 	       has_line("/proc/sys/kernel/ostype", "Linux\n"), read_file("/proc/uptime") > 4,
 	       read_file("/proc/loadavg") > 8);
+	test_descriptors();
 	struct timespec used;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
 	struct tms times_used;
