@@ -43,7 +43,7 @@ struct attack {
 #define PRIVILEGED   38
 #define UNPRIVILEGED 23
 #define PORTS	     20
-#define HYPERCALLS   (HYPERCALL_UNMAP + 3)
+#define HYPERCALLS   (GUEST_HYPERCALL_LAST + 2)
 
 #define STOPPED(words)                                                                             \
 	{                                                                                          \

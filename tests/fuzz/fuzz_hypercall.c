@@ -1,0 +1,371 @@
+/* The surface that a guest sees of its monitor: a guest that is nothing but the bytes of the input
+ * writes into its window and makes hypercalls, faults and ticks, in its set-up and then in
+ * requests. The isolation is played here; all else is the monitor's own. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "monitor_internal.h"
+#include "page_area.h"
+#include "slot.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "virtual_cpu.h"
+
+int LLVMFuzzerInitialize(int *count, char ***words);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define POOL_SIZE     (64UL << 10)
+#define LIMIT	      10000 /* bytes of response and log */
+#define REQUESTS_MAX  8
+#define STEPS_MAX     200
+#define STRETCH	      64 /* a byte of the input says how many such pieces a write has */
+#define SLEEP_NS_MASK 1023UL
+
+static void check(bool promise)
+{
+	if (!promise)
+		abort();
+}
+
+/* ── the guest ───────────────────────────────────────────────────────────────────────────────── */
+
+/* What is left of the input; one for all machines of a run. */
+static struct {
+	const uint8_t *next, *end;
+} input;
+
+static uint8_t take(void)
+{
+	return input.next < input.end ? *input.next++ : 0;
+}
+
+static uint64_t take_value(void)
+{
+	static const uint64_t odd[] = {0,
+				       1,
+				       UINT64_MAX,
+				       1UL << 31,
+				       1UL << 63,
+				       GUEST_PAGE_SIZE,
+				       GUEST_POOL_BASE,
+				       GUEST_POOL_BASE + 4 * GUEST_PAGE_SIZE,
+				       GUEST_AREA_BASE,
+				       0x100000000UL,
+				       GUEST_WINDOW_BASE,
+				       GUEST_LIBOS_BASE,
+				       GUEST_ROOT_BASE,
+				       WINDOW_RESPONSE_SIZE + 1,
+				       WINDOW_ARENA_SIZE,
+				       GUEST_READ | GUEST_WRITE,
+				       GUEST_READ | GUEST_EXECUTE};
+	uint8_t choice = take();
+	if (choice < sizeof(odd) / sizeof(odd[0]))
+		return odd[choice];
+	if (choice < 0x80)
+		return take();
+	uint64_t value = 0;
+	for (int i = 0; i < 8; i++)
+		value |= (uint64_t)take() << 8 * i;
+	return value;
+}
+
+static void write_somewhere(uint8_t *window)
+{
+	static const struct {
+		uint64_t offset, size;
+	} areas[] = {{0, sizeof(struct guest_control)},
+		     {WINDOW_LOG_OFFSET, WINDOW_LOG_SIZE},
+		     {WINDOW_TRACE_OFFSET, WINDOW_TRACE_SIZE},
+		     {WINDOW_ROOT_OFFSET, WINDOW_ROOT_SIZE},
+		     {WINDOW_RESPONSE_OFFSET, WINDOW_RESPONSE_SIZE},
+		     {WINDOW_ARENA_OFFSET, WINDOW_ARENA_SIZE}};
+	uint8_t choice = take();
+	uint64_t size = areas[choice % 6].size, at = (uint64_t)take() * 8 % size;
+	uint64_t length = 1 + (uint64_t)(take() % STRETCH);
+	for (uint64_t i = 0; i < length && at + i < size; i++)
+		window[areas[choice % 6].offset + at + i] = take();
+}
+
+struct machine_played {
+	struct machine machine;
+	const struct image *image;
+	const struct window *window;
+	struct page_area area;
+	bool changed; /* page tables, since they were checked */
+};
+
+static struct machine_played *played(struct machine *machine)
+{
+	return (struct machine_played *)machine;
+}
+
+/* A guest sleeps as long as it likes, up to its deadline; here nobody waits for that. */
+static void hurry(volatile struct guest_control *control)
+{
+	if (control->hypercall == HYPERCALL_SLEEP)
+		control->arguments[0] &= SLEEP_NS_MASK;
+}
+
+static int run_guest(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
+		     enum machine_stop *stop, struct guest_fault *fault, struct error *error)
+{
+	uint8_t *window = played(machine)->window->memory;
+	volatile struct guest_control *control = window_control(played(machine)->window);
+	(void)entry;
+	(void)deadline_ns;
+	(void)error;
+	for (int step = 0; step < STEPS_MAX && input.next < input.end; step++) {
+		uint8_t kind = take();
+		if (kind < 0x40) {
+			control->hypercall = kind % (GUEST_HYPERCALL_LAST + 3);
+			for (int i = 0; i < 4; i++)
+				control->arguments[i] = take_value();
+			hurry(control);
+			*stop = MACHINE_HYPERCALL;
+			return 0;
+		}
+		if (kind < 0x50)
+			control->response_length = take_value();
+		else if (kind < 0x60)
+			control->trace_length = take_value();
+		else if (kind < 0xe0)
+			write_somewhere(window);
+		else if (kind < 0xf0) {
+			*fault = (struct guest_fault){
+			    .vector = take_value(), .rip = take_value(), .address = take_value()};
+			*stop = MACHINE_FAULT;
+			return 0;
+		} else if (kind < 0xf8) {
+			*fault =
+			    (struct guest_fault){.vector = GUEST_VECTOR_TICK, .rip = take_value()};
+			*stop = MACHINE_TICK;
+			return 0;
+		} else if (kind < 0xfc) {
+			hurry(control);
+			*stop = MACHINE_HYPERCALL;
+			return 0;
+		} else {
+			*stop = kind & 1 ? MACHINE_LOST : MACHINE_DEADLINE;
+			return 0;
+		}
+	}
+	*stop = MACHINE_DEADLINE;
+	return 0;
+}
+
+/* ── the isolation ───────────────────────────────────────────────────────────────────────────── */
+
+/* Whatever was asked for, the guest stays within its own memory, and no page is both written and
+ * executed. */
+static void check_page_tables(struct machine_played *self)
+{
+	if (!self->changed)
+		return;
+	self->changed = false;
+	struct error error = {0};
+	struct image view = *self->image;
+	view.memory = self->area.memory;
+	check(!virtual_cpu_check(&view, &error));
+}
+
+static const struct isolation isolation_played;
+
+static int create_machine(struct machine **machine, const struct isolation_host *host,
+			  const struct image *image, const struct window *window, bool private,
+			  struct error *error)
+{
+	(void)host;
+	(void)error;
+	struct machine_played *self = calloc(1, sizeof(*self));
+	check(self != NULL);
+	void *memory = mmap(NULL, image->size, PROT_READ | PROT_WRITE,
+			    private ? MAP_PRIVATE : MAP_SHARED, image->memfd, 0);
+	check(memory != MAP_FAILED);
+	self->machine.isolation = &isolation_played;
+	self->image = image;
+	self->window = window;
+	self->area = (struct page_area){.image = image, .memory = memory};
+	*machine = &self->machine;
+	return 0;
+}
+
+static void destroy_machine(struct machine *machine)
+{
+	struct machine_played *self = played(machine);
+	check_page_tables(self);
+	munmap(self->area.memory, self->image->size);
+	free(self);
+}
+
+static int protect_pages(struct machine *machine, uint64_t address, uint64_t length,
+			 uint32_t protection)
+{
+	played(machine)->changed = true;
+	return virtual_cpu_protect(played(machine)->area.memory, address, length, protection, NULL);
+}
+
+static int map_pages(struct machine *machine, const struct page_run *run)
+{
+	played(machine)->changed = true;
+	return page_area_map(&played(machine)->area, run, NULL);
+}
+
+static int unmap_pages(struct machine *machine, uint64_t address, uint64_t length)
+{
+	struct page_area *area = &played(machine)->area;
+	struct page_run run;
+	played(machine)->changed = true;
+	for (uint64_t at = address; page_area_find(area, at, address + length, &run);
+	     at = run.address + run.length)
+		page_area_unmap(area, &run, NULL);
+	return 0;
+}
+
+static int reset_machine(struct machine *machine, uint64_t *pages, struct error *error)
+{
+	struct machine_played *self = played(machine);
+	(void)error;
+	check_page_tables(self);
+	*pages = 0;
+	self->area.next_table = 0;
+	check(!madvise(self->area.memory, self->image->size, MADV_DONTNEED));
+	return 0;
+}
+
+static uint64_t count_nothing(struct machine *machine)
+{
+	(void)machine;
+	return 0;
+}
+
+static void close_host(struct isolation_host *host)
+{
+	(void)host;
+}
+
+static const struct isolation isolation_played = {
+    .name = "played",
+    .makes_upcalls = true,
+    .close = close_host,
+    .create = create_machine,
+    .run = run_guest,
+    .protect = protect_pages,
+    .map = map_pages,
+    .unmap = unmap_pages,
+    .reset = reset_machine,
+    .private_bytes = count_nothing,
+    .destroy = destroy_machine,
+};
+
+/* ── the host ────────────────────────────────────────────────────────────────────────────────── */
+
+struct received {
+	uint64_t response, log;
+};
+
+static unsigned sum; /* every byte is read; the sanitizer watches */
+
+static void use_bytes(const void *data, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		sum += ((const uint8_t *)data)[i];
+}
+
+static int respond(void *context, const void *data, size_t length)
+{
+	use_bytes(data, length);
+	((struct received *)context)->response += length;
+	return 0;
+}
+
+static void take_log(void *context, const void *data, size_t length)
+{
+	use_bytes(data, length);
+	((struct received *)context)->log += length;
+}
+
+static void take_trace(void *context, const char *line, size_t length)
+{
+	(void)context;
+	for (size_t i = 0; i < length; i++)
+		check(line[i] == '\n' || (line[i] >= ' ' && line[i] <= '~'));
+}
+
+static void check_window(const struct slot *slot)
+{
+	const uint8_t *memory = slot->window.memory;
+	check(!memory[0] && !memcmp(memory, memory + 1, WINDOW_ROOT_OFFSET - 1));
+}
+
+static struct monitor *make_monitor(bool warm_up)
+{
+	struct error error = {0};
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	check(monitor != NULL);
+	monitor->image.memfd = monitor->root.fd = -1;
+	monitor->isolation = &isolation_played;
+	monitor->name = strdup("fuzz");
+	guest_time_init(&monitor->time);
+	struct image *image = &monitor->image;
+	check(!image_create(image, POOL_SIZE + 2 * GUEST_PAGE_SIZE, &error));
+	check(!image_map(image, 0x400000, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE, &error));
+	check(!image_map(image, GUEST_POOL_BASE, POOL_SIZE, GUEST_READ | GUEST_WRITE, &error));
+	check(!image_map(image, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE,
+			 &error));
+	image->start = image->resume = GUEST_LIBOS_BASE;
+	check(!virtual_cpu_prepare(image, &error));
+	if (warm_up) {
+		monitor->warm_up = calloc(1, 100);
+		monitor->warm_up_length = 100;
+	}
+	return monitor;
+}
+
+int LLVMFuzzerInitialize(int *count, char ***words)
+{
+	(void)count;
+	(void)words;
+	/* There is no accelerator host, and none can be started. */
+	setenv("XDG_RUNTIME_DIR", "/dev/null/nowhere", 1);
+	log_set_level((enum log_level)0);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t request_bytes[3000];
+	input.next = data;
+	input.end = data + size;
+	uint8_t flags = take();
+	struct monitor *monitor = make_monitor(flags & 1);
+	for (int i = 0; i < REQUESTS_MAX && input.next < input.end; i++) {
+		struct received received = {0};
+		struct request_result result = {0};
+		struct error error = {0};
+		const struct request request = {
+		    .data = request_bytes,
+		    .length = sizeof(request_bytes),
+		    .fd = -1,
+		    .timeout_ns = NANOSECONDS_PER_SECOND,
+		    .response_limit = flags & 2 ? LIMIT : 0,
+		    .log_limit = flags & 2 ? LIMIT : 0,
+		    .respond = respond,
+		    .log = take_log,
+		    .trace = flags & 4 ? take_trace : NULL,
+		    .context = &received,
+		};
+		int code = monitor_serve(monitor, &request, &result, &error);
+		check(!code || (error.code > 0 && *error.text));
+		if (flags & 2)
+			check(received.response <= LIMIT && received.log <= LIMIT);
+		if (code && !monitor->prepared)
+			break; /* it cannot be started */
+		if (monitor->first_slot)
+			check_window(monitor->first_slot);
+	}
+	monitor_close(monitor);
+	return 0;
+}
