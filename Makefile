@@ -11,7 +11,7 @@
 #   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
 #   make install [PREFIX=…] [DESTDIR=…]
 #   make lint | make format      check or mend the form of the sources
-#   make fuzz FUZZ=name [TIME=seconds]
+#   make fuzz FUZZ=name|all [TIME=seconds]
 #   make clean
 
 BUILD    ?= build
