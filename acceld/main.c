@@ -12,6 +12,7 @@
 #include "memory_limit.h"
 #include "options/option_help.h"
 #include "plugins.h"
+#include "rights.h"
 #include "server.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -154,6 +155,8 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 		server_close(&server, 0);
 		return result;
 	}
+	struct confine_report rights = {0};
+	acceld_give_up_rights(socket_path, &rights);
 	log_info("serving at %s", socket_path);
 	result = server_run(&server, signals, error);
 	if (!server_close(&server, PATIENCE_NS)) {

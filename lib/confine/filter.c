@@ -71,5 +71,10 @@ int confine_filter_install(const struct sock_filter *filter, size_t length)
 	    .len = (unsigned short)length,
 	    .filter = (struct sock_filter *)filter,
 	};
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) ? -errno : 0;
+	/* Also for threads that there are already. */
+	long result =
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+	if (result > 0)
+		return -EBUSY; /* a thread that has a filter of its own */
+	return result ? -errno : 0;
 }

@@ -64,8 +64,8 @@ int confine_filter_build(const struct confine_call *calls, size_t count,
 			 enum confine_refusal refusal, struct sock_filter *filter,
 			 struct error *error);
 
-/* Puts a filter in force for the calling thread, which must have no_new_privs. 0 or a negative
- * errno. */
+/* Puts a filter in force for all threads; the caller must have no_new_privs. 0 or a negative errno.
+ */
 int confine_filter_install(const struct sock_filter *filter, size_t length);
 
 #endif

@@ -1,6 +1,11 @@
 /* A plugin for tests: an op that takes its time, and ones that tell what their session has. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mayfly/results.h"
 #include "util/clock.h"
@@ -39,12 +44,39 @@ static int probe_classify(struct vaccel_session *session, const void *image,
 	return 0;
 }
 
+static int attempt(int result)
+{
+	return result < 0 ? errno : 0;
+}
+
+/* What a plugin that has been taken over might try; each with its errno, 0 where it may. */
+static int tell_rights(char *text, size_t size)
+{
+	char *const arguments[] = {"/bin/true", NULL};
+	pid_t child = fork();
+	if (!child)
+		_exit(0);
+	int forked = attempt(child);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	int socket_made = attempt(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	int executed = attempt(execve(arguments[0], arguments, NULL));
+	int written = attempt(open("/var/tmp/mayfly-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	int listed = attempt(open("/home", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int read_library = attempt(open("/usr/lib", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	snprintf(text, size, "fork %d, socket %d, exec %d, write %d, list %d, read %d", forked,
+		 socket_made, executed, written, listed, read_library);
+	return 0;
+}
+
 /* The text is the content of the session's model: its blobs one after the other. */
 static int probe_detect(struct vaccel_session *session, const void *image, unsigned char *out_text,
 			size_t image_length, size_t text_size)
 {
 	struct vaccel_resource *model;
 	size_t used = 0;
+	if (image_length == strlen("rights") && !memcmp(image, "rights", image_length))
+		return tell_rights((char *)out_text, text_size);
 	int result = vaccel_session_resource_by_type(session, &model, VACCEL_RESOURCE_MODEL);
 	if (result)
 		return result;
