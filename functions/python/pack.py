@@ -188,18 +188,23 @@ def check_places(source, output):
                         f"with one, or a file NAME.py")
 
 
-def copy_function(source, output, folder):
-    """Copies the function's files, less hidden ones and the image itself; returns its module."""
+def is_product(path):
+    """A root image or snapshot file: what is made of a function often lies beside it."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(8) in (b"MFLYROOT", b"MAYFLYSN")
+
+
+def copy_function(source, folder):
+    """Copies the function's files, less hidden ones and images; returns its module."""
     if source.is_file():
         folder.mkdir()
         shutil.copy2(source, folder)
         return source.stem
-    image = output.resolve()
-
-    def left_out(here, names):
-        return [name for name in names if name.startswith(".") or name == "__pycache__" or
-                pathlib.Path(here, name).resolve() == image]
-    shutil.copytree(source, folder, ignore=left_out)
+    shutil.copytree(source, folder, ignore=lambda here, names: [
+        name for name in names if name.startswith(".") or name == "__pycache__" or
+        is_product(pathlib.Path(here, name))])
     return MODULE
 
 
@@ -272,7 +277,7 @@ def pack(arguments, progress):
         staging = pathlib.Path(name).resolve()
         packages, function = staging / "packages", staging / "function"
         packages.mkdir()
-        module = copy_function(source, output, function)
+        module = copy_function(source, function)
         requirements = function / REQUIREMENTS
         if requirements.is_file():
             Packages(source / REQUIREMENTS, interpreter, progress).install(packages)
