@@ -2,10 +2,11 @@
 """Functions in Python: packed by `mayfly root python`, run in every isolation, compared with the
 host and with the functions in C.
 
-usage: test_python.py MAYFLY
-Exits with 77, saying why, where this machine cannot run the test.
+usage: test_python.py MAYFLY ACCELD
+Has an accelerator host of its own, in a run-time directory of its own. Exits with 77, saying why, where this machine cannot run the test.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -22,8 +23,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE))
 import pack  # pylint: disable=wrong-import-position
 
-MAYFLY = pathlib.Path(sys.argv.pop(1)).resolve()
-LIMIT = 120  # seconds for one command
+MAYFLY, ACCELD = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+LIMIT = 300  # seconds for one command
 SKIP = 77
 PICTURE = pack.fetch.cache_root() / "photos/dog.jpg"
 
@@ -178,7 +179,9 @@ class Function(Python):
         photo, snapshot = PICTURE.read_bytes(), self.folder / "photo.snap"
         for isolation in self.isolations:
             with self.subTest(isolation=isolation):
-                in_c = json.loads(self.run_image(isolation, "detect", given=photo).stdout)
+                served = self.run_image(isolation, "detect", given=photo)
+                self.assertEqual(served.returncode, 0, text(served.stderr))
+                in_c = json.loads(served.stdout)
                 result = self.run_image(isolation, self.image, given=photo)
                 self.assertEqual(result.returncode, 0, text(result.stderr))
                 answer = json.loads(result.stdout)
@@ -199,8 +202,11 @@ class Function(Python):
 
     def test_vaccel(self):
         photo = PICTURE.read_bytes()
-        in_c = [json.loads(command("run", name, given=photo).stdout)[key]
-                for name, key in (("detect", "objects"), ("classify", "labels"))]
+        in_c = []
+        for name, key in (("detect", "objects"), ("classify", "labels")):
+            served = command("run", name, given=photo)
+            self.assertEqual(served.returncode, 0, text(served.stderr))
+            in_c.append(json.loads(served.stdout)[key])
         in_c[1] = [{"label": found["label"], "score": found["score"]} for found in in_c[1]]
         for isolation in self.isolations:
             with self.subTest(isolation=isolation):
@@ -329,6 +335,25 @@ class Packing(Python):
             self.assertIn(says, text(result.stderr))
 
 
+@contextlib.contextmanager
+def accelerator_host(folder):
+    """Serves all commands that this test starts."""
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    reader, writer = os.pipe()
+    with subprocess.Popen([ACCELD, "--foreground", "--idle=0", f"--ready-fd={writer}"],
+                          pass_fds=[writer], env={**os.environ, "VACCEL_BOOTSTRAP_ENABLED": "0"},
+                          stderr=(folder / "acceld.log").open("w")) as host:
+        os.close(writer)
+        with open(reader, encoding="utf-8") as ready:
+            trouble = ready.read()
+        try:
+            if trouble.strip():
+                raise RuntimeError(f"no accelerator host: {trouble}")
+            yield
+        finally:
+            host.terminate()
+
+
 def why_not():
     progress = pack.fetch.Progress()
     if not os.path.exists(pack.PYTHON):
@@ -345,21 +370,26 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         sys.exit(SKIP)
+    with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
+        Python.folder = pathlib.Path(name)
+        with accelerator_host(Python.folder):
+            sys.exit(not run_tests())
+
+
+def run_tests():
     for isolation in ("kvm", "process"):
         probe = command("run", f"--isolation={isolation}", "hello", given=b"Ada\n")
         if probe.returncode == 0:
             Python.isolations.append(isolation)
         else:
             print(f"{isolation} is left out: {text(probe.stderr)}")
-    with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
-        Python.folder = pathlib.Path(name)
-        Python.image, Python.site = Python.folder / "photo.img", Python.folder / "site"
-        built = command("root", "python", PHOTO, "-o", Python.image)
-        print(text(built.stdout), text(built.stderr))
-        progress = pack.fetch.Progress()
-        pack.Packages(PHOTO / pack.REQUIREMENTS, pack.Interpreter(pack.PYTHON, progress),
-                      progress).install(Python.site)
-        sys.exit(not unittest.main(exit=False, verbosity=2).result.wasSuccessful())
+    Python.image, Python.site = Python.folder / "photo.img", Python.folder / "site"
+    built = command("root", "python", PHOTO, "-o", Python.image)
+    print(text(built.stdout), text(built.stderr))
+    progress = pack.fetch.Progress()
+    pack.Packages(PHOTO / pack.REQUIREMENTS, pack.Interpreter(pack.PYTHON, progress),
+                  progress).install(Python.site)
+    return unittest.main(exit=False, verbosity=2).result.wasSuccessful()
 
 
 main()
