@@ -155,6 +155,8 @@ libos_return:
 	pop %r15
 	pop %rcx
 	pop %r11
+	push $0x202 /* with NT set, which any program can do, IRETQ is a fault */
+	popf
 	iretq
 
 /* void machine_switch(struct thread *from, struct thread *to): returns in `to`, where it called

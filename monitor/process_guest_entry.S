@@ -118,6 +118,8 @@ process_caught_system_call:
 	.globl process_return
 process_return:
 	mov %rdi, %rbx
+	push $0x202 /* with NT set, which any program can do, IRETQ is a fault */
+	popf
 	mov 224(%rbx), %rcx
 	mov 472(%rcx), %eax
 	mov 476(%rcx), %edx

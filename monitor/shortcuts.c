@@ -16,10 +16,11 @@
 #define SYSCALL_SIZE	2
 #define COMPARISON_SIZE 6 /* cmp $imm32, %rax */
 #define MOVE_SIZE	5 /* mov $imm32, %eax */
+#define RETURN_SIZE	6 /* the same with an opcode that has a longer form */
 
 struct site {
-	uint64_t address; /* of the first byte that is overwritten */
-	bool has_number;  /* the second shape */
+	uint64_t address;   /* of the first byte that is overwritten */
+	unsigned move_size; /* 0: the first shape */
 };
 
 struct sites {
@@ -53,6 +54,12 @@ static bool is_numbered_call(const uint8_t *at)
 		if (at[-back] == 0xc7 || at[-back] == 0x81 || at[-back] == 0x69)
 			return false;
 	return true;
+}
+
+/* mov $15, %eax (with REX: %rax); syscall: where handlers of signals return to. */
+static bool is_return(const uint8_t *at)
+{
+	return !memcmp(at, "\xc7\xc0\x0f\0\0\0\x0f\x05", RETURN_SIZE + SYSCALL_SIZE);
 }
 
 /* Where the byte at `code + at`, read as the opcode of a jump, would go to; false for no jump. */
@@ -109,10 +116,13 @@ static int find_sites(const struct image *image, const struct image_region *regi
 			continue;
 		struct site site = {.address = region->address + at};
 		if (!bit_test(marks, at + SYSCALL_SIZE)) {
-			if (!is_numbered_call(next - MOVE_SIZE))
+			if (is_numbered_call(next - MOVE_SIZE))
+				site.move_size = MOVE_SIZE;
+			else if (is_return(next - RETURN_SIZE))
+				site.move_size = RETURN_SIZE;
+			else
 				continue;
-			site.address -= MOVE_SIZE;
-			site.has_number = true;
+			site.address -= site.move_size;
 		}
 		sites->found[sites->count++] = site;
 	}
@@ -144,12 +154,12 @@ static uint8_t *put_entry(uint8_t *at, uint64_t from, uint64_t back, uint64_t en
 static void write_shortcut(const struct image *image, const struct site *site, uint64_t address,
 			   uint64_t entry)
 {
-	uint8_t *code = image_pointer(image, site->address, SYSCALL_SIZE + MOVE_SIZE);
+	uint8_t *code = image_pointer(image, site->address, SYSCALL_SIZE + RETURN_SIZE);
 	uint8_t *out = image_pointer(image, address, SHORTCUT_SIZE);
-	if (site->has_number) {
-		out = put(out, code, MOVE_SIZE);
-		put_entry(out, address + MOVE_SIZE, site->address + MOVE_SIZE + SYSCALL_SIZE,
-			  entry);
+	if (site->move_size) {
+		out = put(out, code, site->move_size);
+		put_entry(out, address + site->move_size,
+			  site->address + site->move_size + SYSCALL_SIZE, entry);
 	} else {
 		uint64_t back = address + 15; /* behind the two instructions of put_entry() */
 		out = put_entry(out, address, back, entry);

@@ -104,6 +104,45 @@ static void test_context(void)
 	printf("rbx %lu, vector state %s\n", value, before == after ? "kept" : "lost");
 }
 
+static volatile unsigned long flags_inside;
+
+static void note_flags(int signal, siginfo_t *information, void *context)
+{
+	(void)signal;
+	(void)information;
+	ucontext_t *state = context;
+	__asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags_inside));
+	state->uc_mcontext.gregs[REG_RIP] += 2; /* ud2 */
+	count++;
+}
+
+/* Direction: clear in a handler, as it was behind it. Nested task: any program can set it. */
+static void test_flags(void)
+{
+	unsigned long flags;
+	install(SIGILL, note_flags, 0);
+	install(SIGTRAP, note_flags, 0);
+	count = 0;
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+			 "std\n\tud2\n\tpushfq\n\tpopq %0\n\tcld\n\t"
+			 "lea 128(%%rsp), %%rsp"
+			 : "=r"(flags)
+			 :
+			 : "memory", "cc");
+	printf("direction: %lu inside, %lu behind\n", flags_inside >> 10 & 1, flags >> 10 & 1);
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
+			 "pushfq\n\torq $0x4000, (%%rsp)\n\tpopfq\n\t"
+			 "mov $39, %%eax\n\tsyscall\n\t" /* getpid */
+			 "mov %%eax, %%edi\n\tmov %%eax, %%esi\n\tmov %0, %%edx\n\t"
+			 "mov $234, %%eax\n\tsyscall\n\tnop\n\tnop\n\t" /* tgkill */
+			 "pushfq\n\tandq $~0x4000, (%%rsp)\n\tpopfq\n\t"
+			 "lea 128(%%rsp), %%rsp"
+			 :
+			 : "i"(SIGTRAP)
+			 : "rax", "rcx", "rdx", "rdi", "rsi", "r11", "memory", "cc");
+	printf("nested task: %d handlers\n", (int)count);
+}
+
 static void nest(int signal, siginfo_t *information, void *context)
 {
 	(void)information;
@@ -250,6 +289,7 @@ int main(void)
 	test_faults();
 	test_mending();
 	test_context();
+	test_flags();
 	test_masks();
 	test_alternate_stack();
 	test_timers();

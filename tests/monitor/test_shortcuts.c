@@ -1,0 +1,112 @@
+/* Which system calls of a program are rewritten, and to what; see monitor/shortcuts.h. */
+#include "check.h"
+#include "shortcuts.h"
+#include "util/cleanup.h"
+
+#define CODE  0x400000UL
+#define ENTRY 0x6e0000001234UL
+
+/* Where a jump at guest address `address` goes to. */
+static uint64_t jump_target(const struct image *image, uint64_t address)
+{
+	const uint8_t *code = image_pointer(image, address, 5);
+	int32_t distance;
+	if (!CHECK(code && code[0] == 0xe9))
+		return 0;
+	memcpy(&distance, code + 1, sizeof(distance));
+	return address + 5 + (uint64_t)(int64_t)distance;
+}
+
+/* movabs $back, %rcx; jmp to what jumps to the entry */
+static void check_entry(const struct image *image, uint64_t address, uint64_t back)
+{
+	const uint8_t *code = image_pointer(image, address, 15);
+	if (!CHECK(code && code[0] == 0x48 && code[1] == 0xb9))
+		return;
+	uint64_t value;
+	memcpy(&value, code + 2, sizeof(value));
+	CHECK_NUMBER(value, back);
+	const uint8_t *shared = image_pointer(image, jump_target(image, address + 10), 13);
+	if (!CHECK(shared && shared[0] == 0x49 && shared[1] == 0xbb))
+		return;
+	memcpy(&value, shared + 2, sizeof(value));
+	CHECK_NUMBER(value, ENTRY);
+}
+
+static const struct sample {
+	const char *bytes;
+	size_t size;
+	unsigned jump;	 /* offset of the jump */
+	unsigned copied; /* bytes before the entry; 0: nothing is rewritten */
+	unsigned back;	 /* where the call returns to; 0: into the shortcut */
+} samples[] = {
+    {"\x90\xb8\x27\0\0\0\x0f\x05\xc3", 9, 1, 5, 8},	      /* mov $39, %eax */
+    {"\x48\xc7\xc0\x0f\0\0\0\x0f\x05\x90", 10, 1, 6, 9},      /* mov $15, %rax */
+    {"\x90\x90\xc7\xc0\x0f\0\0\0\x0f\x05\x90", 11, 2, 6, 10}, /* mov $15, %eax */
+    {"\x48\xc7\xc0\x27\0\0\0\x0f\x05\xc3", 10, 0, 0, 0},      /* mov $39, %rax: not this one */
+    {"\x41\xb8\x27\0\0\0\x0f\x05\xc3", 9, 0, 0, 0},	      /* mov $39, %r8d */
+    {"\x90\x48\x89\xf8\x0f\x05\xc3", 7, 0, 0, 0},	      /* mov %rdi, %rax */
+};
+
+static void test_sample(const struct sample *sample)
+{
+	cleanup(image_release) struct image image;
+	struct error error = {0};
+	if (!CHECK_NUMBER(image_create(&image, 64 * GUEST_PAGE_SIZE, &error), 0) ||
+	    !CHECK_NUMBER(
+		image_map(&image, CODE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE, &error), 0))
+		return;
+	uint64_t address = CODE + 0x100;
+	uint8_t *code = image_pointer(&image, address, sample->size);
+	memcpy(code, sample->bytes, sample->size);
+	CHECK_NUMBER(shortcuts_install(&image, 0, CODE + GUEST_PAGE_SIZE, ENTRY, &error), 0);
+	if (!sample->copied) {
+		CHECK(!memcmp(code, sample->bytes, sample->size));
+		return;
+	}
+	CHECK(!memcmp(code, sample->bytes, sample->jump));
+	uint64_t shortcut = jump_target(&image, address + sample->jump);
+	const void *copy = image_pointer(&image, shortcut, sample->copied);
+	CHECK(copy && !memcmp(copy, sample->bytes + sample->jump, sample->copied));
+	check_entry(&image, shortcut + sample->copied, address + sample->back);
+	/* SYSCALL stays for whoever jumps to it. */
+	CHECK(!memcmp(code + sample->back - 2, "\x0f\x05", 2));
+}
+
+/* syscall; cmp $-4096, %rax; with and without a jump to the comparison */
+static void test_checked(void)
+{
+	for (int jumps = 0; jumps < 2; jumps++) {
+		cleanup(image_release) struct image image;
+		struct error error = {0};
+		if (!CHECK_NUMBER(image_create(&image, 64 * GUEST_PAGE_SIZE, &error), 0) ||
+		    !CHECK_NUMBER(image_map(&image, CODE, GUEST_PAGE_SIZE,
+					    GUEST_READ | GUEST_EXECUTE, &error),
+				  0))
+			return;
+		uint64_t address = CODE + 0x100;
+		uint8_t *code = image_pointer(&image, address, 16);
+		memcpy(code, "\x0f\x05\x48\x3d\x00\xf0\xff\xff\xc3", 9);
+		if (jumps)
+			memcpy(code + 9, "\xeb\xf7", 2); /* 9 back from behind it: the cmp */
+		CHECK_NUMBER(shortcuts_install(&image, 0, CODE + GUEST_PAGE_SIZE, ENTRY, &error),
+			     0);
+		if (jumps) {
+			CHECK(code[0] == 0x0f && code[1] == 0x05);
+			continue;
+		}
+		uint64_t shortcut = jump_target(&image, address);
+		check_entry(&image, shortcut, shortcut + 15);
+		const void *compared = image_pointer(&image, shortcut + 15, 6);
+		CHECK(compared && !memcmp(compared, "\x48\x3d\x00\xf0\xff\xff", 6));
+		CHECK_NUMBER(jump_target(&image, shortcut + 21), address + 8);
+	}
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		test_sample(&samples[i]);
+	test_checked();
+	return check_status();
+}
