@@ -291,7 +291,8 @@ int attack_flip_permissions(uint64_t number)
 int attack_fill_window(uint64_t number)
 {
 	static const uint8_t patterns[] = {0, 0xff, 0x80, 0x5a};
-	memset((void *)(uintptr_t)GUEST_WINDOW_BASE, patterns[number], WINDOW_SIZE);
+	memset((void *)(uintptr_t)GUEST_WINDOW_BASE, patterns[number],
+	       WINDOW_ARENA_OFFSET + (1UL << 20));
 	control()->response_length = 0;
 	return 0;
 }

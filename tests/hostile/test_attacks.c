@@ -3,7 +3,7 @@
  * machine; and the host has no more memory, descriptors, processes, files or work than before.
  *
  * usage: test_attacks ISOLATION ATTACKER [ATTACK [VARIANT]] */
-#include <dirent.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +16,9 @@
 #include "host_state.h"
 #include "mayfly/guest_abi.h"
 #include "monitor.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/paths.h"
 
 /* A guest that must be stopped by something else than its deadline has time enough, also on a busy
@@ -242,14 +244,15 @@ static void test_unread_request(struct monitor *monitor)
 	check_next(monitor, "a request that was not read");
 }
 
-/* With a name, the attack is the set-up's. */
-static struct monitor *open_attacker(const char *isolation, const char *program, const char *name,
-				     const char *number, struct error *error)
+/* With a name, the attack is the set-up's. With a root, the program is a file in it. */
+static struct monitor *open_attacker(const char *isolation, const char *program, const char *root,
+				     const char *name, const char *number, struct error *error)
 {
 	const char *const arguments[] = {"attacker", name, number, NULL};
 	const char *const environment[] = {NULL};
 	const struct monitor_options options = {
 	    .program = program,
+	    .root = root,
 	    .arguments = arguments,
 	    .environment = environment,
 	    .isolation = isolation,
@@ -280,7 +283,7 @@ static void test_hostile_setup(const char *isolation, const char *program)
 		struct request_result result = {0};
 		struct answer answer;
 		struct monitor *monitor =
-		    open_attacker(isolation, program, cases[i].name, cases[i].number, &error);
+		    open_attacker(isolation, program, NULL, cases[i].name, cases[i].number, &error);
 		if (!CHECK(monitor != NULL))
 			return;
 		serve(monitor, "serve 1", LATE_NS * 4, &result, &answer);
@@ -303,11 +306,19 @@ static bool have_engine(void)
 	       !access(path, R_OK);
 }
 
-static unsigned run_attacks(struct monitor *monitor, pid_t acceld, char **only)
+/* And requests for files where there is a directory of them. */
+static bool needs_root(const struct attack *attack)
+{
+	return !strncmp(attack->name, "root_", 5);
+}
+
+static unsigned run_attacks(struct monitor *monitor, pid_t acceld, bool rooted, char **only)
 {
 	unsigned count = 0;
 	for (size_t i = 0; i < ATTACKS; i++) {
 		if (only[0] && strcmp(only[0], attacks[i].name) != 0)
+			continue;
+		if (needs_root(&attacks[i]) != rooted)
 			continue;
 		if (needs_engine(&attacks[i]) && !have_engine()) {
 			printf("%s: skipped, there is no ONNX Runtime\n", attacks[i].name);
@@ -320,6 +331,52 @@ static unsigned run_attacks(struct monitor *monitor, pid_t acceld, char **only)
 			count++;
 		}
 	}
+	return count;
+}
+
+/* The attacker in a directory of its own, beside links that lead out of it. */
+static bool make_root(const char *root, const char *program)
+{
+	char path[PATH_MAX];
+	cleanup_free uint8_t *data = NULL;
+	size_t length = 0;
+	struct error error = {0};
+	snprintf(path, sizeof(path), "%s/attacker", root);
+	cleanup_close int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	if (file < 0 || file_read(program, 64UL << 20, &data, &length, &error) ||
+	    file_write_all(file, data, length))
+		return false;
+	snprintf(path, sizeof(path), "%s/link", root);
+	bool made = !symlink("/etc/passwd", path);
+	snprintf(path, sizeof(path), "%s/folder", root);
+	return made && !symlink("/etc", path);
+}
+
+static void remove_root(const char *root)
+{
+	static const char *const names[] = {"attacker", "link", "folder", ""};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[PATH_MAX];
+		snprintf(path, sizeof(path), "%s/%s", root, names[i]);
+		CHECK(!remove(path));
+	}
+}
+
+/* With a root directory there is one more door. */
+static unsigned attack_root(const char *isolation, const char *program, pid_t acceld, char **only)
+{
+	char root[] = "/tmp/mayfly-test-root-XXXXXX";
+	unsigned count = 0;
+	struct error error = {0};
+	if (!CHECK(mkdtemp(root) && make_root(root, program)))
+		return 0;
+	struct monitor *monitor = open_attacker(isolation, "/attacker", root, NULL, NULL, &error);
+	if (CHECK_TEXT(error.text, "") && monitor) {
+		check_next(monitor, "the start");
+		count = run_attacks(monitor, acceld, true, only);
+	}
+	monitor_close(monitor);
+	remove_root(root);
 	return count;
 }
 
@@ -347,7 +404,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: test_attacks ISOLATION ATTACKER [ATTACK [VARIANT]]\n");
 		return EXIT_FAILURE;
 	}
-	struct monitor *monitor = open_attacker(argv[1], argv[2], NULL, NULL, &error);
+	struct monitor *monitor = open_attacker(argv[1], argv[2], NULL, NULL, NULL, &error);
 	if (!monitor) {
 		fprintf(stderr, "skipped: %s\n", error.text);
 		return strstr(error.text, "cannot be had") ? CHECK_SKIPPED : EXIT_FAILURE;
@@ -361,7 +418,8 @@ int main(int argc, char **argv)
 			test_unread_request(monitor);
 			test_hostile_setup(argv[1], argv[2]);
 		}
-		unsigned count = run_attacks(monitor, host.pid, argv + 3);
+		unsigned count = run_attacks(monitor, host.pid, false, argv + 3);
+		count += attack_root(argv[1], argv[2], host.pid, argv + 3);
 		fprintf(stderr, "%zu attacks, with variants %u\n", ATTACKS, count);
 		CHECK(count > 0);
 		/* The accelerator host lives: it was never started again. */
