@@ -195,6 +195,8 @@ int launch_tell_outcome(const struct launch_values *values, const char *name,
 {
 	switch (result->outcome) {
 	case OUTCOME_EXITED:
+		if (*result->report)
+			log_error("%s", result->report);
 		return result->status;
 	case OUTCOME_SIGNALED:
 		log_error("%s ended itself by signal %d (%s)", name, result->status,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mayfly/guest_abi.h"
+#include "missing_library.h"
 #include "monitor_internal.h"
 #include "page_area.h"
 #include "root_calls.h"
@@ -257,7 +258,14 @@ static int finish(struct slot *slot, struct hypercall *call, enum outcome outcom
 
 static int serve_exit(struct slot *slot, struct hypercall *call)
 {
-	return finish(slot, call, OUTCOME_EXITED, (int)(call->arguments[0] & 0xff));
+	const struct monitor *monitor = slot->monitor;
+	int status = (int)(call->arguments[0] & 0xff);
+	int result = finish(slot, call, OUTCOME_EXITED, status);
+	slot->log[slot->log_length] = 0;
+	if (!result && status == MISSING_LIBRARY_STATUS && monitor->program.file.interpreter[0])
+		missing_library_report(slot->result->report, sizeof(slot->result->report),
+				       slot->log, monitor->library_path);
+	return result;
 }
 
 static int serve_abort(struct slot *slot, struct hypercall *call)

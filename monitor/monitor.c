@@ -53,6 +53,20 @@ static int open_root(struct monitor *monitor, const char *source, const struct r
 	return result;
 }
 
+/* Where the program's interpreter is told to look for libraries. */
+static int note_library_path(struct monitor *monitor, const char *const *environment,
+			     struct error *error)
+{
+	const char name[] = "LD_LIBRARY_PATH=";
+	for (; *environment; environment++)
+		if (!strncmp(*environment, name, sizeof(name) - 1))
+			break;
+	if (!*environment)
+		return 0;
+	monitor->library_path = strdup(*environment + sizeof(name) - 1);
+	return monitor->library_path ? 0 : error_set(error, ENOMEM, "no memory for a path");
+}
+
 static int monitor_load(struct monitor *monitor, const struct monitor_options *options,
 			struct error *error)
 {
@@ -62,6 +76,8 @@ static int monitor_load(struct monitor *monitor, const struct monitor_options *o
 	if (!result)
 		result = program_open(&monitor->program, options->program, root,
 				      options->environment, error);
+	if (!result)
+		result = note_library_path(monitor, options->environment, error);
 	if (!result)
 		result = paths_part(path, sizeof(path), MONITOR_LIBRARY_OS, error);
 	if (!result)
@@ -153,6 +169,7 @@ void monitor_close(struct monitor *monitor)
 		monitor->isolation->close(monitor->host);
 	free(monitor->warm_up);
 	free(monitor->root_path);
+	free(monitor->library_path);
 	free(monitor->name);
 	free(monitor);
 }

@@ -68,7 +68,7 @@ enum outcome {
 struct request_result {
 	enum outcome outcome;
 	int status;
-	char report[REPORT_MAX]; /* several lines for a crash, else empty */
+	char report[REPORT_MAX]; /* lines about a crash, a missing library; else empty */
 	uint64_t clone_ns, run_ns, reset_ns;
 	uint64_t pages; /* written by the request; 0 where not known */
 	uint64_t ops, op_ns;

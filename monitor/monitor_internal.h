@@ -26,6 +26,7 @@ struct monitor {
 	struct root_image root;	   /* its descriptor is -1 where there is none */
 	char *root_path;	   /* of the root image's file; NULL where there is none */
 	struct root_client *files; /* of a root directory; NULL where there is none */
+	char *library_path;	   /* the program's LD_LIBRARY_PATH, or NULL */
 	uint64_t program_base;
 	struct guest_time time;
 	bool debug;

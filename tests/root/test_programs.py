@@ -257,7 +257,11 @@ def check_refusals(checks, root, image, folder):
     shutil.copy2(interpreter, bare / "lib64")
     result = checks.run(bare, "program")
     checks.check("a missing library", result.returncode == 127 and
-                 b"cannot open shared object file" in result.stderr, result)
+                 b"cannot open shared object file" in result.stderr and
+                 re.search(rb"mayfly: error: \S+[.]so\S* was looked for in the root: in the program's RUNPATH.*"
+                           rb"--root /", result.stderr), result)
+    result = checks.run(bare, "--env=LD_LIBRARY_PATH=/opt/lib", "program")
+    checks.check("where it was looked for", b"in LD_LIBRARY_PATH (/opt/lib), " in result.stderr, result)
 
 
 def why_not(isolation):
