@@ -54,7 +54,7 @@ static char signal_stack[SIGNAL_STACK_SIZE] __attribute__((aligned(64)));
 
 /* Where process_caught_system_call() goes. */
 uint64_t process_syscall_entry;
-static uint64_t upcall_entry;
+static uint64_t upcall_entry, resume_entry;
 #pragma GCC visibility pop
 
 #define call6(number, a, b, c, d, e, f)                                                            \
@@ -151,7 +151,9 @@ static uint64_t await_command(void)
 void process_hypercall(void)
 {
 	send_event(0);
-	await_command();
+	/* Where it would freeze, and there is no snapshot to be taken any more. */
+	if (await_command() == PROCESS_RESUME)
+		process_enter(resume_entry);
 }
 
 static volatile struct guest_control *guest_control(void)
@@ -313,6 +315,7 @@ static void install_handlers(void)
 	check(call2(SYS_sigaltstack, &stack, NULL), "give signals a stack");
 	process_syscall_entry = setup.syscall_entry;
 	upcall_entry = setup.upcall;
+	resume_entry = setup.resume;
 	catch_signal(SIGSYS, process_caught_system_call, SA_NODEFER);
 	catch_signal(SIGSEGV, process_caught_fault, SA_NODEFER);
 	catch_signal(SIGBUS, process_caught_fault, SA_NODEFER);

@@ -97,9 +97,18 @@ static int leave_traces(void)
 	return puts("clean") == EOF;
 }
 
+/* Now so, now so. */
+static int ends_early(void)
+{
+	struct timespec now;
+	return clock_gettime(CLOCK_REALTIME, &now) || (now.tv_nsec >> 10 & 1);
+}
+
 int main(int argc, char **argv)
 {
 	const char *deed = argc > 1 ? argv[1] : "";
+	if (!strcmp(deed, "maybe") && ends_early())
+		return 1;
 	if (wait_for_request())
 		return 2;
 	fprintf(stderr, "about to do: %s\n", deed);
@@ -131,7 +140,7 @@ int main(int argc, char **argv)
 		return print_time();
 	else if (!strcmp(deed, "traces"))
 		return leave_traces();
-	else
+	else if (strcmp(deed, "maybe") != 0)
 		return 4;
 	return 0;
 }

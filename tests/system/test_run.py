@@ -158,6 +158,14 @@ class Clones(unittest.TestCase):
         self.assertEqual((result.returncode, result.stdout), (0, b"clean\n"), text(result.stderr))
 
 
+    def test_programs_that_wait_for_a_request_or_do_not(self):
+        """A set-up that ended leaves no snapshot; a later run waits all the same."""
+        for _ in range(8):
+            result = run("--repeat=10", DEEDS, "maybe")
+            self.assertIn(result.returncode, (0, 1), text(result.stderr))
+            self.assertNotIn("crashed", text(result.stderr))
+
+
 class Falls(unittest.TestCase):
     """Programs that fall: the status a shell would give, and a report that names the cause."""
 
