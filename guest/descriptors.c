@@ -60,6 +60,12 @@ struct file *descriptor_file(uint64_t descriptor)
 	return descriptor < DESCRIPTOR_COUNT ? descriptors[descriptor].file : NULL;
 }
 
+struct file *descriptor_opened(uint64_t descriptor)
+{
+	struct file *file = descriptor_file((uint32_t)descriptor);
+	return file && !(file->flags & O_PATH) ? file : NULL;
+}
+
 int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec)
 {
 	for (uint64_t i = lowest; i < DESCRIPTOR_COUNT; i++) {

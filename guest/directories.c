@@ -100,7 +100,7 @@ int64_t call_getdents64(const uint64_t arguments[6])
 /* Where a new name is to go: it must not exist, and its directory must. */
 static int walk_to_new(struct walk *walk, uint64_t directory, uint64_t path)
 {
-	int error = tree_walk(walk, directory, path, 0);
+	int error = tree_walk(walk, directory, path, WALK_NAME);
 	if (error)
 		return error;
 	return walk->node ? -EEXIST : 0;
@@ -129,7 +129,7 @@ static int64_t make_directory(uint64_t directory, uint64_t path, uint64_t mode)
 static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 {
 	struct walk walk;
-	int error = tree_walk(&walk, directory, path, 0);
+	int error = tree_walk(&walk, directory, path, WALK_NAME);
 	if (error)
 		return error;
 	if (!walk.node)
@@ -137,6 +137,8 @@ static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 	if (!is_directory) {
 		if (S_ISDIR(walk.node->mode))
 			return -EISDIR;
+		if (walk.trailing_slash)
+			return -ENOTDIR;
 	} else {
 		if (!S_ISDIR(walk.node->mode))
 			return -ENOTDIR;
@@ -202,7 +204,7 @@ static int check_rename(const struct walk *from, const struct walk *to, uint64_t
 	if (to->node && flags & RENAME_NOREPLACE)
 		return -EEXIST;
 	if (!S_ISDIR(from->node->mode)) {
-		if (to->trailing_slash)
+		if (from->trailing_slash || to->trailing_slash)
 			return -ENOTDIR;
 		return to->node && S_ISDIR(to->node->mode) ? -EISDIR : 0;
 	}
@@ -221,9 +223,9 @@ static int64_t rename_at(const uint64_t arguments[6])
 	uint64_t flags = arguments[4];
 	if (flags & ~(uint64_t)RENAME_NOREPLACE)
 		return -EINVAL;
-	int error = tree_walk(&from, arguments[0], arguments[1], 0);
+	int error = tree_walk(&from, arguments[0], arguments[1], WALK_NAME);
 	if (!error)
-		error = tree_walk(&to, arguments[2], arguments[3], 0);
+		error = tree_walk(&to, arguments[2], arguments[3], WALK_NAME);
 	if (error)
 		return error;
 	if (from.node && from.node == to.node && !flags && from.length && to.length)
@@ -248,13 +250,16 @@ static int64_t rename_at(const uint64_t arguments[6])
 static int64_t read_link(uint64_t directory, uint64_t path, uint64_t address, uint64_t size)
 {
 	struct node *node;
+	char first;
 	if ((int32_t)size <= 0)
 		return -EINVAL;
-	int error = tree_find(&node, directory, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+	int error = user_copy_in(&first, path, 1);
+	if (!error)
+		error = tree_find(&node, directory, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 	if (error)
 		return error;
 	if (!S_ISLNK(node->mode))
-		return -EINVAL;
+		return first ? -EINVAL : -ENOENT;
 	uint64_t length = node->size < (uint32_t)size ? node->size : (uint32_t)size;
 	error = user_copy_out(address, node->target, length);
 	return error ? error : (int64_t)length;

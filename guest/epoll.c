@@ -177,7 +177,7 @@ int64_t call_epoll_ctl(const uint64_t arguments[6])
 	if (watched->node->operations == &epoll_operations)
 		return -EINVAL;
 	/* As on Linux, what never waits cannot be watched. */
-	if (S_ISREG(watched->node->mode) || S_ISDIR(watched->node->mode))
+	if (!watched->node->operations->ready && watched->node->operations != &random_operations)
 		return -EPERM;
 	struct epoll *epoll = file->node->epoll;
 	struct item *item = find_item(epoll, descriptor, watched);

@@ -204,6 +204,9 @@ void pipe_free(struct pipe *pipe);
 /* ── tree.c ─────────────────────────────────────────────────────────────────────────────────── */
 
 #define WALK_FOLLOW 1u /* the last component too, where it is a symbolic link */
+#define WALK_NAME                                                                                  \
+	2u /* of interest is the name: a slash behind it does not follow a link either             \
+	    */
 
 struct walk {
 	struct node *parent; /* the directory of the last component */
@@ -239,6 +242,9 @@ uint32_t tree_apply_mask(uint64_t mode);
 
 /* NULL where the number names nothing. */
 struct file *descriptor_file(uint64_t descriptor);
+
+/* The same for a call that wants more of the file than its path: NULL also for one of O_PATH. */
+struct file *descriptor_opened(uint64_t descriptor);
 
 /* The lowest free number from `lowest` on takes over the caller's reference; -EMFILE drops it. */
 int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec);

@@ -149,6 +149,15 @@ static int64_t futex_wait(uint64_t address, uint32_t expected, uint32_t bits,
 	return error == -EINTR && !timeout.address ? -RESTART_CALL : error;
 }
 
+/* A private futex whose value is not asked for may be gone already: whoever releases a lock wakes
+ * others when it is free, and one of those may have unmapped it. */
+static bool is_futex(uint64_t address, uint64_t operation)
+{
+	if (operation & FUTEX_PRIVATE_FLAG)
+		return address < GUEST_USER_END;
+	return user_readable(address, sizeof(uint32_t));
+}
+
 int64_t call_futex(const uint64_t arguments[6])
 {
 	uint64_t address = arguments[0], operation = arguments[1], other = arguments[4];
@@ -171,7 +180,7 @@ int64_t call_futex(const uint64_t arguments[6])
 		return futex_wait(address, value, (uint32_t)arguments[5], timeout);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
-		if (!user_readable(address, sizeof(uint32_t)))
+		if (!is_futex(address, operation))
 			return -EFAULT;
 		if (command == FUTEX_WAKE)
 			return futex_wake(address, value, FUTEX_BITSET_MATCH_ANY);
@@ -184,7 +193,7 @@ int64_t call_futex(const uint64_t arguments[6])
 			return error;
 		if (other % sizeof(uint32_t))
 			return -EINVAL;
-		if (!user_readable(other, sizeof(uint32_t)))
+		if (!is_futex(other, operation))
 			return -EFAULT;
 		if ((int32_t)value < 0 || (int32_t)arguments[3] < 0)
 			return -EINVAL;

@@ -43,6 +43,8 @@ int64_t call_getsid(const uint64_t arguments[6])
 int64_t call_setpgid(const uint64_t arguments[6])
 {
 	/* A session's leader stays in its group. */
+	if ((int32_t)arguments[0] < 0 || (int32_t)arguments[1] < 0)
+		return -EINVAL;
 	return own_group(arguments[0]) < 0 ? -ESRCH : -EPERM;
 }
 

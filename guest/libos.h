@@ -118,11 +118,14 @@ bool libos_dispatch(struct system_call_frame *frame);
 
 /* ── user.c: pointers from the program ──────────────────────────────────────────────────────── */
 
+/* Where Linux ends a program's memory: no pointer from here on is one. */
+#define GUEST_USER_END ((1UL << 47) - GUEST_PAGE_SIZE)
+
 bool user_readable(uint64_t address, uint64_t length);
 bool user_writable(uint64_t address, uint64_t length);
 
-/* The program has something there, whatever it may do with it. */
-bool user_mapped(uint64_t address);
+/* The program has all of that mapped, whatever it may do with it. */
+bool user_mapped(uint64_t address, uint64_t length);
 
 /* Copies an object from or to the program. 0 or -EFAULT. */
 int user_copy_in(void *out, uint64_t address, size_t length);

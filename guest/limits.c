@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "signals.h"
 #include "text.h"
+#include "thread.h"
 
 #define PAGE_KIB (GUEST_PAGE_SIZE / 1024)
 
@@ -102,10 +103,16 @@ int64_t call_sysinfo(const uint64_t arguments[6])
 	return user_copy_out(arguments[0], &information, sizeof(information));
 }
 
+/* Is that one of the program's threads? 0 is the one that asks. */
+static bool thread_named(uint64_t number)
+{
+	return !(uint32_t)number || thread_find((int32_t)number);
+}
+
 int64_t call_sched_getaffinity(const uint64_t arguments[6])
 {
 	const uint64_t first_processor = 1;
-	if ((uint32_t)arguments[0] && (uint32_t)arguments[0] != PROCESS_ID)
+	if (!thread_named(arguments[0]))
 		return -ESRCH;
 	if ((uint32_t)arguments[1] < sizeof(first_processor) || arguments[1] % sizeof(uint64_t))
 		return -EINVAL;
@@ -117,6 +124,8 @@ int64_t call_sched_setaffinity(const uint64_t arguments[6])
 {
 	uint64_t processors = 0;
 	uint64_t size = (uint32_t)arguments[1];
+	if (!thread_named(arguments[0]))
+		return -ESRCH;
 	if (size > sizeof(processors))
 		size = sizeof(processors);
 	int error = user_copy_in(&processors, arguments[2], size);
@@ -134,12 +143,28 @@ int64_t call_getcpu(const uint64_t arguments[6])
 	return error;
 }
 
+/* Does the pair of PRIO_… and a number name the program? Everything runs for the one user. */
+static int find_prioritised(uint64_t which, uint64_t who)
+{
+	switch ((uint32_t)which) {
+	case PRIO_PROCESS:
+		return thread_named(who) ? 0 : -ESRCH;
+	case PRIO_PGRP:
+		return !(uint32_t)who || (uint32_t)who == PROCESS_ID ? 0 : -ESRCH;
+	case PRIO_USER:
+		return !(uint32_t)who || (int64_t)(uint32_t)who == call_getuid(NULL) ? 0 : -ESRCH;
+	default:
+		return -EINVAL;
+	}
+}
+
 int64_t call_getpriority(const uint64_t arguments[6])
 {
-	return 20; /* nice 0, as the system call counts */
+	int error = find_prioritised(arguments[0], arguments[1]);
+	return error ? error : 20; /* nice 0, as the system call counts */
 }
 
 int64_t call_setpriority(const uint64_t arguments[6])
 {
-	return 0;
+	return find_prioritised(arguments[0], arguments[1]);
 }

@@ -21,8 +21,7 @@ _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC
 /* Mappings of at most this length lie in the pool. */
 #define POOL_MAPPING_MAX (1UL << 20)
 
-#define USER_LIMIT (1UL << 47) /* user addresses lie below */
-#define LOW_LIMIT  (1UL << 31) /* MAP_32BIT */
+#define LOW_LIMIT (1UL << 31) /* MAP_32BIT */
 
 static uint64_t program_break; /* 0: brk was not called yet */
 
@@ -47,6 +46,12 @@ static int check_range(uint64_t address, uint64_t length, uint64_t *pages)
 	    __builtin_add_overflow(end, address, &end))
 		return -ENOMEM;
 	return 0;
+}
+
+/* Could a program's memory lie there at all? */
+static bool is_user_range(uint64_t address, uint64_t pages)
+{
+	return address <= GUEST_USER_END && pages <= (GUEST_USER_END - address) / GUEST_PAGE_SIZE;
 }
 
 static int check_protection(uint64_t protection)
@@ -103,7 +108,7 @@ static int mapped_file(const uint64_t arguments[6], struct file **file)
 	if (!file_readable(*file))
 		return -EACCES;
 	if ((flags & MAP_TYPE) != MAP_PRIVATE && (protection & PROT_WRITE))
-		return -ENODEV;
+		return file_writable(*file) ? -ENODEV : -EACCES;
 	return 0;
 }
 
@@ -220,7 +225,9 @@ static bool is_too_much(uint64_t pages, uint32_t protection, uint64_t flags)
 
 int64_t call_mmap(const uint64_t arguments[6])
 {
-	uint64_t pages, protection = arguments[2], type = arguments[3] & MAP_TYPE;
+	const uint64_t type = arguments[3] & MAP_TYPE;
+	uint64_t protection = arguments[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	uint64_t pages, end;
 	struct wish wish = {
 	    .address = arguments[0],
 	    .flags = arguments[3],
@@ -230,8 +237,11 @@ int64_t call_mmap(const uint64_t arguments[6])
 	if (error)
 		return error;
 	if (!is_aligned(wish.offset) ||
-	    (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+	    (type != MAP_PRIVATE && type != MAP_SHARED &&
+	     (type != MAP_SHARED_VALIDATE || arguments[3] & MAP_ANONYMOUS)))
 		return -EINVAL;
+	if (__builtin_add_overflow(wish.offset, pages * GUEST_PAGE_SIZE, &end))
+		return -EOVERFLOW;
 	error = mapped_file(arguments, &wish.file);
 	if (!error)
 		error = check_protection(protection);
@@ -251,7 +261,7 @@ int64_t call_munmap(const uint64_t arguments[6])
 	uint64_t address = arguments[0], pages;
 	int error = check_range(address, arguments[1], &pages);
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
-	if (error || end > USER_LIMIT)
+	if (error || end > GUEST_USER_END)
 		return -EINVAL;
 	if (pool_contains(address, end - address)) {
 		pool_unmap(address, pages);
@@ -365,8 +375,9 @@ static int64_t move_fixed(const struct resize *resize, uint64_t target)
 	    .protection = GUEST_READ | GUEST_WRITE,
 	    .flags = MAP_FIXED,
 	};
-	if (!is_aligned(target) || (target < resize->address + resize->length &&
-				    resize->address < target + resize->new_length))
+	if (!is_aligned(target) || !is_user_range(target, resize->new_length / GUEST_PAGE_SIZE) ||
+	    (target < resize->address + resize->length &&
+	     resize->address < target + resize->new_length))
 		return -EINVAL;
 	if (resize->in_pool)
 		return copy_to_target(resize, &wish);
@@ -414,17 +425,16 @@ int64_t call_mremap(const uint64_t arguments[6])
 	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED) ||
 	    (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)))
 		return -EINVAL;
-	int error = check_range(arguments[0], arguments[1], &old_pages);
-	if (!error)
-		error = check_range(0, arguments[2], &new_pages);
-	if (error)
-		return error;
+	if (!is_aligned(arguments[0]) || check_range(0, arguments[1], &old_pages) ||
+	    check_range(0, arguments[2], &new_pages) || !is_user_range(0, old_pages) ||
+	    !is_user_range(0, new_pages))
+		return -EINVAL;
 	struct resize resize = {
 	    .address = arguments[0],
 	    .length = old_pages * GUEST_PAGE_SIZE,
 	    .new_length = new_pages * GUEST_PAGE_SIZE,
 	};
-	error = check_old(&resize);
+	int error = check_old(&resize);
 	if (error)
 		return error;
 	if (new_pages > old_pages && is_too_much(new_pages - old_pages, resize.protection, 0))
@@ -455,14 +465,8 @@ static int64_t discard(uint64_t address, uint64_t pages)
 int64_t call_madvise(const uint64_t arguments[6])
 {
 	uint64_t address = arguments[0], pages;
-	if (is_aligned(address) && !arguments[1])
-		return 0;
-	int error = check_range(address, arguments[1], &pages);
-	if (error)
-		return -EINVAL;
 	switch (arguments[2]) {
 	case MADV_DONTNEED:
-		return discard(address, pages);
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
@@ -476,26 +480,38 @@ int64_t call_madvise(const uint64_t arguments[6])
 	case MADV_DODUMP:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-		return 0;
+		break;
 	default:
 		return -EINVAL;
 	}
+	if (!is_aligned(address) || (arguments[1] && check_range(address, arguments[1], &pages)))
+		return -EINVAL;
+	if (!arguments[1])
+		return 0;
+	if (!user_mapped(address, pages * GUEST_PAGE_SIZE))
+		return -ENOMEM;
+	return arguments[2] == MADV_DONTNEED ? discard(address, pages) : 0;
 }
 
 /* Nothing is ever swapped or written back: what is mapped is locked and in step. */
 static int64_t check_mapped(const uint64_t arguments[6])
 {
-	uint64_t pages;
-	int error = check_range(arguments[0] & ~(GUEST_PAGE_SIZE - 1),
-				arguments[1] + arguments[0] % GUEST_PAGE_SIZE, &pages);
-	if (error)
-		return arguments[1] ? error : 0;
-	return user_readable(arguments[0], arguments[1]) ? 0 : -ENOMEM;
+	uint64_t end;
+	if (__builtin_add_overflow(arguments[0], arguments[1], &end) ||
+	    end > UINT64_MAX - GUEST_PAGE_SIZE)
+		return arguments[1] ? -EINVAL : 0;
+	return user_mapped(arguments[0], arguments[1]) ? 0 : -ENOMEM;
 }
 
 int64_t call_msync(const uint64_t arguments[6])
 {
-	return is_aligned(arguments[0]) ? check_mapped(arguments) : -EINVAL;
+	uint64_t flags = arguments[2];
+	if (!is_aligned(arguments[0]) || flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	int64_t result = check_mapped(arguments);
+	return result == -EINVAL ? -ENOMEM
+				 : result; /* so Linux tells one overflow from the other */
 }
 
 int64_t call_mlock(const uint64_t arguments[6])
@@ -510,7 +526,9 @@ int64_t call_munlock(const uint64_t arguments[6])
 
 int64_t call_mlockall(const uint64_t arguments[6])
 {
-	return 0;
+	uint64_t flags = arguments[0];
+	bool known = !(flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+	return known && flags && flags != MCL_ONFAULT ? 0 : -EINVAL;
 }
 
 int64_t call_munlockall(const uint64_t arguments[6])

@@ -93,8 +93,12 @@ struct node *node_create_lower(uint32_t number)
 	const struct root_node *lower = root_node(number);
 	if (S_ISLNK(lower->mode)) {
 		struct node *link = node_create_symlink(root_target(lower));
-		if (link)
-			link->number = number + 1UL;
+		if (!link)
+			return NULL;
+		link->number = number + 1UL;
+		link->owner = lower->owner;
+		link->group = lower->group;
+		link->accessed_ns = link->modified_ns = link->changed_ns = lower->modified_ns;
 		return link;
 	}
 	struct node *node = heap_allocate(sizeof(*node));

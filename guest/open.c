@@ -1,6 +1,7 @@
 /* System calls that make, duplicate and close descriptors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include "calls.h"
 #include "files.h"
@@ -32,12 +33,12 @@ static int create_file(struct walk *walk, uint64_t mode)
 static int check_open(const struct node *node, int flags)
 {
 	bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+	if (flags & O_DIRECTORY && !S_ISDIR(node->mode))
+		return -ENOTDIR;
 	if (S_ISLNK(node->mode))
 		return flags & O_PATH ? 0 : -ELOOP;
 	if (node->served && node->served->unreadable && !(flags & (O_PATH | O_TRUNC)))
 		return -EACCES;
-	if (flags & O_DIRECTORY && !S_ISDIR(node->mode))
-		return -ENOTDIR;
 	if (S_ISDIR(node->mode) && (writes || flags & O_CREAT) && !(flags & O_PATH))
 		return -EISDIR;
 	return 0;
@@ -69,8 +70,6 @@ static int64_t open_nameless(const struct node *directory, int flags, uint64_t m
 {
 	if (!S_ISDIR(directory->mode))
 		return -ENOTDIR;
-	if ((flags & O_ACCMODE) == O_RDONLY)
-		return -EINVAL;
 	struct node *node = node_create(S_IFREG | tree_apply_mask(mode), &regular_operations);
 	if (!node)
 		return -ENOSPC;
@@ -84,11 +83,15 @@ static int64_t open_path(uint64_t directory, uint64_t path, int flags, uint64_t 
 	struct walk walk;
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	bool nameless = (flags & O_TMPFILE) == O_TMPFILE;
+	if (nameless ? (flags & O_ACCMODE) == O_RDONLY || flags & O_CREAT
+		     : flags & O_CREAT && flags & O_DIRECTORY)
+		return -EINVAL;
 	bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 	int error = tree_walk(&walk, directory, path, follow ? WALK_FOLLOW : 0);
 	if (error)
 		return error;
-	if ((flags & O_TMPFILE) == O_TMPFILE)
+	if (nameless)
 		return walk.node ? open_nameless(walk.node, flags, mode) : -ENOENT;
 	if (walk.node && flags & O_CREAT && flags & O_EXCL)
 		return -EEXIST;
@@ -181,17 +184,40 @@ int64_t call_dup3(const uint64_t arguments[6])
 	return duplicate_to(arguments[0], arguments[1], arguments[2] & O_CLOEXEC);
 }
 
+/* Does a lock's range begin at a byte that a file can have, and end at one? */
+static int check_lock_range(const struct file *file, const struct flock *lock)
+{
+	int64_t start = 0, end;
+	if (lock->l_whence == SEEK_CUR)
+		start = (int64_t)file->offset;
+	else if (lock->l_whence == SEEK_END)
+		start = (int64_t)file->node->size;
+	else if (lock->l_whence != SEEK_SET)
+		return -EINVAL;
+	if (__builtin_add_overflow(start, lock->l_start, &start) ||
+	    __builtin_add_overflow(start, lock->l_len, &end))
+		return -EOVERFLOW;
+	return start < 0 || end < 0 ? -EINVAL : 0;
+}
+
 /* Only one process has files here, and its own locks never conflict. */
-static int64_t lock_record(uint64_t command, uint64_t address)
+static int64_t lock_record(const struct file *file, uint64_t command, uint64_t address)
 {
 	struct flock lock;
 	int error = user_copy_in(&lock, address, sizeof(lock));
 	if (error)
 		return error;
-	if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK && lock.l_type != F_UNLCK)
+	if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK &&
+	    (lock.l_type != F_UNLCK || command == F_GETLK))
 		return -EINVAL;
-	if (command != F_GETLK)
-		return 0;
+	error = check_lock_range(file, &lock);
+	if (error)
+		return error;
+	if (command != F_GETLK) {
+		bool allowed = lock.l_type == F_UNLCK ||
+			       (lock.l_type == F_RDLCK ? file_readable(file) : file_writable(file));
+		return allowed ? 0 : -EBADF;
+	}
 	lock.l_type = F_UNLCK;
 	return user_copy_out(address, &lock, sizeof(lock));
 }
@@ -203,6 +229,10 @@ int64_t call_fcntl(const uint64_t arguments[6])
 	const int settable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 	struct file *file = descriptor_file(descriptor);
 	if (!file)
+		return -EBADF;
+	/* A file that is only a path can be duplicated and asked for its flags. */
+	if (file->flags & O_PATH && arguments[1] != F_DUPFD && arguments[1] != F_DUPFD_CLOEXEC &&
+	    arguments[1] != F_GETFD && arguments[1] != F_SETFD && arguments[1] != F_GETFL)
 		return -EBADF;
 	switch (arguments[1]) {
 	case F_DUPFD:
@@ -223,7 +253,7 @@ int64_t call_fcntl(const uint64_t arguments[6])
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
-		return lock_record(arguments[1], value);
+		return lock_record(file, arguments[1], value);
 	default:
 		return -EINVAL;
 	}
@@ -231,5 +261,8 @@ int64_t call_fcntl(const uint64_t arguments[6])
 
 int64_t call_flock(const uint64_t arguments[6])
 {
-	return descriptor_file((uint32_t)arguments[0]) ? 0 : -EBADF;
+	uint64_t operation = arguments[1] & ~(uint64_t)LOCK_NB;
+	if (operation != LOCK_SH && operation != LOCK_EX && operation != LOCK_UN)
+		return -EINVAL;
+	return descriptor_opened(arguments[0]) ? 0 : -EBADF;
 }

@@ -96,15 +96,6 @@ int64_t call_poll(const uint64_t arguments[6])
 			  milliseconds < 0 ? NO_TIMEOUT : (uint64_t)milliseconds * 1000000);
 }
 
-int64_t call_ppoll(const uint64_t arguments[6])
-{
-	uint64_t timeout_ns = NO_TIMEOUT;
-	int error = arguments[2] ? time_read_timespec(arguments[2], &timeout_ns) : 0;
-	if (!error)
-		error = signal_read_mask_for_wait(arguments[3], arguments[4]);
-	return error ? error : poll_files(arguments[0], (uint32_t)arguments[1], timeout_ns);
-}
-
 #define SET_COUNT 3 /* read, write, exceptions */
 
 /* Copies the program's set, of which the first `bytes` are there; a null pointer is an empty one.
@@ -170,21 +161,55 @@ static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
 	return found;
 }
 
+/* What is left of a timeout, for the calls that tell the program. Where it cannot be told is no
+ * error. */
+static uint64_t time_left_ns(uint64_t timeout_ns, uint64_t began_ns)
+{
+	uint64_t passed_ns = time_now_ns(false) - began_ns;
+	return timeout_ns > passed_ns ? timeout_ns - passed_ns : 0;
+}
+
+static void report_left_timespec(uint64_t address, uint64_t timeout_ns, uint64_t began_ns)
+{
+	uint64_t left_ns = time_left_ns(timeout_ns, began_ns);
+	const struct timespec left = {.tv_sec = (time_t)(left_ns / NANOSECONDS),
+				      .tv_nsec = (long)(left_ns % NANOSECONDS)};
+	user_copy_out(address, &left, sizeof(left));
+}
+
+int64_t call_ppoll(const uint64_t arguments[6])
+{
+	uint64_t timeout_ns = NO_TIMEOUT, began_ns = time_now_ns(false);
+	int error = arguments[2] ? time_read_timespec(arguments[2], &timeout_ns) : 0;
+	if (!error)
+		error = signal_read_mask_for_wait(arguments[3], arguments[4]);
+	if (error)
+		return error;
+	int64_t found = poll_files(arguments[0], (uint32_t)arguments[1], timeout_ns);
+	if (arguments[2])
+		report_left_timespec(arguments[2], timeout_ns, began_ns);
+	return found;
+}
+
 int64_t call_select(const uint64_t arguments[6])
 {
-	uint64_t timeout_ns = NO_TIMEOUT;
-	if (arguments[4]) {
-		struct timeval timeout;
-		int error = user_copy_in(&timeout, arguments[4], sizeof(timeout));
-		if (error)
-			return error;
-		if (timeout.tv_sec < 0 || timeout.tv_usec < 0 ||
-		    __builtin_mul_overflow((uint64_t)timeout.tv_sec, NANOSECONDS, &timeout_ns) ||
-		    __builtin_add_overflow(timeout_ns, (uint64_t)timeout.tv_usec * 1000,
-					   &timeout_ns))
-			return -EINVAL;
-	}
-	return select_files(arguments[0], arguments + 1, timeout_ns);
+	struct timeval timeout;
+	uint64_t timeout_ns = NO_TIMEOUT, began_ns = time_now_ns(false);
+	if (!arguments[4])
+		return select_files(arguments[0], arguments + 1, NO_TIMEOUT);
+	int error = user_copy_in(&timeout, arguments[4], sizeof(timeout));
+	if (error)
+		return error;
+	if (timeout.tv_sec < 0 || timeout.tv_usec < 0 ||
+	    __builtin_mul_overflow((uint64_t)timeout.tv_sec, NANOSECONDS, &timeout_ns) ||
+	    __builtin_add_overflow(timeout_ns, (uint64_t)timeout.tv_usec * 1000, &timeout_ns))
+		return -EINVAL;
+	int64_t found = select_files(arguments[0], arguments + 1, timeout_ns);
+	uint64_t left_ns = time_left_ns(timeout_ns, began_ns);
+	timeout = (struct timeval){.tv_sec = (time_t)(left_ns / NANOSECONDS),
+				   .tv_usec = (suseconds_t)(left_ns % NANOSECONDS / 1000)};
+	user_copy_out(arguments[4], &timeout, sizeof(timeout));
+	return found;
 }
 
 int64_t call_pselect6(const uint64_t arguments[6])
@@ -196,7 +221,13 @@ int64_t call_pselect6(const uint64_t arguments[6])
 		error = user_copy_in(mask, arguments[5], sizeof(mask));
 	if (!error)
 		error = signal_read_mask_for_wait(mask[0], mask[1]);
-	return error ? error : select_files(arguments[0], arguments + 1, timeout_ns);
+	if (error)
+		return error;
+	uint64_t began_ns = time_now_ns(false);
+	int64_t found = select_files(arguments[0], arguments + 1, timeout_ns);
+	if (arguments[4])
+		report_left_timespec(arguments[4], timeout_ns, began_ns);
+	return found;
 }
 
 static int64_t set_nonblocking(struct file *file, uint64_t address)

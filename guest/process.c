@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "calls.h"
 #include "libos.h"
 #include "pool.h"
+#include "signals.h"
 #include "text.h"
 
-#define USER_LIMIT (1UL << 47) /* user addresses lie below */
-#define NAME_SIZE  16	       /* of PR_SET_NAME, with its NUL */
+#define NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
 
 int64_t process_deadlock(const char *waiting_for)
 {
@@ -26,7 +27,7 @@ int64_t call_exit_group(const uint64_t arguments[6])
 
 static int64_t set_base(uint64_t which, uint64_t base)
 {
-	if (base >= USER_LIMIT)
+	if (base >= GUEST_USER_END)
 		return -EPERM;
 	if (which == ARCH_SET_FS)
 		__asm__ volatile("wrfsbase %0" : : "r"(base));
@@ -88,17 +89,22 @@ static int64_t set_name(uint64_t address)
 
 int64_t call_prctl(const uint64_t arguments[6])
 {
+	bool rest = arguments[2] || arguments[3] || arguments[4];
 	switch ((uint32_t)arguments[0]) {
 	case PR_SET_NAME:
 		return set_name(arguments[1]);
 	case PR_GET_NAME:
 		return user_copy_out(arguments[1], process_name(), NAME_SIZE);
 	case PR_GET_DUMPABLE:
-	case PR_GET_NO_NEW_PRIVS:
 		return 1;
+	case PR_GET_NO_NEW_PRIVS:
+		return arguments[1] || rest ? -EINVAL : 1;
 	case PR_SET_DUMPABLE:
+		return arguments[1] > 1 ? -EINVAL : 0;
 	case PR_SET_NO_NEW_PRIVS:
+		return arguments[1] != 1 || rest ? -EINVAL : 0;
 	case PR_SET_PDEATHSIG:
+		return arguments[1] > SIGNAL_COUNT ? -EINVAL : 0;
 	case PR_SET_TIMERSLACK:
 		return 0;
 	default:
@@ -156,10 +162,16 @@ int64_t call_execveat(const uint64_t arguments[6])
 
 int64_t call_wait4(const uint64_t arguments[6])
 {
-	return -ECHILD;
+	const uint64_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	return (uint32_t)arguments[2] & ~known ? -EINVAL : -ECHILD;
 }
 
 int64_t call_waitid(const uint64_t arguments[6])
 {
+	const uint64_t kinds = WEXITED | WSTOPPED | WCONTINUED;
+	const uint64_t known = kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
+	uint32_t options = (uint32_t)arguments[3];
+	if (options & ~known || !(options & kinds) || (uint32_t)arguments[0] > P_PIDFD)
+		return -EINVAL;
 	return -ECHILD;
 }

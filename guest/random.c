@@ -4,6 +4,7 @@
 #include "libos.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "calls.h"
 #include "text.h"
@@ -73,7 +74,10 @@ void random_bytes(void *out, size_t length)
 
 int64_t call_getrandom(const uint64_t arguments[6])
 {
-	uint64_t length = arguments[1];
+	uint64_t length = arguments[1], flags = arguments[2];
+	if (flags & ~(uint64_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+	    (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
 	if (length > INT32_MAX)
 		length = INT32_MAX;
 	if (!user_writable(arguments[0], length))

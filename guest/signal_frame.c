@@ -286,7 +286,7 @@ static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint6
 		information.si_code = ILL_ILLOPN;
 		break;
 	case GUEST_VECTOR_PAGE_FAULT:
-		information.si_code = user_mapped(address) ? SEGV_ACCERR : SEGV_MAPERR;
+		information.si_code = user_mapped(address, 1) ? SEGV_ACCERR : SEGV_MAPERR;
 		rip = address;
 		break;
 	case 16:

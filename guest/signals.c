@@ -257,6 +257,7 @@ int64_t call_rt_sigaction(const uint64_t arguments[6])
 			return error;
 	}
 	if (arguments[1]) {
+		action.mask &= ~SIGNALS_NEVER_BLOCKED;
 		actions[signal] = action;
 		update_upcalls();
 		if (signal_is_ignored((int)signal))

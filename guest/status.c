@@ -20,10 +20,13 @@
 
 static uint64_t link_count(const struct node *node)
 {
+	if (S_ISDIR(node->mode))
+		return 2 + (uint64_t)node->directory.subdirectories;
 	/* Links that others have on the host count, too. */
-	if (node->served && !S_ISDIR(node->mode))
+	if (node->served)
 		return node->links - 1UL + node->served->links;
-	return S_ISDIR(node->mode) ? 2 + (uint64_t)node->directory.subdirectories : node->links;
+	/* Pipes and event counters count as named once, though no path leads to them. */
+	return S_ISREG(node->mode) || S_ISLNK(node->mode) || node->links ? node->links : 1;
 }
 
 static uint64_t block_count(const struct node *node)
@@ -41,12 +44,13 @@ static uint64_t file_system(const struct node *node)
 	return node->served ? node->served->device : TREE_DEVICE;
 }
 
+/* A file's time may lie before 1970: the nanoseconds are a number with a sign. */
 static struct timespec to_timespec(uint64_t nanoseconds)
 {
-	return (struct timespec){
-	    .tv_sec = (time_t)(nanoseconds / NANOSECONDS),
-	    .tv_nsec = (long)(nanoseconds % NANOSECONDS),
-	};
+	const int64_t second = (int64_t)NANOSECONDS;
+	int64_t seconds = (int64_t)nanoseconds / second, rest = (int64_t)nanoseconds % second;
+	return rest < 0 ? (struct timespec){.tv_sec = seconds - 1, .tv_nsec = rest + second}
+			: (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
 static int64_t report_status(const struct node *node, uint64_t address)
@@ -101,9 +105,10 @@ int64_t call_fstat(const uint64_t arguments[6])
 
 static struct statx_timestamp to_timestamp(uint64_t nanoseconds)
 {
+	struct timespec time = to_timespec(nanoseconds);
 	return (struct statx_timestamp){
-	    .tv_sec = (int64_t)(nanoseconds / NANOSECONDS),
-	    .tv_nsec = (uint32_t)(nanoseconds % NANOSECONDS),
+	    .tv_sec = time.tv_sec,
+	    .tv_nsec = (uint32_t)time.tv_nsec,
 	};
 }
 
@@ -113,7 +118,7 @@ int64_t call_statx(const uint64_t arguments[6])
 	uint64_t flags = arguments[2];
 	if (flags & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
 				AT_STATX_SYNC_TYPE) ||
-	    arguments[3] & STATX__RESERVED)
+	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || arguments[3] & STATX__RESERVED)
 		return -EINVAL;
 	int error = tree_find(&node, arguments[0], arguments[1], flags);
 	if (error)
@@ -185,7 +190,7 @@ int64_t call_truncate(const uint64_t arguments[6])
 
 int64_t call_ftruncate(const uint64_t arguments[6])
 {
-	struct file *file = descriptor_file((uint32_t)arguments[0]);
+	struct file *file = descriptor_opened(arguments[0]);
 	if (!file)
 		return -EBADF;
 	return file_writable(file) ? resize(file->node, arguments[1]) : -EINVAL;
@@ -202,7 +207,7 @@ int64_t call_fallocate(const uint64_t arguments[6])
 	if (arguments[1])
 		return -EOPNOTSUPP;
 	if (!S_ISREG(file->node->mode))
-		return -ENODEV;
+		return S_ISFIFO(file->node->mode) ? -ESPIPE : -ENODEV;
 	if (__builtin_add_overflow(arguments[2], arguments[3], &end))
 		return -EFBIG;
 	return end > file->node->size ? contents_resize(file->node, end) : 0;
@@ -231,13 +236,15 @@ int64_t call_fchmodat(const uint64_t arguments[6])
 
 int64_t call_fchmod(const uint64_t arguments[6])
 {
-	struct file *file = descriptor_file((uint32_t)arguments[0]);
+	struct file *file = descriptor_opened(arguments[0]);
 	return file ? change_mode(file->node, arguments[1]) : -EBADF;
 }
 
-/* -1 leaves an id as it is. */
+/* -1 leaves an id as it is. A program that runs as its owner loses that right. */
 static int64_t change_owner(struct node *node, uint64_t owner, uint64_t group)
 {
+	if (!S_ISDIR(node->mode))
+		node->mode &= ~(uint32_t)(node->mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
 	if ((int32_t)owner != -1)
 		node->owner = (uint32_t)owner;
 	if ((int32_t)group != -1)
@@ -274,7 +281,7 @@ int64_t call_fchownat(const uint64_t arguments[6])
 
 int64_t call_fchown(const uint64_t arguments[6])
 {
-	struct file *file = descriptor_file((uint32_t)arguments[0]);
+	struct file *file = descriptor_opened(arguments[0]);
 	return file ? change_owner(file->node, arguments[1], arguments[2]) : -EBADF;
 }
 
@@ -286,10 +293,15 @@ static int64_t new_time(const struct timespec *time, uint64_t now, uint64_t *nan
 	if (time->tv_nsec != UTIME_NOW &&
 	    (time->tv_nsec < 0 || (uint64_t)time->tv_nsec >= NANOSECONDS))
 		return -EINVAL;
-	if (time->tv_nsec == UTIME_NOW)
+	if (time->tv_nsec == UTIME_NOW) {
 		*nanoseconds = now;
-	else
-		*nanoseconds = (uint64_t)time->tv_sec * NANOSECONDS + (uint64_t)time->tv_nsec;
+		return 0;
+	}
+	/* What is beyond the 292 years before and after 1970 becomes their end. */
+	const int64_t limit = INT64_MAX / (int64_t)NANOSECONDS - 1;
+	int64_t seconds = time->tv_sec > limit ? limit : time->tv_sec;
+	seconds = seconds < -limit ? -limit : seconds;
+	*nanoseconds = (uint64_t)(seconds * (int64_t)NANOSECONDS + time->tv_nsec);
 	return 0;
 }
 
@@ -313,17 +325,23 @@ int64_t call_utimensat(const uint64_t arguments[6])
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
 	struct node *node;
 	int error = 0;
-	if (arguments[3] & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
 	if (arguments[2])
 		error = user_copy_in(times, arguments[2], sizeof(times));
 	if (error)
 		return error;
+	if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+		return 0;
+	if (arguments[3] & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
 	if (arguments[1]) {
 		error = tree_find(&node, arguments[0], arguments[1], arguments[3]);
 	} else {
 		/* futimens() */
-		struct file *file = descriptor_file((uint32_t)arguments[0]);
+		if ((int32_t)arguments[0] == AT_FDCWD)
+			return -EFAULT;
+		if (arguments[3])
+			return -EINVAL;
+		struct file *file = descriptor_opened(arguments[0]);
 		error = file ? 0 : -EBADF;
 		node = file ? file->node : NULL;
 	}
@@ -376,7 +394,7 @@ int64_t call_fstatfs(const uint64_t arguments[6])
 /* Files are memory: there is nothing to bring to safety. */
 static int64_t synchronise(const uint64_t arguments[6])
 {
-	struct file *file = descriptor_file((uint32_t)arguments[0]);
+	struct file *file = descriptor_opened(arguments[0]);
 	if (!file)
 		return -EBADF;
 	return S_ISREG(file->node->mode) || S_ISDIR(file->node->mode) ? 0 : -EINVAL;
@@ -399,10 +417,10 @@ int64_t call_sync(const uint64_t arguments[6])
 
 int64_t call_fadvise64(const uint64_t arguments[6])
 {
-	struct file *file = descriptor_file((uint32_t)arguments[0]);
+	struct file *file = descriptor_opened(arguments[0]);
 	if (!file)
 		return -EBADF;
-	if (!file->node->operations->seekable)
+	if (S_ISFIFO(file->node->mode))
 		return -ESPIPE;
 	return arguments[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
 }

@@ -169,6 +169,10 @@ int64_t call_clock_nanosleep(const uint64_t arguments[6])
 {
 	uint64_t duration, now;
 	int error = read_clock(arguments[0], &now);
+	uint32_t clock = (uint32_t)arguments[0];
+	if (!error && (clock == CLOCK_THREAD_CPUTIME_ID || clock == CLOCK_MONOTONIC_RAW ||
+		       clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE))
+		error = -EOPNOTSUPP; /* as on Linux: these are for reading */
 	if (!error)
 		error = time_read_timespec(arguments[2], &duration);
 	if (error)

@@ -210,6 +210,9 @@ int64_t call_timer_create(const uint64_t arguments[6])
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
 	struct timer timer = {.exists = true, .clock = (uint32_t)arguments[0]};
 	int32_t number = 0;
+	if (timer.clock == CLOCK_MONOTONIC_RAW || timer.clock == CLOCK_REALTIME_COARSE ||
+	    timer.clock == CLOCK_MONOTONIC_COARSE)
+		return -EOPNOTSUPP;
 	if (timer.clock != CLOCK_REALTIME && timer.clock != CLOCK_MONOTONIC &&
 	    timer.clock != CLOCK_BOOTTIME)
 		return -EINVAL;
@@ -250,7 +253,7 @@ int64_t call_timer_settime(const uint64_t arguments[6])
 {
 	struct timer *timer = find_timer(arguments[0]);
 	uint64_t interval_ns, after_ns;
-	if (!timer)
+	if (!timer || !arguments[2])
 		return -EINVAL;
 	int error = time_read_timespec(arguments[2], &interval_ns);
 	if (!error)

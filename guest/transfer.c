@@ -34,6 +34,14 @@ static int find_file(struct file **found, uint64_t descriptor, bool writes,
 	return 0;
 }
 
+/* Is what lies `length` bytes behind the position still a position? */
+static bool fits_behind(const struct file *file, const struct position *position, uint64_t length)
+{
+	int64_t end;
+	uint64_t offset = position->own ? file->offset : position->offset;
+	return !__builtin_add_overflow((int64_t)offset, length, &end);
+}
+
 /* Moves the position on. What has none is left alone: a page that a request does not write is a
  * page that its reset need not copy. */
 static void advance(struct file *file, struct position *position, uint64_t offset, int64_t count)
@@ -72,6 +80,8 @@ static int64_t transfer(uint64_t descriptor, uint64_t address, uint64_t length, 
 		return error;
 	if (length > TRANSFER_MAX)
 		length = TRANSFER_MAX;
+	if (!fits_behind(file, &position, length))
+		return -EINVAL;
 	if (writes)
 		return user_readable(address, length)
 			   ? write_file(file, (const void *)address, length, &position)
@@ -183,6 +193,8 @@ int64_t call_lseek(const uint64_t arguments[6])
 		return -EBADF;
 	if (!file->node->operations->seekable)
 		return -ESPIPE;
+	if (S_ISCHR(file->node->mode)) /* devices are at 0, wherever one wants to go */
+		return arguments[2] <= SEEK_HOLE ? 0 : -EINVAL;
 	int64_t size = (int64_t)file->node->size;
 	switch (arguments[2]) {
 	case SEEK_SET:
@@ -205,9 +217,7 @@ int64_t call_lseek(const uint64_t arguments[6])
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(start, offset, &result))
-		return -EOVERFLOW;
-	if (result < 0)
+	if (__builtin_add_overflow(start, offset, &result) || result < 0)
 		return -EINVAL;
 	file->offset = (uint64_t)result;
 	return result;
@@ -272,28 +282,49 @@ int64_t call_sendfile(const uint64_t arguments[6])
 	return position_out(&source, arguments[2], copy_bytes(from, &source, to, &target, length));
 }
 
+/* The two files of copy_file_range(). */
+static int find_copied(struct file **from, struct file **to, const uint64_t arguments[6])
+{
+	*from = descriptor_opened(arguments[0]);
+	*to = descriptor_opened(arguments[2]);
+	return *from && *to ? 0 : -EBADF;
+}
+
+static int check_copied(const struct file *from, const struct file *to, uint64_t flags)
+{
+	if (flags)
+		return -EINVAL;
+	if (S_ISDIR(from->node->mode) || S_ISDIR(to->node->mode))
+		return -EISDIR;
+	if (!S_ISREG(from->node->mode) || !S_ISREG(to->node->mode))
+		return -EINVAL;
+	bool allowed = file_readable(from) && file_writable(to) && !(to->flags & O_APPEND);
+	return allowed ? 0 : -EBADF;
+}
+
 int64_t call_copy_file_range(const uint64_t arguments[6])
 {
 	struct position source, target;
 	struct file *from, *to;
-	int error = position_in(&source, arguments[1]);
+	int error = find_copied(&from, &to, arguments);
+	if (!error)
+		error = position_in(&source, arguments[1]);
 	if (!error)
 		error = position_in(&target, arguments[3]);
 	if (!error)
-		error = find_file(&from, arguments[0], false, source);
-	if (!error)
-		error = find_file(&to, arguments[2], true, target);
+		error = check_copied(from, to, arguments[5]);
 	if (error)
 		return error;
-	if (to->flags & O_APPEND)
-		return -EBADF;
-	if (!S_ISREG(from->node->mode) || !S_ISREG(to->node->mode) || arguments[5])
-		return -EINVAL;
 	uint64_t length = arguments[4] < TRANSFER_MAX ? arguments[4] : TRANSFER_MAX;
 	uint64_t source_offset = source.own ? from->offset : source.offset;
 	uint64_t target_offset = target.own ? to->offset : target.offset;
-	if (from->node == to->node && source_offset < target_offset + length &&
-	    target_offset < source_offset + length)
+	uint64_t source_end, target_end;
+	if (__builtin_add_overflow(source_offset, length, &source_end) ||
+	    __builtin_add_overflow(target_offset, length, &target_end))
+		return -EOVERFLOW;
+	if (from->node == to->node && source_offset < target_end && target_offset < source_end)
+		return -EINVAL;
+	if ((int64_t)source_offset < 0 || (int64_t)target_offset < 0)
 		return -EINVAL;
 	int64_t result = copy_bytes(from, &source, to, &target, length);
 	result = position_out(&source, arguments[1], result);

@@ -88,6 +88,13 @@ static const char *skip_slashes(const char *text)
 	return text;
 }
 
+/* Is a link that stands before `rest` of a path followed? */
+static bool follows(const char *rest, unsigned flags)
+{
+	bool last = !*skip_slashes(rest);
+	return !last || flags & WALK_FOLLOW || (*rest == '/' && !(flags & WALK_NAME));
+}
+
 static int walk_path(struct walk *walk, struct node *start, unsigned flags)
 {
 	int symlinks = 0;
@@ -108,10 +115,10 @@ static int walk_path(struct walk *walk, struct node *start, unsigned flags)
 		int error = find_component(directory, next, length, &found);
 		if (error)
 			return error;
-		bool follows = *rest == '/' || flags & WALK_FOLLOW;
-		if (found && S_ISLNK(found->mode) && found->leads_to && follows)
+		bool followed = found && S_ISLNK(found->mode) && follows(rest, flags);
+		if (followed && found->leads_to)
 			found = found->leads_to;
-		if (found && S_ISLNK(found->mode) && follows) {
+		if (followed && S_ISLNK(found->mode)) {
 			error =
 			    symlinks++ < SYMLINKS_MAX ? expand_symlink(walk, found, rest) : -ELOOP;
 			if (error)
@@ -127,7 +134,8 @@ static int walk_path(struct walk *walk, struct node *start, unsigned flags)
 		walk->trailing_slash = *rest == '/';
 		next = skip_slashes(rest);
 	}
-	if (walk->trailing_slash && walk->node && !S_ISDIR(walk->node->mode))
+	if (walk->trailing_slash && walk->node && !S_ISDIR(walk->node->mode) &&
+	    !(flags & WALK_NAME))
 		return -ENOTDIR;
 	return 0;
 }

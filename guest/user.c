@@ -48,9 +48,9 @@ bool user_writable(uint64_t address, uint64_t length)
 	return user_accessible(address, length, GUEST_READ | GUEST_WRITE);
 }
 
-bool user_mapped(uint64_t address)
+bool user_mapped(uint64_t address, uint64_t length)
 {
-	return user_accessible(address, 1, 0);
+	return user_accessible(address, length, 0);
 }
 
 int user_copy_in(void *out, uint64_t address, size_t length)

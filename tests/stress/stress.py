@@ -12,14 +12,15 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "threads"))
-from same_as_host import GO_MEMORY, MEMORY, SKIPPED, build_go, why_not  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import compiled  # noqa: E402
 
+MEMORY = "512M"
 SLACK_S = 60  # to start, and to come to an end on a busy machine
 
 
-def fails(mayfly, isolation, seconds, program, memory):
-    result = subprocess.run([mayfly, "run", f"--isolation={isolation}", f"--memory={memory}",
+def fails(mayfly, isolation, seconds, program):
+    result = subprocess.run([mayfly, "run", f"--isolation={isolation}", f"--memory={MEMORY}",
                              f"--timeout={seconds + SLACK_S}s", program, str(seconds)],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                             timeout=seconds + 2 * SLACK_S)
@@ -33,14 +34,17 @@ def fails(mayfly, isolation, seconds, program, memory):
 
 def main():
     mayfly, isolation, seconds, go_source, *programs = sys.argv[1:]
-    reason = why_not(mayfly, isolation)
+    reason = compiled.why_not(mayfly, isolation)
     if reason:
         print(f"skipped: {reason}")
-        return SKIPPED
+        return compiled.SKIPPED
     with tempfile.TemporaryDirectory(prefix="mayfly-stress-") as folder:
-        cases = [(program, MEMORY) for program in programs]
-        cases += [(program, GO_MEMORY) for program in build_go(folder, pathlib.Path(go_source))]
-        return 1 if sum(fails(mayfly, isolation, int(seconds), *case) for case in cases) else 0
+        program, why = compiled.build(go_source, folder)
+        if why:
+            print(f"without Go: {why}")
+        else:
+            programs.append(program)
+        return 1 if sum(fails(mayfly, isolation, int(seconds), program) for program in programs) else 0
 
 
 if __name__ == "__main__":

@@ -159,16 +159,80 @@ func caught() (err error) {
 	return nil
 }
 
+func maps() {
+	counts := map[string]int{}
+	for i := 0; i < 200000; i++ {
+		counts[fmt.Sprint("key", i%5000)] += i
+	}
+	keys := make([]string, 0, len(counts))
+	for key := range counts {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	fmt.Println(len(keys), keys[0], counts[keys[0]], keys[len(keys)-1])
+}
+
+func selects() {
+	requests, answers, quit := make(chan int), make(chan string), make(chan struct{})
+	var once sync.Once
+	for i := 0; i < 3; i++ {
+		go func() {
+			for {
+				select {
+				case n := <-requests:
+					answers <- fmt.Sprint(n * n)
+				case <-quit:
+					once.Do(func() { close(answers) })
+					return
+				}
+			}
+		}()
+	}
+	total := 0
+	for i := 0; i < 1000; i++ {
+		requests <- i
+		total += len(<-answers)
+	}
+	close(quit)
+	_, open := <-answers
+	var lock sync.RWMutex
+	condition := sync.NewCond(&lock)
+	ready := 0
+	for i := 0; i < 10; i++ {
+		go func() {
+			lock.Lock()
+			ready++
+			lock.Unlock()
+			condition.Broadcast()
+		}()
+	}
+	lock.Lock()
+	for ready < 10 {
+		condition.Wait()
+	}
+	lock.Unlock()
+	fmt.Println(total, open, ready)
+}
+
+var parts = map[string]func(){
+	"pipeline":  pipeline,
+	"spinning":  spinning,
+	"garbage":   func() { garbage(500 << 20) },
+	"timers":    timers,
+	"documents": documents,
+	"files":     files,
+	"pipes":     pipes,
+	"caught":    func() { fmt.Println(caught()) },
+	"maps":      maps,
+	"selects":   selects,
+}
+
+// The arguments name the parts to run.
 func main() {
 	request, _ := io.ReadAll(os.Stdin)
 	fmt.Printf("request %q\n", request)
-	pipeline()
-	spinning()
-	garbage(40 << 20)
-	timers()
-	documents()
-	files()
-	pipes()
-	fmt.Println(caught())
+	for _, name := range os.Args[1:] {
+		parts[name]()
+	}
 	os.Exit(6)
 }

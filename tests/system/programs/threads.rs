@@ -12,11 +12,7 @@ fn checksum(data: &[u8]) -> u64 {
     })
 }
 
-fn main() {
-    let mut request = String::new();
-    std::io::stdin().read_to_string(&mut request).unwrap();
-    println!("request: {}", request.trim());
-
+fn channels() {
     let (sender, receiver) = mpsc::channel();
     let workers: Vec<_> = (0..8u64)
         .map(|number| {
@@ -32,7 +28,9 @@ fn main() {
     drop(sender);
     println!("sum of messages: {}", receiver.iter().sum::<u64>());
     println!("sum of workers: {}", workers.into_iter().map(|w| w.join().unwrap()).sum::<u64>());
+}
 
+fn maps() {
     let map = Arc::new(RwLock::new(HashMap::new()));
     let barrier = Arc::new(Barrier::new(4));
     let threads: Vec<_> = (0..4u64)
@@ -52,7 +50,9 @@ fn main() {
     let mut entries: Vec<_> = map.read().unwrap().iter().map(|(k, v)| (*k, *v)).collect();
     entries.sort();
     println!("{} entries, the last {:?}", entries.len(), entries.last());
+}
 
+fn condition() {
     let pair = Arc::new((Mutex::new(false), Condvar::new()));
     let other = pair.clone();
     let waker = thread::spawn(move || {
@@ -67,15 +67,59 @@ fn main() {
     }
     println!("slept long enough: {}", began.elapsed() >= Duration::from_millis(20));
     waker.join().unwrap();
+}
 
+fn panic() {
     let panicked = thread::spawn(|| panic!("as it should")).join().is_err();
     println!("a thread panicked: {panicked}");
+    let caught = std::panic::catch_unwind(|| Vec::<u32>::new()[3]).is_err();
+    println!("an index was out of bounds: {caught}");
+}
 
+fn files() {
     let path = std::env::temp_dir().join(format!("mayfly-rust-{}", std::process::id()));
     let data: Vec<u8> = (0..1_000_000u32).map(|i| (i * 7 % 251) as u8).collect();
     std::fs::File::create(&path).unwrap().write_all(&data).unwrap();
     let back = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     println!("file: {} bytes, {:016x}", back.len(), checksum(&back));
+    println!("gone: {:?}", std::fs::metadata(&path).unwrap_err().kind());
+}
+
+fn words(request: &str) {
+    let mut counts = std::collections::BTreeMap::new();
+    for word in request.split_whitespace() {
+        *counts.entry(word.to_uppercase()).or_insert(0u32) += 1;
+    }
+    let numbers: Vec<f64> = request.split_whitespace().filter_map(|w| w.parse().ok()).collect();
+    println!("{counts:?} {numbers:.1?} {:?}", "x".parse::<i32>());
+}
+
+fn integer_root(n: u32) -> u32 {
+    f64::from(n).sqrt() as u32
+}
+
+fn arithmetic() {
+    let primes = (2..20_000u32).filter(|n| (2..=integer_root(*n)).all(|d| n % d != 0)).count();
+    let sum: f64 = (1..100_000).map(|n| 1.0 / f64::from(n)).sum();
+    println!("{primes} {sum:.9} {:?} {}", 200u8.checked_add(100), u64::MAX.wrapping_mul(3));
+}
+
+// The arguments name the parts to run.
+fn main() {
+    let mut request = String::new();
+    std::io::stdin().read_to_string(&mut request).unwrap();
+    for part in std::env::args().skip(1) {
+        match part.as_str() {
+            "channels" => channels(),
+            "maps" => maps(),
+            "condition" => condition(),
+            "panic" => panic(),
+            "files" => files(),
+            "words" => words(&request),
+            "arithmetic" => arithmetic(),
+            _ => std::process::exit(2),
+        }
+    }
     std::process::exit(4);
 }

@@ -1,0 +1,332 @@
+/* Every system call of guest/calls.def with bad addresses in place of each of its pointers. The
+ * host says what must come of it: EFAULT, or what Linux has instead. A call that is added to
+ * calls.def is covered by its letters; it only needs good arguments, below. Exits with 1 where they
+ * are missing. */
+#include <asm/prctl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE	      4096
+#define SET_SIZE      8 /* of a kernel's signal set */
+#define ARGUMENTS     6
+#define POINTER_KINDS "pswrtTD" /* letters of calls.def for addresses that are looked at */
+#define HERE	      ((uint64_t)AT_FDCWD)
+
+struct call {
+	const char *name;
+	long number;
+	const char *letters;
+	bool refused;
+};
+
+#define FULL	      false
+#define PARTLY(text)  false
+#define REFUSED(text) true
+#define CALL(name, letters, refused)                                                               \
+	{                                                                                          \
+#name, SYS_##name, letters, refused                                                \
+	}
+static const struct call calls[] = {
+#include "guest/calls.def"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* These take addresses as numbers, and do not look what is there; or they would end this program.
+ */
+static const long numbers_only[] = {
+    SYS_brk,	   SYS_mmap,  SYS_munmap,  SYS_mprotect,	SYS_mremap,	     SYS_madvise,
+    SYS_msync,	   SYS_mlock, SYS_munlock, SYS_set_tid_address, SYS_set_robust_list, SYS_clone,
+    SYS_getgroups, /* looks only where the user is in groups */
+};
+
+/* Good arguments of a call. */
+struct example {
+	long number;
+	uint64_t arguments[ARGUMENTS];
+	unsigned
+	    more; /* bits of arguments that are pointers here, although their letters do not say */
+	unsigned less; /* and of those that are none */
+	bool no_zeros; /* at the address: it would wait, or do another thing */
+};
+
+static char zeros[4 * PAGE] __attribute__((aligned(PAGE)));
+static char path[64] = "/tmp/mayfly-pointers-XXXXXX";
+static uint64_t signal_set = 1UL << (SIGUSR1 - 1);
+
+/* What is ready at once, so that no call waits where it finds no time to wait. */
+static struct pollfd ready_poll;
+static fd_set ready_set;
+
+static const struct {
+	const char *name;
+	uint64_t address;
+} fixed_addresses[] = {
+    {"null", 0},
+    {"page zero", 16},
+    {"wrapping", UINT64_MAX - 3},
+    {"kernel", 0xffff800000000000UL},
+    {"not canonical", 0x0000900000000000UL},
+    {"the window's", 0x6d0000000000UL},
+    {"the library OS's", 0x6e0000000040UL},
+    {"the hypercall's", 0x6e8000000000UL},
+    {"the processor's", 0x6f0000000000UL},
+    {"the root image's", 0x700000000000UL},
+};
+
+static int failed;
+
+static void *map(int protection)
+{
+	void *page = mmap(NULL, PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return page;
+}
+
+static long make_call(const struct example *example, unsigned changed, uint64_t address)
+{
+	uint64_t arguments[ARGUMENTS];
+	memcpy(arguments, example->arguments, sizeof(arguments));
+	arguments[changed] = address;
+	return syscall(example->number, arguments[0], arguments[1], arguments[2], arguments[3],
+		       arguments[4], arguments[5]);
+}
+
+static void try_address(const struct call *call, const struct example *example, unsigned changed,
+			const char *kind, uint64_t address)
+{
+	/* What the one before may have changed. */
+	memset(zeros, 0, sizeof(zeros));
+	raise(SIGUSR1);
+	long result = make_call(example, changed, address);
+	printf("%s %u %s: %s\n", call->name, changed, kind,
+	       result == -1 ? strerror(errno) : "no error");
+	syscall(SYS_close_range, 20, -1, 0);
+}
+
+static void try_pointer(const struct call *call, const struct example *example, unsigned changed)
+{
+	static char *none, *unreadable, *read_only, *edge;
+	if (!none) {
+		none = map(PROT_READ);
+		unreadable = map(PROT_NONE);
+		read_only = map(PROT_READ);
+		/* A byte that is there, and behind it nothing. The byte is the path of nothing. */
+		edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
+		edge += PAGE - 1;
+		*edge = 'x';
+		munmap(none, PAGE);
+		munmap(edge + 1, PAGE);
+	}
+	for (size_t i = 0; i < COUNT(fixed_addresses); i++)
+		if (fixed_addresses[i].address || !example->no_zeros)
+			try_address(call, example, changed, fixed_addresses[i].name,
+				    fixed_addresses[i].address);
+	try_address(call, example, changed, "unmapped", (uint64_t)none);
+	try_address(call, example, changed, "unreadable", (uint64_t)unreadable);
+	if (!example->no_zeros)
+		try_address(call, example, changed, "read-only", (uint64_t)read_only);
+	/* How far reading and writing get is another question. */
+	*edge = 'x';
+	if (!strchr("rw", call->letters[changed]))
+		try_address(call, example, changed, "last byte", (uint64_t)edge);
+}
+
+static bool is_numbers_only(long number)
+{
+	for (size_t i = 0; i < COUNT(numbers_only); i++)
+		if (numbers_only[i] == number)
+			return true;
+	return false;
+}
+
+static void try_call(const struct call *call, const struct example *examples, size_t count)
+{
+	bool found = false;
+	unsigned pointers = 0;
+	for (unsigned k = 0; call->letters[k]; k++)
+		if (strchr(POINTER_KINDS, call->letters[k]))
+			pointers |= 1U << k;
+	for (size_t i = 0; i < count; i++) {
+		if (examples[i].number != call->number)
+			continue;
+		found = true;
+		for (unsigned k = 0; k < ARGUMENTS; k++)
+			if ((pointers | examples[i].more) & ~examples[i].less & 1U << k)
+				try_pointer(call, &examples[i], k);
+	}
+	if (pointers && !found && !call->refused && !is_numbers_only(call->number)) {
+		fprintf(stderr, "%s has pointers: give it good arguments in %s\n", call->name,
+			__FILE__);
+		failed = 1;
+	}
+}
+
+/* For a mask that lets the signal through, which is pending for rt_sigtimedwait(). */
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static int opened(int descriptor)
+{
+	if (descriptor < 0) {
+		perror("cannot open");
+		exit(1);
+	}
+	return descriptor;
+}
+
+int main(void)
+{
+	const uint64_t file = (uint64_t)opened(mkstemp(path));
+	const uint64_t directory = (uint64_t)opened(open("/tmp", O_RDONLY));
+	const uint64_t null = (uint64_t)opened(open("/dev/null", O_RDWR));
+	const uint64_t endless = (uint64_t)opened(open("/dev/zero", O_RDONLY));
+	const uint64_t other = (uint64_t)opened(open("/tmp", O_RDWR | O_TMPFILE, 0600));
+	const uint64_t zero = (uint64_t)zeros, name = (uint64_t)path,
+		       none = (uint64_t) "/tmp/none/x";
+	const uint64_t set = (uint64_t)&signal_set;
+	const uint64_t epoll = (uint64_t)opened(epoll_create1(0));
+	struct epoll_event event = {.events = EPOLLIN};
+	struct sigevent silent = {.sigev_notify = SIGEV_NONE};
+	const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
+	int ends[2], timer;
+	uint32_t word = 0;
+	if (pipe(ends) || write(ends[1], "x", 1) != 1 || write((int)file, zeros, PAGE) != PAGE ||
+	    epoll_ctl((int)epoll, EPOLL_CTL_ADD, ends[0], &event) ||
+	    syscall(SYS_timer_create, CLOCK_MONOTONIC, &silent, &timer))
+		return 1;
+	const uint64_t pipe_end = (uint64_t)ends[0], number = (uint64_t)timer;
+	const uint64_t futex = (uint64_t)&word;
+	const uint64_t ready = (uint64_t)&ready_poll, ready_files = (uint64_t)&ready_set;
+	ready_poll = (struct pollfd){.fd = (int)null, .events = POLLOUT};
+	FD_SET(null, &ready_set);
+	const struct example examples[] = {
+	    {SYS_open, {name, O_RDONLY}},
+	    {SYS_openat, {HERE, name, O_RDONLY}},
+	    {SYS_creat, {none, 0600}},
+	    {SYS_fcntl, {file, F_GETLK, zero}, .more = 1 << 2},
+	    {SYS_fcntl, {file, F_SETLK, zero}, .more = 1 << 2},
+	    {SYS_read, {endless, zero, 8}},
+	    {SYS_write, {file, zero, 8}},
+	    {SYS_pread64, {file, zero, 8, 0}},
+	    {SYS_pwrite64, {file, zero, 8, 0}},
+	    {SYS_readv, {file, zero, 1}},
+	    {SYS_writev, {file, zero, 1}},
+	    {SYS_preadv, {file, zero, 1, 0}},
+	    {SYS_pwritev, {file, zero, 1, 0}},
+	    {SYS_sendfile, {null, file, zero, 8}},
+	    {SYS_copy_file_range, {file, zero, other, zero + 8, 8, 0}},
+	    {SYS_poll, {zero, 1, 0}},
+	    {SYS_ppoll, {ready, 1, zero, set, SET_SIZE}},
+	    {SYS_select, {null + 1, zero, ready_files, zero, zero}},
+	    {SYS_pselect6, {null + 1, zero, ready_files, zero, zero, zero}},
+	    {SYS_epoll_ctl, {epoll, EPOLL_CTL_MOD, null, zero}},
+	    {SYS_epoll_wait, {epoll, zero, 4, 0}},
+	    {SYS_epoll_pwait, {epoll, zero, 4, 0, set, SET_SIZE}},
+	    {SYS_ioctl, {pipe_end, FIONREAD, zero}, .more = 1 << 2},
+	    {SYS_ioctl, {pipe_end, FIONBIO, zero}, .more = 1 << 2},
+	    {SYS_pipe, {zero}},
+	    {SYS_pipe2, {zero, 0}},
+	    {SYS_getdents64, {directory, zero, PAGE}},
+	    {SYS_mkdir, {none, 0700}},
+	    {SYS_mkdirat, {HERE, none, 0700}},
+	    {SYS_rmdir, {none}},
+	    {SYS_unlink, {none}},
+	    {SYS_unlinkat, {HERE, none, 0}},
+	    {SYS_symlink, {none, none}},
+	    {SYS_symlinkat, {none, HERE, none}},
+	    {SYS_link, {none, none}},
+	    {SYS_linkat, {HERE, none, HERE, none, 0}},
+	    {SYS_rename, {none, none}},
+	    {SYS_renameat, {HERE, none, HERE, none}},
+	    {SYS_renameat2, {HERE, none, HERE, none, 0}},
+	    {SYS_readlink, {(uint64_t) "/proc/self/exe", zero, 8}},
+	    {SYS_readlinkat, {HERE, (uint64_t) "/proc/self/exe", zero, 8}},
+	    {SYS_chdir, {none}},
+	    {SYS_getcwd, {zero, PAGE}},
+	    {SYS_stat, {name, zero}},
+	    {SYS_lstat, {name, zero}},
+	    {SYS_newfstatat, {HERE, name, zero, 0}},
+	    {SYS_fstat, {file, zero}},
+	    {SYS_statx, {HERE, name, 0, 0, zero}},
+	    {SYS_access, {name, 0}},
+	    {SYS_faccessat, {HERE, name, 0}},
+	    {SYS_faccessat2, {HERE, name, 0, 0}},
+	    {SYS_truncate, {none, 0}},
+	    {SYS_chmod, {none, 0600}},
+	    {SYS_fchmodat, {HERE, none, 0600}},
+	    {SYS_chown, {none, -1UL, -1UL}},
+	    {SYS_lchown, {none, -1UL, -1UL}},
+	    {SYS_fchownat, {HERE, none, -1UL, -1UL, 0}},
+	    {SYS_utimensat, {HERE, name, zero, 0}},
+	    {SYS_utime, {name, zero}},
+	    {SYS_statfs, {name, zero}},
+	    {SYS_fstatfs, {file, zero}},
+	    {SYS_clock_gettime, {CLOCK_MONOTONIC, zero}},
+	    {SYS_clock_getres, {CLOCK_MONOTONIC, zero}},
+	    {SYS_gettimeofday, {zero, zero}},
+	    {SYS_time, {zero}},
+	    {SYS_times, {zero}},
+	    {SYS_nanosleep, {zero, zero}},
+	    {SYS_clock_nanosleep, {CLOCK_MONOTONIC, 0, zero, zero}},
+	    {SYS_getrandom, {zero, 8, 0}},
+	    {SYS_get_robust_list, {0, zero, zero}},
+	    {SYS_arch_prctl, {ARCH_GET_FS, zero}},
+	    {SYS_prctl, {PR_SET_NAME, zero}, .more = 1 << 1},
+	    {SYS_prctl, {PR_GET_NAME, zero}, .more = 1 << 1},
+	    {SYS_futex, {futex, FUTEX_WAIT_PRIVATE, 1, zero}, .less = 1 << 4},
+	    {SYS_futex, {futex, FUTEX_WAKE_PRIVATE, 1}, .less = 1 << 3 | 1 << 4},
+	    {SYS_futex, {futex, FUTEX_WAKE, 1}, .less = 1 << 3 | 1 << 4, .no_zeros = true},
+	    {SYS_futex, {futex, FUTEX_CMP_REQUEUE_PRIVATE, 1, 1, futex, 0}, .less = 1 << 3},
+	    {SYS_getresuid, {zero, zero, zero}},
+	    {SYS_getresgid, {zero, zero, zero}},
+	    {SYS_uname, {zero}},
+	    {SYS_getrlimit, {4, zero}},
+	    {SYS_setrlimit, {4, zero}},
+	    {SYS_prlimit64, {0, 4, 0, zero}},
+	    {SYS_getrusage, {0, zero}},
+	    {SYS_sysinfo, {zero}},
+	    {SYS_sched_getaffinity, {0, 8, zero}},
+	    {SYS_sched_setaffinity, {0, 8, zero}},
+	    {SYS_getcpu, {zero, zero, zero}},
+	    {SYS_rt_sigaction, {SIGUSR2, zero, zero, SET_SIZE}},
+	    {SYS_rt_sigprocmask, {SIG_BLOCK, zero, zero, SET_SIZE}},
+	    {SYS_rt_sigpending, {zero, SET_SIZE}},
+	    {SYS_rt_sigtimedwait, {set, zero, zero, SET_SIZE}},
+	    {SYS_rt_sigsuspend, {zero, SET_SIZE}, .no_zeros = true},
+	    {SYS_sigaltstack, {(uint64_t)&stack, zero}, .no_zeros = true},
+	    {SYS_setitimer, {0, zero, zero}},
+	    {SYS_getitimer, {0, zero}},
+	    {SYS_timer_create, {CLOCK_MONOTONIC, (uint64_t)&silent, zero}},
+	    {SYS_timer_settime, {number, 0, zero, zero}},
+	    {SYS_timer_gettime, {number, zero}},
+	};
+	signal(SIGUSR1, ignore);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signal_set, NULL, SET_SIZE);
+	for (size_t i = 0; i < COUNT(calls); i++)
+		try_call(&calls[i], examples, COUNT(examples));
+	unlink(path);
+	return failed;
+}
