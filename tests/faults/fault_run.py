@@ -23,14 +23,10 @@ import threading
 import time
 
 from children import adopt_orphans, end_hosts, hosts, left_after
+from directories import PHOTO, Directories
 
 SKIPPED = 77
 LIMIT_S = 120
-CACHE = pathlib.Path(os.environ.get("MAYFLY_CACHE") or pathlib.Path(
-    os.environ.get("XDG_CACHE_HOME") or pathlib.Path(os.environ["HOME"], ".cache"), "mayfly"))
-PHOTO = CACHE / "photos" / "dog.jpg"
-SERVER_FILES = {"mayfly", "mayfly/acceld.sock", "mayfly/acceld.sock.lock", "mayfly/acceld.log"}
-TEMPORARY = re.compile(r"\.(?!sha256)[A-Za-z0-9]{6}$")
 CLEAR = re.compile(r"(mayfly|vaccel|detect|classify): .+")
 FAILED_OP = "accelerated call failed"
 
@@ -48,14 +44,7 @@ class FaultRun:
     def __init__(self, arguments, folder):
         self.arguments = arguments
         self.random = random.Random(arguments.seed)
-        self.folder = pathlib.Path(folder)
-        self.runtime = self.folder / "runtime"
-        self.runtime.mkdir()
-        self.cache = self.folder / "cache"
-        self.cache.mkdir()
-        for name in CACHE.iterdir():
-            if name.name not in ("optimized", "roots", "snapshots"):
-                (self.cache / name.name).symlink_to(name)
+        self.directories = Directories(folder)
         photo = PHOTO.read_bytes()
         self.loads = [Load("hello", 1, b"Ada\n", 3), Load("hello", 500, b"Ada\n", 1),
                       Load("echo", 20, bytes(range(256)) * 8192, 1), Load("detect", 1, photo, 3),
@@ -68,12 +57,10 @@ class FaultRun:
         self.over = threading.Event()
 
     def start(self, load, isolation):
-        environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime),
-                       "MAYFLY_CACHE": str(self.cache)}
         command = [self.arguments.mayfly, "run", f"--isolation={isolation}", "--timeout=60s",
                    f"--repeat={load.repeat}", load.function]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=environment)
+                                stderr=subprocess.PIPE, env=self.directories.environment())
 
     def can_have(self, isolation):
         process = self.start(Load("hello", 1, b"", 1), isolation)
@@ -163,13 +150,11 @@ class FaultRun:
         left = left_after(5)
         if left:
             self.problem("leaked", f"processes {left}")
-        runtime = {str(file.relative_to(self.runtime)) for file in self.runtime.rglob("*")}
-        if runtime - SERVER_FILES:
-            self.problem("leaked", f"files {runtime - SERVER_FILES}")
-        for file in self.cache.rglob("*"):
-            # A host that is killed in the middle of writing cannot take its file away.
-            if TEMPORARY.search(file.name) and not file.is_symlink():
-                self.counts["files cut off by a kill"] += 1
+        unexpected = self.directories.unexpected()
+        if unexpected:
+            self.problem("leaked", f"files {unexpected}")
+        # A host that is killed in the middle of writing cannot take its file away.
+        self.counts["files cut off by a kill"] = len(self.directories.temporary())
 
     def check_host(self):
         """After the load, one host serves and holds as much as when it was idle."""

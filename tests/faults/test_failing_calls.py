@@ -11,7 +11,6 @@ after it, in which nothing fails, answers. Exits with 77, saying why, where this
 import argparse
 import collections
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -20,13 +19,11 @@ import tempfile
 import time
 
 from children import adopt_orphans, end_hosts, left_after
+from directories import PHOTO, Directories
 
 SKIPPED = 77
 LIMIT_S = 60  # for one run; nothing takes so long but what hangs
 PLUGIN_RETRY_S = 1.1  # a host looks for a missing plugin once a second
-TEMPORARY = re.compile(r"\.(?!sha256)[A-Za-z0-9]{6}$")
-CACHE = pathlib.Path(os.environ.get("MAYFLY_CACHE") or pathlib.Path(
-    os.environ.get("XDG_CACHE_HOME") or pathlib.Path(os.environ["HOME"], ".cache"), "mayfly"))
 # What a run may say: the command, the accelerator host, or the function itself.
 LINE = re.compile(r"(mayfly|mayfly-acceld|vaccel|detect): .+")
 LINES_MAX = 8  # four for each of two requests
@@ -44,7 +41,7 @@ def finds_the_dog(output):
 
 FUNCTIONS = {
     "hello": (lambda: b"Ada\n", greets, ["mayfly"]),
-    "detect": ((CACHE / "photos" / "dog.jpg").read_bytes, finds_the_dog,
+    "detect": (PHOTO.read_bytes, finds_the_dog,
                ["mayfly", "mayfly-acceld"]),
 }
 
@@ -57,19 +54,12 @@ class Bench:
         self.function = function
         request, self.is_answer, self.programs = FUNCTIONS[function]
         self.request = request()
-        self.folder = pathlib.Path(folder)
-        self.cache = self.folder / "cache"
-        self.cache.mkdir()
-        for name in CACHE.iterdir() if CACHE.exists() else []:
-            if name.name not in ("optimized", "roots", "snapshots"):
-                (self.cache / name.name).symlink_to(name)
-        (self.folder / "runtime").mkdir()
-        self.log = self.folder / "calls"
+        self.directories = Directories(folder)
+        self.log = pathlib.Path(folder, "calls")
         self.problems = []
 
     def run(self, fail=None):
-        environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.folder / "runtime"),
-                       "MAYFLY_CACHE": str(self.cache)}
+        environment = self.directories.environment()
         if fail:
             self.log.unlink(missing_ok=True)
             environment.update(MAYFLY_FAIL=fail, MAYFLY_FAIL_LOG=str(self.log),
@@ -117,15 +107,11 @@ class Bench:
         left = left_after(2)
         if left:
             self.problem(point, f"processes are left: {left}")
-        runtime = {str(file.relative_to(self.folder / "runtime"))
-                   for file in (self.folder / "runtime").rglob("*")}
-        runtime -= {"mayfly", "mayfly/acceld.sock", "mayfly/acceld.sock.lock", "mayfly/acceld.log"}
-        temporary = {str(file) for folder in ("optimized", "roots")
-                     for file in (self.cache / folder).glob("*") if TEMPORARY.search(file.name)}
-        if runtime or temporary:
-            self.problem(point, f"files are left: {runtime | temporary}")
-            for file in temporary:
-                os.unlink(file)
+        files = self.directories.unexpected() | self.directories.temporary()
+        if files:
+            self.problem(point, f"files are left: {files}")
+            for file in self.directories.temporary():
+                file.unlink()
 
     def visit(self, point):
         end_hosts()
@@ -164,7 +150,7 @@ def main():
     adopt_orphans()
     problems = []
     for function in arguments.function or FUNCTIONS:
-        if function == "detect" and not (CACHE / "photos" / "dog.jpg").exists():
+        if function == "detect" and not PHOTO.exists():
             print("detect is left out: make models fetches what it needs")
             continue
         with tempfile.TemporaryDirectory() as folder:
