@@ -76,6 +76,9 @@ __attribute__((noreturn)) void machine_exit(int status);
 /* Ends the request as a signal would. */
 __attribute__((noreturn)) void machine_abort(int signal);
 
+/* A line for whoever runs the program, in its log: what it cannot do here, or why it ends. */
+void machine_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A line for the monitor's debug log; costs one branch where nobody listens. Knows %s %d %u %x %p.
  */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

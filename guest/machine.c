@@ -105,6 +105,21 @@ void machine_abort(int signal)
 		machine_hypercall(HYPERCALL_ABORT, (uint64_t)signal, 0, 0);
 }
 
+void machine_tell(const char *format, ...)
+{
+	static const char prefix[] = "mayfly: ";
+	const size_t begin = sizeof(prefix) - 1;
+	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET;
+	va_list arguments;
+	va_start(arguments, format);
+	memcpy(area, prefix, begin);
+	size_t length =
+	    begin + text_format(area + begin, WINDOW_LOG_SIZE - begin - 1, format, arguments);
+	va_end(arguments);
+	area[length++] = '\n';
+	machine_hypercall(HYPERCALL_LOG, length, 0, 0);
+}
+
 void machine_debug(const char *format, ...)
 {
 	if (__builtin_expect(!machine_control()->debug, 1))

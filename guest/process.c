@@ -114,13 +114,10 @@ int64_t call_prctl(const uint64_t arguments[6])
 
 void process_out_of_memory(void)
 {
-	size_t length =
-	    text_print((char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET, WINDOW_LOG_SIZE,
-		       "mayfly: out of memory: %lu of %lu KiB are in use, and one page "
-		       "more is wanted; give more with --memory\n",
-		       (pool_total_pages() - pool_free_pages()) * GUEST_PAGE_SIZE / 1024,
-		       pool_total_pages() * GUEST_PAGE_SIZE / 1024);
-	machine_hypercall(HYPERCALL_LOG, length, 0, 0);
+	machine_tell("out of memory: %lu of %lu KiB are in use, and one page more is wanted; give "
+		     "more with --memory",
+		     (pool_total_pages() - pool_free_pages()) * GUEST_PAGE_SIZE / 1024,
+		     pool_total_pages() * GUEST_PAGE_SIZE / 1024);
 	machine_abort(SIGKILL);
 }
 
@@ -129,7 +126,7 @@ int64_t process_refuse(const char *call)
 {
 	static bool told;
 	if (!told)
-		machine_debug("%s: a guest has one process (ENOSYS)", call);
+		machine_tell("%s: a guest has one process and one program (ENOSYS)", call);
 	told = true;
 	return -ENOSYS;
 }

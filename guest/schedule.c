@@ -218,10 +218,7 @@ static struct thread *next_runnable(bool *contended)
 
 static __attribute__((noreturn)) void end_deadlock(void)
 {
-	static const char line[] = "mayfly: all threads of the program wait for each other, "
-				   "for ever: it is ended\n";
-	memcpy((char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET, line, sizeof(line) - 1);
-	machine_hypercall(HYPERCALL_LOG, sizeof(line) - 1, 0, 0);
+	machine_tell("all threads of the program wait for each other, for ever: it is ended");
 	machine_abort(SIGKILL);
 }
 

@@ -359,6 +359,11 @@ void machine_abort(int signal)
 	longjmp(host.at_end, 1);
 }
 
+void machine_tell(const char *format, ...)
+{
+	(void)format;
+}
+
 void machine_debug(const char *format, ...)
 {
 	(void)format;

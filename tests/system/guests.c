@@ -1,11 +1,14 @@
 /* A program that does on request what programs should not: the argument says what. */
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +65,35 @@ static int exhaust(void)
 			return 3;
 		memset(block, 1, 1 << 20);
 	}
+}
+
+/* More than there is, of which the kernel would give as much as is touched. */
+static int reserve_and_touch(void)
+{
+	const size_t size = 1UL << 32;
+	char *block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (block == MAP_FAILED)
+		return 3;
+	for (size_t i = 0; i < size; i += 4096)
+		block[i] = 1;
+	return 0;
+}
+
+/* Says what became of it; the second time as the first. */
+static int make_process(void)
+{
+	for (int i = 0; i < 2; i++)
+		printf("%s\n", fork() < 0 ? strerror(errno) : "a process");
+	execl("/bin/true", "true", NULL);
+	return printf("%s\n", strerror(errno)) < 0;
+}
+
+static int open_socket(int family)
+{
+	for (int i = 0; i < 2; i++)
+		printf("%s\n", socket(family, SOCK_STREAM, 0) < 0 ? strerror(errno) : "a socket");
+	return 0;
 }
 
 static int print_random(void)
@@ -134,6 +166,14 @@ int main(int argc, char **argv)
 		sleep(1000);
 	else if (!strcmp(deed, "exhaust"))
 		return exhaust();
+	else if (!strcmp(deed, "reserve"))
+		return reserve_and_touch();
+	else if (!strcmp(deed, "fork"))
+		return make_process();
+	else if (!strcmp(deed, "internet"))
+		return open_socket(AF_INET);
+	else if (!strcmp(deed, "local"))
+		return open_socket(AF_UNIX);
 	else if (!strcmp(deed, "random"))
 		return print_random();
 	else if (!strcmp(deed, "time"))

@@ -212,6 +212,24 @@ class Falls(unittest.TestCase):
 
     def test_memory_has_an_end(self):
         self.expect("exhaust", 3, options=["--memory=16M"])
+        self.expect("reserve", 137, r"out of memory: \d+ of \d+ KiB.*--memory",
+                    options=["--memory=16M"])
+
+    def expect_refusal(self, deed, output, log):
+        """What does not exist in a guest is refused to the program, and told once to the user."""
+        result = run(DEEDS, deed)
+        self.assertEqual((text(result.stdout), result.returncode), (output, 0))
+        self.assertEqual(text(result.stderr).count("mayfly:"), 1 if log else 0, result.stderr)
+        self.assertIn(log, text(result.stderr))
+
+    def test_second_process(self):
+        self.expect_refusal("fork", "Function not implemented\n" * 3,
+                            "a guest has one process and one program (ENOSYS)")
+
+    def test_network(self):
+        refused = "Address family not supported by protocol\n" * 2
+        self.expect_refusal("internet", refused, "a guest has no network (EAFNOSUPPORT)")
+        self.expect_refusal("local", refused, "")
 
 
 class BadInput(unittest.TestCase):
