@@ -19,6 +19,9 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
+/* Larger mappings are a sanitizer's own. */
+#define LARGEST (1UL << 30)
+
 #define LATE_NS (100 * 1000000ULL)
 #define LONG_NS (60 * NANOSECONDS_PER_SECOND)
 
@@ -48,13 +51,19 @@ static bool has_pattern(const void *data, size_t size)
 	return false;
 }
 
+#define PAGES_AT_ONCE 512
+
 /* Searches the pages of [start, end) that the process has in memory. */
 static bool search_pages(int memory, int pagemap, uint64_t start, uint64_t end, const char *name)
 {
-	uint64_t entry;
-	uint8_t page[4096];
-	for (uint64_t at = start; at < end; at += sizeof(page)) {
-		if (pread(pagemap, &entry, 8, (off_t)(at / 4096 * 8)) != 8 || !(entry >> 62) ||
+	uint64_t entries[PAGES_AT_ONCE];
+	uint8_t page[GUEST_PAGE_SIZE];
+	for (uint64_t at = start; at < end; at += GUEST_PAGE_SIZE) {
+		uint64_t index = (at - start) / GUEST_PAGE_SIZE % PAGES_AT_ONCE;
+		if (!index && pread(pagemap, entries, sizeof(entries),
+				    (off_t)(at / GUEST_PAGE_SIZE * 8)) != sizeof(entries))
+			return false; /* beyond what a process has */
+		if (!(entries[index] >> 62) ||
 		    pread(memory, page, sizeof(page), (off_t)at) != sizeof(page))
 			continue;
 		bool found = has_pattern(page, sizeof(page));
@@ -82,8 +91,8 @@ static bool search_process(pid_t pid)
 	while (fgets(line, sizeof(line), maps)) {
 		uint64_t start, end;
 		line[strcspn(line, "\n")] = 0;
-		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || strstr(line, "[stack]") ||
-		    strstr(line, "[v") || strstr(line, "mayfly-window"))
+		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || end - start > LARGEST ||
+		    strstr(line, "[stack]") || strstr(line, "[v") || strstr(line, "mayfly-window"))
 			continue;
 		if (search_pages(memory, pagemap, start, end, line))
 			return true;
