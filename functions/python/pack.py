@@ -49,7 +49,7 @@ ASK = """
 import json, os, sys, sysconfig
 print(json.dumps({"program": os.path.realpath(sys.executable),
                   "library": os.path.realpath(sysconfig.get_path("stdlib")),
-                  "version": "%d.%d" % sys.version_info[:2], "tag": sys.implementation.cache_tag}))
+                  "tag": sys.implementation.cache_tag}))
 """
 
 
@@ -68,8 +68,8 @@ class Interpreter:
             answer = json.loads(fetch.run([command, "-I", "-c", ASK], progress))
         except ValueError as error:
             raise PackError(f"{command} is no Python 3") from error
-        self.program, self.version = pathlib.Path(answer["program"]), answer["version"]
-        self.library, self.tag = pathlib.Path(answer["library"]), answer["tag"]
+        self.program, self.library = (pathlib.Path(answer[name]) for name in ("program", "library"))
+        self.tag = answer["tag"]
 
     def pip(self, *words):
         if subprocess.run([self.command, "-I", "-c", "import pip"], capture_output=True,
@@ -99,13 +99,13 @@ class Interpreter:
                     yield pathlib.Path(folder, name)
 
 
-def shared_libraries(files):
+def shared_libraries(files, progress):
     """The shared libraries of this machine that programs and libraries need, by ldd."""
     listing = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
-    missing = re.search(r"^\s*(\S+) => not found", listing.stdout, re.MULTILINE)
-    if missing:
-        raise PackError(f"the shared library {missing[1]} is not on this machine; a package that "
-                        f"brings none of its own needs it: install it")
+    for name in sorted(set(re.findall(r"^\s*(\S+) => not found", listing.stdout, re.MULTILINE))):
+        progress.clear()
+        print(f"mayfly: root: the library {name} is not on this machine: modules that need it "
+              f"cannot be imported", file=sys.stderr)
     found = set(re.findall(r"(/\S+) \(0x", listing.stdout))
     folders = {os.path.dirname(path) for path in found}
     for name in LIBRARIES_BY_NAME:
@@ -260,7 +260,7 @@ def write_tree(path, interpreter, staging, library, module):
             tree.add(file, str(file))
         if interpreter.program.name != "python3":
             tree.link(str(interpreter.program.parent / "python3"), interpreter.program.name)
-        for file in sorted(shared_libraries(objects)):
+        for file in sorted(shared_libraries(objects, interpreter.progress)):
             if not file.startswith(str(staging)):
                 tree.add(file, file)
         tree.add_folder(staging / "packages", PACKAGES)

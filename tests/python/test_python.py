@@ -347,8 +347,8 @@ def accelerator_host(folder):
         with open(reader, encoding="utf-8") as ready:
             trouble = ready.read()
         try:
-            if trouble.strip():
-                raise RuntimeError(f"no accelerator host: {trouble}")
+            if trouble != "\n":
+                raise RuntimeError(f"no accelerator host: {trouble or 'it ended at once'}")
             yield
         finally:
             host.terminate()

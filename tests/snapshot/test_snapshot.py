@@ -92,6 +92,15 @@ class Good(Snapshot):
         self.assertEqual(result.returncode, 139)
         self.assertRegex(text(result.stderr), r"deeds crashed: page fault .* at read_null\+0x")
 
+    def test_named_without_a_path(self):
+        """A snapshot in this directory needs no ./ before it; an installed function comes first."""
+        self.take("hello")
+        self.file.with_name("echo").write_bytes(self.file.read_bytes())
+        for name, says in ((self.file.name, b"Hello, Ada!\n"), ("echo", b"Ada\n")):
+            served = subprocess.run([MAYFLY, "run", name], input=b"Ada\n", capture_output=True,
+                                    timeout=LIMIT, check=False, cwd=self.folder)
+            self.expect(served, 0, says)
+
     def test_only_its_owner_may_read_it(self):
         self.take("hello")
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
