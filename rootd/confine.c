@@ -27,7 +27,7 @@ static const struct confine_limit limits[] = {
     {RLIMIT_NOFILE, DESCRIPTORS_MAX},
 };
 
-static const struct confine_call calls[] = {
+const struct confine_call rootd_calls[] = {
     CONFINE_CALL(recvfrom, "requests"),
     CONFINE_CALL(sendto, "answers"),
     CONFINE_CALL(openat2, "names in the directory"),
@@ -43,6 +43,8 @@ static const struct confine_call calls[] = {
     CONFINE_CALL_SELDOM(restart_syscall, "a wait that was interrupted"),
     CONFINE_CALL_SELDOM(exit_group, "the end"),
 };
+
+const size_t rootd_call_count = sizeof(rootd_calls) / sizeof(rootd_calls[0]);
 
 /* Who is not root may not: paths are still resolved below the directory only. */
 static int leave_names(int directory, struct confine_report *report)
@@ -70,8 +72,8 @@ int rootd_confine(int directory, struct confine_report *report)
 	    .limit_count = sizeof(limits) / sizeof(limits[0]),
 	    .paths = &below,
 	    .path_count = 1,
-	    .calls = calls,
-	    .call_count = sizeof(calls) / sizeof(calls[0]),
+	    .calls = rootd_calls,
+	    .call_count = rootd_call_count,
 	    .refusal = CONFINE_KILL,
 	};
 	int result = leave_names(directory, report);
