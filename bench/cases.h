@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "harness.h"
+#include "memory.h"
 
 struct cases_settings {
 	const char *isolation; /* "kvm" where it can be had, else "process" */
@@ -56,6 +57,11 @@ struct python_cases;
 int python_cases_open(struct python_cases **cases, struct bench *bench,
 		      const struct cases_settings *settings, struct error *error);
 void python_cases_close(struct python_cases *cases);
+
+/* 1000 idle slots of the script with numpy; left out with its reason where there is none. */
+int python_measure_memory(struct bench *bench, const struct cases_settings *settings,
+			  struct memory_row rows[MEMORY_ROWS_MAX], size_t *count,
+			  struct error *error);
 
 /* Accelerated calls that cost next to nothing by themselves. */
 struct call_cases;

@@ -143,21 +143,26 @@ static int check_answer(struct python_cases *cases, size_t number, struct error 
 	return result;
 }
 
-static int add_kind(struct python_cases *cases, size_t number, struct bench *bench,
-		    struct error *error)
+static struct guest_program program_of(const struct kind *kind, const char *image)
 {
-	struct bench_case inside = kinds[number].inside;
-	struct bench_case outside = kinds[number].outside;
-	const struct guest_program program = {
+	return (struct guest_program){
 	    .path = PYTHON,
-	    .arguments = {SCRIPT_INSIDE, kinds[number].word},
-	    .root = cases->image,
+	    .arguments = {SCRIPT_INSIDE, kind->word},
+	    .root = image,
 	    .variable = "PYTHONPATH=/packages",
 	    .input = request,
 	    .input_length = REQUEST_LENGTH,
 	    .warm_up = true,
 	    .memory = MEMORY,
 	};
+}
+
+static int add_kind(struct python_cases *cases, size_t number, struct bench *bench,
+		    struct error *error)
+{
+	struct bench_case inside = kinds[number].inside;
+	struct bench_case outside = kinds[number].outside;
+	const struct guest_program program = program_of(&kinds[number], cases->image);
 	inside.context = &cases->guests[number];
 	outside.context = &cases->spawners[number];
 	outside.measure = measure_process;
@@ -232,4 +237,22 @@ void python_cases_close(struct python_cases *cases)
 	if (cases->input_fd >= 0)
 		close(cases->input_fd);
 	free(cases);
+}
+
+int python_measure_memory(struct bench *bench, const struct cases_settings *settings,
+			  struct memory_row rows[MEMORY_ROWS_MAX], size_t *count,
+			  struct error *error)
+{
+	char image[PATH_MAX];
+	if (!settings->kvm || !settings->python) {
+		bench_leave_out(bench, "memory of numpy",
+				settings->kvm ? "no folder with Python was given by --python"
+					      : settings->no_kvm);
+		return 0;
+	}
+	if ((size_t)snprintf(image, sizeof(image), "%s/python.img", settings->python) >=
+	    sizeof(image))
+		return error_set(error, ENAMETOOLONG, "--python is too long");
+	const struct guest_program program = program_of(&kinds[KINDS - 1], image);
+	return memory_measure_program(&program, "numpy", "kvm", rows, count, error);
 }

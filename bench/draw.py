@@ -114,7 +114,7 @@ class Picture:
         self.heading("Memory of an idle slot, when there are")
         for row in rows:
             process, kernel = row["process_bytes"], row["kernel_bytes"]
-            self.text(LABELS - 8, self.y + 15, str(row["slots"]), anchor="end")
+            self.text(LABELS - 8, self.y + 15, f"{row['slots']} of {row.get('program', 'hello')}", anchor="end")
             self.text(LABELS, self.y + 15,
                       f"{size_text(process + kernel)} each: {size_text(process)} in the monitor, "
                       f"{size_text(kernel)} in the kernel")

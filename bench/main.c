@@ -192,10 +192,11 @@ static int measure_all(struct session *session, const struct bench_options *opti
 		return result;
 	/* A limit of descriptors or memory may be too low for so many slots. */
 	struct error reason = {0};
-	if (memory_measure(session->settings.isolation, report->memory, &reason))
+	if (memory_measure(session->settings.isolation, report->memory, &report->memory_count,
+			   &reason) ||
+	    python_measure_memory(&session->bench, &session->settings, report->memory,
+				  &report->memory_count, &reason))
 		bench_leave_out(&session->bench, "memory", reason.text);
-	else
-		report->memory_count = MEMORY_ROWS;
 	return 0;
 }
 

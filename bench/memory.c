@@ -16,7 +16,9 @@
 
 static const struct memory_plan {
 	size_t slots, trials;
-} plans[MEMORY_ROWS] = {{1, 21}, {100, 3}, {1000, 1}};
+} plans[] = {{1, 21}, {100, 3}, {1000, 1}};
+
+#define PLANS (sizeof(plans) / sizeof(plans[0]))
 
 struct memory_now {
 	double process, kernel; /* bytes */
@@ -68,8 +70,9 @@ static int sum_processes(double *bytes, struct error *error)
 
 static int memory_read(struct memory_now *now, struct error *error)
 {
+	/* Stacks are among what is mapped. */
 	static const char *const of_kernel[] = {"PageTables",  "SecPageTables", "SUnreclaim",
-						"KernelStack", "Percpu",	NULL};
+						"VmallocUsed", "Percpu",	NULL};
 	int result = sum_processes(&now->process, error);
 	return result ? result : sum_fields("/proc/meminfo", of_kernel, &now->kernel, error);
 }
@@ -136,20 +139,53 @@ static int measure_plan(struct guest *guest, const struct memory_plan *plan, str
 		process[i] = each.process;
 		kernel[i] = each.kernel;
 	}
-	*row = (struct memory_row){.slots = plan->slots,
-				   .process = median(process, plan->trials),
-				   .kernel = median(kernel, plan->trials)};
+	row->slots = plan->slots;
+	row->process = median(process, plan->trials);
+	row->kernel = median(kernel, plan->trials);
+	row->shared = (double)monitor_shared_bytes(guest->monitor);
 	return 0;
 }
 
-int memory_measure(const char *isolation, struct memory_row rows[MEMORY_ROWS], struct error *error)
+/* The first requests of the first two slots tell what further slots are made with. */
+static int settle(struct guest *guest, struct error *error)
 {
-	static const struct guest_program program = {.part = "functions/hello"};
-	cleanup(guest_close) struct guest guest = {0};
-	int result = guest_open(&guest, &program, isolation, error);
+	struct slot *slot;
+	int result = guest_serve(guest, error);
 	if (!result)
-		result = guest_serve(&guest, error);
-	for (size_t i = 0; i < MEMORY_ROWS && !result; i++)
-		result = measure_plan(&guest, &plans[i], &rows[i], error);
+		result = slot_open(&slot, guest->monitor, error);
+	if (result)
+		return result;
+	result = guest_serve_in(guest, slot, error);
+	slot_close(slot);
 	return result;
+}
+
+static int measure_plans(const struct guest_program *program, const char *name,
+			 const char *isolation, size_t first_plan, struct memory_row *rows,
+			 size_t *count, struct error *error)
+{
+	cleanup(guest_close) struct guest guest = {0};
+	int result = guest_open(&guest, program, isolation, error);
+	if (!result)
+		result = settle(&guest, error);
+	for (size_t i = first_plan; i < PLANS && !result; i++) {
+		rows[*count] = (struct memory_row){.program = name};
+		result = measure_plan(&guest, &plans[i], &rows[*count], error);
+		*count += !result;
+	}
+	return result;
+}
+
+int memory_measure(const char *isolation, struct memory_row rows[MEMORY_ROWS_MAX], size_t *count,
+		   struct error *error)
+{
+	static const struct guest_program hello = {.part = "functions/hello"};
+	return measure_plans(&hello, "hello", isolation, 0, rows, count, error);
+}
+
+int memory_measure_program(const struct guest_program *program, const char *name,
+			   const char *isolation, struct memory_row rows[MEMORY_ROWS_MAX],
+			   size_t *count, struct error *error)
+{
+	return measure_plans(program, name, isolation, PLANS - 1, rows, count, error);
 }

@@ -21,7 +21,7 @@ struct report {
 	const struct bench *bench;
 	struct machine_facts machine;
 	const char *isolation, *commit, *runtime; /* runtime: ONNX Runtime's version or NULL */
-	struct memory_row memory[MEMORY_ROWS];
+	struct memory_row memory[MEMORY_ROWS_MAX];
 	size_t memory_count;
 	struct report_check checks[REPORT_CHECKS_MAX];
 	size_t check_count;

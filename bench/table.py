@@ -73,7 +73,7 @@ def memory_lines(results):
     yield "|---:|---:|---:|---:|"
     for row in results["memory"]:
         process, kernel = row["process_bytes"], row["kernel_bytes"]
-        yield (f"| {row['slots']} | {size_text(process)} | {size_text(kernel)} | "
+        yield (f"| {row['slots']} of {row.get('program', 'hello')} | {size_text(process)} | {size_text(kernel)} | "
                f"{size_text(process + kernel)} |")
 
 
