@@ -63,6 +63,9 @@ int area_move(uint64_t start, uint64_t end, uint64_t target);
  * where it is the program's mistake. Where no memory is left the program ends here. */
 bool area_touch(uint64_t address, uint32_t access);
 
+/* Gives all of [start, end), which is mapped and may be accessed, pages at once. */
+void area_populate(uint64_t start, uint64_t end);
+
 /* Puts `source` behind [start, end), part of a piece that has no page there yet. -ENOMEM or the
  * monitor's refusal. */
 int area_attach(uint64_t start, uint64_t end, uint64_t source);

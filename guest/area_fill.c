@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "code.h"
 #include "libos.h"
 #include "pool.h"
 #include "text.h"
@@ -50,11 +51,11 @@ static void choose_window(const struct area_piece *piece, uint64_t address, uint
 		*end = piece->end;
 }
 
-static bool fill_from_pool(const struct area_piece *piece, uint64_t address)
+static bool fill_from_pool(const struct area_piece *piece, uint64_t address, uint64_t pages)
 {
 	uint64_t start, end;
 	void *frames = NULL;
-	for (uint64_t pages = choose_pages(piece); pages && !frames; pages /= 2) {
+	for (; pages && !frames; pages /= 2) {
 		choose_window(piece, address, pages, &start, &end);
 		frames = memory_allocate_pages((end - start) / GUEST_PAGE_SIZE);
 	}
@@ -84,9 +85,23 @@ bool area_touch(uint64_t address, uint32_t access)
 		return false;
 	const struct area_piece piece = *found; /* the list changes */
 	address &= ~(GUEST_PAGE_SIZE - 1);
-	if (piece.origin && !(piece.protection & GUEST_WRITE) && fill_from_root(&piece, address))
+	const bool writable = piece.protection & GUEST_WRITE;
+	if (piece.origin && piece.protection & GUEST_EXECUTE && code_fill(&piece) &&
+	    area_piece_from(address)->source)
 		return true;
-	if (!fill_from_pool(&piece, address))
+	if (piece.origin && !writable && fill_from_root(&piece, address))
+		return true;
+	if (!fill_from_pool(&piece, address, choose_pages(&piece)))
 		process_out_of_memory();
 	return true;
+}
+
+void area_populate(uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		const struct area_piece piece = *area_piece_from(start);
+		if (!piece.source && !fill_from_pool(&piece, start, FILL_MAX))
+			process_out_of_memory();
+		start = area_piece_from(start)->end;
+	}
 }

@@ -10,6 +10,7 @@
 
 #include "area.h"
 #include "calls.h"
+#include "code.h"
 #include "files.h"
 #include "libos.h"
 #include "pool.h"
@@ -20,6 +21,7 @@ _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC
 
 /* Mappings of at most this length lie in the pool. */
 #define POOL_MAPPING_MAX (1UL << 20)
+#define POOL_COPY_MAX	 (64UL << 10) /* of a file */
 
 #define LOW_LIMIT (1UL << 31) /* MAP_32BIT */
 
@@ -176,8 +178,12 @@ static int64_t map_in_area(const struct wish *wish, uint64_t address)
 				 copies ? GUEST_READ | GUEST_WRITE : wish->protection, 0);
 	if (!error && image_end > address)
 		error = area_map(address, image_end, wish->protection, wish->origin);
-	if (!error)
+	if (!error && copies) {
+		area_populate(address, end);
 		error = copy_file(wish, address);
+	}
+	if (!error && copies && wish->protection & GUEST_EXECUTE)
+		code_rewrite(address, end);
 	if (!error && copies)
 		error = area_protect(address, end, wish->protection);
 	return error ? error : (int64_t)address;
@@ -197,11 +203,11 @@ static int64_t map_fixed(const struct wish *wish)
 	return map_in_area(wish, wish->address);
 }
 
-/* Small memory that is read and written, or a copy of a file. */
+/* Small memory, or a copy of a small file; libraries go where their shortcuts can be near. */
 static bool suits_pool(const struct wish *wish)
 {
-	return wish->length <= POOL_MAPPING_MAX && !wish->origin && wish->protection &&
-	       !(wish->flags & MAP_32BIT);
+	return wish->length <= (wish->file ? POOL_COPY_MAX : POOL_MAPPING_MAX) && !wish->origin &&
+	       wish->protection && !(wish->flags & MAP_32BIT);
 }
 
 static int64_t map_anywhere(const struct wish *wish)

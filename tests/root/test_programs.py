@@ -51,6 +51,36 @@ for thread in threads:
     thread.join()
 print(len(squares), sum(squares))
 """
+# A file that is on the host as well, mapped to be read, and to be written for this process alone.
+PYTHON_MAPPINGS = """
+import hashlib, mmap, os
+path = os.__file__
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+with open(path, "rb") as file:
+    contents = file.read()
+    shown = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    print(len(shown), digest(shown) == digest(contents), shown[4090:4110] == contents[4090:4110])
+    copy = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    copy[5000:5004] = b"mine"
+    print(copy[4999:5005] == contents[4999:5000] + b"mine" + contents[5004:5005],
+          shown[:] == contents, open(path, "rb").read() == contents)
+    part = mmap.mmap(file.fileno(), 4096, access=mmap.ACCESS_READ, offset=8192)
+    print(part[:] == contents[8192:12288])
+    shown.close()
+    del copy
+    print(part.find(b"def "))
+try:
+    part[0] = 1
+except TypeError as error:
+    print(error)
+"""
+# Does the C library's shortest system call begin with a jump?
+PYTHON_SHORTCUT = """
+import ctypes
+address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value
+print(0xe9 in ctypes.string_at(address, 5), ctypes.CDLL(None).getppid())
+"""
 PYTHON_FILES = """
 import os, sys
 with open("/etc/note", "a") as note:
@@ -89,6 +119,7 @@ LINES = [
     (PYTHON, ["-c", "print(1)"], b""),
     (PYTHON, ["-c", PYTHON_MODULES], JSON),
     (PYTHON, ["-c", PYTHON_THREADS], b""),
+    (PYTHON, ["-c", PYTHON_MAPPINGS], b""),
     (PYTHON, ["-c", "import sys; sys.exit(len(sys.stdin.read()) % 100)"], JSON),
     (PYTHON, ["-c", "raise ValueError('on purpose')"], b""),
 ]
@@ -164,7 +195,7 @@ class Checks:
                    result.returncode, result.stderr)
 
 
-def check_python(checks, image):
+def check_python(checks, root, image):
     """The tree as a program sees it, and that what it writes is gone with the request."""
     for _ in range(2):
         result = checks.run(image, "python3", "-c", PYTHON_FILES)
@@ -174,6 +205,9 @@ def check_python(checks, image):
                         "import sys; sys.stdin.read(); print(open('/etc/note').read());"
                         "open('/etc/note', 'a').write('gone')")
     checks.check("a request's files", result.stdout == b"a note\n\n", result)
+    for given in (image, root):
+        result = checks.run(given, "python3", "-c", PYTHON_SHORTCUT)
+        checks.check("a library's shortcuts", result.stdout == b"True 1\n", result)
     result = checks.run(image, "--env=PATH=/sbin:/usr/bin", "python3", "-c", "import os, sys; print(os.path.realpath("
                         "'/proc/self/exe'), sys.executable)")
     checks.check("names", result.stdout == b"/usr/bin/python3.11 /usr/bin/python3\n", result)
@@ -292,7 +326,7 @@ def main():
             checks.same(other, lines[0])
         checks.check("the cache", len(list((folder / "cache/roots").glob("*.img"))) == 1)
         if any(line[0] == PYTHON for line in lines):
-            check_python(checks, image)
+            check_python(checks, root, image)
         check_layout(checks, root, folder)
         check_refusals(checks, root, image, folder)
     print(f"{isolation}: {checks.made} checks, {checks.failed} failed")

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FAR_AWAY ((void *)0xc000000000)
+#define RESERVED (1UL << 30)
+
 static int wait_for_request(void)
 {
 	char byte;
@@ -96,6 +99,38 @@ static int open_socket(int family)
 	return 0;
 }
 
+/* What the set-up mapped far away, each request finds as it was; what a request maps, none does. */
+static char *prepare_mappings(void)
+{
+	char *kept = mmap(FAR_AWAY, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (kept == MAP_FAILED || mprotect(kept, 64 << 12, PROT_READ | PROT_WRITE))
+		return NULL;
+	for (int i = 0; i < 64; i++)
+		kept[i << 12] = (char)(i + 1);
+	return kept;
+}
+
+static int use_mappings(char *kept)
+{
+	for (int i = 0; kept && i < 64; i++) {
+		if (kept[i << 12] != (char)(i + 1))
+			return 1;
+		kept[i << 12] = 'x';
+	}
+	if (!kept || mprotect(kept + (32 << 12), 32 << 12, PROT_READ) ||
+	    munmap(kept + (8 << 12), 8 << 12) || madvise(kept, 4 << 12, MADV_DONTNEED) || kept[0])
+		return 2;
+	for (int i = 0; i < 8; i++) {
+		const size_t size = (size_t)(i + 1) << 20;
+		char *fresh = mmap(kept + ((size_t)i << 34) + RESERVED, size,
+				   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (fresh == MAP_FAILED || fresh[size / 2] || fresh[size - 1])
+			return 3;
+		fresh[size / 2] = fresh[size - 1] = 'x';
+	}
+	return puts("as it was") == EOF;
+}
+
 static int print_random(void)
 {
 	uint8_t bytes[16];
@@ -139,6 +174,7 @@ static int ends_early(void)
 int main(int argc, char **argv)
 {
 	const char *deed = argc > 1 ? argv[1] : "";
+	char *mappings = strcmp(deed, "mappings") ? NULL : prepare_mappings();
 	if (!strcmp(deed, "maybe") && ends_early())
 		return 1;
 	if (wait_for_request())
@@ -174,6 +210,8 @@ int main(int argc, char **argv)
 		return open_socket(AF_INET);
 	else if (!strcmp(deed, "local"))
 		return open_socket(AF_UNIX);
+	else if (!strcmp(deed, "mappings"))
+		return use_mappings(mappings);
 	else if (!strcmp(deed, "random"))
 		return print_random();
 	else if (!strcmp(deed, "time"))

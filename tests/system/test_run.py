@@ -67,6 +67,14 @@ class Programs(unittest.TestCase):
     def test_repeated_without_a_request(self):
         self.expect(run("--repeat=3", BUSYBOX, "echo", "hi"), 0, b"hi\n")
 
+    def test_mappings_are_each_requests_own(self):
+        self.expect(run("--repeat=20", DEEDS, "mappings"), 0, b"as it was\n")
+        with tempfile.TemporaryDirectory(prefix="mayfly-mappings-") as folder:
+            file = os.path.join(folder, "deeds.snap")
+            subprocess.run([MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", file, DEEDS,
+                            "mappings"], check=True, timeout=LIMIT)
+            self.expect(run("--repeat=5", file), 0, b"as it was\n")
+
     def test_exit_status(self):
         self.expect(run(BUSYBOX, "false"), 1, b"")
         self.expect(run(BUSYBOX, "sh", "-c", "exit 42"), 42, b"")
