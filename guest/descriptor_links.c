@@ -13,8 +13,7 @@
 
 static struct node *links[DESCRIPTOR_COUNT]; /* those that somebody looked at before */
 
-/* The path of what is open, where it has a name; else what Linux says of such things. */
-static size_t describe(const struct file *file, char text[PATH_MAX])
+size_t descriptor_link_text(const struct file *file, char *text)
 {
 	const struct node *node = file->node;
 	struct node *directory = S_ISDIR(node->mode) ? file->node : file->directory;
@@ -74,7 +73,7 @@ int descriptor_link_find(const char *name, size_t length, struct node **found)
 	*found = NULL;
 	if (!file)
 		return 0;
-	size_t text_length = describe(file, text);
+	size_t text_length = descriptor_link_text(file, text);
 	if (!links[number]) {
 		links[number] = node_create_symlink("");
 		if (!links[number])

@@ -7,8 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct file;
 struct node;
 struct listing;
+
+/* The path of what is open, where it has a name; else what Linux says of such things. Its length;
+ * at most PATH_MAX with its NUL. */
+size_t descriptor_link_text(const struct file *file, char *text);
 
 /* The link with this number as its name, with what the descriptor has open now; NULL where there is
  * none. 0 or -ENOMEM. */

@@ -112,6 +112,9 @@ struct file {
 struct node *node_create(uint32_t mode, const struct file_operations *operations);
 struct node *node_create_symlink(const char *target);
 
+/* st_dev. status.c */
+uint64_t node_file_system(const struct node *node);
+
 /* The root of the image or root directory, where there is one; else an empty directory. */
 struct node *node_create_root(void);
 

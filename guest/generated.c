@@ -9,8 +9,9 @@
 #include "libos.h"
 #include "text.h"
 
-#define TEXT_PAGES 4
-#define TEXT_SIZE  (TEXT_PAGES * GUEST_PAGE_SIZE) /* with its struct generated_text */
+/* Pages of a text, with its struct generated_text: as many as it needs, up to a limit. */
+#define TEXT_PAGES     4
+#define TEXT_PAGES_MAX 256
 
 void generated_print(struct generated_text *out, const char *format, ...)
 {
@@ -52,10 +53,15 @@ static uint64_t generated_available(struct file *file)
 	return file->offset < length ? length - file->offset : 0;
 }
 
+static void free_text(struct generated_text *text)
+{
+	memory_free_pages(text, (text->size + sizeof(*text)) / GUEST_PAGE_SIZE);
+}
+
 static void generated_release(struct file *file)
 {
 	if (file->generated)
-		memory_free_pages(file->generated, TEXT_PAGES);
+		free_text(file->generated);
 }
 
 static const struct file_operations generated_operations = {
@@ -76,12 +82,18 @@ struct node *generated_create(generated_function *generate)
 
 int generated_open(struct file *file)
 {
-	struct generated_text *text = memory_allocate_pages(TEXT_PAGES);
-	if (!text)
-		return -ENOMEM;
-	text->text = (char *)(text + 1);
-	text->size = TEXT_SIZE - sizeof(*text);
-	file->node->contents.generate(text);
-	file->generated = text;
-	return 0;
+	for (size_t pages = TEXT_PAGES;; pages *= 4) {
+		struct generated_text *text = memory_allocate_pages(pages);
+		if (!text)
+			return -ENOMEM;
+		text->text = (char *)(text + 1);
+		text->size = pages * GUEST_PAGE_SIZE - sizeof(*text);
+		file->node->contents.generate(text);
+		/* One that is full may have been cut off. */
+		if (text->length + 1 < text->size || pages >= TEXT_PAGES_MAX) {
+			file->generated = text;
+			return 0;
+		}
+		free_text(text);
+	}
 }

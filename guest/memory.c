@@ -13,6 +13,7 @@
 #include "code.h"
 #include "files.h"
 #include "libos.h"
+#include "mapped_files.h"
 #include "pool.h"
 #include "regions.h"
 
@@ -259,7 +260,11 @@ int64_t call_mmap(const uint64_t arguments[6])
 		wish.origin = contents_image_pages(wish.file, wish.offset, &wish.origin_length);
 	if (is_too_much(pages, wish.protection, wish.flags))
 		return -ENOMEM;
-	return is_fixed(&wish) ? map_fixed(&wish) : map_anywhere(&wish);
+	const int64_t address = is_fixed(&wish) ? map_fixed(&wish) : map_anywhere(&wish);
+	if (address >= 0)
+		mapped_files_set((uint64_t)address, (uint64_t)address + wish.length, wish.file,
+				 wish.offset);
+	return address;
 }
 
 int64_t call_munmap(const uint64_t arguments[6])
@@ -269,6 +274,7 @@ int64_t call_munmap(const uint64_t arguments[6])
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
 	if (error || end > GUEST_USER_END)
 		return -EINVAL;
+	mapped_files_set(address, end, NULL, 0);
 	if (pool_contains(address, end - address)) {
 		pool_unmap(address, pages);
 		return 0;
@@ -424,7 +430,7 @@ static int64_t move_anywhere(const struct resize *resize)
 	return target ? move_to_target(resize, target) : -ENOMEM;
 }
 
-int64_t call_mremap(const uint64_t arguments[6])
+static int64_t remap(const uint64_t arguments[6])
 {
 	const uint64_t flags = arguments[3];
 	uint64_t old_pages, new_pages;
@@ -454,6 +460,21 @@ int64_t call_mremap(const uint64_t arguments[6])
 	}
 	const int64_t grown = grow_in_place(&resize);
 	return grown < 0 && flags & MREMAP_MAYMOVE ? move_anywhere(&resize) : grown;
+}
+
+int64_t call_mremap(const uint64_t arguments[6])
+{
+	const int64_t result = remap(arguments);
+	if (result < 0)
+		return result;
+	const uint64_t address = arguments[0], target = (uint64_t)result;
+	const uint64_t old_end = address + page_count(arguments[1]) * GUEST_PAGE_SIZE;
+	const uint64_t new_end = address + page_count(arguments[2]) * GUEST_PAGE_SIZE;
+	if (new_end < old_end)
+		mapped_files_set(new_end, old_end, NULL, 0);
+	if (target != address)
+		mapped_files_move(address, new_end < old_end ? new_end : old_end, target);
+	return result;
 }
 
 /* ── the rest ────────────────────────────────────────────────────────────────────────────────── */

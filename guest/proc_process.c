@@ -1,10 +1,13 @@
 /* /proc/self: the one process, as its library OS knows it. */
 #include <elf.h>
+#include <sys/sysmacros.h>
 
 #include "area.h"
 #include "calls.h"
+#include "descriptor_links.h"
 #include "files.h"
 #include "libos.h"
+#include "mapped_files.h"
 #include "pool.h"
 #include "proc.h"
 #include "text.h"
@@ -76,12 +79,40 @@ static uint64_t vdso_address(void)
 	return 0;
 }
 
+static void print_range(struct generated_text *out, uint64_t start, uint64_t end,
+			uint32_t protection)
+{
+	generated_print(out, "%08lx-%08lx %s%s%sp ", start, end,
+			protection & GUEST_READ ? "r" : "-", protection & GUEST_WRITE ? "w" : "-",
+			protection & GUEST_EXECUTE ? "x" : "-");
+}
+
 static void print_mapping(struct generated_text *out, uint64_t start, uint64_t end,
 			  uint32_t protection, const char *name)
 {
-	generated_print(out, "%08lx-%08lx %s%s%sp 00000000 00:00 0%s%s\n", start, end,
-			protection & GUEST_READ ? "r" : "-", protection & GUEST_WRITE ? "w" : "-",
-			protection & GUEST_EXECUTE ? "x" : "-", *name ? " " : "", name);
+	print_range(out, start, end, protection);
+	generated_print(out, "00000000 00:00 0%s%s\n", *name ? " " : "", name);
+}
+
+/* What mmap gave, a line for each part that is of one file or of none. */
+static void print_mapped(struct generated_text *out, uint64_t start, uint64_t end,
+			 uint32_t protection)
+{
+	while (start < end && out->length < out->size) {
+		char name[PATH_MAX];
+		uint64_t offset = 0, limit = end;
+		const struct file *file = mapped_files_at(start, &offset, &limit);
+		if (file) {
+			const uint64_t device = node_file_system(file->node);
+			descriptor_link_text(file, name);
+			print_range(out, start, limit, protection);
+			generated_print(out, "%08lx %02x:%02x %lu %s\n", offset, major(device),
+					minor(device), file->node->number, name);
+		} else {
+			print_mapping(out, start, limit, protection, "");
+		}
+		start = limit;
+	}
 }
 
 /* The region of the program with the lowest start from `address` on; the list has no order. */
@@ -97,6 +128,14 @@ static const struct guest_region *next_region(uint64_t address)
 	return found;
 }
 
+/* Of the interpreter, at its place above the program, no name is known here. */
+static const char *region_name(const struct guest_region *region)
+{
+	if (region->end == GUEST_STACK_TOP)
+		return "[stack]";
+	return region->start < GUEST_INTERPRETER ? libos_start_info.program : "";
+}
+
 /* What mmap gave in the area, up to `limit`: pieces of the same permissions side by side are one
  * line. */
 static uint64_t print_area(struct generated_text *out, uint64_t address, uint64_t limit)
@@ -110,7 +149,7 @@ static uint64_t print_area(struct generated_text *out, uint64_t address, uint64_
 			address = piece->end;
 			piece = area_piece_from(address);
 		} while (piece && piece->start == address && piece->protection == protection);
-		print_mapping(out, start, address, protection, "");
+		print_mapped(out, start, address, protection);
 	}
 	return address;
 }
@@ -131,7 +170,7 @@ static void print_pool(struct generated_text *out)
 			end += GUEST_PAGE_SIZE;
 			i++;
 		}
-		print_mapping(out, start, end, protection, "");
+		print_mapped(out, start, end, protection);
 	}
 }
 
@@ -142,7 +181,7 @@ static void print_maps(struct generated_text *out)
 	for (; region; region = next_region(region->end)) {
 		printed = print_area(out, printed, region->start);
 		print_mapping(out, region->start, region->end, region->protection,
-			      region->end == GUEST_STACK_TOP ? "[stack]" : "");
+			      region_name(region));
 	}
 	print_area(out, printed, GUEST_AREA_END);
 	print_pool(out);

@@ -39,7 +39,7 @@ static uint64_t block_count(const struct node *node)
 	return pages * (GUEST_PAGE_SIZE / BLOCK_SIZE);
 }
 
-static uint64_t file_system(const struct node *node)
+uint64_t node_file_system(const struct node *node)
 {
 	return node->served ? node->served->device : TREE_DEVICE;
 }
@@ -56,7 +56,7 @@ static struct timespec to_timespec(uint64_t nanoseconds)
 static int64_t report_status(const struct node *node, uint64_t address)
 {
 	struct stat status = {
-	    .st_dev = file_system(node),
+	    .st_dev = node_file_system(node),
 	    .st_ino = node->number,
 	    .st_nlink = link_count(node),
 	    .st_mode = node->mode,
@@ -138,8 +138,8 @@ int64_t call_statx(const uint64_t arguments[6])
 	    .stx_mtime = to_timestamp(node->modified_ns),
 	    .stx_rdev_major = major(node->device),
 	    .stx_rdev_minor = minor(node->device),
-	    .stx_dev_major = major(file_system(node)),
-	    .stx_dev_minor = minor(file_system(node)),
+	    .stx_dev_major = major(node_file_system(node)),
+	    .stx_dev_minor = minor(node_file_system(node)),
 	};
 	return user_copy_out(arguments[4], &status, sizeof(status));
 }

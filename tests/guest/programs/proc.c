@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/times.h>
 #include <time.h>
@@ -110,6 +111,35 @@ static void print_link(int descriptor, const char *folder)
 		printf("link: %.6s %d\n", target, same);
 }
 
+/* Mappings have the names of their files, also where they were split. */
+static int names_at(const char *address, const char *path)
+{
+	read_file("/proc/self/maps");
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		unsigned long start, end;
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && (unsigned long)address >= start &&
+		    (unsigned long)address < end)
+			return strstr(line, path) != NULL;
+	}
+	return -1;
+}
+
+static void test_mapped(int file, const char *path)
+{
+	const size_t page = 4096;
+	if (ftruncate(file, (off_t)(4 * page)))
+		return;
+	char *mapped = mmap(NULL, 4 * page, PROT_READ, MAP_PRIVATE, file, 0);
+	if (mapped == MAP_FAILED)
+		return;
+	munmap(mapped + page, page);
+	mmap(mapped + 2 * page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	printf("names: %d %d %d %d\n", names_at(mapped, path), names_at(mapped + page, path),
+	       names_at(mapped + 2 * page, path), names_at(mapped + 3 * page, path));
+	munmap(mapped, 4 * page);
+	printf("unmapped: %d\n", names_at(mapped + 3 * page, path));
+}
+
 static void test_descriptors(void)
 {
 	char folder[] = "/tmp/mayfly-proc-XXXXXX", path[64];
@@ -121,6 +151,9 @@ static void test_descriptors(void)
 	print_link(file, folder);
 	print_link(directory, folder);
 	print_link(ends[0], folder);
+	test_mapped(file, path);
+	if (ftruncate(file, 0))
+		return;
 	/* By its link a file can be had that has no name any more. */
 	if (write(file, "text", 4) != 4)
 		return;
