@@ -1,6 +1,7 @@
 /* A plugin for tests: an op that takes its time, and ones that tell what their session has. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -69,6 +70,24 @@ static int tell_rights(char *text, size_t size)
 	return 0;
 }
 
+/* What a plugin should not do, where the picture is that word; -1 where it is none. */
+static int misbehave(const char *word, size_t length, unsigned char *text, size_t size)
+{
+	if (length == strlen("crash") && !memcmp(word, "crash", length))
+		raise(SIGSEGV);
+	if (length == strlen("hang") && !memcmp(word, "hang", length)) {
+		nanosleep(&(struct timespec){.tv_sec = 3}, NULL); /* whatever the deadline */
+		return 0;
+	}
+	if (length == strlen("no end") && !memcmp(word, "no end", length)) {
+		memset(text, 'x', size);
+		return 0;
+	}
+	if (length == strlen("no code") && !memcmp(word, "no code", length))
+		return -123456;
+	return -1;
+}
+
 /* The text is the content of the session's model: its blobs one after the other. */
 static int probe_detect(struct vaccel_session *session, const void *image, unsigned char *out_text,
 			size_t image_length, size_t text_size)
@@ -77,7 +96,10 @@ static int probe_detect(struct vaccel_session *session, const void *image, unsig
 	size_t used = 0;
 	if (image_length == strlen("rights") && !memcmp(image, "rights", image_length))
 		return tell_rights((char *)out_text, text_size);
-	int result = vaccel_session_resource_by_type(session, &model, VACCEL_RESOURCE_MODEL);
+	int result = misbehave(image, image_length, out_text, text_size);
+	if (result != -1)
+		return result;
+	result = vaccel_session_resource_by_type(session, &model, VACCEL_RESOURCE_MODEL);
 	if (result)
 		return result;
 	for (size_t i = 0; i < model->nr_blobs; i++) {
