@@ -7,8 +7,8 @@
 
 DIR has handler.py, a module with handle(request), and what that imports; requirements.txt beside it
 names packages with their hashes, as `pip-compile --generate-hashes` writes it. Their wheels are
-fetched by name through pip, kept in the cache and checked against the hashes whenever they are used:
-what is there needs no network. FILE.py stands for itself.
+fetched by name through pip, kept in the cache and checked against the hashes whenever they are
+used: what is there needs no network. FILE.py stands for itself.
 
 What goes into the image: the interpreter and its standard library from this machine with the shared
 libraries that they need, the wheels, the function, and Mayfly's modules. Everything is compiled, so
@@ -163,9 +163,9 @@ class Packages:
         self.fetch()
         self.progress.step(f"unpacking what {self.requirements} names")
         try:
-            self.interpreter.pip("install", "--no-index", "--require-hashes", "--no-compile",
-                                 "--find-links", str(self.wheels), "--target", str(folder), "-r",
-                                 str(self.requirements))
+            self.interpreter.pip("install", "--isolated", "--no-index", "--require-hashes",
+                                 "--no-compile", "--find-links", str(self.wheels), "--target",
+                                 str(folder), "-r", str(self.requirements))
         except fetch.FetchError as error:
             raise PackError(f"{error}; where a file in {self.wheels} is damaged, delete that "
                             f"directory and try again") from error

@@ -3,7 +3,8 @@
 host and with the functions in C.
 
 usage: test_python.py MAYFLY ACCELD
-Has an accelerator host of its own, in a run-time directory of its own. Exits with 77, saying why, where this machine cannot run the test.
+Has an accelerator host of its own, in a run-time directory of its own. Exits with 77, saying why,
+where this machine cannot run the test.
 """
 
 import contextlib
@@ -35,7 +36,8 @@ data = json.loads(text)
 print(json.dumps(data, sort_keys=True), re.findall(r"[a-z]+(?=e)", text))
 print(hashlib.sha256(text.encode()).hexdigest(), hashlib.blake2b(text.encode()).hexdigest())
 print(zlib.crc32(b"hello"), zlib.compress(text.encode() * 100).hex())
-print(sqlite3.connect(":memory:").execute("select sum(value), sqlite_version() from json_each('[1,2,3]')").fetchall())
+table = sqlite3.connect(":memory:")
+print(table.execute("select sum(value), sqlite_version() from json_each('[1,2,3]')").fetchall())
 print(decimal.Decimal(2).sqrt(), decimal.Decimal(1) / 7)
 squares = []
 threads = [threading.Thread(target=lambda n=n: squares.append(n * n)) for n in range(20)]
@@ -114,7 +116,8 @@ mayfly.serve(handle)
 RESPONSES = """
 import sys, mayfly
 print("before")
-answers = {b"bytes": b"\\xff", b"text": "\u00e4", b"none": None, b"json": {"a": [1]}, b"memory": memoryview(b"m")}
+answers = {b"bytes": b"\\xff", b"text": "\u00e4", b"none": None, b"json": {"a": [1]},
+           b"memory": memoryview(b"m")}
 def handle(request):
     if request == b"print":
         print("first")
@@ -279,7 +282,8 @@ class Packing(Python):
         image = self.folder / "out.img"
         for isolation in self.isolations:
             with self.subTest(isolation=isolation):
-                served = self.run_image(isolation, image, given=b"a b c", options=["--env=UNIT=words"])
+                served = self.run_image(isolation, image, given=b"a b c",
+                                        options=["--env=UNIT=words"])
                 self.assertEqual((served.stdout, served.returncode), (b"3 words", 0),
                                  text(served.stderr))
         image.unlink()

@@ -145,7 +145,8 @@ class Rooted(Snapshot):
         super().setUp()
         self.image = self.folder / "root.img"
         self.build("data")
-        self.take("--memory=16M", "--root", self.image, "/bin/busybox", "sha256sum", "-", "/etc/data")
+        self.take("--memory=16M", "--root", self.image, "/bin/busybox", "sha256sum", "-",
+                  "/etc/data")
 
     def build(self, data):
         tree = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
@@ -190,9 +191,22 @@ class Rooted(Snapshot):
         """A folder is read while the program runs: no file can hold that."""
         tree = next(path for path in self.folder.iterdir() if (path / "bin").exists())
         result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.folder / "folder.snap",
-                        "--memory=16M", "--root", tree, "/bin/busybox", "sha256sum", "-", "/etc/data", **self.cache)
+                        "--memory=16M", "--root", tree, "/bin/busybox", "sha256sum", "-",
+                        "/etc/data", **self.cache)
         self.assertEqual(result.returncode, 125, text(result.stderr))
         self.assertIn("mayfly root build", text(result.stderr))
+
+    def test_an_archive(self):
+        """What an archive was packed into is in the cache."""
+        tree = next(path for path in self.folder.iterdir() if (path / "bin").exists())
+        archive = self.folder / "root.tar"
+        subprocess.run(["tar", "-C", tree, "-cf", archive, "."], check=True, timeout=LIMIT)
+        result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file, "--memory=16M",
+                        "--root", archive, "/bin/busybox", "sha256sum", "-", "/etc/data",
+                        **self.cache)
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        self.image.unlink()
+        self.served()
 
     def test_moved_together(self):
         other = self.folder / "other"

@@ -32,8 +32,9 @@ _collected = False  # what the set-up left behind
 
 def on_clone(callback):
     """Has `callback()` called in each clone, before its request is looked at: for state that the
-    set-up drew at random, or that depends on the time. Can be used as a decorator. Callbacks run in
-    the order in which they were given, after `random`, `numpy.random` and `ssl` were seeded anew."""
+    set-up drew at random, or that depends on the time. Can be used as a decorator. Callbacks run
+    in the order in which they were given, after `random`, `numpy.random` and `ssl` were seeded
+    anew."""
     _callbacks.append(callback)
     return callback
 

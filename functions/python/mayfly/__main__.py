@@ -1,4 +1,4 @@
-"""python3 -m mayfly MODULE: imports the module, warms it up, and serves requests by its handle()."""
+"""python3 -m mayfly MODULE: imports the module, warms it up, serves requests by its handle()."""
 
 import importlib
 import sys
