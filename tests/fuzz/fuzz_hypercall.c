@@ -1,6 +1,7 @@
 /* The surface that a guest sees of its monitor: a guest that is nothing but the bytes of the input
  * writes into its window and makes hypercalls, faults and ticks, in its set-up and then in
  * requests. The isolation is played here; all else is the monitor's own. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -274,8 +275,9 @@ static void use_bytes(const void *data, size_t length)
 		sum += ((const uint8_t *)data)[i];
 }
 
-static int respond(void *context, const void *data, size_t length)
+static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
+	(void)deadline_ns;
 	use_bytes(data, length);
 	((struct received *)context)->response += length;
 	return 0;
@@ -300,23 +302,41 @@ static void check_window(const struct slot *slot)
 	check(!memory[0] && !memcmp(memory, memory + 1, WINDOW_ROOT_OFFSET - 1));
 }
 
+/* There is no accelerator host. */
+static int refuse_to_dial(void *context, uint64_t deadline_ns, int *socket, struct error *error)
+{
+	(void)context;
+	(void)deadline_ns;
+	*socket = -1;
+	return error_set(error, ENOENT, "nobody is there");
+}
+
+/* The image that each run begins with a copy of: its page tables take long to make. */
+static struct image loaded;
+
+static void load_image(void)
+{
+	struct error error = {0};
+	check(!image_create(&loaded, POOL_SIZE + 2 * GUEST_PAGE_SIZE, &error));
+	check(!image_map(&loaded, 0x400000, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE, &error));
+	check(!image_map(&loaded, GUEST_POOL_BASE, POOL_SIZE, GUEST_READ | GUEST_WRITE, &error));
+	check(!image_map(&loaded, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE,
+			 &error));
+	loaded.start = loaded.resume = GUEST_LIBOS_BASE;
+	check(!virtual_cpu_prepare(&loaded, &error));
+}
+
 static struct monitor *make_monitor(bool warm_up)
 {
 	struct error error = {0};
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 	check(monitor != NULL);
-	monitor->image.memfd = monitor->root.fd = -1;
+	monitor->root.fd = -1;
 	monitor->isolation = &isolation_played;
+	monitor->dialer.dial = refuse_to_dial;
 	monitor->name = strdup("fuzz");
 	guest_time_init(&monitor->time);
-	struct image *image = &monitor->image;
-	check(!image_create(image, POOL_SIZE + 2 * GUEST_PAGE_SIZE, &error));
-	check(!image_map(image, 0x400000, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE, &error));
-	check(!image_map(image, GUEST_POOL_BASE, POOL_SIZE, GUEST_READ | GUEST_WRITE, &error));
-	check(!image_map(image, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE,
-			 &error));
-	image->start = image->resume = GUEST_LIBOS_BASE;
-	check(!virtual_cpu_prepare(image, &error));
+	check(!image_copy(&monitor->image, &loaded, &error));
 	if (warm_up) {
 		monitor->warm_up = calloc(1, 100);
 		monitor->warm_up_length = 100;
@@ -328,9 +348,8 @@ int LLVMFuzzerInitialize(int *count, char ***words)
 {
 	(void)count;
 	(void)words;
-	/* There is no accelerator host, and none can be started. */
-	setenv("XDG_RUNTIME_DIR", "/dev/null/nowhere", 1);
 	log_set_level((enum log_level)0);
+	load_image();
 	return 0;
 }
 
