@@ -16,12 +16,20 @@
 #include "util/cleanup.h"
 #include "util/file.h"
 
-/* A log that has grown beyond this begins anew at the next start. */
+/* A log that has grown beyond this begins anew. */
 #define LOG_SIZE_MAX (1 << 20)
 
 #define ARGUMENTS_MAX 32
 
 static const char ready_word[] = "\n";
+
+void launch_trim_log(int log)
+{
+	struct stat status;
+	if (!fstat(log, &status) && S_ISREG(status.st_mode) && status.st_size > LOG_SIZE_MAX &&
+	    ftruncate(log, 0))
+		return; /* it can say so nowhere */
+}
 
 static int open_log(const char *path, struct error *error)
 {

@@ -9,6 +9,10 @@
  * another one serves already (0), or when it failed (negative errno, its words in `error`). */
 int launch_detached(char *const arguments[], const char *log_path, struct error *error);
 
+/* The host that was started so: lets the log at `log` begin anew where it has grown beyond a MiB,
+ * which peers that send nonsense could make it do. */
+void launch_trim_log(int log);
+
 /* Called by the host that was started so: reports the outcome through `ready_fd` (-1: nobody waits)
  * and closes it. `failure` is NULL where all is well. */
 void launch_report(int ready_fd, const struct error *failure);

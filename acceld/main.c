@@ -133,6 +133,7 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 	struct server_options server_options = {
 	    .socket_path = socket_path,
 	    .connections_max = (unsigned)options->connections,
+	    .log = options->ready_fd ? STDERR_FILENO : -1,
 	    .idle_ns = options->idle_ns,
 	    .op_limit_ns = options->op_limit_ns,
 	    .memory = options->resource_memory,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "launch.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/descriptors.h"
@@ -198,11 +199,14 @@ static void accept_connection(struct server *server)
 	}
 }
 
-/* How long poll() may wait: for ever while somebody is connected. */
+/* How often the log is looked at while somebody is connected. */
+#define LOG_LOOK_MS 1000
+
+/* How long poll() may wait: for ever while somebody is connected, but for the log. */
 static int poll_timeout_ms(struct server *server, uint64_t idle_since_ns)
 {
 	if (!server->options.idle_ns || count_connections(server))
-		return -1;
+		return server->options.log >= 0 ? LOG_LOOK_MS : -1;
 	uint64_t idle_ns = clock_now_ns() - idle_since_ns;
 	if (idle_ns >= server->options.idle_ns)
 		return 0;
@@ -225,6 +229,8 @@ int server_run(struct server *server, int signals, struct error *error)
 			return error_set_errno(error, errno, "cannot wait for connections");
 		if (ready < 0)
 			continue;
+		if (server->options.log >= 0)
+			launch_trim_log(server->options.log);
 		if (events[2].revents) {
 			struct signalfd_siginfo signal;
 			ssize_t length = read(signals, &signal, sizeof(signal));

@@ -15,6 +15,7 @@ struct plugins;
 struct server_options {
 	const char *socket_path; /* outlives the server; "<socket_path>.lock" is its lock file */
 	unsigned connections_max;
+	int log;		 /* to be kept short; -1: none */
 	uint64_t idle_ns;	 /* leave after so long without a connection; 0: stay */
 	uint64_t op_limit_ns;	 /* no op may take longer */
 	uint64_t memory;	 /* bytes that resources and messages of all connections may take */

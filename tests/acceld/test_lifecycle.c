@@ -168,6 +168,32 @@ static void test_start_race(void)
 	host_directory_remove(&host);
 }
 
+/* Whatever writes into it, the log of a host in the background stays short. */
+static void test_log_stays_short(void)
+{
+	struct host host;
+	struct peer peer;
+	struct stat status = {.st_size = LLONG_MAX};
+	char path[192];
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	snprintf(path, sizeof(path), "%s/mayfly/acceld.log", host.directory);
+	if (CHECK(!peer_open(&peer, NULL))) {
+		int log = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+		CHECK(log >= 0 && !ftruncate(log, 100 << 20));
+		for (int i = 0; i < 1000 && status.st_size > 1 << 20; i++) {
+			sleep_ms(10);
+			CHECK(!fstat(log, &status));
+		}
+		CHECK(status.st_size <= 1 << 20);
+		close(log);
+		end_listener(listener_pid(&host), SIGTERM);
+		CHECK(host_is_gone(&host, 5000));
+		peer_close(&peer);
+	}
+	host_directory_remove(&host);
+}
+
 static void test_idle(void)
 {
 	static const char *const arguments[] = {"--idle=1", NULL};
@@ -400,6 +426,7 @@ int main(void)
 	test_on_demand_and_killed();
 	test_leaving_race();
 	test_start_race();
+	test_log_stays_short();
 	test_idle();
 	test_term_during_op();
 	test_bad_plugin(probe);
