@@ -41,6 +41,10 @@ void doctor_advise(struct finding *finding, const char *advice, ...)
 /* /dev/kvm, its flavour, and which isolation `auto` takes. */
 void doctor_probe_isolation(struct doctor_report *report);
 
+/* What monitors under the isolation that was found can do without. After doctor_probe_isolation().
+ */
+void doctor_probe_rights(struct doctor_report *report);
+
 /* Features of the processor and of the kernel. */
 void doctor_probe_machine(struct doctor_report *report);
 

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -52,11 +51,10 @@ static void probe_cpu(struct doctor_report *report)
 }
 
 /* Numbers of kernel interfaces that are newer than Debian 12's headers. */
-#define PAGEMAP_SCAN_ARGUMENT_SIZE	96
-#define PAGEMAP_SCAN_REQUEST		_IOC(_IOC_READ | _IOC_WRITE, 'f', 16, PAGEMAP_SCAN_ARGUMENT_SIZE)
-#define SYSCALL_USER_DISPATCH_OPTION	59
-#define SYSCALL_USER_DISPATCH_OFF	0
-#define LANDLOCK_CREATE_RULESET_VERSION 1
+#define PAGEMAP_SCAN_ARGUMENT_SIZE   96
+#define PAGEMAP_SCAN_REQUEST	     _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, PAGEMAP_SCAN_ARGUMENT_SIZE)
+#define SYSCALL_USER_DISPATCH_OPTION 59
+#define SYSCALL_USER_DISPATCH_OFF    0
 
 /* An argument of zeros is refused by a kernel that knows the request, with EINVAL; one that does
  * not says ENOTTY. */
@@ -102,14 +100,6 @@ static void probe_kernel(struct doctor_report *report)
 		finding = doctor_add(report, area, "seccomp", FINDING_NOTE, "not there");
 		doctor_advise(finding, "process isolation needs a kernel with CONFIG_SECCOMP");
 	}
-
-	long version =
-	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (version > 0)
-		doctor_add(report, area, "landlock", FINDING_GOOD, "version %ld", version);
-	else
-		doctor_add(report, area, "landlock", FINDING_NOTE,
-			   "not there, and nothing depends on it yet");
 
 	if (!access("/sys/fs/cgroup/cgroup.controllers", F_OK))
 		doctor_add(report, area, "cgroup_v2", FINDING_GOOD, "mounted");

@@ -97,6 +97,7 @@ static int doctor_run(const void *values, const struct operands *operands, struc
 	if (!report)
 		return error_set_errno(error, ENOMEM, "no memory for the report");
 	doctor_probe_isolation(report);
+	doctor_probe_rights(report);
 	doctor_probe_machine(report);
 	doctor_probe_acceleration(report);
 	doctor_probe_directories(report);
@@ -120,11 +121,11 @@ const struct verb verb_doctor = {
     .name = "doctor",
     .summary = "Tell what this machine offers and what is missing",
     .usage = "",
-    .description =
-	"Looks at KVM and its flavour, the processor, the kernel, accelerators, plugins, "
-	"models and directories, and says for each thing that is missing what to do.\n"
-	"\"note\" is something that Mayfly does without, \"missing\" something that it "
-	"needs; the exit status is 1 where anything is missing.",
+    .description = "Looks at KVM and its flavour, the rights that monitors can give up, the "
+		   "processor, the kernel, accelerators, plugins, "
+		   "models and directories, and says for each thing that is missing what to do.\n"
+		   "\"note\" is something that Mayfly does without, \"missing\" something that it "
+		   "needs; the exit status is 1 where anything is missing.",
     .options = doctor_options,
     .option_count = sizeof(doctor_options) / sizeof(doctor_options[0]),
     .defaults = &doctor_defaults,

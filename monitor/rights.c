@@ -1,6 +1,7 @@
 /* What a monitor keeps when it gives up its rights; see rights.h. */
 #include "rights.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
@@ -11,9 +12,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "process_host.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "written_pages.h"
 
 /* Slots may come and go; what a monitor has open beside them is little. */
@@ -165,4 +169,35 @@ void rights_give_up(const struct isolation *isolation, const struct isolation_ho
 	};
 	confine_self(&policy, report);
 	confine_log(report, rights->role);
+}
+
+int rights_try(const struct isolation *isolation, struct confine_report *report,
+	       struct error *error)
+{
+	int ends[2];
+	struct confine_report child;
+	struct isolation_host *host = NULL;
+	int result = isolation->open(&host, error);
+	if (result)
+		return result;
+	if (pipe2(ends, O_CLOEXEC)) {
+		isolation->close(host);
+		return error_set_errno(error, errno, "cannot make a pipe");
+	}
+	cleanup_close int reader = ends[0];
+	cleanup_close int writer = ends[1];
+	pid_t pid = confine_fork(NULL, NULL, &child);
+	if (!pid) {
+		rights_give_up(isolation, host, &child);
+		_exit(file_write_all(writer, &child, sizeof(child)) ? 1 : 0);
+	}
+	isolation->close(host);
+	if (pid < 0)
+		return error_set_errno(error, -pid, "cannot start a child");
+	close(take_fd(&writer));
+	if (file_read_full(reader, report, sizeof(*report)) != sizeof(*report))
+		result = error_set(error, EPROTO, "giving up rights ended the child");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return result;
 }

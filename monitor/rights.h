@@ -32,4 +32,8 @@ struct confine_call *rights_calls(const struct rights *rights, size_t *count);
 void rights_give_up(const struct isolation *isolation, const struct isolation_host *host,
 		    struct confine_report *report);
 
+/* Gives up in a child what monitor_confine() gives up, and tells how that went. */
+int rights_try(const struct isolation *isolation, struct confine_report *report,
+	       struct error *error);
+
 #endif
