@@ -10,6 +10,7 @@
 #include "holdings.h"
 #include "mayfly/results.h"
 #include "plugins.h"
+#include "reason.h"
 #include "util/checked.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -191,8 +192,11 @@ int servant_serve(struct servant *servant, void *message, uint64_t length, uint6
 	int status = serve_message(servant);
 	mayfly_op_set_deadline(0);
 	wire_answer(&servant->message, status, clock_now_ns() - start_ns);
-	if (status)
-		wire_explain(&servant->message, mayfly_op_reason());
+	if (status) {
+		char reason[MAYFLY_REASON_SIZE];
+		reason_for_peers(mayfly_op_reason(), reason, sizeof(reason));
+		wire_explain(&servant->message, reason);
+	}
 	return 0;
 }
 
