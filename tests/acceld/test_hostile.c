@@ -238,6 +238,49 @@ static void test_vanishing_peers(const struct host *host)
 	}
 }
 
+#define SECRET	    0xa5
+#define SECRET_SIZE (200U << 10) /* less than a connection keeps of its private memory */
+
+/* Asks for a text of SECRET_SIZE bytes about a picture of `length` times `byte`. */
+static void classify_bytes(struct peer *peer, int64_t session, int byte, size_t length)
+{
+	static uint8_t picture[SECRET_SIZE];
+	static char name[16], text[SECRET_SIZE];
+	memset(picture, byte, length);
+	struct vaccel_arg image = {.buf = picture, .size = length, .type = VACCEL_ARG_BUFFER};
+	struct vaccel_arg outputs[] = {
+	    {.buf = name, .size = sizeof(name), .type = VACCEL_ARG_UCHAR_ARRAY},
+	    {.buf = text, .size = sizeof(text), .type = VACCEL_ARG_UCHAR_ARRAY},
+	};
+	struct accel_call call = {.op = VACCEL_OP_IMAGE_CLASSIFY,
+				  .session = session,
+				  .inputs = &image,
+				  .input_count = 1,
+				  .outputs = outputs,
+				  .output_count = 2};
+	CHECK_NUMBER(peer_call(peer, &call), 0);
+}
+
+/* What was in one message is in no answer to another, of the same peer or of the next. */
+static void test_nothing_is_handed_over(const struct host *host)
+{
+	struct peer peer, next;
+	if (!CHECK(!peer_open(&peer, host->socket)))
+		return;
+	int64_t session = peer_session_init(&peer, 0);
+	classify_bytes(&peer, session, SECRET, SECRET_SIZE);
+	memset(peer.window, 0, PEER_WINDOW_SIZE);
+	classify_bytes(&peer, session, 1, 1);
+	CHECK(!memchr(peer.window, SECRET, PEER_WINDOW_SIZE));
+	classify_bytes(&peer, session, SECRET, SECRET_SIZE);
+	peer_close(&peer);
+	if (!CHECK(!peer_open(&next, host->socket)))
+		return;
+	classify_bytes(&next, peer_session_init(&next, 0), 1, 1);
+	CHECK(!memchr(next.window, SECRET, PEER_WINDOW_SIZE));
+	peer_close(&next);
+}
+
 /* Whoever asks and never listens fills his own queue and stops there. */
 static void test_deaf_peer(const struct host *host)
 {
@@ -308,6 +351,7 @@ int main(void)
 	}
 	test_deaf_peer(&host);
 	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
+	test_nothing_is_handed_over(&host);
 	test_random_messages(&host);
 	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
 	test_vanishing_peers(&host);

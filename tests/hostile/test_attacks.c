@@ -238,7 +238,7 @@ static void test_unread_request(struct monitor *monitor)
 	char *data = calloc(1, length);
 	if (!CHECK(data != NULL))
 		return;
-	strcpy(data, "serve 7");
+	memcpy(data, "serve 7", sizeof("serve 7"));
 	const struct request request = {
 	    .data = data,
 	    .length = length,

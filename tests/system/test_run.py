@@ -218,6 +218,26 @@ class Falls(unittest.TestCase):
                               stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             self.assertEqual(process.wait(LIMIT), 124)
 
+    def test_response_has_an_end(self):
+        for options in ([], ["--repeat=2"]):
+            result = run("--response-limit=1M", *options, BUSYBOX, "cat", request=bytes(2 << 20))
+            self.assertEqual(result.returncode, 128 + 25, text(result.stderr))  # SIGXFSZ
+            self.assertLessEqual(len(result.stdout), 1 << 20)
+            self.assertIn("--response-limit", text(result.stderr))
+        result = run("--response-limit=2M", BUSYBOX, "cat", request=bytes(2 << 20))
+        self.assertEqual((result.returncode, len(result.stdout)), (0, 2 << 20))
+
+    def test_response_without_a_request_has_an_end(self):
+        result = run("--response-limit=1M", BUSYBOX, "seq", "10000000")
+        self.assertEqual(result.returncode, 128 + 25, text(result.stderr))
+        self.assertLessEqual(len(result.stdout), 1 << 20)
+
+    def test_log_has_an_end(self):
+        result = run("--log-limit=100", BUSYBOX, "tee", "/dev/stderr", request=b"#" * 5000)
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        self.assertEqual(text(result.stderr).count("#"), 100)
+        self.assertIn("--log-limit", text(result.stderr))
+
     def test_memory_has_an_end(self):
         self.expect("exhaust", 3, options=["--memory=16M"])
         self.expect("reserve", 137, r"out of memory: \d+ of \d+ KiB.*--memory",
