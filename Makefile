@@ -53,6 +53,7 @@ run: all models
 
 # In a recipe and not as a prerequisite: the directory depends on SANITIZE.
 test: setup models
+	tools/setup test
 	test -e $(TEST_BUILD)/build.ninja || $(MESON) setup $(SANITIZE_OPTIONS) $(TEST_BUILD)
 	ninja -C $(TEST_BUILD)
 	$(MESON) test -C $(TEST_BUILD) --no-rebuild $(TEST_OPTIONS)

@@ -20,6 +20,7 @@ struct cases_settings {
 	const uint8_t *photo; /* NULL: there is none */
 	size_t photo_length;
 	const char *python; /* a folder of bench/run's with Python; NULL: there is none */
+	const char *go;	    /* the program of bench/go; NULL: there is none */
 };
 
 /* Requests: clone, run and reset of small programs. */
@@ -62,6 +63,12 @@ void python_cases_close(struct python_cases *cases);
 int python_measure_memory(struct bench *bench, const struct cases_settings *settings,
 			  struct memory_row rows[MEMORY_ROWS_MAX], size_t *count,
 			  struct error *error);
+
+/* A program in Go: hello, and work for the processor. */
+struct go_cases;
+int go_cases_open(struct go_cases **cases, struct bench *bench,
+		  const struct cases_settings *settings, struct error *error);
+void go_cases_close(struct go_cases *cases);
 
 /* Accelerated calls that cost next to nothing by themselves. */
 struct call_cases;

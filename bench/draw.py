@@ -26,11 +26,12 @@ LINEAR_RANGE = 120
 
 MACHINE, PROCESS = "#2f6fb0", "#b0562f"
 # Groups that share a panel, and so a scale.
-PANELS = (("request", "process"), ("container",), ("python",), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
+PANELS = (("request", "process"), ("container",), ("python",), ("go",), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
 # Rows that have nothing of Mayfly in them.
 COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "process-vfork-own",
             "process-fork", "container-crun", "container-runc",
             "python-bare-outside", "python-modules-outside", "python-numpy-outside",
+            "go-hello-outside", "go-compute-outside",
             "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside",
             "instruction-outside"}
 

@@ -23,7 +23,7 @@
 
 struct bench_options {
 	uint64_t rounds;
-	const char *output, *photo, *python, *commit, *only;
+	const char *output, *photo, *python, *go, *commit, *only;
 	bool check, help;
 };
 
@@ -41,6 +41,8 @@ static const struct option_spec bench_options[] = {
      "find objects in this picture instead of photos/dog.jpg of the cache", .takes_file = true},
     {"python", 0, OPTION_STRING, offsetof(struct bench_options, python), "FOLDER",
      "what bench/run made for the rows of Python", .takes_file = true},
+    {"go", 0, OPTION_STRING, offsetof(struct bench_options, go), "FILE",
+     "the program of bench/go, for the rows of Go", .takes_file = true},
     {"commit", 0, OPTION_STRING, offsetof(struct bench_options, commit), "TEXT",
      "the commit to name in the report"},
     {"check", 0, OPTION_FLAG, offsetof(struct bench_options, check), NULL,
@@ -80,6 +82,7 @@ struct session {
 	struct process_cases *process;
 	struct container_cases *container;
 	struct python_cases *python;
+	struct go_cases *go;
 	struct request_cases *request;
 	struct system_call_cases *system_call;
 	struct digest_cases *digest;
@@ -94,6 +97,7 @@ static void session_close_cases(struct session *session)
 	digest_cases_close(session->digest);
 	system_call_cases_close(session->system_call);
 	request_cases_close(session->request);
+	go_cases_close(session->go);
 	python_cases_close(session->python);
 	container_cases_close(session->container);
 	process_cases_close(session->process);
@@ -103,6 +107,7 @@ static void session_close_cases(struct session *session)
 	session->system_call = NULL;
 	session->request = NULL;
 	session->container = NULL;
+	session->go = NULL;
 	session->python = NULL;
 	session->process = NULL;
 }
@@ -150,6 +155,7 @@ static int session_prepare(struct session *session, const struct bench_options *
 			   options->photo ? error : NULL);
 	session->settings.photo = session->photo;
 	session->settings.python = options->python;
+	session->settings.go = options->go;
 	return result && options->photo ? result : start_library(error);
 }
 
@@ -162,6 +168,8 @@ static int session_open_cases(struct session *session, struct error *error)
 		result = container_cases_open(&session->container, bench, settings, error);
 	if (!result)
 		result = python_cases_open(&session->python, bench, settings, error);
+	if (!result)
+		result = go_cases_open(&session->go, bench, settings, error);
 	if (!result)
 		result = request_cases_open(&session->request, bench, settings, error);
 	if (!result)

@@ -104,6 +104,10 @@ void report_check(struct report *report)
 		    "python-numpy-outside", 0.004);
 	check_time(report, "Python, numpy, the first request of a new slot", "python-numpy-first",
 		   "us", MICROSECOND, 5000);
+	check_ratio(report, "hello in Go / fork+exec+wait", "go-hello-inside", "go-hello-outside",
+		    0.15);
+	check_ratio(report, "Go computes, in a machine / as a process", "go-compute-inside",
+		    "go-compute-outside", 1.03);
 	check_ratio(report, "sha256sum of 64 MiB, in a machine / as a process", "digest-inside",
 		    "digest-outside", 1.03);
 	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);

@@ -17,6 +17,7 @@ HEADINGS = {
     "process": "The same program as a process",
     "container": "The same program in a container",
     "python": "Python, unmodified",
+    "go": "Go, unmodified",
     "machine": "A machine from nothing",
     "detect": "Objects in a photograph",
     "digest": "Debian's busybox, unmodified",

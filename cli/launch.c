@@ -16,7 +16,7 @@
 #include "util/paths.h"
 
 #define WARM_UP_MAX	 (256UL << 20)
-#define MEMORY_DEFAULT	 (64UL << 20)
+#define MEMORY_DEFAULT	 (128UL << 20)
 #define MEMORY_WITH_ROOT (256UL << 20) /* interpreters, and what they import */
 
 const char *const launch_isolations[] = {"auto", "kvm", "process", NULL};

@@ -224,10 +224,12 @@ static int64_t map_anywhere(const struct wish *wish)
 }
 
 /* What does not fit into the memory that is free now is refused, so that programs which look at the
- * result have a chance; reservations are not (vm.overcommit_memory 0 is alike). */
+ * result have a chance; reservations are not (vm.overcommit_memory 0 is alike), nor is what takes
+ * the place of one: Go makes 64 MiB of its reservation usable at a time, and touches little. */
 static bool is_too_much(uint64_t pages, uint32_t protection, uint64_t flags)
 {
-	return protection & GUEST_WRITE && !(flags & MAP_NORESERVE) && pages > pool_free_pages();
+	return protection & GUEST_WRITE && !(flags & (MAP_NORESERVE | MAP_FIXED)) &&
+	       pages > pool_free_pages();
 }
 
 int64_t call_mmap(const uint64_t arguments[6])
