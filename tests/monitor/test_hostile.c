@@ -128,6 +128,46 @@ static void test_hypercalls(struct monitor *monitor)
 	}
 }
 
+/* Pages moved from under the program and the library OS, to places that exist and that do not, and
+ * everything taken away: what becomes of the guest is its own affair, and the next one's is not. */
+static void test_mappings(struct monitor *monitor)
+{
+	const char *const maps[] = {
+	    "0xc000000000 0x6c0000000000 0x1000",     /* the program's heap */
+	    "0xc000000000 0x6c0000000000 0x3000000",  /* most of the pool, the library OS's part too
+						       */
+	    "0xc000000000 0x6c0000000000 0x40000000", /* more than there is */
+	    "0x10000 0x6c0000100000 0x100000",
+	    "0x69fffffff000 0x6c0000100000 0x2000", /* over the area's end */
+	    "0x400000 0x6c0000100000 0x1000",	    /* over the program */
+	    "0x6d0000000000 0x6c0000100000 0x1000", /* over the window */
+	    "0xc000000000 0x6d0000000000 0x1000",   /* from the window */
+	    "0xc000000000 0x6e0000000000 0x1000",   /* from the library OS */
+	    "0xc000000000 0x700000000000 0x1000",   /* from a root that is not there */
+	    "0xfffffffffffff000 0x6c0000100000 0x2000",
+	    "0xc000000000 0xfffffffffffff000 0x2000",
+	    "0xc000000001 0x6c0000100000 0x1000",
+	};
+	const char *const unmaps[] = {
+	    "0x10000 0x69fffff00000", "0xc000000000 0x1000", "0 0xffffffffffffffff",
+	    "0x10000 0x6ffffffff000", "0xc000000001 0x1000", "0x6c0000000000 0x100000",
+	};
+	struct request_result result;
+	struct answer answer;
+	char text[128];
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		snprintf(text, sizeof(text), "hypercall %d %s", HYPERCALL_MAP, maps[i]);
+		serve(monitor, text, &result, &answer);
+		CHECK(result.outcome != OUTCOME_LOST);
+		check_clean(monitor, text);
+	}
+	for (size_t i = 0; i < sizeof(unmaps) / sizeof(unmaps[0]); i++)
+		expect_call(monitor, "hypercall", HYPERCALL_UNMAP, unmaps[i], OUTCOME_EXITED);
+	expect_call(monitor, "flood", HYPERCALL_MAP, "0xc000000000 0x6c0000100000 0x1000",
+		    OUTCOME_DEADLINE);
+	expect_call(monitor, "flood", HYPERCALL_UNMAP, "0x10000 0x69fffff00000", OUTCOME_DEADLINE);
+}
+
 static void test_lengths(struct monitor *monitor)
 {
 	expect(monitor, "response 2 0x100001", OUTCOME_CRASHED);
@@ -219,6 +259,7 @@ int main(int argc, char **argv)
 	}
 	check_clean(monitor, "the start");
 	test_hypercalls(monitor);
+	test_mappings(monitor);
 	test_lengths(monitor);
 	test_floods(monitor);
 	test_ports(monitor);

@@ -146,6 +146,10 @@ static void test_check(void)
 	CHECK(page_area_find(&area, FAR, GUEST_AREA_END, &run));
 	page_area_unmap(&area, &run, NULL);
 	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	/* What will be a table once must be empty. */
+	image.memory[area.next_table + 2 * PAGE + 8] = 1;
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	image.memory[area.next_table + 2 * PAGE + 8] = 0;
 	image.root_size = PAGE;
 	CHECK_NUMBER(put(&area, FAR, GUEST_ROOT_BASE, PAGE, GUEST_READ), 0);
 	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
