@@ -2,11 +2,14 @@
 #include "engine.h"
 
 #include <cpuid.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "manifest.h"
@@ -18,6 +21,9 @@
 #define LIBRARY_IN_CACHE "onnxruntime/libonnxruntime.so.1.31.1"
 #define THREADS_MAX	 256
 #define OPTIMIZED_MAX	 (2ul << 30)
+
+/* No model takes as long to be written. */
+#define CUT_OFF_AGE_S 3600
 
 static int find_library(char path[PATH_MAX], struct error *error)
 {
@@ -81,6 +87,26 @@ static int threads_from_environment(struct error *error)
 	return (int)number;
 }
 
+/* A file that somebody began to write, KEY[.sha256].XXXXXX, and that nobody can still be writing.
+ */
+static bool is_cut_off(int directory, const char *name)
+{
+	struct stat status;
+	const char *dot = strrchr(name, '.');
+	return dot && strlen(dot) == strlen(".XXXXXX") && strcmp(dot, ".sha256") != 0 &&
+	       !fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) && S_ISREG(status.st_mode) &&
+	       time(NULL) - status.st_mtime > CUT_OFF_AGE_S;
+}
+
+/* Whoever is killed while it writes cannot take its file away. */
+static void remove_cut_off(const char *path)
+{
+	cleanup_closedir DIR *directory = opendir(path);
+	for (const struct dirent *entry; directory && (entry = readdir(directory));)
+		if (is_cut_off(dirfd(directory), entry->d_name))
+			unlinkat(dirfd(directory), entry->d_name, 0);
+}
+
 /* Without a directory for them, models are optimised anew each time; everything else works. */
 static void prepare_optimized_directory(struct engine *engine)
 {
@@ -89,7 +115,9 @@ static void prepare_optimized_directory(struct engine *engine)
 	    file_make_directories(engine->optimized, &error)) {
 		vaccel_info("onnx: optimised models are not kept: %s", error.text);
 		engine->optimized[0] = 0;
+		return;
 	}
+	remove_cut_off(engine->optimized);
 }
 
 static int create_environment(struct engine *engine, struct error *error)

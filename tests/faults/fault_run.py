@@ -153,8 +153,18 @@ class FaultRun:
         unexpected = self.directories.unexpected()
         if unexpected:
             self.problem("leaked", f"files {unexpected}")
-        # A host that is killed in the middle of writing cannot take its file away.
-        self.counts["files cut off by a kill"] = len(self.directories.temporary())
+        # A host that is killed in the middle of writing cannot take its file away; a later one
+        # does, an hour later.
+        cut_off = self.directories.temporary()
+        self.counts["files cut off by a kill"] = len(cut_off)
+        for file in cut_off:
+            os.utime(file, (time.time() - 7200,) * 2)
+        process = self.start(next(load for load in self.loads if load.function == "detect"),
+                             self.isolations[0])
+        process.communicate(PHOTO.read_bytes(), timeout=LIMIT_S)
+        end_hosts()
+        if self.directories.temporary():
+            self.problem("leaked", f"files {self.directories.temporary()}")
 
     def check_host(self):
         """After the load, one host serves and holds as much as when it was idle."""
