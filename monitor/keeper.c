@@ -137,7 +137,7 @@ static int ask_keeper(const struct confined *self, struct keeper_message *messag
 static int ask_to_dial(void *context, uint64_t deadline_ns, int *socket, struct error *error)
 {
 	struct keeper_message message = {.kind = KEEPER_DIAL, .deadline_ns = deadline_ns};
-	int descriptors[DESCRIPTORS_MAX];
+	int descriptors[DESCRIPTORS_MAX] = {-1, -1};
 	int result = ask_keeper(context, &message, 1, descriptors, error);
 	*socket = result ? -1 : descriptors[0];
 	return result;
@@ -146,7 +146,7 @@ static int ask_to_dial(void *context, uint64_t deadline_ns, int *socket, struct 
 static int ask_to_revive(void *context, struct root_connection *connection, struct error *error)
 {
 	struct keeper_message message = {.kind = KEEPER_REVIVE};
-	int descriptors[DESCRIPTORS_MAX];
+	int descriptors[DESCRIPTORS_MAX] = {-1, -1};
 	int result = ask_keeper(context, &message, 2, descriptors, error);
 	if (!result)
 		*connection = (struct root_connection){descriptors[0], descriptors[1]};
