@@ -68,7 +68,7 @@ static void take_from_table(struct node *directory, const struct entry *entry)
 
 static void free_table(struct node *directory)
 {
-	heap_free(directory->directory.table, directory->directory.places * sizeof(struct entry *));
+	heap_free(directory->directory.table, directory->directory.places * sizeof(void *));
 	directory->directory.table = NULL;
 	directory->directory.places = 0;
 }
@@ -78,7 +78,7 @@ static void grow_table(struct node *directory)
 {
 	uint32_t places =
 	    directory->directory.places ? 4 * directory->directory.places : TABLE_FROM;
-	struct entry **table = heap_allocate(places * sizeof(*table));
+	struct entry **table = heap_allocate(places * sizeof(void *));
 	if (!table)
 		return;
 	free_table(directory);

@@ -90,7 +90,7 @@ static void free_names(struct served *served)
 		heap_free(chunk, chunk->size);
 		chunk = next;
 	}
-	heap_free(served->names, served->room * sizeof(served->names[0]));
+	heap_free(served->names, served->room * sizeof(void *));
 	served->chunks = NULL;
 	served->names = NULL;
 	served->listed = served->room = 0;
@@ -199,7 +199,7 @@ static int add_name(struct served *served, const struct root_listed *name)
 	if (served->listed == served->room) {
 		uint64_t room = served->room ? 2 * served->room : 64;
 		const struct root_listed **grown = heap_resize(
-		    served->names, served->room * sizeof(*grown), room * sizeof(*grown));
+		    served->names, served->room * sizeof(void *), room * sizeof(void *));
 		if (!grown)
 			return -ENOMEM;
 		served->names = grown;

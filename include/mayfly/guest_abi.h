@@ -147,7 +147,6 @@ struct guest_fault {
  * one by itself this long, so that the next alarm needs no hypercall. */
 #define GUEST_SLICE_NS 10000000UL
 
-
 /* Code below GUEST_UPCALL_LIMIT is the program's: it may be interrupted at any instruction and made
  * to enter the library OS at its upcall entry, with what interrupted it and its registers in the
  * control page (`fault`). The rest is interrupted only where it touches an address of the mapping
@@ -222,10 +221,10 @@ struct guest_control {
 	/* A tick came while the library OS was at work: it looks before it returns to the program.
 	 */
 	uint64_t tick_missed;
-	/* Monotonic times; 0: none. alarm_ns: when the library OS wants the program to be interrupted by an
-	 * upcall with GUEST_VECTOR_TICK; the monitor takes it away with the tick. armed_ns: when
-	 * the monitor looks there next. Under process isolation both sides run at the same time:
-	 * each writes its own and then reads the other's. */
+	/* Monotonic times; 0: none. alarm_ns: when the library OS wants the program to be
+	 * interrupted by an upcall with GUEST_VECTOR_TICK; the monitor takes it away with the tick.
+	 * armed_ns: when the monitor looks there next. Under process isolation both sides run at
+	 * the same time: each writes its own and then reads the other's. */
 	uint64_t alarm_ns;
 	uint64_t armed_ns;
 	uint64_t warm_up; /* set-up: there is a request to warm up with */

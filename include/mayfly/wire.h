@@ -103,7 +103,7 @@ struct wire_packet {
 	uint64_t offset, length; /* CALL: the message's extent; HELLO: 0 and the window's size */
 	uint64_t tag;		 /* echoed */
 	uint64_t limit_ns;	 /* CALL: how long the caller will wait; 0: no limit of its own */
-	int32_t status;	   /* answer: 0 or a positive errno; for a CALL that of the delivery */
+	int32_t status; /* answer: 0 or a positive errno; for a CALL that of the delivery */
 	/* Answer to a CALL: 1 where the connection holds what it held at its mark, so that a RESET
 	 * would do nothing. Else 0. */
 	uint32_t unchanged;

@@ -154,7 +154,7 @@ static int receive(const struct root_client *client, void *out, size_t length, u
 
 static int await_ready(const struct root_client *client, struct error *error)
 {
-	struct root_ready ready;
+	struct root_ready ready = {0};
 	int result = receive(client, &ready, sizeof(ready), clock_now_ns() + PATIENCE_NS);
 	if (result)
 		return error_set_errno(error, -result, "the file server did not start");
@@ -314,7 +314,7 @@ static int ask_now(const struct root_tree *tree, struct root_request *request, c
 static int look(const struct root_tree *tree, const char *path, struct root_file *file)
 {
 	struct root_request request = {.operation = ROOT_LOOK};
-	struct root_answer answer;
+	struct root_answer answer = {0};
 	int result = ask_now(tree, &request, path, &answer, file->target);
 	if (result)
 		return result;
@@ -332,7 +332,7 @@ static ssize_t read_contents(const struct root_tree *tree, const char *path, uin
 	    .offset = offset,
 	    .length = length < ROOT_WIRE_CONTENTS_MAX ? length : ROOT_WIRE_CONTENTS_MAX,
 	};
-	struct root_answer answer;
+	struct root_answer answer = {0};
 	int result = ask_now(tree, &request, path, &answer, out);
 	return result ? result : (ssize_t)answer.length;
 }

@@ -76,7 +76,7 @@ int root_request_decode(const void *message, size_t length, struct root_request 
 size_t root_request_encode(uint8_t message[ROOT_WIRE_REQUEST_MAX], struct root_request *request,
 			   const char *path)
 {
-	size_t length = strlen(path);
+	size_t length = strnlen(path, ROOT_WIRE_PATH_MAX + 1);
 	if (length > ROOT_WIRE_PATH_MAX)
 		return 0;
 	request->path_length = (uint32_t)length;
