@@ -361,7 +361,10 @@ void machine_abort(int signal)
 
 void machine_tell(const char *format, ...)
 {
-	(void)format;
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(host.told, sizeof(host.told), format, arguments);
+	va_end(arguments);
 }
 
 void machine_debug(const char *format, ...)

@@ -16,6 +16,7 @@ struct host_machine {
 	size_t request_part; /* bytes that the monitor passes at a time */
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
+	char told[256]; /* the last line for the user */
 	int freezes, reads, writes, protections, traces, roots, maps, unmaps, faults;
 	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;
