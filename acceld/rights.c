@@ -63,6 +63,8 @@ const struct confine_call acceld_calls[] = {
     CONFINE_CALL(unlink, "files of resources, the socket"),
     CONFINE_CALL(unlinkat, "files of resources"),
     CONFINE_CALL(ftruncate, "files of resources"),
+    CONFINE_CALL(rename, "optimised models"),
+    CONFINE_CALL(fchmod, "optimised models"),
     CONFINE_CALL(fcntl, "descriptors, seals of windows"),
     CONFINE_CALL(dup, "descriptors"),
     CONFINE_CALL(eventfd2, "descriptors"),

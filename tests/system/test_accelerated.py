@@ -86,6 +86,23 @@ class Answers(WithHost):
         self.assertLessEqual({"dog", "bicycle"}, found)
         self.assertTrue(found & {"car", "truck"}, found)
 
+    def test_optimised_models_are_kept(self):
+        """Beside them, what somebody began to write an hour ago goes."""
+        with tempfile.TemporaryDirectory() as folder:
+            cache = pathlib.Path(folder, "cache")
+            shutil.copytree(CACHE, cache, ignore=shutil.ignore_patterns(
+                "downloads", "optim*", "roots", "hardware-kernel"))
+            optimized = cache / "optimized"
+            optimized.mkdir()
+            old, young = optimized / "old.AbCdEf", optimized / "young.AbCdEf"
+            for file in (old, young):
+                file.write_text("cut off", encoding="utf-8")
+            os.utime(old, (time.time() - 7200,) * 2)
+            result = self.run_function("detect", request=DOG.read_bytes(), cache=cache)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(list(optimized.glob("*.onnx")), self.host_log())
+            self.assertEqual((old.exists(), young.exists()), (False, True))
+
     def test_clones_answer_alike(self):
         once = self.run_function("detect", request=DOG.read_bytes()).stdout
         again = self.run_function("--repeat=5", "detect", request=DOG.read_bytes()).stdout
