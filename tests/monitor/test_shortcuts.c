@@ -76,6 +76,8 @@ static void test_sample(const struct sample *sample)
 /* syscall; cmp $-4096, %rax; with and without a jump to the comparison */
 static void test_checked(void)
 {
+	const uint8_t call[] = {0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff, 0xc3};
+	const uint8_t jump[] = {0xeb, 0xf7}; /* 9 back from behind it: the cmp */
 	for (int jumps = 0; jumps < 2; jumps++) {
 		cleanup(image_release) struct image image;
 		struct error error = {0};
@@ -86,9 +88,9 @@ static void test_checked(void)
 			return;
 		uint64_t address = CODE + 0x100;
 		uint8_t *code = image_pointer(&image, address, 16);
-		memcpy(code, "\x0f\x05\x48\x3d\x00\xf0\xff\xff\xc3", 9);
+		memcpy(code, call, sizeof(call));
 		if (jumps)
-			memcpy(code + 9, "\xeb\xf7", 2); /* 9 back from behind it: the cmp */
+			memcpy(code + sizeof(call), jump, sizeof(jump));
 		CHECK_NUMBER(shortcuts_install(&image, 0, CODE + GUEST_PAGE_SIZE, ENTRY, &error),
 			     0);
 		if (jumps) {

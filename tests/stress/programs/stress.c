@@ -246,7 +246,7 @@ static void compute(void)
 		for (unsigned lane = 0; lane < 8; lane++)
 			results[turn] += lanes[lane];
 	}
-	EXPECT(!memcmp(&results[0], &results[1], sizeof(results[0])));
+	EXPECT(results[0] == results[1]);
 }
 
 static void use_pipe(void)
@@ -336,7 +336,7 @@ int main(int count, char **arguments)
 	pthread_barrier_init(&end, NULL, worker_count);
 	for (unsigned i = 0; i < worker_count; i++) {
 		workers[i].number = i;
-		workers[i].random = 88172645463325252UL + i * 977;
+		workers[i].random = 88172645463325252UL + i * 977UL;
 	}
 	for (unsigned i = 0; i < worker_count; i++)
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i])) {

@@ -30,7 +30,7 @@ static void *work(void *argument)
 		nanosleep(&moment, NULL);
 	}
 	unsigned long turns = 0;
-	while (turns < 10000000)
+	for (int i = 0; i < 10000000; i++)
 		__asm__ volatile("incq %0" : "+r"(turns));
 	if (write(STDERR_FILENO, "ready\n", 6) != 6)
 		return argument;
