@@ -416,7 +416,7 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 	kvm_enter_at(self, VIRTUAL_CPU_TOUCH);
 	self->run->s.regs.regs.rsi = GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
 	self->run->s.regs.regs.rcx = count;
-	enum machine_stop stop;
+	enum machine_stop stop = MACHINE_LOST;
 	struct guest_fault fault;
 	int result = kvm_run(&self->machine, MACHINE_CONTINUE, clock_now_ns() + TOUCH_LIMIT_NS,
 			     &stop, &fault, error);
