@@ -1,9 +1,14 @@
 /* A plugin for tests: an op that takes its time, and ones that tell what their session has. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +55,18 @@ static int attempt(int result)
 	return result < 0 ? errno : 0;
 }
 
+/* As the engine keeps a model that it has optimised: a new file in place of an old one. */
+static int replace_file(void)
+{
+	char before[PATH_MAX], after[PATH_MAX];
+	snprintf(before, sizeof(before), "%s/mayfly/probe.new", getenv("XDG_RUNTIME_DIR"));
+	snprintf(after, sizeof(after), "%s/mayfly/probe", getenv("XDG_RUNTIME_DIR"));
+	int fd = open(before, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool good =
+	    fd >= 0 && !fchmod(fd, 0644) && !close(fd) && !rename(before, after) && !unlink(after);
+	return good ? 0 : errno;
+}
+
 /* What a plugin that has been taken over might try; each with its errno, 0 where it may. */
 static int tell_rights(char *text, size_t size)
 {
@@ -65,8 +82,8 @@ static int tell_rights(char *text, size_t size)
 	int written = attempt(open("/var/tmp/mayfly-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	int listed = attempt(open("/home", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	int read_library = attempt(open("/usr/lib", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	snprintf(text, size, "fork %d, socket %d, exec %d, write %d, list %d, read %d", forked,
-		 socket_made, executed, written, listed, read_library);
+	snprintf(text, size, "fork %d, socket %d, exec %d, write %d, list %d, read %d, replace %d",
+		 forked, socket_made, executed, written, listed, read_library, replace_file());
 	return 0;
 }
 

@@ -330,9 +330,10 @@ static void test_rights(void)
 		int64_t session = peer_session_init(&peer, 0);
 		CHECK_NUMBER(peer_detect(&peer, session, "rights", 6, text, sizeof(text)), 0);
 		/* EPERM by the filter, EACCES by Landlock. */
-		CHECK_TEXT(text, confine_landlock_version() > 0
-				     ? "fork 1, socket 1, exec 1, write 13, list 13, read 0"
-				     : "fork 1, socket 1, exec 1, write 0, list 0, read 0");
+		CHECK_TEXT(text,
+			   confine_landlock_version() > 0
+			       ? "fork 1, socket 1, exec 1, write 13, list 13, read 0, replace 0"
+			       : "fork 1, socket 1, exec 1, write 0, list 0, read 0, replace 0");
 		pid_t pid = listener_pid(&host);
 		peer_close(&peer);
 		end_listener(pid, SIGTERM);
