@@ -60,10 +60,8 @@ static int64_t serve_traced(uint64_t number, const uint64_t arguments[6])
 static bool leave(struct system_call_frame *frame, uint64_t number)
 {
 	volatile struct guest_control *control = machine_control();
-	if (__builtin_expect(control->tick_missed != 0, 0)) {
-		control->tick_missed = 0;
+	if (__builtin_expect(control->tick_missed != 0, 0))
 		thread_tick();
-	}
 	struct thread *thread = thread_current();
 	bool whole = thread->returns_from_handler;
 	if (whole) /* a page that is not written need not be reset */

@@ -293,6 +293,7 @@ int thread_wait(const void *channel, uint64_t deadline_ns, const char *waiting_f
 
 void thread_tick(void)
 {
+	machine_control()->tick_missed = 0;
 	threads.sliced = false;
 	schedule();
 }

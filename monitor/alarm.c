@@ -38,9 +38,11 @@ bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, u
 	if (now_ns < alarm->look_ns)
 		return false;
 	uint64_t wanted = wanted_ns(alarm, control);
-	/* A tick that came too late for the library OS to see it is made again. */
+	/* A tick that the library OS has not seen is made again: it came too late, or its process
+	 * had no processor since. */
 	if (wanted <= now_ns || control->tick_missed) {
 		control->alarm_ns = 0;
+		control->tick_missed = 1;
 		alarm->ticked_ns = now_ns;
 		alarm->look_ns = now_ns + GUEST_SLICE_NS;
 		return true;

@@ -218,7 +218,8 @@ struct guest_control {
 	/* Exceptions that the library OS takes by upcalls, one bit for each vector; a fault of the
 	 * library OS itself is never one. */
 	uint64_t upcalls;
-	/* A tick came while the library OS was at work: it looks before it returns to the program.
+	/* A tick came, maybe while the library OS was at work: it looks before it returns to the
+	 * program and erases this; until then the monitor makes the tick again.
 	 */
 	uint64_t tick_missed;
 	/* Monotonic times; 0: none. alarm_ns: when the library OS wants the program to be
