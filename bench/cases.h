@@ -29,6 +29,12 @@ int request_cases_open(struct request_cases **cases, struct bench *bench,
 		       const struct cases_settings *settings, struct error *error);
 void request_cases_close(struct request_cases *cases);
 
+/* Requests that the command serves. */
+struct command_cases;
+int command_cases_open(struct command_cases **cases, struct bench *bench,
+		       const struct cases_settings *settings, struct error *error);
+void command_cases_close(struct command_cases *cases);
+
 /* The same program as an ordinary process. */
 struct process_cases;
 int process_cases_open(struct process_cases **cases, struct bench *bench,

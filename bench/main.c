@@ -81,6 +81,7 @@ struct session {
 	uint8_t *photo;
 	struct process_cases *process;
 	struct container_cases *container;
+	struct command_cases *command;
 	struct python_cases *python;
 	struct go_cases *go;
 	struct request_cases *request;
@@ -99,6 +100,7 @@ static void session_close_cases(struct session *session)
 	request_cases_close(session->request);
 	go_cases_close(session->go);
 	python_cases_close(session->python);
+	command_cases_close(session->command);
 	container_cases_close(session->container);
 	process_cases_close(session->process);
 	session->detect = NULL;
@@ -106,6 +108,7 @@ static void session_close_cases(struct session *session)
 	session->digest = NULL;
 	session->system_call = NULL;
 	session->request = NULL;
+	session->command = NULL;
 	session->container = NULL;
 	session->go = NULL;
 	session->python = NULL;
@@ -170,6 +173,8 @@ static int session_open_cases(struct session *session, struct error *error)
 		result = python_cases_open(&session->python, bench, settings, error);
 	if (!result)
 		result = go_cases_open(&session->go, bench, settings, error);
+	if (!result)
+		result = command_cases_open(&session->command, bench, settings, error);
 	if (!result)
 		result = request_cases_open(&session->request, bench, settings, error);
 	if (!result)

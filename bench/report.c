@@ -87,6 +87,8 @@ static void check_memory(struct report *report)
 void report_check(struct report *report)
 {
 	check_ratio(report, "hello / fork+exec+wait", "hello-kvm", "process-fork-exec", 0.15);
+	check_ratio(report, "hello by mayfly run, its rights given up / fork+exec+wait",
+		    "hello-command", "process-fork-exec", 0.15);
 	check_ratio(report, "hello / posix_spawn+wait", "hello-kvm", "process-posix-spawn", 0.3);
 	check_ratio(report, "hello / bare vfork+_exit+wait by the monitor", "hello-kvm",
 		    "process-vfork-own", ABOUT);
