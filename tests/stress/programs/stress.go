@@ -152,15 +152,19 @@ func main() {
 	runtime.GOMAXPROCS(workers)
 	var group sync.WaitGroup
 	var added [workers]int
+	start := func(deed func()) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			deed()
+		}()
+	}
 	for i := 0; i < workers; i++ {
-		for _, deed := range []func(){func() { collect(i) }, func() { pipeline(i) },
-			func() { share(i, &added[i]) }, func() { wait(i) }} {
-			group.Add(1)
-			go func() {
-				defer group.Done()
-				deed()
-			}()
-		}
+		number := i // before Go 1.22 all rounds of a loop share its variable
+		start(func() { collect(number) })
+		start(func() { pipeline(number) })
+		start(func() { share(number, &added[number]) })
+		start(func() { wait(number) })
 	}
 	time.Sleep(time.Duration(seconds) * time.Second)
 	close(stop)
