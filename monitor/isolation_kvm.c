@@ -538,7 +538,7 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	const uint64_t end = base + self->image->size;
 	struct written_range ranges[256];
 	uint64_t bytes = 0;
-	if (self->unfinished || self->stale) {
+	if (self->unfinished || self->stale || page_area_is_used_up(&self->area)) {
 		*pages = 0;
 		kvm_dismantle(self);
 		int result = kvm_build(self, error);

@@ -54,14 +54,24 @@ static uint64_t highest_table(const uint8_t *memory, uint64_t table, int level)
 	return highest;
 }
 
+static uint64_t tables_end(const struct page_area *area)
+{
+	return area->image->page_tables + area->image->page_tables_size;
+}
+
+bool page_area_is_used_up(const struct page_area *area)
+{
+	const uint64_t end = tables_end(area);
+	return end - area->next_table < (end - area->first_table) / 2;
+}
+
 /* A page of zeros for a table; 0: none is left. */
 static uint64_t take_table(struct page_area *area)
 {
-	const struct image *image = area->image;
 	if (!area->next_table)
-		area->next_table =
+		area->next_table = area->first_table =
 		    highest_table(area->memory, PAGE_TABLES_ROOT, 3) + GUEST_PAGE_SIZE;
-	if (area->next_table >= image->page_tables + image->page_tables_size)
+	if (area->next_table >= tables_end(area))
 		return 0;
 	uint64_t taken = area->next_table;
 	area->next_table += GUEST_PAGE_SIZE;

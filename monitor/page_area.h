@@ -20,7 +20,9 @@
 struct page_area {
 	const struct image *image; /* its layout */
 	uint8_t *memory;	   /* the machine's own view of it, at least to the tables' end */
-	uint64_t next_table; /* offset of the first page that never was a table; 0: not known yet */
+	/* Offsets of the first page that never was a table, and of the one that was it first; 0:
+	 * not known yet. */
+	uint64_t next_table, first_table;
 };
 
 /* Pages side by side, at the guest and where they come from, with the same rights. */
@@ -41,6 +43,10 @@ bool page_run_is_shown(const struct page_run *run);
  * be written through these while they are executable. */
 int page_area_map(struct page_area *area, const struct page_run *run,
 		  struct virtual_cpu_shrunk *shrunk);
+
+/* Most of the tables that there were for the area are taken. Since they stay, a machine that goes
+ * on so has few for its next request. */
+bool page_area_is_used_up(const struct page_area *area);
 
 /* Finds the first pages that are mapped in [address, end) of the area; false: there are none. */
 bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end,

@@ -216,30 +216,37 @@ static int slot_reset(struct slot *slot, struct error *error)
 	return result;
 }
 
-int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,
-	       struct error *error)
+/* Has the request answered, and leaves the slot as that ended. */
+static int slot_answer(struct slot *slot, const struct request *request, struct error *error)
 {
-	struct monitor *monitor = slot->monitor;
-	uint64_t begin = clock_now_ns();
-	int code = accelerator_restore(&slot->accelerator, &monitor->journal, error);
-	if (!code)
-		code = slot_begin(slot, request, result, error);
-	if (code)
-		return code;
-	uint64_t running = clock_now_ns();
-	code = prefix_answer(&monitor->prefix, request, slot->deadline_ns, error);
+	const struct monitor *monitor = slot->monitor;
+	enum slot_end end;
+	int code = prefix_answer(&monitor->prefix, request, slot->deadline_ns, error);
 	if (code == -ETIMEDOUT) {
-		result->outcome = OUTCOME_DEADLINE; /* the program has not begun */
+		slot->result->outcome = OUTCOME_DEADLINE; /* the program has not begun */
 		return 0;
 	}
 	if (code)
 		return code;
 	slot->responded = monitor->prefix.length;
-	enum slot_end end;
-	code = slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
+	return slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
+}
+
+int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error)
+{
+	uint64_t begin = clock_now_ns();
+	int code = accelerator_restore(&slot->accelerator, &slot->monitor->journal, error);
+	if (!code)
+		code = slot_begin(slot, request, result, error);
+	if (code)
+		return code;
+	uint64_t running = clock_now_ns();
+	code = slot_answer(slot, request, error);
 	if (code)
 		return code;
 	uint64_t finished = clock_now_ns();
+	/* Also where the program did not run: the request is in the window. */
 	code = slot_reset(slot, error);
 	result->clone_ns = running - begin;
 	result->run_ns = finished - running;

@@ -10,11 +10,12 @@
 
 #include "mayfly/guest_abi.h"
 
-#define TRACE	   0x5ec4e7UL
-#define CODE_SIZE  4096
-#define MXCSR_ODD  0x9fc0U
-#define MXCSR_NEW  0x1f80U
-#define MXCSR_MODE 0xffc0U /* without the flags of exceptions that happened */
+#define TRACE	     0x5ec4e7UL
+#define CODE_SIZE    4096
+#define REQUEST_SIZE 1024
+#define MXCSR_ODD    0x9fc0U
+#define MXCSR_NEW    0x1f80U
+#define MXCSR_MODE   0xffc0U /* without the flags of exceptions that happened */
 
 static volatile uint64_t trace;
 static uint8_t code[CODE_SIZE] __attribute__((aligned(CODE_SIZE)));
@@ -36,6 +37,12 @@ static int64_t hypercall(uint64_t number, uint64_t first, uint64_t second, uint6
 			 :
 			 : "rcx", "r11", "memory", "cc");
 	return control()->result;
+}
+
+/* The library OS hands out requests from there: what lies behind this one is somebody else's. */
+static const char *request_area(void)
+{
+	return (const char *)(GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET);
 }
 
 /* ── traces ──────────────────────────────────────────────────────────────────────────────────── */
@@ -63,6 +70,9 @@ static const char *find_traces(void)
 		return "vector registers";
 	if (trace || *arena())
 		return "memory";
+	for (size_t i = strlen("check"); i < REQUEST_SIZE; i++)
+		if (request_area()[i])
+			return "a request";
 	return access("/tmp/trace", F_OK) ? NULL : "a file";
 }
 
@@ -105,6 +115,21 @@ static int change_permissions(uint64_t size)
 	return 0;
 }
 
+/* Maps pages a GiB from one another, each of which takes tables of its own, until it may no more.
+ */
+static int scatter(uint64_t start)
+{
+	enum { PLACES = 1024 };
+	int count = 0;
+	const uint64_t memory = GUEST_POOL_BASE + (16UL << 20); /* that nobody uses yet */
+	control()->arguments[3] = GUEST_READ | GUEST_WRITE;
+	while (count < PLACES && !hypercall(HYPERCALL_MAP, start + ((uint64_t)count << 30),
+					    memory + (uint64_t)count * 4096, 4096))
+		count++;
+	printf("%d places\n", count);
+	return 0;
+}
+
 static int attack(const char *name, char *arguments)
 {
 	uint64_t numbers[4] = {0};
@@ -125,6 +150,8 @@ static int attack(const char *name, char *arguments)
 		return execute(numbers[1], numbers[2], numbers[3], arguments);
 	} else if (!strcmp(name, "permissions")) {
 		return change_permissions(numbers[0]);
+	} else if (!strcmp(name, "scatter")) {
+		return scatter(numbers[0]);
 	} else {
 		return 2;
 	}
@@ -133,7 +160,7 @@ static int attack(const char *name, char *arguments)
 
 int main(int argc, char **argv)
 {
-	static char stolen[64], request[1024];
+	static char stolen[64], request[REQUEST_SIZE];
 	const char *setup = argc > 1 ? argv[1] : "";
 	if (!strcmp(setup, "--no-request")) {
 		int status = check();
@@ -143,8 +170,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(setup, "--peek")) {
 		hypercall(HYPERCALL_READ, 0, 0, 0);
-		memcpy(stolen, (const void *)(GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET),
-		       sizeof(stolen) - 1);
+		memcpy(stolen, request_area(), sizeof(stolen) - 1);
+	}
+	if (!strcmp(setup, "--announce")) {
+		puts("announced");
+		fflush(stdout);
 	}
 	if (read(STDIN_FILENO, request, sizeof(request) - 1) < 0)
 		return 2;
