@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +33,8 @@ static const struct confine_call common_calls[] = {
 		       "the size of an open file; the flags are AT_EMPTY_PATH"),
     CONFINE_CALL(memfd_create, "windows, and the copy of the image for the set-up"),
     CONFINE_CALL(ftruncate, "their size"),
-    CONFINE_CALL(fcntl, "their seals"),
+    CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_ADD_SEALS,
+		       "their seals; the command is F_ADD_SEALS"),
     CONFINE_CALL(fallocate, "giving a large window's memory back"),
     CONFINE_CALL(brk, "memory of the monitor's own"),
     CONFINE_CALL(munmap, "memory of slots that end"),
@@ -46,7 +48,8 @@ static const struct confine_call common_calls[] = {
     CONFINE_CALL(sendto, "questions to the server of a root directory"),
     CONFINE_CALL(recvmsg, "a connection from the keeper"),
     CONFINE_CALL(recvfrom, "answers of the accelerator host and of the server"),
-    CONFINE_CALL(setsockopt, "how long to wait for them"),
+    CONFINE_CALL_WHERE(setsockopt, 3, UINT32_MAX, SO_RCVTIMEO,
+		       "how long to wait for them; the option is SO_RCVTIMEO"),
     CONFINE_CALL_SELDOM(sysinfo, "qsort() of many statistics"),
     CONFINE_CALL(exit_group, "the end"),
 };
@@ -82,7 +85,12 @@ static const struct confine_call kvm_calls[] = {
 static const struct confine_call process_calls[] = {
     CONFINE_CALL(mmap, "images and windows, in guest processes as well"),
     CONFINE_CALL(mprotect, "permissions, in guest processes as well"),
-    CONFINE_CALL(socketpair, "a guest process: its lifeline"),
+    /* Not a datagram socket, which could send to any other that it can name. */
+    CONFINE_CALL_WHERE(socketpair, 2, UINT32_MAX, SOCK_SEQPACKET | SOCK_CLOEXEC,
+		       "a guest process: its lifeline; the type is SOCK_SEQPACKET"),
+    CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_SETFL, "a guest process: its commands do not block"),
+    CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_SETSIG, "in a guest process: following the monitor"),
+    CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_SETOWN, "in a guest process: following the monitor"),
     CONFINE_CALL(pipe2, "a guest process: commands and events"),
     CONFINE_CALL_SELDOM(mremap, "large allocations that grow; pages that move, in guest processes"),
     CONFINE_CALL(pread64, "the filter of guest processes"),

@@ -6,6 +6,8 @@
 A monitor serves 1,000 requests, and then what makes it use the rest of its rights, under strace.
 What a list has as seldom may be missing.
 """
+import functools
+import operator
 import os
 import re
 import shutil
@@ -43,7 +45,10 @@ def read_list():
 
 
 def number(text):
-    return int(text, 0) if re.fullmatch(r"-?(0x[0-9a-f]+|\d+)", text) else None
+    """strace writes some as parts: 0x5|0x80000."""
+    if not re.fullmatch(r"-?(0x[0-9a-f]+|\d+)(\|(0x[0-9a-f]+|\d+))*", text):
+        return None
+    return functools.reduce(operator.or_, (int(part, 0) for part in text.split("|")))
 
 
 def arguments_of(name, text):
