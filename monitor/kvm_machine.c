@@ -1,0 +1,143 @@
+/* Making a virtual machine and taking it apart; see kvm_machine.h. */
+#include "kvm_machine.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "footprint.h"
+#include "virtual_cpu.h"
+
+static int kvm_set_memory(const struct machine_kvm *self, uint32_t slot, uint64_t physical,
+			  void *memory, uint64_t size, uint32_t flags, struct error *error)
+{
+	struct kvm_userspace_memory_region region = {
+	    .slot = slot,
+	    .flags = flags,
+	    .guest_phys_addr = physical,
+	    .memory_size = size,
+	    .userspace_addr = (uintptr_t)memory,
+	};
+	if (ioctl(self->vm, KVM_SET_USER_MEMORY_REGION, &region))
+		return error_set_errno(error, errno, "cannot give memory to the virtual machine");
+	return 0;
+}
+
+static int kvm_set_registers(struct machine_kvm *self, struct error *error)
+{
+	const uint64_t xcr0 = self->host->xcr0;
+	if (ioctl(self->vcpu, KVM_SET_CPUID2, &self->host->cpuid))
+		return error_set_errno(error, errno, "KVM_SET_CPUID2 failed");
+
+	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = xcr0};
+	if (xcr0 && ioctl(self->vcpu, KVM_SET_XCRS, &xcrs))
+		return error_set_errno(error, errno, "KVM_SET_XCRS failed");
+
+	/* SYSCALL: STAR's selectors make SYSRET return to 0x33 and 0x2b. */
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entries[3];
+	} msrs = {
+	    .header.nmsrs = 3,
+	    .entries = {{.index = 0xc0000081, .data = 0x0023001000000000UL},
+			{.index = 0xc0000082, .data = self->image->syscall_entry},
+			{.index = 0xc0000084, .data = 0x40700}}, /* clear AC, DF, IF, TF */
+	};
+	if (ioctl(self->vcpu, KVM_SET_MSRS, &msrs) != 3)
+		return error_set_errno(error, errno, "KVM_SET_MSRS failed");
+
+	/* The guest's time stamp counter is the host's, so that one set of clock parameters serves
+	 * all. Where the kernel cannot do that (before 5.16) the guest asks for the time. */
+	uint64_t offset = 0;
+	struct kvm_device_attr attribute = {
+	    .group = KVM_VCPU_TSC_CTRL,
+	    .attr = KVM_VCPU_TSC_OFFSET,
+	    .addr = (uintptr_t)&offset,
+	};
+	self->machine.same_counter = !ioctl(self->vcpu, KVM_SET_DEVICE_ATTR, &attribute);
+
+	if (ioctl(self->vcpu, KVM_GET_SREGS, &self->system_registers))
+		return error_set_errno(error, errno, "KVM_GET_SREGS failed");
+	virtual_cpu_system_registers(&self->system_registers);
+	return 0;
+}
+
+void kvm_machine_dismantle(struct machine_kvm *self)
+{
+	if (self->recording)
+		footprint_give_up_touched(self->image->footprint);
+	self->recording = false;
+	deadline_release(&self->deadline);
+	if (self->run)
+		munmap(self->run, self->host->run_size);
+	if (self->vcpu >= 0)
+		close(self->vcpu);
+	if (self->vm >= 0)
+		close(self->vm);
+	if (self->memory)
+		munmap(self->memory, self->image->size);
+	if (self->root)
+		munmap(self->root, self->image->root_size);
+	self->run = NULL;
+	self->memory = NULL;
+	self->root = NULL;
+	self->vm = self->vcpu = -1;
+	self->unfinished = false;
+	self->stale = 0;
+}
+
+/* All machines of all monitors share the root image's pages: they are the page cache's. */
+static int kvm_map_root(struct machine_kvm *self, struct error *error)
+{
+	const uint64_t size = self->image->root_size;
+	void *root = mmap(NULL, size, PROT_READ, MAP_SHARED, self->image->root, 0);
+	if (root == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the root image");
+	self->root = root;
+	return kvm_set_memory(self, 2, VIRTUAL_CPU_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY,
+			      error);
+}
+
+int kvm_machine_build(struct machine_kvm *self, struct error *error)
+{
+	void *memory = mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
+			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE,
+			    self->image->memfd, (off_t)self->image->file_offset);
+	if (memory == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the guest's memory");
+	self->memory = memory;
+	self->area = (struct page_area){.image = self->image, .memory = self->memory};
+	/* A fork of this process would write-protect every page of the guest. */
+	if (madvise(memory, self->image->size, MADV_DONTFORK))
+		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
+
+	if (self->private && self->image->footprint)
+		footprint_populate(self->image->footprint, self->memory);
+
+	/* It starts a kernel thread, and so gives up when a signal arrives. */
+	do
+		self->vm = ioctl(self->host->kvm, KVM_CREATE_VM, 0);
+	while (self->vm < 0 && errno == EINTR);
+	if (self->vm < 0)
+		return error_set_errno(error, errno, "cannot create a virtual machine");
+	int result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
+	if (!result)
+		result = kvm_set_memory(self, 1, VIRTUAL_CPU_WINDOW_PHYSICAL, self->window->memory,
+					WINDOW_SIZE, 0, error);
+	if (!result && self->image->root_size)
+		result = kvm_map_root(self, error);
+	if (result)
+		return result;
+	self->vcpu = ioctl(self->vm, KVM_CREATE_VCPU, 0);
+	if (self->vcpu < 0)
+		return error_set_errno(error, errno, "cannot create a virtual CPU");
+	void *run =
+	    mmap(NULL, self->host->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->vcpu, 0);
+	if (run == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the virtual CPU's state");
+	self->run = run;
+	deadline_init(&self->deadline, &self->run->immediate_exit);
+	self->fresh = true;
+	return kvm_set_registers(self, error);
+}

@@ -1,0 +1,59 @@
+/* One virtual machine: how it is made (kvm_machine.c), and its memory (kvm_memory.c). A clone maps
+ * the image privately. isolation_kvm.c runs it. Belongs to one thread at a time. */
+#ifndef MAYFLY_MONITOR_KVM_MACHINE_H
+#define MAYFLY_MONITOR_KVM_MACHINE_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "deadline.h"
+#include "isolation.h"
+#include "kvm_host.h"
+#include "page_area.h"
+
+struct machine_kvm {
+	struct machine machine;
+	const struct kvm_host *host;
+	const struct image *image;
+	const struct window *window;
+	int vm, vcpu;
+	struct kvm_run *run;
+	void *root;	 /* the root image, read-only; NULL where there is none */
+	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
+	struct page_area area;
+	bool private;
+	struct deadline deadline;
+	struct kvm_sregs system_registers;
+	/* The virtual CPU stopped within something that only it knows of: an exception on its way,
+	 * a port read or a string instruction half done. KVM would finish that in the next request.
+	 */
+	bool unfinished;
+	int stale;	/* errno: it may have translations that allow too much, and must not run */
+	bool fresh;	/* it has not run yet */
+	bool recording; /* which pages its first request touches */
+};
+
+static inline struct machine_kvm *machine_kvm(struct machine *machine)
+{
+	return (struct machine_kvm *)machine;
+}
+
+/* Makes the machine that `host`, `image`, `window` and `private` tell of, about to run for the
+ * first time. After an error it is to be dismantled. */
+int kvm_machine_build(struct machine_kvm *self, struct error *error);
+
+/* Gives back whatever there is of it; it may be built again. */
+void kvm_machine_dismantle(struct machine_kvm *self);
+
+/* These are isolation_kvm's protect, map, unmap and private_bytes. */
+int kvm_memory_protect(struct machine *machine, uint64_t address, uint64_t length,
+		       uint32_t protection);
+int kvm_memory_map(struct machine *machine, const struct page_run *run);
+int kvm_memory_unmap(struct machine *machine, uint64_t address, uint64_t length);
+uint64_t kvm_memory_private_bytes(struct machine *machine);
+
+/* Takes the memory back to what the image holds. *pages: how many had been written. */
+int kvm_memory_restore(struct machine_kvm *self, uint64_t *pages, struct error *error);
+
+#endif

@@ -1,0 +1,290 @@
+/* Making a guest process, and the talk with it; see process_machine.h. */
+#include "process_machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process_filter.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "virtual_cpu.h"
+
+/* ── the process ─────────────────────────────────────────────────────────────────────────────── */
+
+static void close_channels(struct machine_process *self)
+{
+	int *const channels[] = {&self->socket, &self->commands[0], &self->commands[1],
+				 &self->events};
+	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+		if (*channels[i] >= 0)
+			close(*channels[i]);
+		*channels[i] = -1;
+	}
+}
+
+bool process_machine_reap(pid_t pid, int *status)
+{
+	pid_t got;
+	do {
+		got = waitpid(pid, status, 0);
+	} while (got < 0 && errno == EINTR);
+	return got == pid;
+}
+
+/* After this nothing of the guest runs or writes any more. */
+static void kill_and_reap(pid_t pid)
+{
+	int status;
+	if (!pid)
+		return;
+	kill(pid, SIGKILL);
+	process_machine_reap(pid, &status);
+}
+
+static int send_setup(const struct machine_process *self, int socket, int events,
+		      struct error *error)
+{
+	const int descriptors[] = {self->image->memfd, self->window->memfd, self->commands[0],
+				   events, self->image->root};
+	const size_t size =
+	    sizeof(descriptors) - (self->image->root_size ? 0 : sizeof(descriptors[0]));
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(descriptors))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(size),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	memcpy(CMSG_DATA(&control.header), descriptors, size);
+	struct iovec part = {self->setup, self->setup_size};
+	struct msghdr message = {
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = CMSG_SPACE(size),
+	};
+	if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)self->setup_size)
+		return error_set_errno(error, errno, "cannot describe the guest to its process");
+	return 0;
+}
+
+/* Starts a process that becomes the guest and waits for its first command. */
+static int start_process(struct machine_process *self, struct error *error)
+{
+	self->failed = 0;
+	int pair[2], events[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return error_set_errno(error, errno, "cannot make a socket for the guest");
+	self->socket = pair[0];
+	cleanup_close int its_socket = pair[1];
+	if (pipe2(self->commands, O_CLOEXEC) || fcntl(self->commands[1], F_SETFL, O_NONBLOCK))
+		return error_set_errno(error, errno, "cannot make a pipe for the guest");
+	if (pipe2(events, O_CLOEXEC))
+		return error_set_errno(error, errno, "cannot make a pipe for the guest");
+	self->events = events[0];
+	cleanup_close int its_events = events[1];
+	int result = send_setup(self, self->socket, its_events, error);
+	if (result)
+		return result;
+	int code = process_host_spawn(self->host, its_socket, &self->pid);
+	if (code) {
+		self->pid = 0;
+		return error_set_errno(error, code, "cannot start a guest's process");
+	}
+	return 0;
+}
+
+/* ── making ──────────────────────────────────────────────────────────────────────────────────── */
+
+static int add_mappings(struct process_setup *setup, const struct image *image,
+			const struct image_region *region, struct error *error)
+{
+	uint64_t end = region->address + region->length, next;
+	for (uint64_t at = region->address; at < end; at = next) {
+		uint32_t protection;
+		next = virtual_cpu_protection_run(image->memory, at, end, &protection);
+		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
+			return error_set(error, E2BIG,
+					 "the guest's memory has more than %d parts with "
+					 "permissions of their own",
+					 PROCESS_MAPPINGS_MAX);
+		if ((protection & GUEST_WRITE) && (protection & GUEST_EXECUTE))
+			return error_set(error, EACCES,
+					 "guest memory at %#lx is writable and executable", at);
+		setup->mappings[setup->mapping_count++] = (struct process_mapping){
+		    .address = at,
+		    .length = next - at,
+		    .offset = image->file_offset + region->offset + (at - region->address),
+		    .protection = protection,
+		};
+	}
+	return 0;
+}
+
+/* What the set-up put into the mapping area. */
+static int add_area_mappings(struct process_setup *setup, const struct page_area *area,
+			     struct error *error)
+{
+	const struct image *image = area->image;
+	const struct image_region *pool = image_region_at(image, GUEST_POOL_BASE);
+	struct page_run run;
+	for (uint64_t at = GUEST_AREA_BASE; page_area_find(area, at, GUEST_AREA_END, &run);
+	     at = run.address + run.length) {
+		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
+			return error_set(error, E2BIG,
+					 "the guest's memory has more than %d mappings",
+					 PROCESS_MAPPINGS_MAX);
+		const bool shown = page_run_is_shown(&run);
+		setup->mappings[setup->mapping_count++] = (struct process_mapping){
+		    .address = run.address,
+		    .length = run.length,
+		    .offset =
+			shown ? run.source - GUEST_ROOT_BASE
+			      : image->file_offset + pool->offset + (run.source - pool->address),
+		    .protection = run.protection,
+		    .of_root = shown,
+		};
+	}
+	return 0;
+}
+
+/* What each process of this machine is told. Permissions come from the page tables, which know what
+ * the set-up changed. */
+static int build_setup(struct machine_process *self, struct error *error)
+{
+	const struct image *image = self->image;
+	struct process_setup *setup = self->setup;
+	setup->start = image->start;
+	setup->resume = image->resume;
+	setup->syscall_entry = image->syscall_entry;
+	setup->upcall = image->upcall;
+	setup->private = self->private;
+	setup->root_size = image->root_size;
+	for (size_t i = 0; i < image->region_count; i++) {
+		int result = add_mappings(setup, image, &image->regions[i], error);
+		if (result)
+			return result;
+	}
+	int result = add_area_mappings(setup, &self->area, error);
+	if (result)
+		return result;
+	self->setup_size = offsetof(struct process_setup, mappings) +
+			   setup->mapping_count * sizeof(setup->mappings[0]);
+	return process_filter_build(setup->filter, PROCESS_FILTER_MAX, &setup->filter_length,
+				    error);
+}
+
+/* The system pages and page tables are the first of an image. */
+static size_t tables_end(const struct image *image)
+{
+	return image->page_tables + image->page_tables_size;
+}
+
+static int map_tables(struct machine_process *self, struct error *error)
+{
+	const struct image *image = self->image;
+	self->area.image = image;
+	if (!self->private) {
+		self->area.memory = image->memory;
+		return 0;
+	}
+	void *tables = mmap(NULL, tables_end(image), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_NORESERVE, image->memfd, (off_t)image->file_offset);
+	if (tables == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map the guest's page tables");
+	self->area.memory = tables;
+	return 0;
+}
+
+int process_machine_replace(struct machine_process *self, struct error *error)
+{
+	if (self->private && madvise(self->area.memory, tables_end(self->image), MADV_DONTNEED))
+		return error_set_errno(error, errno, "cannot reset the guest's page tables");
+	self->area.next_table = 0;
+	/* The old one ends while the new one begins; nobody waits longer than needed. */
+	pid_t old = self->pid;
+	if (old)
+		kill(old, SIGKILL);
+	self->pid = 0;
+	close_channels(self);
+	int result = start_process(self, error);
+	kill_and_reap(old);
+	return result;
+}
+
+void process_machine_dismantle(struct machine_process *self)
+{
+	kill_and_reap(self->pid);
+	close_channels(self);
+	if (self->private && self->area.memory)
+		munmap(self->area.memory, tables_end(self->image));
+	free(self->setup);
+}
+
+int process_machine_build(struct machine_process *self, struct error *error)
+{
+	self->setup = calloc(1, sizeof(*self->setup));
+	if (!self->setup)
+		return error_set(error, ENOMEM, "no memory for a guest process");
+	int result = map_tables(self, error);
+	if (!result)
+		result = build_setup(self, error);
+	return result ? result : start_process(self, error);
+}
+
+/* ── talking ─────────────────────────────────────────────────────────────────────────────────── */
+
+int process_machine_send(const struct machine_process *self, const struct process_command *command)
+{
+	ssize_t sent;
+	do {
+		sent = write(self->commands[1], command, sizeof(*command));
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return -errno;
+	return sent == sizeof(*command) ? 0 : -EIO;
+}
+
+int process_machine_await(struct machine_process *self, uint64_t deadline_ns, uint8_t *event)
+{
+	struct pollfd readable = {.fd = self->events, .events = POLLIN};
+	volatile struct guest_control *control = window_control(self->window);
+	struct alarm *alarm = &self->machine.alarm;
+	for (;;) {
+		uint64_t look_ns = alarm_next(alarm, control), now = clock_now_ns();
+		uint64_t until_ns = look_ns < deadline_ns ? look_ns : deadline_ns;
+		uint64_t left = until_ns > now ? until_ns - now : 0;
+		struct timespec timeout = {
+		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
+		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
+		};
+		int ready = ppoll(&readable, 1, &timeout, NULL);
+		if (!ready && until_ns == deadline_ns)
+			return -ETIMEDOUT;
+		if (!ready) {
+			if (alarm_is_due(alarm, control, clock_now_ns())) {
+				kill(self->pid, PROCESS_TICK_SIGNAL);
+				alarm_retry(alarm); /* who knows where it was */
+			}
+			continue;
+		}
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready < 0)
+			continue;
+		ssize_t got = read(self->events, event, 1);
+		if (got == 1)
+			return 0;
+		if (!got)
+			return -EPIPE;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
