@@ -242,6 +242,11 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 	int result = kvm_run(&self->machine, MACHINE_CONTINUE, clock_now_ns() + TOUCH_LIMIT_NS,
 			     &stop, &fault, error);
 	memset(list, 0, count * sizeof(*touched));
+	if (!result && stop == MACHINE_DEADLINE) {
+		/* The host is busy: better a machine that was not prepared than none. */
+		kvm_machine_dismantle(self);
+		return kvm_machine_build(self, error);
+	}
 	if (!result && stop != MACHINE_HYPERCALL)
 		result = error_set(error, EIO, "a new virtual machine stopped unexpectedly");
 	return result;
