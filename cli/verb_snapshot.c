@@ -6,6 +6,8 @@
 #include "cli/verb.h"
 #include "monitor.h"
 #include "util/cleanup.h"
+#include "util/file.h"
+#include "util/log.h"
 
 struct snapshot_values {
 	struct launch_values launch;
@@ -26,9 +28,18 @@ static int drop_response(void *context, const void *data, size_t length, uint64_
 	return 0;
 }
 
-static void close_monitor(struct monitor **monitor)
+/* A snapshot that is being taken. */
+struct taking {
+	const struct snapshot_values *values;
+	const char *name; /* the program's, as it was given */
+	struct monitor *monitor;
+	struct file_replacement file;
+};
+
+static void taking_release(struct taking *taking)
 {
-	monitor_close(*monitor);
+	monitor_close(taking->monitor);
+	file_replacement_abandon(&taking->file);
 }
 
 /* Runs the set-up. A program that ended in it is told about, and its status is not 0. */
@@ -56,24 +67,40 @@ static int prepare(struct monitor *monitor, const struct launch_values *values, 
 	return 0;
 }
 
+/* In the monitor's own process, without rights. Returns the exit status. */
+static int take_confined(void *context, struct error *error)
+{
+	struct taking *taking = context;
+	int status = 0;
+	int result =
+	    prepare(taking->monitor, &taking->values->launch, taking->name, &status, error);
+	if (result || status)
+		return result ? result : status;
+	result = monitor_save(taking->monitor, taking->file.fd, error);
+	return result ? error_wrap(error, "%s", taking->values->output) : 0;
+}
+
 static int snapshot_run(const void *values, const struct operands *operands, struct error *error)
 {
-	const struct snapshot_values *wanted = values;
-	cleanup(close_monitor) struct monitor *monitor = NULL;
+	cleanup(taking_release) struct taking taking = {.values = values, .file.fd = -1};
 	if (!operands->count)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
-	if (!wanted->output)
+	if (!taking.values->output)
 		return error_set(error, EINVAL, "where to? Give --output=FILE");
-	const char *name = operands->words[0];
+	taking.name = operands->words[0];
 	signal(SIGPIPE, SIG_IGN);
-	int status = 0;
-	int result = launch_monitor(&monitor, &wanted->launch, operands, error);
+	int result = launch_monitor(&taking.monitor, &taking.values->launch, operands, error);
 	if (!result)
-		result = prepare(monitor, &wanted->launch, name, &status, error);
-	if (result || status)
-		return result ? result : status;
-	return monitor_save(monitor, wanted->output, error);
+		result = monitor_plan_save(taking.monitor, error);
+	/* For its owner only: it holds what the program had in memory. */
+	if (!result)
+		result = file_replacement_open(&taking.file, taking.values->output, 0600, error);
+	if (result)
+		return result;
+	log_info("isolation is %s", monitor_isolation(taking.monitor));
+	result = monitor_confine(taking.monitor, take_confined, &taking, error);
+	return result ? result : file_replacement_close(&taking.file, 0, error);
 }
 
 const struct verb verb_snapshot = {

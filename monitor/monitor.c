@@ -167,6 +167,7 @@ void monitor_close(struct monitor *monitor)
 	prefix_release(&monitor->prefix);
 	if (monitor->isolation)
 		monitor->isolation->close(monitor->host);
+	free(monitor->draft);
 	free(monitor->warm_up);
 	free(monitor->root_path);
 	free(monitor->library_path);

@@ -86,8 +86,14 @@ bool monitor_is_snapshot(const char *path);
 int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
 			  struct error *error);
 
-/* Writes a snapshot file of what monitor_prepare() froze. EINVAL where it froze nothing. */
-int monitor_save(const struct monitor *monitor, const char *path, struct error *error);
+/* Finds out what a snapshot file says of program, root image and machine. To be called once, before
+ * monitor_prepare() and, as it opens and reads files, before monitor_confine(). EINVAL, ENOTSUP
+ * where no file could hold what the monitor runs. */
+int monitor_plan_save(struct monitor *monitor, struct error *error);
+
+/* Writes what monitor_prepare() froze into an empty file, as planned. EINVAL where it froze
+ * nothing. */
+int monitor_save(struct monitor *monitor, int fd, struct error *error);
 
 /* The name of the isolation in force. */
 const char *monitor_isolation(const struct monitor *monitor);

@@ -14,6 +14,7 @@
 #include "program.h"
 #include "root/pack.h"
 #include "root_server/client.h"
+#include "snapshot_file.h"
 
 #define MONITOR_LIBRARY_OS "guest/libos.elf" /* for paths_part() */
 
@@ -38,6 +39,9 @@ struct monitor {
 	struct prefix prefix;
 	struct accel_dialer dialer;
 	struct accelerator_journal journal;
+
+	/* What monitor_plan_save() began; borrows from the rest. NULL: nothing is to be saved. */
+	struct snapshot *draft;
 
 	/* During the set-up: calls are journalled, output goes into the prefix. */
 	bool preparing;

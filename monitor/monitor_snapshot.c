@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "monitor_internal.h"
-#include "snapshot_file.h"
 #include "util/paths.h"
 
 bool monitor_is_snapshot(const char *path)
@@ -14,37 +13,51 @@ bool monitor_is_snapshot(const char *path)
 	return snapshot_file_recognise(path);
 }
 
-int monitor_save(const struct monitor *monitor, const char *path, struct error *error)
+static int describe_program(const struct monitor *monitor, struct snapshot *draft,
+			    struct error *error)
 {
-	if (!monitor->frozen || monitor->image.file_offset)
-		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
-				 monitor->name);
+	const struct elf_file *file = &monitor->program.file;
+	snprintf(draft->isolation, sizeof(draft->isolation), "%s", monitor->isolation->name);
+	snprintf(draft->name, sizeof(draft->name), "%s", monitor->name);
+	for (char *next = draft->name; *next; next++)
+		if (*next < ' ' || *next > '~')
+			*next = '?';
+	cpu_features_read(&draft->features);
+	int result = hash_bytes(file->data, file->size, draft->program_digest, error);
+	if (result || !monitor->root_path)
+		return result;
+	snprintf(draft->root.path, sizeof(draft->root.path), "%s", monitor->root_path);
+	return snapshot_root_describe(&draft->root, monitor->image.root, error);
+}
+
+int monitor_plan_save(struct monitor *monitor, struct error *error)
+{
+	if (monitor->prepared)
+		return error_set(error, EINVAL, "%s is a snapshot already", monitor->name);
 	if (monitor->files)
 		return error_set(
 		    error, ENOTSUP,
 		    "%s has a directory as its root, which is read while it runs: pack "
 		    "it (mayfly root build DIRECTORY -o ROOT.img) and run it from there",
 		    monitor->name);
-	struct snapshot snapshot = {
-	    .image = monitor->image,
-	    .program = monitor->program.file,
-	    .program_base = monitor->program_base,
-	    .prefix = monitor->prefix,
-	    .journal = monitor->journal,
-	};
-	snprintf(snapshot.isolation, sizeof(snapshot.isolation), "%s", monitor->isolation->name);
-	snprintf(snapshot.name, sizeof(snapshot.name), "%s", monitor->name);
-	for (char *next = snapshot.name; *next; next++)
-		if (*next < ' ' || *next > '~')
-			*next = '?';
-	cpu_features_read(&snapshot.features);
-	if (monitor->root_path) {
-		snprintf(snapshot.root.path, sizeof(snapshot.root.path), "%s", monitor->root_path);
-		int result = snapshot_root_describe(&snapshot.root, monitor->image.root, error);
-		if (result)
-			return result;
-	}
-	return snapshot_file_write(path, &snapshot, error);
+	monitor->draft = calloc(1, sizeof(*monitor->draft));
+	if (!monitor->draft)
+		return error_set(error, ENOMEM, "no memory for a snapshot");
+	return describe_program(monitor, monitor->draft, error);
+}
+
+int monitor_save(struct monitor *monitor, int fd, struct error *error)
+{
+	struct snapshot *draft = monitor->draft;
+	if (!monitor->frozen || !draft)
+		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
+				 monitor->name);
+	draft->image = monitor->image;
+	draft->program = monitor->program.file;
+	draft->program_base = monitor->program_base;
+	draft->prefix = monitor->prefix;
+	draft->journal = monitor->journal;
+	return snapshot_file_write(fd, draft, error);
 }
 
 /* The library OS in the snapshot must be the one that this monitor knows. What it never writes to

@@ -26,13 +26,13 @@
 
 static const struct confine_call common_calls[] = {
     CONFINE_CALL(read, "requests from standard input"),
-    CONFINE_CALL(write, "responses, the log, traces and statistics"),
+    CONFINE_CALL(write, "responses, the log, traces, statistics, snapshot files"),
     CONFINE_CALL(close, "descriptors of slots that end"),
-    CONFINE_CALL(lseek, "which pages of a window exist"),
+    CONFINE_CALL(lseek, "which pages of a window or snapshot exist; places in a snapshot file"),
     CONFINE_CALL_WHERE(newfstatat, 4, UINT32_MAX, AT_EMPTY_PATH,
 		       "the size of an open file; the flags are AT_EMPTY_PATH"),
     CONFINE_CALL(memfd_create, "windows, and the copy of the image for the set-up"),
-    CONFINE_CALL(ftruncate, "their size"),
+    CONFINE_CALL(ftruncate, "their size, and that of a snapshot file"),
     CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_ADD_SEALS,
 		       "their seals; the command is F_ADD_SEALS"),
     CONFINE_CALL(fallocate, "giving a large window's memory back"),

@@ -30,6 +30,7 @@ struct snapshot {
 	struct cpu_features features;
 	struct image image;
 	struct elf_file program;
+	uint8_t program_digest[HASH_SIZE];
 	uint64_t program_base;
 	struct prefix prefix;
 	struct accelerator_journal journal;
@@ -42,9 +43,8 @@ void snapshot_release(struct snapshot *snapshot);
 /* True for a file that begins as snapshots do. */
 bool snapshot_file_recognise(const char *path);
 
-/* Writes the file, for its owner only: it holds what the program had in memory. A reader sees all
- * of it or what was there before. */
-int snapshot_file_write(const char *path, const struct snapshot *snapshot, struct error *error);
+/* Writes all of the file into an empty one, which is open as `fd`. */
+int snapshot_file_write(int fd, const struct snapshot *snapshot, struct error *error);
 
 /* Opens a file for this machine and maps its memory, read-only, as snapshot->image. The reason is
  * told where it is of another version or machine, cut off or damaged. */
@@ -53,7 +53,6 @@ int snapshot_file_open(struct snapshot *snapshot, const char *path, struct error
 /* Where the parts of a file are: what snapshot_parse() finds out beside the snapshot itself. */
 struct snapshot_layout {
 	struct snapshot_header header;
-	uint8_t program_digest[HASH_SIZE];
 	struct snapshot_extent *extents;
 	size_t extent_count;
 };

@@ -264,7 +264,7 @@ int snapshot_parse(struct snapshot *snapshot, struct snapshot_layout *layout,
 		return error_set(error, EBADMSG, "damaged: its metadata are not sound");
 	memcpy(snapshot->isolation, fixed.isolation, sizeof(fixed.isolation));
 	memcpy(snapshot->name, fixed.name, sizeof(fixed.name));
-	memcpy(layout->program_digest, fixed.program_digest, HASH_SIZE);
+	memcpy(snapshot->program_digest, fixed.program_digest, HASH_SIZE);
 	snapshot->features = fixed.features;
 	snapshot->program_base = fixed.program_base;
 	if (!take_image(&reader, &snapshot->image, &fixed, &layout->header))

@@ -110,7 +110,7 @@ static int check_contents(const struct opened *opened, const struct snapshot *sn
 		result = check_gap(opened, memory, end, snapshot->image.size, error);
 	if (!result)
 		result = check_part(snapshot->program.data, snapshot->program.size,
-				    layout->program_digest, "the program", 0, error);
+				    snapshot->program_digest, "the program", 0, error);
 	return result;
 }
 

@@ -1,10 +1,8 @@
 /* Writing snapshot files; see snapshot_file.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,8 +90,7 @@ static void put(struct writer *writer, const void *data, uint64_t length)
 	writer->used += length;
 }
 
-static int describe(const struct writer *writer, struct snapshot_metadata *metadata,
-		    struct error *error)
+static void describe(const struct writer *writer, struct snapshot_metadata *metadata)
 {
 	const struct snapshot *snapshot = writer->snapshot;
 	const struct image *image = &snapshot->image;
@@ -119,8 +116,7 @@ static int describe(const struct writer *writer, struct snapshot_metadata *metad
 	memcpy(metadata->root_digest, snapshot->root.digest, sizeof(metadata->root_digest));
 	memcpy(metadata->isolation, snapshot->isolation, sizeof(metadata->isolation));
 	memcpy(metadata->name, snapshot->name, sizeof(metadata->name));
-	return hash_bytes(snapshot->program.data, snapshot->program.size, metadata->program_digest,
-			  error);
+	memcpy(metadata->program_digest, snapshot->program_digest, HASH_SIZE);
 }
 
 static int build_metadata(struct writer *writer, struct error *error)
@@ -129,9 +125,7 @@ static int build_metadata(struct writer *writer, struct error *error)
 	const struct image *image = &snapshot->image;
 	const struct accelerator_journal *journal = &snapshot->journal;
 	struct snapshot_metadata metadata;
-	int result = describe(writer, &metadata, error);
-	if (result)
-		return result;
+	describe(writer, &metadata);
 	uint64_t length = sizeof(metadata) + image->region_count * sizeof(struct snapshot_region) +
 			  writer->extent_count * sizeof(struct snapshot_extent) +
 			  journal->count * sizeof(struct snapshot_message) + journal->bytes +
@@ -180,21 +174,11 @@ static int build_header(struct writer *writer, struct error *error)
 	return snapshot_digest(header, writer->metadata, header->digest, error);
 }
 
-/* pwrite(2), all of it. 0 or a negative errno. */
+/* All of it: 0 or a negative errno. Not pwrite(2): a monitor has no other use for it, and may not
+ * call it (rights.c). */
 static int write_at(int fd, const void *data, uint64_t length, uint64_t offset)
 {
-	const uint8_t *next = data;
-	while (length) {
-		ssize_t written = pwrite(fd, next, length, (off_t)offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		next += written;
-		length -= (uint64_t)written;
-		offset += (uint64_t)written;
-	}
-	return 0;
+	return lseek(fd, (off_t)offset, SEEK_SET) < 0 ? -errno : file_write_all(fd, data, length);
 }
 
 static int write_parts(const struct writer *writer, int fd)
@@ -216,7 +200,7 @@ static int write_parts(const struct writer *writer, int fd)
 	return result;
 }
 
-int snapshot_file_write(const char *path, const struct snapshot *snapshot, struct error *error)
+int snapshot_file_write(int fd, const struct snapshot *snapshot, struct error *error)
 {
 	cleanup(writer_release) struct writer writer = {.snapshot = snapshot};
 	int result = find_extents(&writer, error);
@@ -226,9 +210,6 @@ int snapshot_file_write(const char *path, const struct snapshot *snapshot, struc
 		result = build_header(&writer, error);
 	if (result)
 		return result;
-	struct file_replacement replacement = {.fd = -1};
-	result = file_replacement_open(&replacement, path, 0600, error);
-	if (result)
-		return result;
-	return file_replacement_close(&replacement, write_parts(&writer, replacement.fd), error);
+	result = write_parts(&writer, fd);
+	return result ? error_set_errno(error, -result, "cannot write the snapshot") : 0;
 }

@@ -1,7 +1,6 @@
 /* Whole files and whole writes; see file.h. */
 #include "util/file.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -117,55 +116,6 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 	*length = (size_t)got;
 	*data = take_pointer(buffer);
 	return 0;
-}
-
-int file_replacement_open(struct file_replacement *replacement, const char *path, mode_t mode,
-			  struct error *error)
-{
-	cleanup_free char *copy = strdup(path);
-	cleanup_free char *temporary = NULL;
-	if (!copy || asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
-		return error_set(error, ENOMEM, "no memory for a file name");
-	}
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return error_set_errno(error, errno, "cannot create %s", temporary);
-	if (fchmod(fd, mode)) {
-		int result = error_set_errno(error, errno, "cannot set the mode of %s", temporary);
-		unlink(temporary);
-		close(fd);
-		return result;
-	}
-	*replacement = (struct file_replacement){
-	    .fd = fd, .path = take_pointer(copy), .temporary = take_pointer(temporary)};
-	return 0;
-}
-
-int file_replacement_close(struct file_replacement *replacement, int result, struct error *error)
-{
-	cleanup_free char *path = replacement->path;
-	cleanup_free char *temporary = replacement->temporary;
-	assert(path && temporary);
-	if (close(replacement->fd) && !result)
-		result = -errno;
-	if (!result && rename(temporary, path))
-		result = -errno;
-	if (result) {
-		unlink(temporary);
-		return error_set_errno(error, -result, "cannot write %s", path);
-	}
-	return 0;
-}
-
-int file_replace(const char *path, const void *data, size_t length, struct error *error)
-{
-	struct file_replacement replacement = {.fd = -1};
-	int result = file_replacement_open(&replacement, path, 0644, error);
-	if (result)
-		return result;
-	return file_replacement_close(&replacement, file_write_all(replacement.fd, data, length),
-				      error);
 }
 
 int file_write(const char *path, const void *data, size_t length, struct error *error)

@@ -34,18 +34,23 @@ int file_replace(const char *path, const void *data, size_t length, struct error
 int file_write(const char *path, const void *data, size_t length, struct error *error);
 
 /* file_replace() for who writes piece by piece: the temporary file, and what it will replace. The
- * file gets `mode` as it is. */
+ * file gets `mode` as it is. Who is killed meanwhile leaves nothing behind, but on file systems
+ * without O_TMPFILE the temporary file. */
 struct file_replacement {
 	int fd;
-	char *path, *temporary;
+	char *path, *temporary; /* temporary: NULL while it has no name */
 };
 
+/* EISDIR, EINVAL where `path` is no ordinary file: /dev/null is not to be replaced. */
 int file_replacement_open(struct file_replacement *replacement, const char *path, mode_t mode,
 			  struct error *error);
 
 /* Puts the file in its place where `result`, of writing to it, is 0; else takes it away and reports
  * `result`, a negative errno. In any case the replacement is over. */
 int file_replacement_close(struct file_replacement *replacement, int result, struct error *error);
+
+/* Takes the file away; nothing where the replacement was never opened ({.fd = -1}) or is over. */
+void file_replacement_abandon(struct file_replacement *replacement);
 
 /* Makes a directory and its parents with mode 0700; one that is there already is fine. */
 int file_make_directories(const char *path, struct error *error);

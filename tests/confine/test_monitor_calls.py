@@ -103,10 +103,10 @@ def environment(directory):
     return os.environ | {"XDG_RUNTIME_DIR": directory, "VACCEL_PLUGINS": "noop"}
 
 
-def run(directory, request, *options):
+def run(directory, request, *options, verb="run"):
     """One run under strace; the calls, each with its arguments."""
     path = os.path.join(directory, "trace")
-    command = ["strace", "-f", "-qq", "-X", "raw", "-e", "signal=none", "-o", path, MAYFLY, "run",
+    command = ["strace", "-f", "-qq", "-X", "raw", "-e", "signal=none", "-o", path, MAYFLY, verb,
                f"--isolation={ISOLATION}", *options]
     result = subprocess.run(command, input=request, capture_output=True, timeout=TIMEOUT_S,
                             env=environment(directory))
@@ -148,8 +148,13 @@ def main():
         # Not by the keeper: strace would wait for its end.
         subprocess.run([ACCELD, "--idle=3s"], env=environment(directory), timeout=TIMEOUT_S,
                        check=True)
-        for request, *options in runs:
-            calls = run(directory, request, *options)
+        # A set-up alone: what it calls is in the same list.
+        snapshot = os.path.join(directory, "file.snap")
+        traces = [run(directory, request, *options) for request, *options in runs]
+        traces.append(run(directory, b"", "-o", snapshot, GUEST, verb="snapshot"))
+        if not os.path.exists(snapshot):
+            problems.append("no snapshot was written")
+        for calls in traces:
             if not calls:
                 skip("the monitor has no filter here")
             for name, arguments in calls:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 MAYFLY = os.path.abspath(sys.argv.pop(1))
@@ -33,6 +34,7 @@ class Places(unittest.TestCase):
                          f"--isolation={isolation}", "hello")
             self.assertEqual((result.returncode, result.stdout), (0, b"Hello, Ada!\n"),
                              result.stderr)
+            self.check_snapshot(isolation, *prefix, "sh", "-c", script, "sh", MAYFLY)
         report = json.loads(run(*prefix, "sh", "-c", script, "sh", MAYFLY, "doctor",
                                 "--json").stdout)
         findings = {finding["name"]: finding for finding in report["findings"]
@@ -43,6 +45,18 @@ class Places(unittest.TestCase):
             self.assertTrue(findings[name]["advice"], name)
         for name in there + ("no_new_privileges", "no_capabilities", "system_call_filter"):
             self.assertEqual(findings[name]["state"], "ok", name)
+
+    def check_snapshot(self, isolation, *command):
+        """Taken there, and good here."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o777)
+            file = os.path.join(folder, "hello.snap")
+            taken = run(*command, "snapshot", f"--isolation={isolation}", "-o", file, "hello")
+            self.assertEqual((taken.returncode, taken.stdout, os.listdir(folder)),
+                             (0, b"", ["hello.snap"]), taken.stderr)
+            served = run(MAYFLY, "run", file)
+            self.assertEqual((served.returncode, served.stdout), (0, b"Hello, Ada!\n"),
+                             served.stderr)
 
     def test_here(self):
         self.check()

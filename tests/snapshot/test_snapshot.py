@@ -8,6 +8,7 @@ DEEDS is the program of tests/system/guests.c.
 import hashlib
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
@@ -283,6 +284,69 @@ class Refused(Snapshot):
     def test_needs_an_output(self):
         self.expect(mayfly("snapshot", "hello"), "--output")
         self.expect(mayfly("snapshot", "-o", "/no/such/folder/file", "hello"), "/no/such/folder")
+
+    def test_output_that_is_no_file(self):
+        self.expect(mayfly("snapshot", "-o", "/dev/null", "hello"), "/dev/null", "no ordinary file")
+        self.expect(mayfly("snapshot", "-o", self.folder, "hello"), str(self.folder), "a directory")
+
+    def take_in_mount(self, options):
+        """The status, standard error and files left, where the output is in a tmpfs of its own."""
+        script = (f"mount -t tmpfs -o {options} none '{self.folder}' || exit 99; "
+                  f"'{MAYFLY}' snapshot --isolation={ISOLATION} -o '{self.file}' hello; "
+                  f"status=$?; ls -A '{self.folder}'; exit $status")
+        result = subprocess.run(["unshare", "-Urm", "sh", "-c", script], timeout=LIMIT,
+                                stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if result.returncode in (1, 99):
+            self.skipTest(f"nothing can be mounted here: {text(result.stderr)}")
+        return result
+
+    def test_full_folder(self):
+        self.expect(self.take_in_mount("size=64k"), str(self.file), "No space left")
+
+    def test_read_only_folder(self):
+        self.expect(self.take_in_mount("ro"), str(self.file), "Read-only")
+
+    def fails(self, status, *arguments):
+        """A set-up that fails leaves the folder as it was."""
+        self.file.write_bytes(b"old")
+        before = sorted(os.listdir(self.folder))
+        result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file, *arguments)
+        self.assertEqual((result.returncode, result.stdout), (status, b""), text(result.stderr))
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+        self.assertEqual(self.file.read_bytes(), b"old")
+        return text(result.stderr)
+
+    def test_set_up_that_fails(self):
+        warm_up = self.folder / "warm-up"
+        warm_up.write_bytes(b"x")
+        for program in ("sh", "-c", "while :; do :; done"), ("sleep", "9"):
+            self.assertIn("longer than 0.3 s",
+                          self.fails(124, "--timeout=300ms", BUSYBOX, *program))
+        self.assertIn("signal 11", self.fails(139, BUSYBOX, "sh", "-c", "kill -SEGV $$"))
+        self.assertIn("page fault", self.fails(139, f"--warm-up={warm_up}", DEEDS, "null"))
+
+    def test_killed_set_up(self):
+        """Whoever is killed, nothing is left: the file has no name before it is whole."""
+        try:
+            os.close(os.open(self.folder, os.O_TMPFILE | os.O_WRONLY))
+        except OSError as error:
+            self.skipTest(f"every file has a name here: {error}")
+        command = [MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", self.file, BUSYBOX, "sh",
+                   "-c", "while :; do :; done"]
+        for victim in "monitor", "keeper":
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE) as keeper:
+                children = pathlib.Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children")
+                deadline = time.monotonic() + LIMIT
+                while not (monitors := children.read_text().split()):
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.01)
+                os.kill(int(monitors[0]) if victim == "monitor" else keeper.pid, signal.SIGKILL)
+                complaint = text(keeper.stderr.read())
+            self.assertEqual(keeper.returncode, 125 if victim == "monitor" else -signal.SIGKILL)
+            if victim == "monitor":
+                self.assertIn("killed by signal 9", complaint)
+            self.assertEqual(os.listdir(self.folder), [])
 
     def test_a_program_that_reads_nothing(self):
         result = mayfly("snapshot", f"--isolation={ISOLATION}", "-o", self.file, BUSYBOX, "true")
