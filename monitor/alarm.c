@@ -23,12 +23,11 @@ static uint64_t wanted_ns(const struct alarm *alarm, const volatile struct guest
 uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control)
 {
 	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
-	/* A page that is not written need not be cleared. */
+	/* A page that is not written need not be cleared. A guest that runs meanwhile saw the old
+	 * time, or we see its alarm: nothing is read before this is written. */
 	uint64_t armed = alarm->look_ns == UINT64_MAX ? 0 : alarm->look_ns;
 	if (control->armed_ns != armed)
-		control->armed_ns = armed;
-	/* A guest that runs meanwhile saw the old time, or we see its alarm. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		__atomic_store_n(&control->armed_ns, armed, __ATOMIC_SEQ_CST);
 	alarm->look_ns = earlier(alarm->look_ns, wanted_ns(alarm, control));
 	return alarm->look_ns;
 }
