@@ -14,4 +14,11 @@ static inline uint64_t clock_now_ns(void)
 	return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
+/* The same moment for functions that wait until one. */
+static inline struct timespec clock_timespec(uint64_t moment_ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(moment_ns / NANOSECONDS_PER_SECOND),
+				 .tv_nsec = (long)(moment_ns % NANOSECONDS_PER_SECOND)};
+}
+
 #endif

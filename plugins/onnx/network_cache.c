@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/clock.h"
 #include "vaccel/log.h"
 
 #define MEMORY_FACTOR 2 /* weights are kept as they came and packed for the CPU's instructions */
@@ -81,32 +82,50 @@ static void free_list(struct network_entry *list)
 	}
 }
 
-/* With the lock held: waits for whoever loads `entry`. */
-static int wait_for(struct network_cache *cache, struct network_entry *entry, struct error *error)
+static int late(struct error *error)
 {
-	while (!entry->network && !entry->failure)
-		pthread_cond_wait(&cache->loaded, &cache->lock);
-	if (!entry->failure)
+	return error_set(error, ETIMEDOUT, "the deadline passed while the model was loaded");
+}
+
+/* With the lock held: waits for whoever loads `entry`. */
+static int wait_for(struct network_cache *cache, struct network_entry *entry, uint64_t deadline_ns,
+		    struct error *error)
+{
+	const struct timespec until = clock_timespec(deadline_ns);
+	int waited = 0;
+	while (!entry->network && !entry->failure && waited != ETIMEDOUT)
+		waited = deadline_ns ? pthread_cond_clockwait(&cache->loaded, &cache->lock,
+							      CLOCK_MONOTONIC, &until)
+				     : pthread_cond_wait(&cache->loaded, &cache->lock);
+	if (entry->network)
 		return 0;
 	int failure = entry->failure;
-	if (!--entry->users)
+	/* An entry that failed belongs to those who waited for it; the last one frees it. */
+	if (!--entry->users && failure)
 		entry_free(entry);
-	return error_set(error, -failure,
-			 "the model could not be loaded for another request either");
+	return failure ? error_set(error, -failure,
+				   "the model could not be loaded for another request either")
+		       : late(error);
 }
 
 int network_cache_get(struct network_cache *cache, const struct network_source *source,
-		      struct network_entry **out, struct error *error)
+		      uint64_t deadline_ns, struct network_entry **out, struct error *error)
 {
+	*out = NULL;
 	pthread_mutex_lock(&cache->lock);
 	struct network_entry *entry = find(cache, source->hash);
 	if (entry) {
 		entry->users++;
 		entry->last_used = ++cache->uses;
-		int result = wait_for(cache, entry, error);
+		int result = wait_for(cache, entry, deadline_ns, error);
 		pthread_mutex_unlock(&cache->lock);
-		*out = entry;
+		if (!result)
+			*out = entry;
 		return result;
+	}
+	if (deadline_ns && clock_now_ns() >= deadline_ns) {
+		pthread_mutex_unlock(&cache->lock);
+		return late(error);
 	}
 	entry = calloc(1, sizeof(*entry));
 	if (!entry) {
@@ -140,7 +159,8 @@ int network_cache_get(struct network_cache *cache, const struct network_source *
 	pthread_cond_broadcast(&cache->loaded);
 	pthread_mutex_unlock(&cache->lock);
 	free_list(evicted);
-	*out = entry;
+	if (!result)
+		*out = entry;
 	return result;
 }
 

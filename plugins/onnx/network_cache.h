@@ -30,9 +30,11 @@ void network_cache_init(struct network_cache *cache, struct engine *engine, size
 void network_cache_release(struct network_cache *cache);
 
 /* The loaded model of `source`; loads it where need be, while others that want the same one wait.
- * Every success is undone by network_cache_put(). Thread-safe. */
+ * Who waits gives up at `deadline_ns` (CLOCK_MONOTONIC; 0: none): -ETIMEDOUT. Who loads goes on to
+ * the end, for the others. *entry is NULL after an error. Every success is undone by
+ * network_cache_put(). Thread-safe. */
 int network_cache_get(struct network_cache *cache, const struct network_source *source,
-		      struct network_entry **entry, struct error *error);
+		      uint64_t deadline_ns, struct network_entry **entry, struct error *error);
 void network_cache_put(struct network_cache *cache, struct network_entry *entry);
 
 #endif

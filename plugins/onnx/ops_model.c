@@ -42,7 +42,8 @@ static int load(struct vaccel_resource *resource, struct loaded_model *loaded, s
 	if (result)
 		return result;
 	struct network_entry *network;
-	result = network_cache_get(&state->networks, &loaded->model->source, &network, error);
+	result = network_cache_get(&state->networks, &loaded->model->source,
+				   mayfly_op_deadline_ns(), &network, error);
 	if (result)
 		return error_wrap(error, "model %s", loaded->model->name);
 	loaded->network = network;

@@ -155,8 +155,8 @@ int vision_execute(struct vaccel_session *session, enum model_task task, const v
 	result = prepare(run, data, length, deadline_ns, &tensor, error);
 	uint64_t prepared = clock_now_ns();
 	if (!result)
-		result =
-		    network_cache_get(&state->networks, &run->model->source, &run->network, error);
+		result = network_cache_get(&state->networks, &run->model->source, deadline_ns,
+					   &run->network, error);
 	if (result) {
 		run->network = NULL;
 		return result;

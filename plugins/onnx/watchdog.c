@@ -23,9 +23,7 @@ static void *watchdog_main(void *argument)
 			first->expire(first->context);
 			continue;
 		}
-		struct timespec until = {
-		    .tv_sec = (time_t)(first->deadline_ns / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)(first->deadline_ns % NANOSECONDS_PER_SECOND)};
+		const struct timespec until = clock_timespec(first->deadline_ns);
 		pthread_cond_timedwait(&watchdog->changed, &watchdog->lock, &until);
 	}
 	pthread_mutex_unlock(&watchdog->lock);

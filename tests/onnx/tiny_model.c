@@ -166,6 +166,22 @@ void tiny_model_flood(struct tiny_model *model)
 	put_model(model, &graph);
 }
 
+void tiny_model_slow_to_load(struct tiny_model *model, int64_t side, unsigned products)
+{
+	static const char *const names[] = {"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"};
+	static const int64_t one = 1;
+	const int64_t square[] = {side, side};
+	struct tiny_model graph = {.length = 0};
+	put_node(&graph, "ConstantOfShape", "square", NULL, names[0]);
+	for (unsigned i = 0; i < products; i++)
+		put_node(&graph, "MatMul", names[i], names[i], names[i + 1]);
+	put_node(&graph, "Add", "x", names[products], "y");
+	put_int64s(&graph, "square", square, 2, false);
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &one, 1);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, square, 2);
+	put_model(model, &graph);
+}
+
 void tiny_model_circle(struct tiny_model *model)
 {
 	static const int64_t one = 1;

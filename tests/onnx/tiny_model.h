@@ -24,6 +24,10 @@ void tiny_model_blue(struct tiny_model *model, int64_t side);
 /* "y" is as many zeros as the int64 "x" says. */
 void tiny_model_flood(struct tiny_model *model);
 
+/* Up to 8 products of square matrices that are known beforehand, and so computed while the model is
+ * loaded. */
+void tiny_model_slow_to_load(struct tiny_model *model, int64_t side, unsigned products);
+
 /* Two operators that wait for each other. */
 void tiny_model_circle(struct tiny_model *model);
 
