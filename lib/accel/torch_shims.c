@@ -26,6 +26,20 @@ int op_shim_torch_load(const struct op_call *call, void *function)
 	return result ? result : load(call->session, model);
 }
 
+/* The bytes that a tensor of this shape (data type, dimensions) takes; false for one that cannot
+ * be. */
+static bool measure_shape(const int64_t *shape, size_t count, size_t *bytes)
+{
+	vaccel_arg_type_t type = torch_argument_type(shape[0]);
+	if (type == VACCEL_ARG_MAX)
+		return false;
+	*bytes = arg_type_facts(type).element;
+	for (size_t i = 1; i < count; i++)
+		if (shape[i] < 0 || mul_overflows(*bytes, (size_t)shape[i], bytes))
+			return false;
+	return true;
+}
+
 /* Makes a tensor of a shape and data that need not fit each other. The shape is copied to `shape`
  * before it is looked at, as the peer may still write to it; data is referred to. */
 static int view_tensor(struct vaccel_torch_tensor *tensor, int64_t *shape,
@@ -35,13 +49,9 @@ static int view_tensor(struct vaccel_torch_tensor *tensor, int64_t *shape,
 	if (count < 2 || count > TENSOR_SHAPE_MAX)
 		return VACCEL_EINVAL;
 	memcpy(shape, args[0].buf, count * sizeof(*shape));
-	if (args[1].type != torch_argument_type(shape[0]))
-		return VACCEL_EINVAL;
-	size_t bytes = arg_type_facts(args[1].type).element;
-	for (size_t i = 1; i < count; i++)
-		if (shape[i] < 0 || mul_overflows(bytes, (size_t)shape[i], &bytes))
-			return VACCEL_EINVAL;
-	if (bytes > args[1].size)
+	size_t bytes;
+	if (args[1].type != torch_argument_type(shape[0]) || !measure_shape(shape, count, &bytes) ||
+	    bytes > args[1].size)
 		return VACCEL_EINVAL;
 	*tensor = (struct vaccel_torch_tensor){
 	    .data = args[1].buf,
@@ -53,8 +63,9 @@ static int view_tensor(struct vaccel_torch_tensor *tensor, int64_t *shape,
 	return VACCEL_OK;
 }
 
-/* Turns a tensor that a plugin made into two answers. Data changes hands without a copy, unless
- * the plugin keeps it. The tensor is left to the caller. */
+/* Turns a tensor that a plugin made into two answers. What it says of itself must agree: a size
+ * beyond its shape would read what lies behind its data, for whoever asked. Data changes hands
+ * without a copy, unless the plugin keeps it. The tensor is left to the caller. */
 static int answer_tensor(struct vaccel_torch_tensor *tensor, struct vaccel_arg args[2])
 {
 	if (!tensor || !tensor->dims || tensor->nr_dims < 1 ||
@@ -69,6 +80,9 @@ static int answer_tensor(struct vaccel_torch_tensor *tensor, struct vaccel_arg a
 	args[0].buf = shape;
 	args[0].size = count * sizeof(*shape);
 	args[0].owned = true;
+	size_t bytes;
+	if (!measure_shape(shape, count, &bytes) || bytes != tensor->size)
+		return VACCEL_EBACKEND;
 	if (!tensor->size)
 		return VACCEL_OK;
 

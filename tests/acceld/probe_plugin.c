@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "mayfly/results.h"
+#include "nonsense.h"
 #include "util/clock.h"
 #include "vaccel.h"
 
@@ -145,6 +146,7 @@ static struct vaccel_op ops[] = {
     VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, probe_noop),
     VACCEL_OP_INIT(classify, VACCEL_OP_IMAGE_CLASSIFY, probe_classify),
     VACCEL_OP_INIT(detect, VACCEL_OP_IMAGE_DETECT, probe_detect),
+    VACCEL_OP_INIT(torch_run, VACCEL_OP_TORCH_MODEL_RUN, nonsense_torch_run),
 };
 
 static int probe_init(void)
