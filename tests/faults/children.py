@@ -15,7 +15,8 @@ def adopt_orphans():
 
 
 def children(known=()):
-    """Process ids and names of children that are not `known`; those that have ended are reaped."""
+    """Process ids and names of children that are not `known`; those that have ended are reaped, so
+    `known` are those for whose status somebody else waits."""
     found = {}
     for task in pathlib.Path("/proc/self/task").iterdir():
         for pid in map(int, (task / "children").read_text().split()):
@@ -36,8 +37,8 @@ def children(known=()):
     return found
 
 
-def hosts():
-    return [pid for pid, name in children().items() if name == HOST]
+def hosts(known=()):
+    return [pid for pid, name in children(known).items() if name == HOST]
 
 
 def end_hosts():

@@ -109,8 +109,8 @@ class FaultRun:
         while not self.over.is_set():
             load = generator.choices(self.loads, [load.weight for load in self.loads])[0]
             isolation = generator.choice(self.isolations)
-            process = self.start(load, isolation)
-            with self.lock:
+            with self.lock:  # kill_one() must know it from its beginning
+                process = self.start(load, isolation)
                 self.running[process] = None
                 self.counts["requests"] += load.repeat
                 self.counts["runs"] += 1
@@ -138,7 +138,9 @@ class FaultRun:
                 process.send_signal(number)
                 self.counts["monitors killed"] += 1
                 return
-        for pid in hosts():
+        with self.lock:
+            serving = hosts({process.pid for process in self.running})
+        for pid in serving:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
