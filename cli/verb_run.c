@@ -53,6 +53,7 @@ struct run {
 	bool print;	  /* the response of the request that runs now */
 	bool reader_gone; /* nobody reads standard output any more */
 	FILE *trace;
+	char trace_buffer[BUFSIZ];
 };
 
 static void run_release(struct run *run)
@@ -87,7 +88,19 @@ static int open_trace(struct run *run, struct error *error)
 	run->trace = *file ? fopen(file, "we") : stderr;
 	if (!run->trace)
 		return error_set_errno(error, errno, "cannot write the trace to %s", file);
+	/* With a buffer of its own the C library would ask whether a device is a terminal, by a
+	 * system call that the monitor gives up.
+	 */
+	if (*file)
+		setvbuf(run->trace, run->trace_buffer, _IOFBF, sizeof(run->trace_buffer));
 	return 0;
+}
+
+static void finish_trace(const struct run *run)
+{
+	if (run->trace && (fflush(run->trace) || ferror(run->trace)))
+		log_warn("the trace is not complete: cannot write %s",
+			 *run->values->trace ? run->values->trace : "standard error");
 }
 
 /* Reads the whole request: it is to be served again and again. */
@@ -159,6 +172,7 @@ static int serve_confined(void *context, struct error *error)
 	struct run *run = context;
 	int status = 0;
 	int result = serve_all(run, run->name, &status, error);
+	finish_trace(run);
 	if (run->reader_gone)
 		return STATUS_SIGNAL + SIGPIPE;
 	if (!result && run->values->statistics) {

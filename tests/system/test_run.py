@@ -86,6 +86,12 @@ class Programs(unittest.TestCase):
         result = run(DEEDS, "time")
         self.assertIn("about to do: time\n", text(result.stderr))
 
+    def test_trace_goes_to_devices(self):
+        self.expect(run("--trace=/dev/null", "hello", request=b"Ada\n"), 0, b"Hello, Ada!\n")
+        result = run("--trace=/dev/full", "hello", request=b"Ada\n")
+        self.expect(result, 0, b"Hello, Ada!\n")
+        self.assertIn("the trace is not complete: cannot write /dev/full", text(result.stderr))
+
     def test_statistics(self):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "figures.json")
