@@ -109,13 +109,14 @@ void doctor_probe_isolation(struct doctor_report *report)
 	cpu_flags_read(&flags);
 	probe_kvm(report, &flags);
 	struct error error = {0};
-	const struct isolation *isolation = isolation_choose("auto", &error);
+	const struct isolation *isolation = isolation_automatic(&error);
 	if (isolation) {
 		report->isolation = isolation->name;
 		doctor_add(report, area, "auto", FINDING_GOOD, "takes %s", isolation->name);
 	} else {
 		struct finding *finding =
-		    doctor_add(report, area, "auto", FINDING_MISSING, "%s", error.text);
+		    doctor_add(report, area, "auto", FINDING_MISSING,
+			       "no isolation can be had here; kvm: %s", error.text);
 		doctor_advise(finding, "make KVM usable as said above: functions cannot run "
 				       "without an isolation");
 	}

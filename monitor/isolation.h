@@ -101,4 +101,8 @@ extern const struct isolation isolation_process;
  * logged. NULL for an unknown name or where it cannot be had, with the reason. */
 const struct isolation *isolation_choose(const char *name, struct error *error);
 
+/* What "auto" takes, without a word in the log. `first`, which is empty before, tells why the
+ * isolation that is preferred cannot be had; it stays empty where it can. NULL where none can. */
+const struct isolation *isolation_automatic(struct error *first);
+
 #endif
