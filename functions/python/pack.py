@@ -23,6 +23,7 @@ import pathlib
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tarfile
@@ -64,6 +65,9 @@ class Interpreter:
 
     def __init__(self, command, progress):
         self.command, self.progress = command, progress
+        if shutil.which(command) is None:
+            raise PackError(f"there is no interpreter {command}: install it (apt-get install "
+                            f"python3), or name one by --python")
         try:
             answer = json.loads(fetch.run([command, "-I", "-c", ASK], progress))
         except ValueError as error:
@@ -205,6 +209,8 @@ def copy_function(source, folder):
     shutil.copytree(source, folder, ignore=lambda here, names: [
         name for name in names if name.startswith(".") or name == "__pycache__" or
         is_product(pathlib.Path(here, name))])
+    for here, _, _ in os.walk(folder):  # what is compiled is written beside it
+        os.chmod(here, os.stat(here).st_mode | stat.S_IWUSR)
     return MODULE
 
 

@@ -301,7 +301,7 @@ class Packing(Python):
         self.refused(self.folder / "a-b.py", "a module's name")
         (empty / "handler.py").write_text("")
         self.refused(empty, "/bin/true is no Python 3", options=["--python=/bin/true"])
-        self.refused(empty, "/none is missing", options=["--python=/none"])
+        self.refused(empty, "there is no interpreter /none", options=["--python=/none"])
         for wanted in ("numpy >= 2", "# packages\nnumpy==2.4.6 # no hash", "numpy --hash=sha256:0"):
             (empty / "requirements.txt").write_text(wanted + "\n")
             self.refused(empty, "requirements.txt", "needs a version and a hash")
