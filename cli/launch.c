@@ -50,6 +50,8 @@ static int find_file(const char *name, char *path, size_t size, struct error *er
 		return error_set_errno(error, errno, "cannot find program %s", name);
 	if (is_path || monitor_is_snapshot(name) || image_command_recognise(name))
 		return 0;
+	if (access(name, R_OK) && errno == EACCES)
+		return error_set_errno(error, EACCES, "cannot read %s", name);
 	return error_set(error, ENOENT,
 			 "no function is called '%s': mayfly help run names those that come with "
 			 "Mayfly; for a program give its path, for example ./%s",

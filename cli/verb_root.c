@@ -32,6 +32,7 @@ static const struct option_spec root_options[] = {
 
 static const struct verb_word root_words[] = {
     {"build", "DIR|TAR|LAYOUT", "pack a directory, tar archive or OCI layout into an image"},
+    {"python", "DIR|FILE.py", "pack a function in Python with its interpreter and packages"},
 };
 
 static int root_build(const char *source, const char *output, struct error *error)

@@ -21,7 +21,7 @@ int main(void)
 		return 1;
 	}
 	size_t length, count = 0;
-	uint8_t *image = request_read(&length);
+	uint8_t *image = request_read("classify", &length);
 	if (!image)
 		return 1;
 	struct mayfly_label labels[LABELS];

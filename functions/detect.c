@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	size_t length, count = 0;
-	uint8_t *image = request_read(&length);
+	uint8_t *image = request_read("detect", &length);
 	if (!image)
 		return 1;
 	struct mayfly_object objects[OBJECTS];

@@ -13,8 +13,8 @@
 #define REQUEST_ROOM_FIRST (1U << 20)
 
 /* Reads standard input to its end into fresh memory and sets *length. NULL where it cannot be read
- * or does not fit into this machine's memory, which it says. */
-static inline uint8_t *request_read(size_t *length)
+ * or does not fit into this machine's memory, which it says in the name of `function`. */
+static inline uint8_t *request_read(const char *function, size_t *length)
 {
 	uint8_t *data = NULL;
 	size_t room = 0;
@@ -25,9 +25,9 @@ static inline uint8_t *request_read(size_t *length)
 			uint8_t *grown = realloc(data, more);
 			if (!grown) {
 				fprintf(stderr,
-					"no memory for a request of more than %zu bytes: give "
-					"the function more with --memory\n",
-					room);
+					"%s: no memory for a request of more than %zu bytes: "
+					"give more with --memory\n",
+					function, room);
 				break;
 			}
 			data = grown;
@@ -35,7 +35,8 @@ static inline uint8_t *request_read(size_t *length)
 		}
 		ssize_t got = read(STDIN_FILENO, data + *length, room - *length);
 		if (got < 0) {
-			perror("cannot read the request");
+			fprintf(stderr, "%s: cannot read the request: %s\n", function,
+				strerror(errno));
 			break;
 		}
 		if (!got)

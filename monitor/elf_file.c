@@ -17,8 +17,7 @@ static int check_header(const Elf64_Ehdr *header, size_t size, const char *name,
 {
 	if (size < EI_NIDENT || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return error_set(error, ENOEXEC,
-				 "%s is not an ELF program; give a static Linux program for x86-64",
-				 name);
+				 "%s is not an ELF program; give a Linux program for x86-64", name);
 	if (size < sizeof(*header))
 		return error_set(error, ENOEXEC, "%s is cut off within its ELF header", name);
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||

@@ -39,7 +39,9 @@ int accel_connect(const char *path, uint64_t deadline_ns, int *socket_fd, struct
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, ENAMETOOLONG, "socket path too long: %s", path);
+		return error_set(error, ENAMETOOLONG,
+				 "socket path too long, set XDG_RUNTIME_DIR to a shorter one: %s",
+				 path);
 	memcpy(address.sun_path, path, strlen(path));
 	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)

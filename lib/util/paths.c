@@ -63,14 +63,18 @@ int paths_runtime(char *out, size_t size, const char *name, struct error *error)
 	if (result)
 		return result;
 	if (mkdir(directory, 0700) && errno != EEXIST)
-		return error_set_errno(error, errno, "cannot make run-time directory %s",
-				       directory);
+		return error_set(
+		    error, errno,
+		    "cannot make run-time directory %s: %s; set XDG_RUNTIME_DIR to a directory of "
+		    "yours",
+		    directory, strerrordesc_np(errno));
 	if (lstat(directory, &status))
 		return error_set_errno(error, errno, "cannot stat %s", directory);
 	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077))
-		return error_set(
-		    error, EPERM,
-		    "run-time directory %s must be a directory of yours with mode 0700", directory);
+		return error_set(error, EPERM,
+				 "run-time directory %s must be a directory of yours with mode "
+				 "0700: mend it, or set XDG_RUNTIME_DIR to another place",
+				 directory);
 	return print_path(out, size, error, "%s%s%s", directory, *name ? "/" : "", name);
 }
 

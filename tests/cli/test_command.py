@@ -91,6 +91,7 @@ class Errors(unittest.TestCase):
         self.refused(1, "no completion for the shell 'tcsh'", "completion", "tcsh")
         self.refused(1, "did you mean fetch?", "models", "fech")
         self.refused(1, "takes no operands", "doctor", "me")
+        self.refused(1, "takes no operands", "version", "me")
         self.refused(1, "list takes no names", "models", "list", "me")
 
     def test_values(self):
