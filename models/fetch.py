@@ -112,7 +112,9 @@ def run(command, progress, **options):
         if UNREACHABLE.search(output):
             raise FetchError(f"{tool} cannot reach its registry: this needs a network the first "
                              f"time; connect, or set the proxy, and run it again")
-        lines = [line for line in output.splitlines() if line.strip()] or ["no message"]
+        # npm ends with where its log is, which is removed with the staging folder.
+        lines = [line for line in output.splitlines()
+                 if line.strip() and "A complete log of" not in line] or ["no message"]
         words = [line for line in lines if "ERR" in line.upper()] or lines
         raise FetchError(f"{tool} failed (status {child.returncode}): {words[-1].strip()}")
     return output
