@@ -2,9 +2,11 @@
 #include "model.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -66,6 +68,22 @@ static struct vaccel_blob *find_network(const struct vaccel_resource *resource)
 	return others == 1 ? other : NULL;
 }
 
+/* Not before its size is known: a file of holes may be endless, and is read in full here. */
+static int hash_network(const char *path, char hash[HASH_HEX_SIZE], struct error *error)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	if (fd < 0 || fstat(fd, &status))
+		return error_set_errno(error, errno, "cannot open %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_set(error, EINVAL, "%s is no file", path);
+	if ((uint64_t)status.st_size > NETWORK_BYTES_MAX)
+		return error_set(error, EFBIG, "%s has %jd bytes, at most %lu are taken", path,
+				 (intmax_t)status.st_size, NETWORK_BYTES_MAX);
+	int result = hash_descriptor(fd, hash, error);
+	return result ? error_wrap(error, "%s", path) : 0;
+}
+
 /* Where the bytes of a blob are; a FILE blob's path is copied. */
 static int set_source(struct network_source *source, const struct vaccel_blob *blob,
 		      struct error *error)
@@ -74,7 +92,7 @@ static int set_source(struct network_source *source, const struct vaccel_blob *b
 		source->path = strdup(blob->path);
 		if (!source->path)
 			return error_set(error, ENOMEM, "no memory for a file name");
-		return hash_file(source->path, source->hash, error);
+		return hash_network(source->path, source->hash, error);
 	}
 	source->data = blob->data;
 	source->size = blob->size;

@@ -12,8 +12,6 @@
 #include "util/clock.h"
 #include "util/file.h"
 
-#define MODEL_BYTES_MAX (2ul << 30) /* a protobuf message cannot be larger */
-
 static int read_tensor_info(const struct ort *ort, const ort_tensor_info *info, int *element,
 			    size_t *rank, int64_t shape[NETWORK_RANK_MAX], struct error *error)
 {
@@ -107,7 +105,8 @@ static int open_source(struct network *network, const struct network_source *sou
 	int result = 0;
 	network->bytes = source->size;
 	if (source->path) {
-		result = file_read(source->path, MODEL_BYTES_MAX, &content, &network->bytes, error);
+		result =
+		    file_read(source->path, NETWORK_BYTES_MAX, &content, &network->bytes, error);
 		data = content;
 	}
 	if (!result)

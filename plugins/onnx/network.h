@@ -6,6 +6,7 @@
 
 #define NETWORK_PORTS_MAX 64
 #define NETWORK_RANK_MAX  8
+#define NETWORK_BYTES_MAX (2ul << 30) /* a protobuf message cannot be larger */
 
 /* An input or output. */
 struct network_port {

@@ -270,6 +270,20 @@ static void test_described(void)
 	folder_remove(&folder);
 }
 
+/* A terabyte of holes is not read to find out that it is no model. */
+static void test_terabyte(void)
+{
+	struct folder folder;
+	char path[128], text[256] = "";
+	folder_make(&folder);
+	snprintf(path, sizeof(path), "%s/model.onnx", folder.path);
+	folder_put(&folder, "model.onnx", "", 0);
+	CHECK_NUMBER(truncate(path, INT64_C(1) << 40), 0);
+	check_folder(&folder, VACCEL_EINVAL, text, sizeof(text));
+	CHECK_NUMBER(unlink(path), 0);
+	folder_remove(&folder);
+}
+
 int main(void)
 {
 	cache_require("onnxruntime/libonnxruntime.so.1.31.1");
@@ -280,6 +294,7 @@ int main(void)
 	test_corrupt();
 	test_missing();
 	test_described();
+	test_terabyte();
 	CHECK_NUMBER(vaccel_session_release(&session), VACCEL_OK);
 	return check_status();
 }
