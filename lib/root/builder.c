@@ -3,7 +3,6 @@
 #include "root/builder.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +32,7 @@ struct build_node {
 };
 
 struct root_builder {
-	char *path, *temporary;
-	int fd;
+	struct file_replacement image;
 	uint64_t size; /* where the next contents go */
 	struct build_node *root, *file;
 	/* The tables, while they are made. */
@@ -301,22 +299,18 @@ int root_builder_open(struct root_builder **builder, const char *path, struct er
 	struct root_builder *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a root image");
-	self->fd = -1;
+	self->image.fd = -1;
 	self->size = ROOT_PAGE_SIZE;
-	self->path = strdup(path);
-	if (asprintf(&self->temporary, "%s.XXXXXX", path) < 0)
-		self->temporary = NULL;
 	self->root = node_create(&root);
-	if (self->root)
-		self->root->names = 1;
-	if (!self->path || !self->temporary || !self->root) {
+	if (!self->root) {
 		root_builder_close(self);
 		return error_set(error, ENOMEM, "no memory for a root image");
 	}
-	self->fd = mkostemp(self->temporary, O_CLOEXEC);
-	if (self->fd < 0) {
-		int result = error_set_errno(error, errno, "cannot write %s", path);
-		free(take_pointer(self->temporary));
+	self->root->names = 1;
+	mode_t mask = umask(0);
+	umask(mask);
+	int result = file_replacement_open(&self->image, path, 0666 & ~mask, error);
+	if (result) {
 		root_builder_close(self);
 		return result;
 	}
@@ -328,13 +322,8 @@ void root_builder_close(struct root_builder *builder)
 {
 	if (!builder)
 		return;
-	if (builder->fd >= 0)
-		close(builder->fd);
-	if (builder->temporary)
-		unlink(builder->temporary);
+	file_replacement_abandon(&builder->image);
 	node_drop(builder->root);
-	free(builder->temporary);
-	free(builder->path);
 	free(builder);
 }
 
@@ -348,11 +337,12 @@ static int write_at(const struct root_builder *builder, const void *data, size_t
 {
 	const uint8_t *next = data;
 	while (length) {
-		ssize_t written = pwrite(builder->fd, next, length, (off_t)offset);
+		ssize_t written = pwrite(builder->image.fd, next, length, (off_t)offset);
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
-			return error_set_errno(error, errno, "cannot write %s", builder->path);
+			return error_set_errno(error, errno, "cannot write %s",
+					       builder->image.path);
 		next += written;
 		offset += (size_t)written;
 		length -= (size_t)written;
@@ -484,12 +474,5 @@ int root_builder_finish(struct root_builder *builder, struct error *error)
 {
 	number_nodes(builder);
 	int result = write_tables(builder, error);
-	if (result)
-		return result;
-	mode_t mask = umask(0);
-	umask(mask);
-	if (fchmod(builder->fd, 0666 & ~mask) || rename(builder->temporary, builder->path))
-		return error_set_errno(error, errno, "cannot write %s", builder->path);
-	free(take_pointer(builder->temporary));
-	return 0;
+	return result ? result : file_replacement_close(&builder->image, 0, error);
 }

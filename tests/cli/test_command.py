@@ -98,6 +98,12 @@ class Errors(unittest.TestCase):
         self.refused(2, "--log: 'loud' is none of error, warn, info, debug", "version", "--log=loud")
         self.refused(2, "--log needs a value", "version", "--log")
 
+    def test_image_replaces_no_device(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(f"{folder}/pipe")
+            self.refused(1, "no ordinary file", "root", "build", folder, "-o", f"{folder}/pipe")
+            self.assertEqual(os.listdir(folder), ["pipe"])
+
     def test_no_home(self):
         self.refused(1, "set HOME or XDG_CACHE_HOME", "models", HOME="", XDG_CACHE_HOME="",
                      MAYFLY_CACHE="")
