@@ -6,7 +6,7 @@
 #include "mayfly/results.h"
 #include "vaccel.h"
 
-enum { THREADS = 8, ROUNDS = 200 };
+enum { THREADS = 16, ROUNDS = 200 };
 
 static struct vaccel_session shared_session;
 static struct vaccel_resource shared_resource;

@@ -335,10 +335,10 @@ static void *slot_thread(void *argument)
 
 static void test_many_slots(struct host *host)
 {
-	pthread_t threads[8];
-	for (int i = 0; i < 8; i++)
+	pthread_t threads[16];
+	for (int i = 0; i < 16; i++)
 		CHECK(!pthread_create(&threads[i], NULL, slot_thread, host));
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 16; i++)
 		pthread_join(threads[i], NULL);
 }
 
