@@ -52,13 +52,9 @@ static bool wait_readable(const struct slot *slot, uint64_t until_ns)
 {
 	struct pollfd readable = {.fd = slot->request->fd, .events = POLLIN};
 	for (;;) {
-		uint64_t now = clock_now_ns(), left = until_ns > now ? until_ns - now : 0;
-		struct timespec timeout = {
-		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
-		};
+		struct timespec timeout = clock_left_until(until_ns);
 		int ready = ppoll(&readable, 1, &timeout, NULL);
-		if (ready > 0 || (!ready && !left))
+		if (ready >= 0 || errno != EINTR)
 			return ready > 0;
 	}
 }
@@ -339,10 +335,7 @@ static int serve_sleep(struct slot *slot, struct hypercall *call)
 	uint64_t until;
 	if (add_overflows(clock_now_ns(), call->arguments[0], &until) || until > slot->deadline_ns)
 		until = slot->deadline_ns;
-	struct timespec when = {
-	    .tv_sec = (time_t)(until / NANOSECONDS_PER_SECOND),
-	    .tv_nsec = (long)(until % NANOSECONDS_PER_SECOND),
-	};
+	const struct timespec when = clock_timespec(until);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
 		;
 	return until == slot->deadline_ns ? finish_past_deadline(slot, call) : 0;

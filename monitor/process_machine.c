@@ -258,13 +258,9 @@ int process_machine_await(struct machine_process *self, uint64_t deadline_ns, ui
 	volatile struct guest_control *control = window_control(self->window);
 	struct alarm *alarm = &self->machine.alarm;
 	for (;;) {
-		uint64_t look_ns = alarm_next(alarm, control), now = clock_now_ns();
+		uint64_t look_ns = alarm_next(alarm, control);
 		uint64_t until_ns = look_ns < deadline_ns ? look_ns : deadline_ns;
-		uint64_t left = until_ns > now ? until_ns - now : 0;
-		struct timespec timeout = {
-		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
-		};
+		struct timespec timeout = clock_left_until(until_ns);
 		int ready = ppoll(&readable, 1, &timeout, NULL);
 		if (!ready && until_ns == deadline_ns)
 			return -ETIMEDOUT;

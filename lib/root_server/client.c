@@ -127,12 +127,7 @@ static int receive(const struct root_client *client, void *out, size_t length, u
 {
 	struct pollfd readable = {.fd = client->socket, .events = POLLIN};
 	for (;;) {
-		uint64_t now = clock_now_ns();
-		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-		struct timespec timeout = {
-		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
-		};
+		struct timespec timeout = clock_left_until(deadline_ns);
 		int ready = ppoll(&readable, 1, &timeout, NULL);
 		if (!ready)
 			return -ETIMEDOUT;

@@ -21,4 +21,11 @@ static inline struct timespec clock_timespec(uint64_t moment_ns)
 				 .tv_nsec = (long)(moment_ns % NANOSECONDS_PER_SECOND)};
 }
 
+/* How long it is until that moment, as ppoll(2) wants it; zero where it has passed. */
+static inline struct timespec clock_left_until(uint64_t moment_ns)
+{
+	uint64_t now = clock_now_ns();
+	return clock_timespec(moment_ns > now ? moment_ns - now : 0);
+}
+
 #endif

@@ -35,12 +35,7 @@ static int wait_writable(int fd, uint64_t deadline_ns)
 {
 	struct pollfd writable = {.fd = fd, .events = POLLOUT};
 	for (;;) {
-		uint64_t now = clock_now_ns();
-		uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-		struct timespec timeout = {
-		    .tv_sec = (time_t)(left / NANOSECONDS_PER_SECOND),
-		    .tv_nsec = (long)(left % NANOSECONDS_PER_SECOND),
-		};
+		struct timespec timeout = clock_left_until(deadline_ns);
 		int ready = ppoll(&writable, 1, &timeout, NULL);
 		if (ready > 0)
 			return 0; /* also for an error, which write(2) then tells */
