@@ -77,12 +77,8 @@ int vaccel_bootstrap_with_config(struct vaccel_config *config)
 	return result ? result : bootstrap(&copy);
 }
 
-int vaccel_cleanup(void)
+static void release_objects(struct accel_state *state)
 {
-	struct accel_state *state = &accel_state;
-	if (!state->initialized)
-		return VACCEL_OK;
-	vaccel_debug("cleaning up");
 	struct vaccel_session *session;
 	vaccel_id_t cursor = 0;
 	while ((session = id_table_next(&state->sessions, &cursor, NULL, 0)))
@@ -91,12 +87,26 @@ int vaccel_cleanup(void)
 	cursor = 0;
 	while ((resource = id_table_next(&state->resources, &cursor, NULL, 0)))
 		vaccel_resource_release(resource);
+}
+
+static void shut_down(struct accel_state *state)
+{
 	plugins_unload();
 	accel_transport_attach(NULL);
 	rundir_remove();
 	state->initialized = false;
 	vaccel_log_shutdown();
 	vaccel_config_release(&state->config);
+}
+
+int vaccel_cleanup(void)
+{
+	struct accel_state *state = &accel_state;
+	if (!state->initialized)
+		return VACCEL_OK;
+	vaccel_debug("cleaning up");
+	release_objects(state);
+	shut_down(state);
 	return VACCEL_OK;
 }
 
@@ -126,9 +136,11 @@ __attribute__((constructor)) static void library_enter(void)
 		log_error("libvaccel is not usable: bootstrap failed: %s", strerror(result));
 }
 
+/* What the program did not release stays as it is: it may lie on the stack of a main() that has
+ * returned. */
 __attribute__((destructor)) static void library_leave(void)
 {
-	if (!environment_forbids("VACCEL_CLEANUP_ENABLED"))
-		vaccel_cleanup();
+	if (accel_state.initialized && !environment_forbids("VACCEL_CLEANUP_ENABLED"))
+		shut_down(&accel_state);
 }
 #endif

@@ -1,5 +1,7 @@
 /* Sessions: life, ids, limits, and the library's own life around them. */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -101,11 +103,31 @@ static void test_environment(void)
 	unsetenv("VACCEL_PROFILING_ENABLED");
 }
 
+/* Whoever ends with open sessions ends well, whatever is where they were. */
+static void test_end_with_open_sessions(void)
+{
+	pid_t child = fork();
+	if (!child) {
+		struct vaccel_session session;
+		alarm(20);
+		if (vaccel_session_init(&session, 0))
+			_exit(1);
+		vaccel_id_t id = session.id;
+		memset(&session, 0xaa, sizeof(session));
+		session.id = id;
+		exit(0);
+	}
+	int status = -1;
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK_NUMBER(status, 0);
+}
+
 int main(void)
 {
 	test_life();
 	test_limit();
 	test_library();
 	test_environment();
+	test_end_with_open_sessions();
 	return check_status();
 }
