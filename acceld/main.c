@@ -157,9 +157,11 @@ static int serve(const struct acceld_options *options, const char *socket_path, 
 		return result;
 	}
 	struct confine_report rights = {0};
-	acceld_give_up_rights(socket_path, &rights);
-	log_info("serving at %s", socket_path);
-	result = server_run(&server, signals, error);
+	result = acceld_give_up_rights(socket_path, &rights, error);
+	if (!result) {
+		log_info("serving at %s", socket_path);
+		result = server_run(&server, signals, error);
+	}
 	if (!server_close(&server, PATIENCE_NS)) {
 		log_warn("ending in the middle of an op");
 		/* Destructors would take plugins away from under the thread that is in one. */

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -234,14 +235,17 @@ static bool permit_all(struct path_list *list, const char *socket_path)
 	return permit_accelerators(list);
 }
 
-void acceld_give_up_rights(const char *socket_path, struct confine_report *report)
+int acceld_give_up_rights(const char *socket_path, struct confine_report *report,
+			  struct error *error)
 {
 	static const struct confine_limit limits[] = {
 	    {RLIMIT_CORE, 1}, /* not 0: that would still feed a core_pattern that is a program */
 	};
 	struct confine_call calls[COUNT(acceld_calls) + COUNT(device_calls)];
 	cleanup_free struct path_list *list = calloc(1, sizeof(*list));
-	bool accelerators = list && permit_all(list, socket_path);
+	if (!list)
+		return error_set(error, ENOMEM, "no memory for the list of what may be opened");
+	bool accelerators = permit_all(list, socket_path);
 	memcpy(calls, acceld_calls, sizeof(acceld_calls));
 	memcpy(calls + COUNT(acceld_calls), device_calls, sizeof(device_calls));
 	const struct confine_policy policy = {
@@ -249,12 +253,13 @@ void acceld_give_up_rights(const char *socket_path, struct confine_report *repor
 	    .capabilities = 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH,
 	    .limits = limits,
 	    .limit_count = COUNT(limits),
-	    .paths = list ? list->paths : NULL,
-	    .path_count = list ? list->count : 0,
+	    .paths = list->paths,
+	    .path_count = list->count,
 	    .calls = calls,
 	    .call_count = COUNT(acceld_calls) + (accelerators ? COUNT(device_calls) : 0),
 	    .refusal = CONFINE_REFUSE,
 	};
 	confine_self(&policy, report);
 	confine_log(report, "accelerator host");
+	return 0;
 }

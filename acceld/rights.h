@@ -14,7 +14,9 @@ extern const size_t acceld_call_count;
 
 /* Gives up, for good, all that is not kept: programs and processes, connections, files but those of
  * the system, of Mayfly's cache and of its run-time directory, where `socket_path` is as well.
- * Threads that there are already keep their files. */
-void acceld_give_up_rights(const char *socket_path, struct confine_report *report);
+ * Threads that there are already keep their files. -ENOMEM: all is kept, and nobody should be
+ * served. */
+int acceld_give_up_rights(const char *socket_path, struct confine_report *report,
+			  struct error *error);
 
 #endif
