@@ -104,13 +104,9 @@ static int start_spawner(struct container_cases *cases, struct container *contai
 	int result = paths_part(spawner, sizeof(spawner), "bench/spawner", error);
 	if (result)
 		return result;
-	const char *arguments[16] = {"unshare",
-				     "--mount",
-				     "sh",
-				     "-c",
-				     "mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null;"
-				     " exec \"$0\" \"$@\" 2>/dev/null",
-				     spawner};
+	static const char script[] = "mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null;"
+				     " exec \"$0\" \"$@\" 2>/dev/null";
+	const char *arguments[16] = {"unshare", "--mount", "sh", "-c", script, spawner};
 	size_t count = 6;
 	for (size_t i = 0; i < 2 && container->runtime[i]; i++)
 		arguments[count++] = container->runtime[i];

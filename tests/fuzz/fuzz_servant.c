@@ -94,7 +94,7 @@ static void serve_message(struct servant *servant, struct bytes *bytes, uint8_t 
 		return;
 	for (uint8_t breaks = take(bytes) % 4; breaks; breaks--) {
 		uint8_t place = take(bytes);
-		space[place * 2 % extent] = take(bytes);
+		space[place * 2UL % extent] = take(bytes);
 	}
 	struct error error = {0};
 	int status;

@@ -146,7 +146,7 @@ static void test_remap(void)
 	CHECK(holds((int64_t)target, PAGE, 5));
 	CHECK_NUMBER(SYSTEM(mremap, (uint64_t)moved, PAGE, 2 * PAGE, MREMAP_MAYMOVE), -EFAULT);
 	CHECK_NUMBER(SYSTEM(mremap, target, 3 * PAGE, 0, MREMAP_MAYMOVE), -EINVAL);
-	CHECK_NUMBER(SYSTEM(mremap, target, 3 * PAGE, 1000 * POOL_PAGES * PAGE, MREMAP_MAYMOVE),
+	CHECK_NUMBER(SYSTEM(mremap, target, 3 * PAGE, 1000UL * POOL_PAGES * PAGE, MREMAP_MAYMOVE),
 		     -ENOMEM);
 	CHECK(holds((int64_t)target, PAGE, 5));
 	unmap((int64_t)target, 3);

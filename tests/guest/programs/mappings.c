@@ -131,7 +131,7 @@ static void test_pieces(void)
 	print_maps("up to the hole", FAR, 16 * PAGE);
 	failed = madvise(at, 16 * PAGE, MADV_DONTNEED);
 	printf("drop over the hole: %s\n", error_name(failed));
-	mmap(at + 6 * PAGE, PAGE, PROT_READ, ANON, -1, 0);
+	(void)mmap(at + 6 * PAGE, PAGE, PROT_READ, ANON, -1, 0);
 	print_maps("filled", FAR, 16 * PAGE);
 	printf("rights: %d %d %d\n", try(at, 0), try(at, 1), try(at + 7 * PAGE, 1));
 	munmap(at, 16 * PAGE);
@@ -164,7 +164,7 @@ static void test_contents(void)
 	printf("hidden: %d\n", try(at + 12 * PAGE, 0));
 	mprotect(at + 10 * PAGE, 5 * PAGE, PROT_READ | PROT_WRITE);
 	printf("back: %u\n", count(at, pages));
-	mmap(at + 200 * PAGE, 10 * PAGE, PROT_READ | PROT_WRITE, ANON, -1, 0);
+	(void)mmap(at + 200 * PAGE, 10 * PAGE, PROT_READ | PROT_WRITE, ANON, -1, 0);
 	printf("anew: %u %d\n", count(at, pages), at[205 * PAGE]);
 	munmap(at, pages * PAGE);
 	printf("after: %d\n", try(at, 0));
@@ -180,7 +180,7 @@ static void test_remap(void)
 	fill(at, pages);
 	char *grown = mremap(at, pages * PAGE, 2 * pages * PAGE, 0);
 	printf("in place: %d %u %d\n", grown == at, count(at, pages), at[pages * PAGE]);
-	mmap(at + 2 * pages * PAGE, PAGE, PROT_NONE, ANON, -1, 0);
+	(void)mmap(at + 2 * pages * PAGE, PAGE, PROT_NONE, ANON, -1, 0);
 	int failed = mremap(at, 2 * pages * PAGE, 3 * pages * PAGE, 0) == MAP_FAILED;
 	printf("in the way: %s\n", error_name(failed));
 	char *moved = mremap(at, 2 * pages * PAGE, 3 * pages * PAGE, MREMAP_MAYMOVE);

@@ -327,10 +327,10 @@ static void test_limits(void)
 	TRY(rmdir(long_name));
 	long_name[255] = 'n';
 	memset(long_path, '/', sizeof(long_path));
-	strcpy(long_path + 4095 - 3, "tmp");
+	memcpy(long_path + 4095 - 3, "tmp", sizeof("tmp"));
 	TRY(access(long_path, F_OK));
 	memset(long_path, '/', sizeof(long_path));
-	strcpy(long_path + 4096 - 3, "tmp");
+	memcpy(long_path + 4096 - 3, "tmp", sizeof("tmp"));
 	TRY(access(long_path, F_OK));
 	TRY(symlink("file", "chain0"));
 	for (int i = 1; i < 42; i++) {

@@ -97,7 +97,7 @@ static void test_mprotect(void)
 static void test_mremap(void)
 {
 	char *block = mmap(NULL, 4 * PAGE, READ_WRITE, ANONYMOUS, -1, 0);
-	strcpy(block, "kept");
+	memcpy(block, "kept", sizeof("kept"));
 	munmap(block + 3 * PAGE, PAGE);
 	TRY_ANY(mremap(block + 1, PAGE, PAGE, 0));
 	TRY_ANY(mremap(block, PAGE, 0, 0));

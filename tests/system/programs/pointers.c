@@ -131,8 +131,8 @@ static void try_pointer(const struct call *call, const struct example *example, 
 		unreadable = map(PROT_NONE);
 		read_only = map(PROT_READ);
 		/* A byte that is there, and behind it nothing. The byte is the path of nothing. */
-		edge = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+		edge = mmap(NULL, 2UL * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 		edge += PAGE - 1;
 		*edge = 'x';
 		munmap(none, PAGE);
