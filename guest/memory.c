@@ -21,9 +21,13 @@
 _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC == GUEST_EXECUTE,
 	       "protections are passed on as they are");
 
-/* Mappings of at most this length lie in the pool. */
-#define POOL_MAPPING_MAX (1UL << 20)
-#define POOL_COPY_MAX	 (64UL << 10) /* of a file */
+/* Mappings of at most this length lie in the pool; up to a few times of it where they take no more
+ * than a share of what is free: what fills a mapping of the area when it is touched costs exits.
+ * Above are what programs reserve and touch little of: stacks of threads, heaps of runtimes. */
+#define POOL_MAPPING_SMALL (1UL << 20)
+#define POOL_MAPPING_MAX   (4UL << 20)
+#define POOL_MAPPING_SHARE 8
+#define POOL_COPY_MAX	   (64UL << 10) /* of a file */
 
 #define LOW_LIMIT (1UL << 31) /* MAP_32BIT */
 
@@ -179,8 +183,13 @@ static int64_t map_fixed(const struct wish *wish)
 /* Small memory, or a copy of a small file; libraries go where their shortcuts can be near. */
 static bool suits_pool(const struct wish *wish)
 {
-	return wish->length <= (wish->file ? POOL_COPY_MAX : POOL_MAPPING_MAX) && !wish->origin &&
-	       wish->protection && !(wish->flags & MAP_32BIT);
+	if (wish->origin || !wish->protection || wish->flags & MAP_32BIT)
+		return false;
+	if (wish->file)
+		return wish->length <= POOL_COPY_MAX;
+	return wish->length <= POOL_MAPPING_SMALL ||
+	       (wish->length <= POOL_MAPPING_MAX &&
+		wish->length / GUEST_PAGE_SIZE <= pool_free_pages() / POOL_MAPPING_SHARE);
 }
 
 static int64_t map_anywhere(const struct wish *wish)
