@@ -10,6 +10,14 @@
 
 #define DEADLINE_SIGNAL SIGRTMIN
 
+/* ThreadSanitizer puts off handlers of signals that arrive outside of calls which it knows to
+ * block, so that KVM_RUN may be entered before the flag is set: there the signal comes again. */
+#ifdef __SANITIZE_THREAD__
+#define REPEAT_NS (10 * 1000000L)
+#else
+#define REPEAT_NS 0L
+#endif
+
 /* A signal that arrives before KVM_RUN is entered is not lost: the flag is kvm_run.immediate_exit,
  * which the kernel looks at on entry. */
 static void deadline_passed(int signal, siginfo_t *info, void *context)
@@ -62,6 +70,7 @@ int deadline_arm(struct deadline *deadline, uint64_t when_ns, struct error *erro
 	if (deadline->armed_ns <= when_ns && deadline->armed_ns > clock_now_ns())
 		return 0;
 	struct itimerspec when = {
+	    .it_interval.tv_nsec = REPEAT_NS,
 	    .it_value.tv_sec = (time_t)(when_ns / NANOSECONDS_PER_SECOND),
 	    .it_value.tv_nsec = (long)(when_ns % NANOSECONDS_PER_SECOND),
 	};

@@ -9,6 +9,7 @@
 
 #include "accel/wire.h"
 #include "check.h"
+#include "confine/sanitizers.h"
 #include "host.h"
 #include "onnx/cache.h"
 #include "onnx/tiny_model.h"
@@ -17,16 +18,6 @@
 #include "vaccel/ops/torch.h"
 
 #define SORTED 100000
-
-#ifndef __has_feature
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
 
 static int64_t register_model(struct peer *peer, int64_t session, const struct tiny_model *model)
 {
@@ -189,7 +180,7 @@ static void test_flood(struct peer *peer, int64_t session)
 	CHECK_NUMBER(run(peer, &call, zeros, sizeof(zeros)), 0);
 	static const int64_t counts[] = {1LL << 29, 1LL << 38, 1LL << 60, INT64_MAX, -1, INT64_MIN};
 	/* A sanitizer's operator new ends the process where it should throw. */
-	for (size_t i = SANITIZED ? 4 : 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+	for (size_t i = CONFINE_SANITIZED ? 4 : 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		count = counts[i];
 		CHECK(run(peer, &call, NULL, 0) > 0);
 	}

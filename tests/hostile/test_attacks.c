@@ -13,6 +13,7 @@
 
 #include "acceld/host.h"
 #include "check.h"
+#include "confine/sanitizers.h"
 #include "host_state.h"
 #include "mayfly/guest_abi.h"
 #include "monitor.h"
@@ -71,16 +72,6 @@ static const struct attack attacks[] = {
 };
 
 #define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
-
-#ifndef __has_feature
-#define __has_feature(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
 
 struct answer {
 	char text[256];
@@ -319,8 +310,8 @@ static bool have_engine(void)
 /* A sanitizer's operator new ends the process where it should throw. */
 static bool is_too_much(const struct attack *attack)
 {
-	return SANITIZED && (!strcmp(attack->name, "model_of_a_terabyte") ||
-			     !strcmp(attack->name, "model_of_absurd_shape"));
+	return CONFINE_SANITIZED && (!strcmp(attack->name, "model_of_a_terabyte") ||
+				     !strcmp(attack->name, "model_of_absurd_shape"));
 }
 
 /* And requests for files where there is a directory of them. */
