@@ -13,7 +13,7 @@ struct leaf_visitor {
 	void *context;
 };
 
-/* Visits the entries for present pages of ring 3 below `table`. */
+/* Visits the entries for present pages of ring 3, large ones too, below `table`. */
 static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, uint64_t address)
 {
 	uint64_t *entries = (uint64_t *)(self->memory + table);
@@ -21,7 +21,7 @@ static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, u
 		const uint64_t below = address | i << (12 + 9 * level);
 		if (!(entries[i] & ENTRY_PRESENT) || !(entries[i] & ENTRY_USER))
 			continue;
-		if (level)
+		if (level && !(entries[i] & ENTRY_LARGE))
 			visit_leaves(self, entries[i] & ENTRY_ADDRESS, level - 1, below);
 		else
 			self->visit(self, below, &entries[i]);
@@ -38,7 +38,8 @@ static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf
 	if (!(*leaf & ENTRY_ACCESSED))
 		return;
 	const uint64_t *same = page_find_leaf(self->image->memory, address);
-	if (same && (*same & ENTRY_PRESENT))
+	/* The root image is in every machine where it was in this one. */
+	if (address >= GUEST_ROOT_BASE || (same && (*same & ENTRY_PRESENT)))
 		self->found(self->context, address);
 }
 

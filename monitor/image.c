@@ -11,7 +11,7 @@
 #include "util/checked.h"
 #include "util/cleanup.h"
 
-#define LARGE_PAGE_SIZE	 (2UL << 20)
+#define HUGE_PAGE_SIZE	 (1UL << 30)
 #define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
 #define AREA_TABLES_MIN	 256UL
 
@@ -41,10 +41,11 @@ int image_create(struct image *image, uint64_t memory, struct error *error)
 int image_create_with_root(struct image *image, uint64_t memory, int root, uint64_t root_size,
 			   struct error *error)
 {
-	/* Page tables: one page for each 2 MiB that is mapped, and for each region the partly used
-	 * ones at its ends and the levels above. */
+	/* Page tables: one page for each 2 MiB that is mapped (of the root image, which is mapped
+	 * by large pages, for each GiB), and for each region the partly used ones at its ends and
+	 * the levels above. */
 	uint64_t tables =
-	    memory / LARGE_PAGE_SIZE + WINDOW_SIZE / LARGE_PAGE_SIZE + root_size / LARGE_PAGE_SIZE;
+	    memory / IMAGE_LARGE_PAGE + WINDOW_SIZE / IMAGE_LARGE_PAGE + root_size / HUGE_PAGE_SIZE;
 	tables = (tables + 4UL * (IMAGE_REGIONS_MAX + 3)) * GUEST_PAGE_SIZE;
 	/* And what the mapping area may need, as pages there may lie far from one another. */
 	tables += (memory / AREA_TABLE_SHARE + AREA_TABLES_MIN) * GUEST_PAGE_SIZE;

@@ -23,6 +23,10 @@
 
 #define IMAGE_REGIONS_MAX GUEST_REGIONS_MAX
 
+/* What one entry of a page table's second level stands for: a table of pages, or this much at once.
+ */
+#define IMAGE_LARGE_PAGE (2UL << 20)
+
 struct image_region {
 	uint64_t address;    /* guest-virtual */
 	uint64_t length;     /* bytes; a multiple of the page size, as all here */

@@ -87,13 +87,30 @@ void kvm_machine_dismantle(struct machine_kvm *self)
 	self->stale = 0;
 }
 
-/* All machines of all monitors share the root image's pages: they are the page cache's. */
+/* All machines of all monitors share the root image's pages: they are the page cache's. What that
+ * has in large pages KVM maps as such, as the guest's page tables do (virtual_cpu.c), where it lies
+ * at such an address here. */
 static int kvm_map_root(struct machine_kvm *self, struct error *error)
 {
-	const uint64_t size = self->image->root_size;
-	void *root = mmap(NULL, size, PROT_READ, MAP_SHARED, self->image->root, 0);
-	if (root == MAP_FAILED)
+	const uint64_t size = self->image->root_size, room = size + IMAGE_LARGE_PAGE;
+	uint8_t *reserved = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (reserved == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the root image");
+	uint64_t before = -(uintptr_t)reserved % IMAGE_LARGE_PAGE;
+	void *root =
+	    mmap(reserved + before, size, PROT_READ, MAP_SHARED | MAP_FIXED, self->image->root, 0);
+	if (root == MAP_FAILED) {
+		int result = error_set_errno(error, errno, "cannot map the root image");
+		munmap(reserved, room);
+		return result;
+	}
+	if (before)
+		munmap(reserved, before);
+	if (room - before > size)
+		munmap(reserved + before + size, room - before - size);
+	/* What must be read from the disk first comes in large pages, too, where the file system
+	 * can. A kernel without them refuses. */
+	madvise(root, size, MADV_HUGEPAGE);
 	self->root = root;
 	return kvm_set_memory(self, 2, VIRTUAL_CPU_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY,
 			      error);

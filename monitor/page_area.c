@@ -45,7 +45,7 @@ static uint64_t highest_table(const uint8_t *memory, uint64_t table, int level)
 	uint64_t highest = table;
 	for (size_t i = 0; level > 0 && i < PAGE_ENTRIES; i++) {
 		const uint64_t below = entries[i] & ENTRY_ADDRESS;
-		if (!(entries[i] & ENTRY_PRESENT))
+		if (!(entries[i] & ENTRY_PRESENT) || entries[i] & ENTRY_LARGE)
 			continue;
 		const uint64_t found = level > 1 ? highest_table(memory, below, level - 1) : below;
 		if (found > highest)
@@ -167,7 +167,7 @@ static const uint64_t *find_leaf_or_gap(const uint8_t *memory, uint64_t address,
 	const uint64_t *table = (const uint64_t *)(memory + PAGE_TABLES_ROOT);
 	for (int level = 3; level > 0; level--) {
 		const uint64_t entry = table[page_entry_index(address, level)];
-		if (!(entry & ENTRY_PRESENT)) {
+		if (!(entry & ENTRY_PRESENT) || entry & ENTRY_LARGE) {
 			*next = ((address >> (12 + 9 * level)) + 1) << (12 + 9 * level);
 			return NULL;
 		}

@@ -12,6 +12,9 @@
 #define ENTRY_USER     (1UL << 2)
 #define ENTRY_ACCESSED (1UL << 5)
 #define ENTRY_DIRTY    (1UL << 6)
+/* In a table of level 1: no table below, but IMAGE_LARGE_PAGE of memory. Only the root image has
+ * such entries, which nothing changes. */
+#define ENTRY_LARGE (1UL << 7)
 /* Free for software, in leaves only: something is mapped here, if it may be accessed or not; it was
  * put here by page_area_map(); the page of the pool that belongs here is in the mapping area. */
 #define ENTRY_MAPPED	 (1UL << 9)
@@ -53,13 +56,13 @@ static inline uint64_t page_entry_index(uint64_t address, int level)
 	return address >> (12 + 9 * level) & (PAGE_ENTRIES - 1);
 }
 
-/* The leaf entry for `address`; NULL where a level is missing. */
+/* The entry of the page at `address`; NULL where a level is missing or the page is a large one. */
 static inline uint64_t *page_find_leaf(const uint8_t *memory, uint64_t address)
 {
 	uint64_t *table = (uint64_t *)(memory + PAGE_TABLES_ROOT);
 	for (int level = 3; level > 0; level--) {
 		uint64_t entry = table[page_entry_index(address, level)];
-		if (!(entry & ENTRY_PRESENT))
+		if (!(entry & ENTRY_PRESENT) || entry & ENTRY_LARGE)
 			return NULL;
 		table = (uint64_t *)(memory + (entry & ENTRY_ADDRESS));
 	}

@@ -286,10 +286,13 @@ static void map_guest(void)
 	check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 		    flags | MAP_SHARED, PROCESS_WINDOW, 0),
 	      "map the window");
-	if (setup.root_size)
+	if (setup.root_size) {
 		check(call6(SYS_mmap, GUEST_ROOT_BASE, setup.root_size, PROT_READ,
 			    flags | MAP_SHARED, PROCESS_ROOT, 0),
 		      "map the root image");
+		/* As in kvm_machine.c; a kernel without large pages refuses. */
+		call3(SYS_madvise, GUEST_ROOT_BASE, setup.root_size, MADV_HUGEPAGE);
+	}
 	check(call2(SYS_close, PROCESS_IMAGE, 0), "close the image");
 	check(call2(SYS_close, PROCESS_WINDOW, 0), "close the window");
 }

@@ -43,12 +43,13 @@ struct table_builder {
 	uint64_t next; /* offset of the next free page-table page */
 };
 
-static int map_page(struct table_builder *builder, uint64_t address, uint64_t leaf,
+/* Sets the entry for `address` in a table of `lowest` level: 0 for a page, 1 for a large one. */
+static int map_page(struct table_builder *builder, uint64_t address, int lowest, uint64_t leaf,
 		    struct error *error)
 {
 	struct image *image = builder->image;
 	uint64_t *table = (uint64_t *)(image->memory + image->page_tables);
-	for (int level = 3; level > 0; level--) {
+	for (int level = 3; level > lowest; level--) {
 		uint64_t *entry = &table[page_entry_index(address, level)];
 		if (!(*entry & ENTRY_PRESENT)) {
 			if (builder->next >= image->page_tables + image->page_tables_size)
@@ -58,7 +59,7 @@ static int map_page(struct table_builder *builder, uint64_t address, uint64_t le
 		}
 		table = (uint64_t *)(image->memory + (*entry & ENTRY_ADDRESS));
 	}
-	table[page_entry_index(address, 0)] = leaf;
+	table[page_entry_index(address, lowest)] = leaf;
 	return 0;
 }
 
@@ -66,11 +67,28 @@ static int map_range(struct table_builder *builder, uint64_t address, uint64_t p
 		     uint64_t length, uint64_t bits, struct error *error)
 {
 	for (uint64_t done = 0; done < length; done += GUEST_PAGE_SIZE) {
-		int result = map_page(builder, address + done, (physical + done) | bits, error);
+		int result = map_page(builder, address + done, 0, (physical + done) | bits, error);
 		if (result)
 			return result;
 	}
 	return 0;
+}
+
+/* The root image in large pages, as far as it fills them: where the page cache has it in such, one
+ * fault gives the guest 2 MiB of it. Under PVM that is one of 25 µs instead of 512. */
+static int map_root(struct table_builder *builder, struct error *error)
+{
+	const uint64_t size = builder->image->root_size;
+	const uint64_t bits = leaf_bits(GUEST_READ, true);
+	uint64_t done = 0;
+	for (; size - done >= IMAGE_LARGE_PAGE; done += IMAGE_LARGE_PAGE) {
+		const uint64_t leaf = (VIRTUAL_CPU_ROOT_PHYSICAL + done) | bits | ENTRY_LARGE;
+		int result = map_page(builder, GUEST_ROOT_BASE + done, 1, leaf, error);
+		if (result)
+			return result;
+	}
+	return map_range(builder, GUEST_ROOT_BASE + done, VIRTUAL_CPU_ROOT_PHYSICAL + done,
+			 size - done, bits, error);
 }
 
 static int build_page_tables(struct image *image, struct error *error)
@@ -86,8 +104,7 @@ static int build_page_tables(struct image *image, struct error *error)
 		result = map_range(&builder, GUEST_WINDOW_BASE, VIRTUAL_CPU_WINDOW_PHYSICAL,
 				   WINDOW_SIZE, leaf_bits(GUEST_READ | GUEST_WRITE, true), error);
 	if (!result)
-		result = map_range(&builder, GUEST_ROOT_BASE, VIRTUAL_CPU_ROOT_PHYSICAL,
-				   image->root_size, leaf_bits(GUEST_READ, true), error);
+		result = map_root(&builder, error);
 	if (!result)
 		result = map_range(&builder, GUEST_HYPERCALL, HYPERCALL_OFFSET, GUEST_PAGE_SIZE,
 				   leaf_bits(GUEST_READ | GUEST_EXECUTE, true), error);
@@ -330,6 +347,16 @@ static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t 
 	       (leaf & ENTRY_NO_EXECUTE);
 }
 
+/* Large pages show the root image where it belongs, whole and to be read, and nothing else. */
+static bool large_page_is_sound(const struct table_check *check, uint64_t address, uint64_t entry)
+{
+	const uint64_t size = check->image->root_size, offset = address - GUEST_ROOT_BASE;
+	const uint64_t wanted =
+	    (VIRTUAL_CPU_ROOT_PHYSICAL + offset) | leaf_bits(GUEST_READ, true) | ENTRY_LARGE;
+	return address >= GUEST_ROOT_BASE && size >= IMAGE_LARGE_PAGE &&
+	       offset <= size - IMAGE_LARGE_PAGE && (entry | ENTRY_ACCESSED) == wanted;
+}
+
 /* Each page of tables may be used once, so that the tree is walked in bounded time. */
 static bool table_is_sound(struct table_check *check, uint64_t table, int level, uint64_t address)
 {
@@ -348,6 +375,11 @@ static bool table_is_sound(struct table_check *check, uint64_t table, int level,
 			return false;
 		if (level == 0 || !(entry & ENTRY_PRESENT))
 			continue;
+		if (level == 1 && entry & ENTRY_LARGE) {
+			if (!large_page_is_sound(check, below, entry))
+				return false;
+			continue;
+		}
 		if (entry & ~known ||
 		    !table_is_sound(check, entry & ENTRY_ADDRESS, level - 1, below))
 			return false;

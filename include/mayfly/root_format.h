@@ -5,7 +5,7 @@
  *     nodes_offset …    struct root_node[]; node 0 is the root directory
  *     entries_offset …  struct root_entry[]; a directory's entries are neighbours, by name
  *     names_offset …    names and targets of symbolic links, each with a NUL behind it
- *     image_size        a multiple of the page size
+ *     image_size        a multiple of the page size; zeros may fill up the last large page
  *
  * A directory's number is higher than its parent's, so that there can be no cycle. All numbers are
  * little-endian. Shared by what writes and checks images (lib/root) and by the library OS, which
@@ -19,6 +19,10 @@
 #define ROOT_MAGIC     0x544f4f52594c464dULL /* "MFLYROOT" */
 #define ROOT_VERSION   1
 #define ROOT_PAGE_SIZE 4096UL
+
+/* What guests map with one entry of their page tables. Images of at least this size are made a
+ * multiple of it, so that all of them is mapped so. */
+#define ROOT_LARGE_PAGE (2UL << 20)
 
 /* Limits of the format. */
 #define ROOT_IMAGE_MAX	  (16UL << 30)

@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "mayfly/root_format.h"
+#include "root/writer.h"
 #include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -33,6 +32,7 @@ struct build_node {
 
 struct root_builder {
 	struct file_replacement image;
+	struct root_writer writer;
 	uint64_t size; /* where the next contents go */
 	struct build_node *root, *file;
 	/* The tables, while they are made. */
@@ -310,6 +310,8 @@ int root_builder_open(struct root_builder **builder, const char *path, struct er
 	mode_t mask = umask(0);
 	umask(mask);
 	int result = file_replacement_open(&self->image, path, 0666 & ~mask, error);
+	if (!result)
+		result = root_writer_init(&self->writer, self->image.fd, self->image.path, error);
 	if (result) {
 		root_builder_close(self);
 		return result;
@@ -322,6 +324,7 @@ void root_builder_close(struct root_builder *builder)
 {
 	if (!builder)
 		return;
+	root_writer_release(&builder->writer);
 	file_replacement_abandon(&builder->image);
 	node_drop(builder->root);
 	free(builder);
@@ -332,22 +335,9 @@ uint64_t root_builder_size(const struct root_builder *builder)
 	return builder->size;
 }
 
-static int write_at(const struct root_builder *builder, const void *data, size_t length,
-		    uint64_t offset, struct error *error)
+static uint64_t page_align(uint64_t size)
 {
-	const uint8_t *next = data;
-	while (length) {
-		ssize_t written = pwrite(builder->image.fd, next, length, (off_t)offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return error_set_errno(error, errno, "cannot write %s",
-					       builder->image.path);
-		next += written;
-		offset += (size_t)written;
-		length -= (size_t)written;
-	}
-	return 0;
+	return (size + ROOT_PAGE_SIZE - 1) & ~(ROOT_PAGE_SIZE - 1);
 }
 
 int root_builder_write(struct root_builder *builder, const void *data, size_t length,
@@ -361,12 +351,13 @@ int root_builder_write(struct root_builder *builder, const void *data, size_t le
 	    end > ROOT_IMAGE_MAX - ROOT_METADATA_MAX)
 		return error_set(error, EFBIG, "a root image holds at most %lu GiB",
 				 ROOT_IMAGE_MAX >> 30);
-	int result = write_at(builder, data, length, file->image.data + file->image.size, error);
+	int result = root_writer_put(&builder->writer, data, length,
+				     file->image.data + file->image.size, error);
 	if (result)
 		return result;
 	file->image.size += length;
-	/* Up to the end of the page: the file system gives zeros. */
-	builder->size = (end + ROOT_PAGE_SIZE - 1) & ~(ROOT_PAGE_SIZE - 1);
+	/* Up to the end of the page: the writer puts zeros there. */
+	builder->size = page_align(end);
 	return 0;
 }
 
@@ -432,6 +423,14 @@ static void fill_tables(const struct root_builder *builder, struct root_node *no
 	}
 }
 
+/* Where an image ends whose last byte but padding is before `end`. */
+static uint64_t image_end(uint64_t end)
+{
+	if (end < ROOT_LARGE_PAGE)
+		return page_align(end);
+	return (end + ROOT_LARGE_PAGE - 1) & ~(ROOT_LARGE_PAGE - 1);
+}
+
 static int write_tables(struct root_builder *builder, struct error *error)
 {
 	struct root_header header = {
@@ -446,7 +445,7 @@ static int write_tables(struct root_builder *builder, struct error *error)
 	uint64_t nodes = builder->node_count * sizeof(struct root_node);
 	uint64_t entries = builder->entry_count * sizeof(struct root_entry);
 	uint64_t size = nodes + entries + builder->names_size;
-	size = (size + ROOT_PAGE_SIZE - 1) & ~(ROOT_PAGE_SIZE - 1);
+	size = image_end(builder->size + size) - builder->size;
 	if (size > ROOT_METADATA_MAX)
 		return error_set(error, EFBIG,
 				 "the tree has too many names: the limit of its tables is %lu MiB",
@@ -466,8 +465,9 @@ static int write_tables(struct root_builder *builder, struct error *error)
 	if (result)
 		return result;
 	memcpy(header.digest, hex, sizeof(header.digest));
-	result = write_at(builder, tables, size, header.nodes_offset, error);
-	return result ? result : write_at(builder, &header, sizeof(header), 0, error);
+	result = root_writer_put(&builder->writer, tables, size, header.nodes_offset, error);
+	return result ? result
+		      : root_writer_finish(&builder->writer, &header, sizeof(header), error);
 }
 
 int root_builder_finish(struct root_builder *builder, struct error *error)

@@ -76,7 +76,7 @@ static int check_header(const struct root_header *header, uint64_t file_size, st
 	    !table_follows(header->entries_offset, header->entry_count, sizeof(struct root_entry),
 			   &next) ||
 	    !table_follows(header->names_offset, header->names_size, 1, &next) ||
-	    next > header->image_size || header->image_size - next >= ROOT_PAGE_SIZE)
+	    next > header->image_size || header->image_size - next >= ROOT_LARGE_PAGE)
 		return damaged(error, "its tables do not fit", next);
 	return 0;
 }

@@ -36,12 +36,15 @@ static inline void rig_report(const char *what, const struct error *error)
 	fprintf(stderr, "%s: %s\n", what, error->text);
 }
 
-static inline bool rig_open(struct rig *rig, const struct isolation *isolation, const char *start)
+/* `root`: a root image of that size, or -1 and 0. */
+static inline bool rig_open_with_root(struct rig *rig, const struct isolation *isolation,
+				      const char *start, int root, uint64_t root_size)
 {
 	struct error error = {0};
 	const uint64_t code = (uint64_t)(guests_end - guests_begin + 4095) & ~4095UL;
 	*rig = (struct rig){.isolation = isolation, .image.memfd = -1, .window.memfd = -1};
-	int result = image_create(&rig->image, code + GUESTS_DATA_SIZE + 4096, &error);
+	int result = image_create_with_root(&rig->image, code + GUESTS_DATA_SIZE + 4096, root,
+					    root_size, &error);
 	if (!result)
 		result = image_map(&rig->image, GUEST_LIBOS_BASE, code, GUEST_READ | GUEST_EXECUTE,
 				   &error);
@@ -66,6 +69,11 @@ static inline bool rig_open(struct rig *rig, const struct isolation *isolation, 
 	if (result)
 		rig_report("rig", &error);
 	return CHECK_NUMBER(result, 0);
+}
+
+static inline bool rig_open(struct rig *rig, const struct isolation *isolation, const char *start)
+{
+	return rig_open_with_root(rig, isolation, start, -1, 0);
 }
 
 static inline bool rig_create(struct rig *rig, bool private)

@@ -14,6 +14,7 @@
 #define USER	   (1UL << 2)
 #define ACCESSED   (1UL << 5)
 #define DIRTY	   (1UL << 6)
+#define LARGE	   (1UL << 7)
 #define MAPPED	   (1UL << 9)
 #define NO_EXECUTE (1UL << 63)
 #define ADDRESS	   0x000ffffffffff000UL
@@ -24,10 +25,21 @@ static uint64_t walk(const struct image *image, uint64_t cr3, uint64_t address)
 	for (int shift = 39; shift >= 12; shift -= 9) {
 		if (!(entry & PRESENT))
 			return 0;
+		if (shift == 12 && entry & LARGE)
+			return entry;
 		const uint64_t *table = (const uint64_t *)(image->memory + (entry & ADDRESS));
 		entry = table[address >> shift & 511];
 	}
 	return entry;
+}
+
+/* The entry for the 2 MiB at `address`; its neighbours follow. */
+static uint64_t *find_directory(const struct image *image, uint64_t address)
+{
+	uint64_t *table = (uint64_t *)(image->memory + image->page_tables);
+	for (int shift = 39; shift > 21; shift -= 9)
+		table = (uint64_t *)(image->memory + (table[address >> shift & 511] & ADDRESS));
+	return &table[address >> 21 & 511];
 }
 
 static int open_image(struct image *image)
@@ -226,6 +238,91 @@ static void test_tables_full(void)
 	CHECK_NUMBER(virtual_cpu_prepare(&image, &error), -ENOMEM);
 }
 
+/* The root image is there in large pages, and what is left of it in small ones. */
+static void test_large_pages(void)
+{
+	struct error error = {0};
+	cleanup(image_release) struct image image;
+	const uint64_t size = 3 * IMAGE_LARGE_PAGE + 2 * PAGE;
+	CHECK_NUMBER(image_create_with_root(&image, PAGE, -1, size, &error), 0);
+	CHECK_NUMBER(image_map(&image, GUEST_POOL_BASE, PAGE, GUEST_READ | GUEST_WRITE, &error), 0);
+	if (!CHECK_NUMBER(virtual_cpu_prepare(&image, &error), 0))
+		return;
+	const uint64_t cr3 = image.page_tables;
+	for (uint64_t at = 0; at < size; at += PAGE) {
+		uint64_t entry = walk(&image, cr3, GUEST_ROOT_BASE + at);
+		CHECK((entry & (PRESENT | USER | NO_EXECUTE)) == (PRESENT | USER | NO_EXECUTE));
+		CHECK(!(entry & WRITABLE));
+		CHECK(!(entry & LARGE) == (at >= 3 * IMAGE_LARGE_PAGE));
+		CHECK_NUMBER((entry & ADDRESS) + (entry & LARGE ? at % IMAGE_LARGE_PAGE : 0),
+			     VIRTUAL_CPU_ROOT_PHYSICAL + at);
+	}
+	CHECK(!walk(&image, cr3, GUEST_ROOT_BASE + size));
+	CHECK(!page_find_leaf(image.memory, GUEST_ROOT_BASE));
+	CHECK(page_find_leaf(image.memory, GUEST_ROOT_BASE + 3 * IMAGE_LARGE_PAGE));
+
+	/* Tables for the mapping area lie behind those, and take none of them. */
+	struct page_area area = {.image = &image, .memory = image.memory};
+	struct page_run run = {.address = GUEST_AREA_BASE,
+			       .length = size,
+			       .source = GUEST_ROOT_BASE,
+			       .protection = GUEST_READ};
+	CHECK_NUMBER(page_area_map(&area, &run, NULL), 0);
+	CHECK(page_area_find(&area, GUEST_AREA_BASE, GUEST_AREA_END, &run));
+	CHECK_NUMBER(run.length, size);
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	CHECK_NUMBER(virtual_cpu_protect(image.memory, GUEST_ROOT_BASE, PAGE, GUEST_READ, NULL),
+		     -ENOMEM);
+}
+
+/* Large pages from outside: the root image's own, or refused. */
+static void test_check_of_large_pages(void)
+{
+	struct error error = {0};
+	cleanup(image_release) struct image image;
+	const uint64_t size = 2 * IMAGE_LARGE_PAGE + PAGE;
+	CHECK_NUMBER(image_create_with_root(&image, PAGE, -1, size, &error), 0);
+	CHECK_NUMBER(image_map(&image, 0x400000, PAGE, GUEST_READ, &error), 0);
+	if (!CHECK_NUMBER(virtual_cpu_prepare(&image, &error), 0))
+		return;
+	uint64_t *root = find_directory(&image, GUEST_ROOT_BASE);
+	uint64_t *program = find_directory(&image, 0x400000);
+	const uint64_t large = root[0], table = root[2];
+	const struct {
+		uint64_t *entry, value;
+		int verdict;
+	} changes[] = {
+	    {&root[0], large, 0},
+	    {&root[0], large & ~ACCESSED, 0},
+	    {&root[0], 0, 0},
+	    {&root[0], large | WRITABLE, -EBADMSG},
+	    {&root[0], large | DIRTY, -EBADMSG},
+	    {&root[0], large & ~NO_EXECUTE, -EBADMSG},
+	    {&root[0], large & ~USER, -EBADMSG},
+	    {&root[0], large & ~MAPPED, -EBADMSG},
+	    {&root[0], large | PAGE, -EBADMSG}, /* a bit of the page's caching */
+	    {&root[0], large | 1UL << 8, -EBADMSG},
+	    {&root[0], root[1], -EBADMSG},			     /* another page of it */
+	    {&root[0], large - VIRTUAL_CPU_ROOT_PHYSICAL, -EBADMSG}, /* the tables themselves */
+	    {&root[2], root[1] + IMAGE_LARGE_PAGE, -EBADMSG},	     /* reaches behind its end */
+	    {&root[2], table | LARGE, -EBADMSG},
+	    {&root[3], root[1] + 2 * IMAGE_LARGE_PAGE, -EBADMSG},
+	    {&program[2], large, -EBADMSG}, /* where the program is */
+	    {&program[2], (large | WRITABLE) - VIRTUAL_CPU_ROOT_PHYSICAL, -EBADMSG},
+	};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		uint64_t before = *changes[i].entry;
+		*changes[i].entry = changes[i].value;
+		if (!CHECK_NUMBER(virtual_cpu_check(&image, &error), changes[i].verdict))
+			fprintf(stderr, "  change %zu\n", i);
+		*changes[i].entry = before;
+	}
+	/* No other level has large pages. */
+	uint64_t *upper = (uint64_t *)(image.memory + image.page_tables);
+	upper[GUEST_ROOT_BASE >> 39 & 511] |= LARGE;
+	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+}
+
 /* Tables from outside may show the root image where it belongs, to be read. */
 static void test_check_of_root(void)
 {
@@ -285,6 +382,8 @@ int main(void)
 	test_shrinks();
 	test_exception_frame();
 	test_tables_full();
+	test_large_pages();
+	test_check_of_large_pages();
 	test_check_of_root();
 	return check_status();
 }

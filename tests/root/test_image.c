@@ -123,6 +123,60 @@ static void test_damage(const char *path)
 	CHECK(strstr(error.text, "version 2"));
 }
 
+/* Images that are large enough are made of large pages, and are the same bytes for that. */
+static void test_large(const char *path)
+{
+	struct root_builder *builder = NULL;
+	struct root_image image;
+	struct root_file file;
+	struct error error = {0};
+	char resolved[PATH_MAX];
+	const size_t size = 2 * ROOT_LARGE_PAGE + 5000, step = 70001;
+	cleanup_free uint8_t *data = NULL;
+	cleanup_free char *wanted = malloc(size);
+	size_t length = 0;
+	if (!CHECK(wanted) || !CHECK_NUMBER(root_builder_open(&builder, path, &error), 0))
+		return;
+	for (size_t i = 0; i < size; i++)
+		wanted[i] = tree_big_byte(i);
+	tree_add(builder, "first", S_IFREG | 0644, "one");
+	tree_add(builder, "large", S_IFREG | 0644, NULL);
+	for (size_t done = 0; done < size; done += step)
+		CHECK_NUMBER(root_builder_write(builder, wanted + done,
+						size - done < step ? size - done : step, &error),
+			     0);
+	tree_add(builder, "last", S_IFREG | 0644, "three");
+	CHECK_NUMBER(root_builder_finish(builder, &error), 0);
+	root_builder_close(builder);
+	if (!CHECK_NUMBER(root_image_open(&image, path, &error), 0))
+		return;
+	CHECK_NUMBER(image.header.image_size % ROOT_LARGE_PAGE, 0);
+	static const char *const names[] = {"first", "large", "last"};
+	const char *const contents[] = {"one", wanted, "three"};
+	const size_t lengths[] = {3, size, 5};
+	for (size_t i = 0; i < 3; i++) {
+		CHECK_NUMBER(root_tree_find(&image.tree, names[i], &file, resolved), 0);
+		CHECK_NUMBER(
+		    root_tree_read(&image.tree, resolved, &file, size, &data, &length, &error), 0);
+		CHECK(length == lengths[i] && !memcmp(data, contents[i], length));
+		free(take_pointer(data));
+	}
+	root_image_release(&image);
+	/* Behind a file's end and behind the tables there are zeros. */
+	cleanup_free uint8_t *all = NULL;
+	const size_t end = ROOT_PAGE_SIZE + 3;
+	CHECK_NUMBER(file_read(path, 16UL << 20, &all, &length, &error), 0);
+	for (size_t at = end; at < 2 * ROOT_PAGE_SIZE; at++)
+		CHECK(!all[at]);
+	CHECK(!all[length - 1]);
+	/* Nothing else may be there. */
+	all[length - 1] = 1;
+	CHECK_NUMBER(open_bytes(all, length, &error), -EINVAL);
+	all[length - 1] = 0;
+	CHECK_NUMBER(open_bytes(all, length, &error), 0);
+	CHECK_NUMBER(open_bytes(all, length - ROOT_LARGE_PAGE, &error), -EINVAL);
+}
+
 static void test_refused_names(void)
 {
 	struct root_builder *builder = NULL;
@@ -161,6 +215,7 @@ int main(void)
 		root_image_release(&image);
 		test_damage(path);
 	}
+	test_large(path);
 	unlink(path);
 	test_refused_names();
 	return check_status();
