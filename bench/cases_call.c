@@ -147,7 +147,7 @@ static int host_connect(struct host_calls *host, struct error *error)
 			result = error_set_errno(error, errno, "cannot map the window");
 		} else {
 			result = accel_client_open(&host->client, &accel_dialer_own, window,
-						   HOST_WINDOW, error);
+						   HOST_WINDOW, 0, error);
 		}
 	}
 	close(window);

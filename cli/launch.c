@@ -208,8 +208,14 @@ int launch_tell_outcome(const struct launch_values *values, const char *name,
 		log_error("%s", result->report);
 		return STATUS_SIGNAL + result->status;
 	case OUTCOME_DEADLINE:
-		log_error("%s was stopped: it took longer than %.6g s; give more with --timeout",
-			  name, (double)values->timeout_ns / 1e9);
+		if (*result->report)
+			log_error("%s was stopped: it took longer than %.6g s (--timeout gives "
+				  "more): %s",
+				  name, (double)values->timeout_ns / 1e9, result->report);
+		else
+			log_error("%s was stopped: it took longer than %.6g s; give more with "
+				  "--timeout",
+				  name, (double)values->timeout_ns / 1e9);
 		return STATUS_DEADLINE;
 	case OUTCOME_LOST:
 		break;

@@ -8,12 +8,10 @@
 #include "accel_client/accel_client.h"
 #include "mayfly/wire.h"
 #include "util/checked.h"
-#include "util/clock.h"
 #include "vaccel/op.h"
 
 #define JOURNAL_BYTES_MAX (256UL << 20)
 #define JOURNAL_COUNT_MAX 1024
-#define REPLAY_LIMIT_NS	  (30 * NANOSECONDS_PER_SECOND)
 
 void accelerator_init(struct accelerator *accelerator, const struct window *window,
 		      const struct accel_dialer *dialer)
@@ -36,12 +34,23 @@ void accelerator_journal_release(struct accelerator_journal *journal)
 	*journal = (struct accelerator_journal){0};
 }
 
-static int accelerator_connect(struct accelerator *accelerator, struct error *error)
+static int accelerator_connect(struct accelerator *accelerator, uint64_t deadline_ns,
+			       struct error *error)
 {
 	if (accelerator->client)
 		return 0;
 	return accel_client_open(&accelerator->client, accelerator->dialer,
-				 accelerator->window->memfd, WINDOW_SIZE, error);
+				 accelerator->window->memfd, WINDOW_SIZE, deadline_ns, error);
+}
+
+/* What the connection knows now is what each request begins with. One without a mark is no use. */
+static int accelerator_mark(struct accelerator *accelerator, uint64_t deadline_ns,
+			    struct error *error)
+{
+	int result = accel_client_mark(accelerator->client, deadline_ns, error);
+	if (result)
+		accelerator_release(accelerator);
+	return result;
 }
 
 /* A connection that failed is out of step; the next use makes a new one. Only a message that is not
@@ -120,15 +129,12 @@ int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t 
 		return error_set(error, EFAULT, "message %#lx+%#lx lies outside the arena", offset,
 				 length);
 	bool connected = accelerator->client;
-	int result = accelerator_connect(accelerator, error);
+	int result = accelerator_connect(accelerator, deadline_ns, error);
+	/* Without a set-up the base of a connection is empty. */
+	if (!result && !connected && !journal)
+		result = accelerator_mark(accelerator, deadline_ns, error);
 	if (result)
 		return result;
-	/* Without a set-up the base of a connection is empty. */
-	if (!connected && !journal) {
-		result = accel_client_mark(accelerator->client, error);
-		if (result)
-			return result;
-	}
 	const uint8_t *message = accelerator->window->memory + WINDOW_ARENA_OFFSET + offset;
 	if (journal && leaves_something(message, length)) {
 		result = journal_add(journal, message, length, error);
@@ -139,19 +145,19 @@ int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t 
 }
 
 int accelerator_restore(struct accelerator *accelerator, const struct accelerator_journal *journal,
-			struct error *error)
+			uint64_t deadline_ns, struct error *error)
 {
 	if (accelerator->client || !journal->count)
 		return 0;
-	int result = accelerator_connect(accelerator, error);
+	int result = accelerator_connect(accelerator, deadline_ns, error);
 	for (size_t i = 0; i < journal->count && !result; i++) {
 		memcpy(accelerator->window->memory + WINDOW_ARENA_OFFSET, journal->messages[i].data,
 		       journal->messages[i].length);
 		result = accelerator_exchange(accelerator, 0, journal->messages[i].extent,
-					      clock_now_ns() + REPLAY_LIMIT_NS, error);
+					      deadline_ns, error);
 	}
 	if (!result)
-		result = accel_client_mark(accelerator->client, error);
+		result = accelerator_mark(accelerator, deadline_ns, error);
 	if (result)
 		return error_wrap(error, "cannot restore the function's accelerator sessions");
 	return 0;

@@ -38,15 +38,17 @@ void accelerator_init(struct accelerator *accelerator, const struct window *wind
 
 /* Serves the message at [offset, offset + length) of the window's arena. `journal` is where to
  * remember it (the set-up), or NULL. Returns 0 or a negative errno for the guest, with the reason
- * in *error; -ETIMEDOUT past the deadline. */
+ * in *error; -ETIMEDOUT past the deadline, or where the host does not answer for so long that none
+ * seems to be there. */
 int accelerator_call(struct accelerator *accelerator, uint64_t offset, uint64_t length,
 		     uint64_t deadline_ns, struct accelerator_journal *journal,
 		     struct error *error);
 
 /* Before a clone runs: makes sure that the connection knows the set-up's objects. Nothing to do
- * where the journal is empty. Uses the arena, which must be unused. */
+ * where the journal is empty. Uses the arena, which must be unused; after a failure the host may
+ * still write there. Errors as those of accelerator_call(). */
 int accelerator_restore(struct accelerator *accelerator, const struct accelerator_journal *journal,
-			struct error *error);
+			uint64_t deadline_ns, struct error *error);
 
 /* After a request: what it opened is released, what it released of the set-up is back. */
 void accelerator_reset(struct accelerator *accelerator);

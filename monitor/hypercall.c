@@ -316,17 +316,21 @@ static int serve_accelerate(struct slot *slot, struct hypercall *call)
 				      monitor->preparing ? &monitor->journal : NULL, &reason);
 	slot->result->ops++;
 	slot->result->op_ns += clock_now_ns() - begin;
+	call->result = result;
+	if (!result)
+		return 0;
 	/* A message that cannot be served is the guest's mistake; it may make many. */
 	bool guests_own = result == -EBADMSG || result == -EFAULT;
-	if (result)
-		log_at(guests_own ? LOG_DEBUG : LOG_ERROR, "%s: accelerated call failed: %s",
-		       monitor->name, reason.text);
 	/* The host may still be at work for a lost connection, and write its results. */
-	if (result && !guests_own)
+	if (!guests_own)
 		slot->stale = true;
-	if (result == -ETIMEDOUT)
-		return finish_past_deadline(slot, call);
-	call->result = result;
+	if (!guests_own && clock_now_ns() >= slot->deadline_ns) {
+		slot_miss_deadline(slot, reason.text);
+		call->next = HYPERCALL_NEXT_FINISHED;
+		return 0;
+	}
+	log_at(guests_own ? LOG_DEBUG : LOG_ERROR, "%s: accelerated call failed: %s", monitor->name,
+	       reason.text);
 	return 0;
 }
 

@@ -68,7 +68,8 @@ enum outcome {
 struct request_result {
 	enum outcome outcome;
 	int status;
-	char report[REPORT_MAX]; /* lines about a crash, a missing library; else empty */
+	/* Lines about a crash, a missing library, what a deadline cut short; else empty. */
+	char report[REPORT_MAX];
 	uint64_t clone_ns, run_ns, reset_ns;
 	uint64_t pages; /* written by the request; 0 where not known */
 	uint64_t ops, op_ns;

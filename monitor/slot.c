@@ -2,6 +2,7 @@
 #include "slot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -216,6 +217,32 @@ static int slot_reset(struct slot *slot, struct error *error)
 	return result;
 }
 
+void slot_miss_deadline(struct slot *slot, const char *reason)
+{
+	slot->result->outcome = OUTCOME_DEADLINE;
+	snprintf(slot->result->report, sizeof(slot->result->report), "%s", reason);
+}
+
+/* Makes sure that the accelerator host knows what the snapshot knows. *restored: it does; else the
+ * request has missed its deadline. */
+static int slot_restore(struct slot *slot, bool *restored, struct error *error)
+{
+	struct error reason = {0};
+	int code = accelerator_restore(&slot->accelerator, &slot->monitor->journal,
+				       slot->deadline_ns, &reason);
+	*restored = !code;
+	if (!code)
+		return 0;
+	slot->stale = true;
+	if (clock_now_ns() >= slot->deadline_ns) {
+		slot_miss_deadline(slot, reason.text);
+		return 0;
+	}
+	if (error)
+		*error = reason;
+	return code;
+}
+
 /* Has the request answered, and leaves the slot as that ended. */
 static int slot_answer(struct slot *slot, const struct request *request, struct error *error)
 {
@@ -236,13 +263,15 @@ int slot_serve(struct slot *slot, const struct request *request, struct request_
 	       struct error *error)
 {
 	uint64_t begin = clock_now_ns();
-	int code = accelerator_restore(&slot->accelerator, &slot->monitor->journal, error);
+	bool restored;
+	int code = slot_begin(slot, request, result, error);
 	if (!code)
-		code = slot_begin(slot, request, result, error);
+		code = slot_restore(slot, &restored, error);
 	if (code)
 		return code;
 	uint64_t running = clock_now_ns();
-	code = slot_answer(slot, request, error);
+	if (restored)
+		code = slot_answer(slot, request, error);
 	if (code)
 		return code;
 	uint64_t finished = clock_now_ns();

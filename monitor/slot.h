@@ -48,6 +48,9 @@ enum slot_end {
 /* Runs the guest and serves its hypercalls until it has finished or froze. */
 int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error);
 
+/* The request ends as its deadline does; `reason` is what it waited for, in words. */
+void slot_miss_deadline(struct slot *slot, const char *reason);
+
 /* Hands on what stands in the response area; `length` fits into it. -ETIMEDOUT past the deadline.
  */
 int slot_flush_response(struct slot *slot, uint64_t length, struct error *error);

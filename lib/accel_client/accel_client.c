@@ -93,6 +93,17 @@ static int send_packet(struct accel_client *client, struct wire_packet *packet, 
  * the socket's timeout need not be set anew for each call. */
 #define WAIT_STEP_NS (NANOSECONDS_PER_SECOND / 10)
 
+/* A call may take long; whatever else does not is not served at all. */
+static int give_up(struct accel_client *client, uint16_t kind, struct error *error)
+{
+	end_connection(client);
+	if (kind == WIRE_PACKET_CALL)
+		return error_set(error, ETIMEDOUT, "an accelerated call was under way");
+	return error_set(error, ETIMEDOUT,
+			 "the accelerator host (mayfly-acceld) does not answer; where it hangs, "
+			 "end it, and the next request starts another");
+}
+
 /* Receives the answer to the packet sent last. */
 static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t deadline_ns,
 			  struct error *error)
@@ -102,12 +113,8 @@ static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t d
 		uint64_t wait_ns = deadline_ns ? WAIT_STEP_NS : 0;
 		if (deadline_ns) {
 			uint64_t now = clock_now_ns();
-			if (now >= deadline_ns) {
-				end_connection(client);
-				return error_set(
-				    error, ETIMEDOUT,
-				    "the accelerator host did not answer before the deadline");
-			}
+			if (now >= deadline_ns)
+				return give_up(client, kind, error);
 			/* Rounded up to whole microseconds: 0 would mean no timeout. */
 			if (deadline_ns - now < WAIT_STEP_NS)
 				wait_ns = (deadline_ns - now + 999) / 1000 * 1000;
@@ -215,20 +222,27 @@ static int open_on(struct accel_client **out, int socket, int window_fd, uint64_
 	return 0;
 }
 
+/* No later than `latest_ns`, where that is not 0. */
+static uint64_t open_deadline_ns(uint64_t latest_ns)
+{
+	uint64_t limit_ns = clock_now_ns() + OPEN_LIMIT_NS;
+	return latest_ns && latest_ns < limit_ns ? latest_ns : limit_ns;
+}
+
 int accel_client_open_at(struct accel_client **client, const char *path, int window_fd,
 			 uint64_t window_size, struct error *error)
 {
 	int socket;
-	uint64_t deadline_ns = clock_now_ns() + OPEN_LIMIT_NS;
+	uint64_t deadline_ns = open_deadline_ns(0);
 	int result = accel_connect(path, deadline_ns, &socket, error);
 	return result ? result
 		      : open_on(client, socket, window_fd, window_size, deadline_ns, error);
 }
 
 int accel_client_open(struct accel_client **client, const struct accel_dialer *dialer,
-		      int window_fd, uint64_t window_size, struct error *error)
+		      int window_fd, uint64_t window_size, uint64_t latest_ns, struct error *error)
 {
-	uint64_t deadline_ns = clock_now_ns() + OPEN_LIMIT_NS;
+	uint64_t deadline_ns = open_deadline_ns(latest_ns);
 	for (;;) {
 		int socket;
 		struct error attempt = {0};
@@ -268,13 +282,13 @@ int accel_client_call(struct accel_client *client, uint64_t offset, uint64_t len
 	return result;
 }
 
-int accel_client_mark(struct accel_client *client, struct error *error)
+int accel_client_mark(struct accel_client *client, uint64_t latest_ns, struct error *error)
 {
 	struct wire_packet packet = {.kind = WIRE_PACKET_MARK};
 	int result = send_packet(client, &packet, -1, error);
-	return result ? result
-		      : receive_answer(client, WIRE_PACKET_MARK, clock_now_ns() + OPEN_LIMIT_NS,
-				       error);
+	return result
+		   ? result
+		   : receive_answer(client, WIRE_PACKET_MARK, open_deadline_ns(latest_ns), error);
 }
 
 int accel_client_reset(struct accel_client *client, struct error *error)

@@ -26,10 +26,10 @@ int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struc
 extern const struct accel_dialer accel_dialer_own;
 
 /* Connects to this user's accelerator host and lends it the window: a memfd of `window_size` bytes
- * that is sealed with F_SEAL_SHRINK; the descriptor stays the caller's. Takes at most about ten
- * seconds (-ETIMEDOUT). */
+ * that is sealed with F_SEAL_SHRINK; the descriptor stays the caller's. Takes until `latest_ns`
+ * (CLOCK_MONOTONIC; 0: no matter), and at most ten seconds: -ETIMEDOUT. */
 int accel_client_open(struct accel_client **client, const struct accel_dialer *dialer,
-		      int window_fd, uint64_t window_size, struct error *error);
+		      int window_fd, uint64_t window_size, uint64_t latest_ns, struct error *error);
 
 /* As accel_client_open() at the socket `path`; never starts a host. */
 int accel_client_open_at(struct accel_client **client, const char *path, int window_fd,
@@ -43,8 +43,9 @@ int accel_client_open_at(struct accel_client **client, const char *path, int win
 int accel_client_call(struct accel_client *client, uint64_t offset, uint64_t length,
 		      uint64_t deadline_ns, struct error *error);
 
-/* What the host holds for this client now is the base that accel_client_reset() comes back to. */
-int accel_client_mark(struct accel_client *client, struct error *error);
+/* What the host holds for this client now is the base that accel_client_reset() comes back to.
+ * Waits as long as accel_client_open() does; a failure ends the connection. */
+int accel_client_mark(struct accel_client *client, uint64_t latest_ns, struct error *error);
 
 /* Drops what was opened since the mark and brings back what was released since; with no mark, drops
  * everything. Does not wait, and costs nothing where the host said with its last answer that there

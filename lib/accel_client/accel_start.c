@@ -22,14 +22,17 @@
 
 #define RETRY_PAUSE_NS (20 * 1000000L)
 
-/* A host that many clients connect to at once has a full queue for a moment. */
+/* A host that many clients connect to at once has a full queue for a moment, one that hangs for
+ * longer: the socket must not block, or connect(2) would wait without an end. */
 static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
 {
 	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
 		if (errno == EINTR)
 			continue;
-		if (errno != EAGAIN || clock_now_ns() >= deadline_ns)
+		if (errno != EAGAIN)
 			return -errno;
+		if (clock_now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
 	}
 	return 0;
@@ -43,13 +46,15 @@ int accel_connect(const char *path, uint64_t deadline_ns, int *socket_fd, struct
 				 "socket path too long, set XDG_RUNTIME_DIR to a shorter one: %s",
 				 path);
 	memcpy(address.sun_path, path, strlen(path));
-	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot make a socket");
 	int result = connect_socket(fd, &address, deadline_ns);
 	if (result)
 		return error_set_errno(error, -result,
 				       "cannot connect to the accelerator host at %s", path);
+	if (fcntl(fd, F_SETFL, 0))
+		return error_set_errno(error, errno, "cannot have the socket block");
 	*socket_fd = take_fd(&fd);
 	return 0;
 }
@@ -87,14 +92,23 @@ static int spawn_host(const char *path, int error_pipe, pid_t *pid)
 	return result;
 }
 
+/* False where it had not by the deadline, or where that cannot be waited for. */
+static bool child_ends(pid_t pid, uint64_t deadline_ns)
+{
+	cleanup_close int child = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd ended = {.fd = child, .events = POLLIN};
+	int ready;
+	do {
+		struct timespec left = clock_left_until(deadline_ns);
+		ready = child < 0 ? 0 : ppoll(&ended, 1, &left, NULL);
+	} while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
 /* Waits for the child's end; past the deadline it is killed. Returns its wait status, or -1. */
 static int wait_for_child(pid_t pid, uint64_t deadline_ns)
 {
-	cleanup_close int child = (int)syscall(SYS_pidfd_open, pid, 0);
-	uint64_t now = clock_now_ns();
-	int left_ms = now < deadline_ns ? (int)((deadline_ns - now) / 1000000) : 0;
-	struct pollfd ended = {.fd = child, .events = POLLIN};
-	bool late = child >= 0 && poll(&ended, 1, left_ms) == 0;
+	bool late = !child_ends(pid, deadline_ns);
 	if (late)
 		kill(pid, SIGKILL);
 	int status;

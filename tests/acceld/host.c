@@ -159,7 +159,7 @@ int peer_open(struct peer *peer, const char *socket)
 	result = socket ? accel_client_open_at(&peer->client, socket, peer->window_fd,
 					       PEER_WINDOW_SIZE, &error)
 			: accel_client_open(&peer->client, &accel_dialer_own, peer->window_fd,
-					    PEER_WINDOW_SIZE, &error);
+					    PEER_WINDOW_SIZE, 0, &error);
 	if (result) {
 		fprintf(stderr, "cannot open: %s\n", error.text);
 		peer_window_release(peer);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accel_client/accel_start.h"
 #include "check.h"
 #include "confine/confine.h"
 #include "confine/sanitizers.h"
@@ -144,6 +145,76 @@ static int race(void)
 	return session == 1 && !result ? 0 : 1;
 }
 
+/* What a user would take for the end of a wait: well below what opening may take without a
+ * deadline.
+ */
+#define SOON_NS (5 * NANOSECONDS_PER_SECOND)
+
+static uint64_t in_ms(uint64_t milliseconds)
+{
+	return clock_now_ns() + milliseconds * 1000000;
+}
+
+/* A host that was stopped costs its clients no more time than they have, and serves again. */
+static void test_stopped(void)
+{
+	struct host host;
+	struct peer peer, other;
+	struct error error = {0};
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	if (CHECK(!peer_open(&peer, NULL)) && CHECK(!peer_window_make(&other))) {
+		CHECK_NUMBER(peer_session_init(&peer, 0), 1);
+		pid_t pid = listener_pid(&host);
+		end_listener(pid, SIGSTOP);
+		uint64_t start_ns = clock_now_ns();
+		CHECK_NUMBER(accel_client_open(&other.client, &accel_dialer_own, other.window_fd,
+					       PEER_WINDOW_SIZE, in_ms(200), &error),
+			     -ETIMEDOUT);
+		CHECK(strstr(error.text, "does not answer"));
+		CHECK_NUMBER(accel_client_mark(peer.client, in_ms(200), &error), -ETIMEDOUT);
+		CHECK(strstr(error.text, "does not answer"));
+		CHECK(clock_now_ns() - start_ns < SOON_NS);
+		end_listener(pid, SIGCONT);
+		CHECK_NUMBER(accel_client_open(&other.client, &accel_dialer_own, other.window_fd,
+					       PEER_WINDOW_SIZE, 0, &error),
+			     0);
+		CHECK_NUMBER(accel_client_mark(other.client, in_ms(60000), &error), 0);
+		end_listener(pid, SIGTERM);
+		peer_close(&other);
+		peer_close(&peer);
+	}
+	CHECK(host_is_gone(&host, 5000));
+	host_directory_remove(&host);
+}
+
+/* Nor does one whose queue of connections is full. */
+static void test_full_queue(void)
+{
+	struct host host;
+	if (!CHECK(!host_directory_make(&host)))
+		return;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", host.socket);
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CHECK(!bind(listener, (struct sockaddr *)&address, sizeof(address)) &&
+	      !listen(listener, 0));
+	int waiting[8], count = 0, result = 0;
+	struct error error = {0};
+	uint64_t start_ns = clock_now_ns();
+	while (!result && count < 8) {
+		result = accel_connect(host.socket, in_ms(100), &waiting[count], &error);
+		count += !result;
+	}
+	CHECK_NUMBER(result, -ETIMEDOUT);
+	CHECK(strstr(error.text, host.socket));
+	CHECK(clock_now_ns() - start_ns < SOON_NS);
+	while (count)
+		close(waiting[--count]);
+	close(listener);
+	host_directory_remove(&host);
+}
+
 /* Everybody comes at once where there is no host: there will be one. */
 static void test_start_race(void)
 {
@@ -259,7 +330,7 @@ static void test_bad_plugin(const char *good_plugin)
 	struct error error = {0};
 	uint64_t start_ns = clock_now_ns();
 	int result = accel_client_open(&peer.client, &accel_dialer_own, peer.window_fd,
-				       PEER_WINDOW_SIZE, &error);
+				       PEER_WINDOW_SIZE, 0, &error);
 	CHECK_NUMBER(result, -EIO);
 	CHECK(strstr(error.text, "/nonexistent/libvaccel-none.so"));
 	CHECK(clock_now_ns() - start_ns < 5 * NANOSECONDS_PER_SECOND);
@@ -426,6 +497,8 @@ int main(void)
 	setenv("VACCEL_PLUGINS", probe, 1);
 	test_on_demand_and_killed();
 	test_leaving_race();
+	test_stopped();
+	test_full_queue();
 	test_start_race();
 	test_log_stays_short();
 	test_idle();

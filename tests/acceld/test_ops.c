@@ -263,7 +263,7 @@ static void test_mark_and_reset(const struct host *host)
 	int64_t second = peer_session_init(&peer, 0);
 	int64_t model = peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "m", "abc", 3);
 	peer_register_blob(&peer, second, VACCEL_RESOURCE_MODEL, "m", "abcd", 4);
-	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	CHECK_NUMBER(accel_client_mark(peer.client, 0, NULL), 0);
 	for (int round = 0; round < 3; round++) {
 		check_models(&peer, session, "1 models, 3 bytes");
 		/* New things, one of them in a base session. */
@@ -283,7 +283,7 @@ static void test_mark_and_reset(const struct host *host)
 	}
 	/* Released for good before a second mark. */
 	CHECK_NUMBER(peer_session_release(&peer, second), 0);
-	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	CHECK_NUMBER(accel_client_mark(peer.client, 0, NULL), 0);
 	CHECK_NUMBER(accel_client_reset(peer.client, NULL), 0);
 	CHECK_NUMBER(peer_session_release(&peer, second), VACCEL_EINVAL);
 	check_models(&peer, session, "1 models, 3 bytes");
@@ -298,7 +298,7 @@ static void test_failing_reset(const struct host *host)
 		return;
 	int64_t session = peer_session_init(&peer, 0);
 	int64_t model = peer_register_blob(&peer, session, VACCEL_RESOURCE_MODEL, "once", "abc", 3);
-	CHECK_NUMBER(accel_client_mark(peer.client, NULL), 0);
+	CHECK_NUMBER(accel_client_mark(peer.client, 0, NULL), 0);
 	CHECK_NUMBER(accel_client_reset(peer.client, NULL), 0);
 	check_models(&peer, session, "1 models, 3 bytes");
 	CHECK_NUMBER(peer_unregister(&peer, session, model), 0);
@@ -316,7 +316,7 @@ static void *slot_thread(void *argument)
 		return NULL;
 	int64_t base = peer_session_init(&peer, 0);
 	peer_register_blob(&peer, base, VACCEL_RESOURCE_MODEL, "m", "abc", 3);
-	bool good = base == 1 && !accel_client_mark(peer.client, NULL);
+	bool good = base == 1 && !accel_client_mark(peer.client, 0, NULL);
 	for (int request = 0; request < 200 && good; request++) {
 		char text[64] = "";
 		good = peer_session_init(&peer, 0) == 2 &&

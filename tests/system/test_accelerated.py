@@ -69,6 +69,13 @@ class WithHost(unittest.TestCase):
         for word in words:
             self.assertIn(word, log + self.host_log())
 
+    def assert_one_line(self, log, *words):
+        """Whoever reads it wants to know what went wrong, once."""
+        text = log.decode(errors="replace")
+        self.assertEqual(text.count("\n"), 1, text + self.host_log())
+        for word in words:
+            self.assertIn(word, text)
+
     def host_log(self):
         log = pathlib.Path(self.runtime, "mayfly", "acceld.log")
         return log.read_text(encoding="utf-8") if log.exists() else ""
@@ -193,6 +200,43 @@ class Failures(WithHost):
                 process.kill()
             self.assertIn(b"accelerated call failed", process.stderr.read())
         self.assertIn("dog", self.objects())
+
+    def expect_deadline(self, *arguments, says, **keywords):
+        """Within the deadline of a second, plus what a busy machine needs."""
+        begin = time.monotonic()
+        result = self.run_function("--timeout=1s", *arguments, request=DOG.read_bytes(), **keywords)
+        self.assertLess(time.monotonic() - begin, 6)
+        self.assertEqual((result.returncode, result.stdout), (124, b""), result.stderr)
+        self.assert_one_line(result.stderr, "took longer than 1 s", "--timeout", says)
+
+    def test_stopped_host(self):
+        """It costs no request more than its deadline; also one that only restores its sessions."""
+        self.objects()
+        snapshot = pathlib.Path(self.runtime, "detect.snap")
+        taken = subprocess.run(
+            [MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", snapshot, "detect"],
+            capture_output=True, timeout=LIMIT, env=self.environment, check=False)
+        self.assertEqual(taken.returncode, 0, taken.stderr)
+        for process in hosts(self.runtime):
+            os.kill(process, signal.SIGSTOP)
+        try:
+            for program in ("detect", snapshot):
+                self.expect_deadline(program, says="does not answer")
+        finally:
+            for process in hosts(self.runtime):
+                os.kill(process, signal.SIGCONT)
+        for program in ("detect", snapshot):
+            result = self.run_function(program, request=DOG.read_bytes())
+            self.assertIn(b"bicycle", result.stdout, result.stderr)
+
+    def test_host_that_does_not_start(self):
+        """Nor does one that hangs while it starts."""
+        host = pathlib.Path(self.runtime, "acceld", "mayfly-acceld")
+        host.parent.mkdir()
+        host.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+        host.chmod(0o755)
+        self.environment["MAYFLY_LIBDIR"] = self.runtime
+        self.expect_deadline("detect", says="did not start in time")
 
     def test_deadline_ends_an_op(self):
         result = self.run_function("--timeout=5ms", "detect", request=DOG.read_bytes())
