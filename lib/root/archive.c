@@ -19,21 +19,20 @@ static void release_archive(struct archive **archive)
 	archive_read_free(*archive);
 }
 
-static int archive_failed(struct archive *archive, const char *source, struct error *error)
+static int archive_failed(struct archive *archive, struct error *error)
 {
 	const char *reason = archive_error_string(archive);
-	return error_set(error, EINVAL, "cannot read the archive %s: %s", source,
+	return error_set(error, EINVAL, "it cannot be read as a tar archive: %s",
 			 reason ? reason : "no reason known");
 }
 
-static int copy_contents(struct root_builder *builder, struct archive *archive, const char *source,
-			 struct error *error)
+static int copy_contents(struct root_builder *builder, struct archive *archive, struct error *error)
 {
 	uint8_t block[BLOCK_SIZE];
 	for (;;) {
 		la_ssize_t got = archive_read_data(archive, block, sizeof(block));
 		if (got < 0)
-			return archive_failed(archive, source, error);
+			return archive_failed(archive, error);
 		if (!got)
 			return 0;
 		int result = root_builder_write(builder, block, (size_t)got, error);
@@ -43,13 +42,12 @@ static int copy_contents(struct root_builder *builder, struct archive *archive, 
 }
 
 static int add_entry(struct root_builder *builder, struct archive *archive,
-		     struct archive_entry *entry, const char *source, struct error *error)
+		     struct archive_entry *entry, struct error *error)
 {
 	const char *path = archive_entry_pathname(entry);
 	const char *existing = archive_entry_hardlink(entry);
 	if (!path)
-		return error_set(error, EINVAL, "the archive %s has a name that is no text",
-				 source);
+		return error_set(error, EINVAL, "it has a name that is no text");
 	if (existing)
 		return root_builder_link(builder, path, existing, error);
 	mode_t type = archive_entry_filetype(entry);
@@ -67,7 +65,7 @@ static int add_entry(struct root_builder *builder, struct archive *archive,
 	if (type == S_IFLNK && !attributes.target)
 		return error_set(error, EINVAL, "%s is a link without a target", path);
 	int result = root_builder_add(builder, path, &attributes, error);
-	return result || type != S_IFREG ? result : copy_contents(builder, archive, source, error);
+	return result || type != S_IFREG ? result : copy_contents(builder, archive, error);
 }
 
 #define REMOVAL	    ".wh."
@@ -93,30 +91,43 @@ static int apply_removal(struct root_builder *builder, const char *path, const c
 	return root_builder_remove(builder, removed, all, error);
 }
 
+/* The compressions that libarchive undoes itself. For others it would start programs, and an
+ * archive from a stranger is no reason to do so. */
+static void support_compressions(struct archive *archive)
+{
+	static int (*const enable[])(struct archive *) = {
+	    archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+	    archive_read_support_filter_xz,   archive_read_support_filter_lzma,
+	    archive_read_support_filter_zstd, archive_read_support_filter_lz4,
+	};
+	for (size_t i = 0; i < sizeof(enable) / sizeof(enable[0]); i++)
+		enable[i](archive);
+}
+
 int root_pack_archive(struct root_builder *builder, const char *source, enum root_archive_part part,
 		      struct error *error)
 {
 	cleanup(release_archive) struct archive *archive = archive_read_new();
 	if (!archive)
 		return error_set(error, ENOMEM, "no memory for an archive");
-	archive_read_support_filter_all(archive);
+	support_compressions(archive);
 	archive_read_support_format_tar(archive);
 	if (archive_read_open_filename(archive, source, BLOCK_SIZE) != ARCHIVE_OK)
-		return archive_failed(archive, source, error);
+		return archive_failed(archive, error);
 	for (;;) {
 		struct archive_entry *entry;
 		int got = archive_read_next_header(archive, &entry);
 		if (got == ARCHIVE_EOF)
 			return 0;
 		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
-			return archive_failed(archive, source, error);
+			return archive_failed(archive, error);
 		const char *path = archive_entry_pathname(entry);
 		const char *removal = path && part != ROOT_ARCHIVE ? removal_name(path) : NULL;
 		int result = 0;
 		if (removal && part == ROOT_LAYER_REMOVALS)
 			result = apply_removal(builder, path, removal, error);
 		else if (!removal && part != ROOT_LAYER_REMOVALS)
-			result = add_entry(builder, archive, entry, source, error);
+			result = add_entry(builder, archive, entry, error);
 		if (result)
 			return result;
 	}

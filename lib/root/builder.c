@@ -33,7 +33,8 @@ struct build_node {
 struct root_builder {
 	struct file_replacement image;
 	struct root_writer writer;
-	uint64_t size; /* where the next contents go */
+	uint64_t size;	/* where the next contents go */
+	uint64_t named; /* bytes of the tables for all names so far; some were replaced */
 	struct build_node *root, *file;
 	/* The tables, while they are made. */
 	struct build_node *first, *last;
@@ -101,13 +102,27 @@ static struct build_entry *find_entry(const struct build_node *directory, const 
 	return NULL;
 }
 
+static int too_many_names(struct error *error)
+{
+	return error_set(error, EFBIG,
+			 "the tree has too many names: the limit of its tables is %lu MiB",
+			 ROOT_METADATA_MAX >> 20);
+}
+
 /* Puts a node that has no name yet under this one; takes it over, also where that fails. */
-static int put_entry(struct build_node *directory, const char *name, struct build_node *node,
-		     struct error *error)
+static int put_entry(struct root_builder *builder, struct build_node *directory, const char *name,
+		     struct build_node *node, struct error *error)
 {
 	size_t place;
 	struct build_entry *old = find_entry(directory, name, &place);
 	node->names++;
+	/* A small archive may hold more names than there is memory for. */
+	builder->named += sizeof(struct root_node) + sizeof(struct root_entry) + strlen(name) + 1 +
+			  (node->target ? node->image.size + 1 : 0);
+	if (builder->named > 2 * ROOT_METADATA_MAX) {
+		node_drop(node);
+		return too_many_names(error);
+	}
 	if (old) {
 		node_drop(old->node);
 		old->node = node;
@@ -136,7 +151,8 @@ static int put_entry(struct build_node *directory, const char *name, struct buil
 }
 
 /* Goes on to a directory's subdirectory, which is made where there is none. */
-static int enter_directory(struct build_node **directory, const char *name, struct error *error)
+static int enter_directory(struct root_builder *builder, struct build_node **directory,
+			   const char *name, struct error *error)
 {
 	const struct root_attributes missing = {.mode = S_IFDIR | 0755};
 	struct build_node *here = *directory;
@@ -149,7 +165,7 @@ static int enter_directory(struct build_node **directory, const char *name, stru
 	struct build_node *made = node_create(&missing);
 	if (!made)
 		return error_set(error, ENOMEM, "no memory for the tree of files");
-	int result = put_entry(here, name, made, error);
+	int result = put_entry(builder, here, name, made, error);
 	if (!result)
 		*directory = made;
 	return result;
@@ -178,7 +194,7 @@ static int find_parent(struct root_builder *builder, const char *path, struct bu
 			return error_set(error, ENAMETOOLONG, "a name has more than %d bytes: %s",
 					 ROOT_NAME_MAX, path);
 		if (name[0]) {
-			int result = enter_directory(&here, name, error);
+			int result = enter_directory(builder, &here, name, error);
 			if (result)
 				return result;
 		}
@@ -228,7 +244,7 @@ int root_builder_add(struct root_builder *builder, const char *path,
 		return error_set(error, EINVAL, "the root of a tree is a directory");
 	}
 	node->image.data = S_ISREG(node->image.mode) ? builder->size : 0;
-	result = put_entry(parent, name, node, error);
+	result = put_entry(builder, parent, name, node, error);
 	if (!result && S_ISREG(attributes->mode))
 		builder->file = node;
 	return result;
@@ -255,7 +271,7 @@ int root_builder_link(struct root_builder *builder, const char *path, const char
 	if (!result && !name[0])
 		result = error_set(error, EINVAL, "the root of a tree is a directory");
 	if (!result)
-		result = put_entry(parent, name, node, error);
+		result = put_entry(builder, parent, name, node, error);
 	node_drop(node);
 	return result;
 }
@@ -447,9 +463,7 @@ static int write_tables(struct root_builder *builder, struct error *error)
 	uint64_t size = nodes + entries + builder->names_size;
 	size = image_end(builder->size + size) - builder->size;
 	if (size > ROOT_METADATA_MAX)
-		return error_set(error, EFBIG,
-				 "the tree has too many names: the limit of its tables is %lu MiB",
-				 ROOT_METADATA_MAX >> 20);
+		return too_many_names(error);
 	header.entries_offset = header.nodes_offset + nodes;
 	header.names_offset = header.entries_offset + entries;
 	header.image_size = header.nodes_offset + size;

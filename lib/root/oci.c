@@ -111,7 +111,7 @@ int root_pack_oci(struct root_builder *builder, const char *source, struct error
 	const json_t *layers = json_object_get(manifest, "layers");
 	if (json_array_size(layers) > LAYERS_MAX)
 		return error_set(error, E2BIG, "%s has more than %d layers", source, LAYERS_MAX);
-	for (size_t i = 0; i < json_array_size(layers) && !result; i++) {
+	for (size_t i = 0; i < json_array_size(layers); i++) {
 		char path[PATH_MAX];
 		result = find_blob(source, json_array_get(layers, i), path, error);
 		/* What a layer takes away is below it, wherever in the layer that is said. */
@@ -119,6 +119,8 @@ int root_pack_oci(struct root_builder *builder, const char *source, struct error
 			result = root_pack_archive(builder, path, ROOT_LAYER_REMOVALS, error);
 		if (!result)
 			result = root_pack_archive(builder, path, ROOT_LAYER_FILES, error);
+		if (result)
+			return error_wrap(error, "layer %zu", i + 1);
 	}
-	return result;
+	return 0;
 }
