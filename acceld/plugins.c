@@ -24,7 +24,9 @@ int plugins_start(struct plugins *plugins, struct error *error)
 	result = vaccel_bootstrap_with_config(&config);
 	vaccel_config_release(&config);
 	if (result && wanted && *wanted)
-		return error_set_errno(error, result, "cannot load the plugins VACCEL_PLUGINS=%s",
+		return error_set_errno(error, result,
+				       "cannot load all of VACCEL_PLUGINS=%s (acceld.log in the "
+				       "run-time directory tells more)",
 				       wanted);
 	if (result)
 		return error_set_errno(error, result, "cannot start libvaccel");

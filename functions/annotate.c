@@ -29,11 +29,9 @@ int main(void)
 {
 	struct vaccel_session session;
 	int result = vaccel_session_init(&session, 0);
-	if (result) {
-		fprintf(stderr, "annotate: no accelerator session: %s; mayfly doctor tells more\n",
-			request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("annotate", "no accelerator session (mayfly doctor tells more)",
+				    result);
 	size_t length, count = 0;
 	uint8_t *image = request_read("annotate", &length);
 	if (!image)
@@ -45,10 +43,8 @@ int main(void)
 	}
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
-	if (result) {
-		fprintf(stderr, "annotate: cannot find objects: %s\n", request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("annotate", "cannot find objects", result);
 	/* The best last, so that it lies on top. */
 	for (size_t i = count; i-- > 0;)
 		draw(&picture, &objects[i], colors[i % (sizeof(colors) / sizeof(colors[0]))]);

@@ -15,22 +15,17 @@ int main(void)
 {
 	struct vaccel_session session;
 	int result = vaccel_session_init(&session, 0);
-	if (result) {
-		fprintf(stderr, "classify: no accelerator session: %s; mayfly doctor tells more\n",
-			request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("classify", "no accelerator session (mayfly doctor tells more)",
+				    result);
 	size_t length, count = 0;
 	uint8_t *image = request_read("classify", &length);
 	if (!image)
 		return 1;
 	struct mayfly_label labels[LABELS];
 	result = mayfly_classify_labels(&session, image, length, labels, LABELS, &count);
-	if (result) {
-		fprintf(stderr, "classify: cannot classify these %zu bytes: %s\n", length,
-			request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("classify", "cannot classify the picture", result);
 	json_t *list = json_array();
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_pack("{s:s, s:i, s:f}", "label", labels[i].label,

@@ -30,22 +30,17 @@ int main(int argc, char **argv)
 	struct vaccel_session session;
 	struct vaccel_resource model;
 	int result = open_session(&session, &model, argc > 1 ? argv[1] : NULL);
-	if (result) {
-		fprintf(stderr, "detect: no accelerator session: %s; mayfly doctor tells more\n",
-			request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("detect", "no accelerator session (mayfly doctor tells more)",
+				    result);
 	size_t length, count = 0;
 	uint8_t *image = request_read("detect", &length);
 	if (!image)
 		return 1;
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
-	if (result) {
-		fprintf(stderr, "detect: cannot find objects in these %zu bytes: %s\n", length,
-			request_failure(result));
-		return 1;
-	}
+	if (result)
+		return request_fail("detect", "cannot find objects", result);
 	json_t *list = json_array();
 	for (size_t i = 0; i < count; i++) {
 		const struct mayfly_object *object = &objects[i];

@@ -22,12 +22,20 @@ static void leave_libjpeg(j_common_ptr codec)
 	longjmp(((struct jpeg_failure *)codec->err)->out, 1);
 }
 
+/* What libjpeg has to say of damaged files would stand in the function's log beside its own line.
+ */
+static void say_nothing(j_common_ptr codec)
+{
+	(void)codec;
+}
+
 static bool decode_jpeg(struct picture *picture, const uint8_t *data, size_t length)
 {
 	struct jpeg_decompress_struct codec;
 	struct jpeg_failure failure;
 	codec.err = jpeg_std_error(&failure.manager);
 	failure.manager.error_exit = leave_libjpeg;
+	failure.manager.output_message = say_nothing;
 	picture->pixels = NULL;
 	jpeg_create_decompress(&codec);
 	if (setjmp(failure.out)) {

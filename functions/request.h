@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mayfly/results.h"
+
 /* Room costs nothing until it is used; growing copies. */
 #define REQUEST_ROOM_FIRST (1U << 20)
 
@@ -47,8 +49,7 @@ static inline uint8_t *request_read(const char *function, size_t *length)
 	return NULL;
 }
 
-/* What an error of the host means to the one who sent the picture. The host's own words, where it
- * has any, libvaccel writes to the log. */
+/* What an error of the host means to the one who sent the picture. */
 static inline const char *request_failure(int error)
 {
 	switch (error) {
@@ -60,6 +61,15 @@ static inline const char *request_failure(int error)
 	default:
 		return strerror(error);
 	}
+}
+
+/* Says that `function` cannot do `what`, and why. Where the host had words for that, libvaccel has
+ * written them to the log already, and nothing is to be added. Returns the exit status. */
+static inline int request_fail(const char *function, const char *what, int error)
+{
+	if (!*mayfly_op_reason())
+		fprintf(stderr, "%s: %s: %s\n", function, what, request_failure(error));
+	return 1;
 }
 
 #endif

@@ -77,7 +77,8 @@ VACCEL_API uint64_t mayfly_op_deadline_ns(void);
 
 /* Why the last op on this thread failed, in words for whoever called it: what, where, what to do.
  * A plugin says so beside its error; whoever serves ops for others sets it to "" before each one
- * and passes it on. Cut to MAYFLY_REASON_SIZE; never NULL. */
+ * and passes it on. Cut to MAYFLY_REASON_SIZE; never NULL. Where it is not "", it stands in the log
+ * already: a program need not say more of the failure than that it ends. */
 #define MAYFLY_REASON_SIZE 512
 VACCEL_API void mayfly_op_set_reason(const char *reason);
 VACCEL_API const char *mayfly_op_reason(void);

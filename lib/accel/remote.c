@@ -16,6 +16,7 @@ int remote_call(const struct vaccel_session *session, uint16_t op, const struct 
 		const uint32_t *output_flags)
 {
 	struct accel_transport *transport = accel_state.transport;
+	mayfly_op_set_reason("");
 	if (!transport)
 		return VACCEL_ENOTSUP;
 	struct accel_call call = {

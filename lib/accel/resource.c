@@ -9,6 +9,7 @@
 #include "accel/list.h"
 #include "accel/registration.h"
 #include "accel/state.h"
+#include "mayfly/results.h"
 #include "vaccel.h"
 
 /* Strips "file://" and finds out what kind of thing the path names. 0 or a VACCEL_E… code. */
@@ -23,8 +24,10 @@ static int classify_path(const char **path, vaccel_path_type_t *kind, vaccel_res
 		    type == VACCEL_RESOURCE_MODEL && length && length <= 128 && name[0] != '.';
 		for (const char *next = name; plain && *next; next++)
 			plain = isalnum((unsigned char)*next) || strchr("._-", *next);
-		if (!plain)
-			vaccel_error("%s does not name an installed model", *path);
+		if (!plain) {
+			vaccel_error("%s does not name a model: see mayfly models", *path);
+			mayfly_op_set_reason("it does not name a model");
+		}
 		return plain ? VACCEL_OK : VACCEL_EINVAL;
 	}
 	if (!strncmp(*path, file_scheme, strlen(file_scheme))) {

@@ -8,6 +8,8 @@
 #include "accel/resource.h"
 #include "accel/session.h"
 #include "accel/state.h"
+#include "mayfly/results.h"
+#include "util/log.h"
 #include "vaccel.h"
 
 static bool is_live(const struct vaccel_resource *resource, const struct vaccel_session *session)
@@ -53,10 +55,13 @@ int vaccel_resource_register(struct vaccel_resource *res, struct vaccel_session 
 	if (result)
 		return result;
 	vaccel_id_t remote_id;
+	mayfly_op_set_reason("");
 	result = announce(sess, res, &remote_id);
 	if (result) {
-		vaccel_error("resource %jd: session %jd does not take it: %s", (intmax_t)res->id,
-			     (intmax_t)sess->id, strerror(result));
+		/* Whoever gave a reason has logged it. */
+		log_at(*mayfly_op_reason() ? LOG_DEBUG : LOG_ERROR,
+		       "resource %jd: session %jd does not take it: %s", (intmax_t)res->id,
+		       (intmax_t)sess->id, strerror(result));
 		return result;
 	}
 	result = registration_add(sess, res, remote_id);

@@ -10,7 +10,9 @@
 #include "accel/remote.h"
 #include "accel/rundir.h"
 #include "accel/state.h"
+#include "mayfly/results.h"
 #include "util/lock.h"
+#include "util/log.h"
 #include "vaccel.h"
 
 #ifdef VACCEL_GUEST
@@ -55,6 +57,7 @@ static int session_bind(struct vaccel_session *session, uint32_t flags)
 	session->plugin = NULL;
 	session->is_virtio = false;
 	session->remote_id = 0;
+	mayfly_op_set_reason("");
 	if (session_wants_transport(flags)) {
 		session->is_virtio = true;
 		return remote_session_open(session, flags & ~(uint32_t)VACCEL_PLUGIN_REMOTE);
@@ -105,7 +108,9 @@ int vaccel_session_init(struct vaccel_session *sess, uint32_t flags)
 		sess->id = 0;
 		sess->plugin = NULL;
 		sess->is_virtio = false;
-		vaccel_error("cannot open a session with flags 0x%x: %s", flags, strerror(result));
+		/* Whoever gave a reason has logged it. */
+		log_at(*mayfly_op_reason() ? LOG_DEBUG : LOG_ERROR,
+		       "cannot open a session with flags 0x%x: %s", flags, strerror(result));
 		return result;
 	}
 	rundir_name(sess->rundir, "session", sess->id);

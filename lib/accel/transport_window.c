@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,18 @@ struct window_transport {
 	uint64_t request; /* number of the call made last */
 };
 
+/* The monitor tells why in this run's log, but for what a message of this library's own is to
+ * blame.
+ */
+static int refused_by_host(const struct accel_call *call)
+{
+	bool is_told = errno != EBADMSG && errno != EFAULT;
+	log_at(is_told ? LOG_DEBUG : LOG_ERROR, "the host cannot serve op %u: %s", call->op,
+	       strerror(errno));
+	mayfly_op_set_reason("the host cannot serve it: the log tells why");
+	return VACCEL_EREMOTEIO;
+}
+
 static int call_locked(struct window_transport *window, const struct accel_call *call)
 {
 	uint64_t request = ++window->request, extent;
@@ -36,14 +49,13 @@ static int call_locked(struct window_transport *window, const struct accel_call 
 		log_error("the arguments of op %u do not fit into the %llu MiB that a guest shares "
 			  "with its host",
 			  call->op, (unsigned long long)(window->size >> 20));
+		mayfly_op_set_reason("its arguments are too long");
 		return VACCEL_ENOSPC;
 	}
 	if (result)
 		return VACCEL_EINVAL;
-	if (syscall(MAYFLY_SYS_CALL, 0UL, extent)) {
-		log_error("the host cannot serve op %u: %s", call->op, strerror(errno));
-		return VACCEL_EREMOTEIO;
-	}
+	if (syscall(MAYFLY_SYS_CALL, 0UL, extent))
+		return refused_by_host(call);
 	int status;
 	result = wire_read_answer(window->arena, extent, call, request, &status);
 	if (result == -ENOMEM)
@@ -55,6 +67,7 @@ static int call_locked(struct window_transport *window, const struct accel_call 
 		wire_read_reason(window->arena, extent, reason, sizeof(reason));
 		if (*reason)
 			log_error("%s", reason);
+		mayfly_op_set_reason(reason);
 	}
 	return status;
 }
