@@ -322,7 +322,10 @@ def main():
     only_packages = arguments.fetch or arguments.unpack
     if not only_packages and not (arguments.output and arguments.mayfly and arguments.library):
         parser.error("give --fetch, --unpack, or --output, --mayfly and --library")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever ends it so leaves nothing behind in the temporary directory.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     progress = fetch.Progress()
     try:
         if only_packages:

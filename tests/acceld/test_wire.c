@@ -287,6 +287,67 @@ static void test_reuse(void)
 	exchange_release(&exchange);
 }
 
+/* Fills the private memory with a pattern, by a message that is answered, or refused at its last
+ * argument when the others were copied. */
+static void leave_pattern(struct exchange *exchange, bool refused)
+{
+	static uint8_t pattern[4096];
+	memset(pattern, 0x5e, sizeof(pattern));
+	const struct vaccel_arg inputs[] = {
+	    {.buf = pattern, .size = sizeof(pattern), .type = VACCEL_ARG_BUFFER},
+	    {.buf = "text", .size = 5, .type = VACCEL_ARG_STRING},
+	};
+	struct accel_call call = {.inputs = inputs, .input_count = 2};
+	CHECK_NUMBER(wire_encode(exchange->space, SPACE, &call, 1, &exchange->extent), 0);
+	/* The string is the last thing in the message, and loses its end. */
+	if (refused)
+		memset(memmem(exchange->space, SPACE, "text", 5), '!', 5);
+	CHECK_NUMBER(wire_decode(&exchange->message, exchange->space, exchange->extent, NULL),
+		     refused ? -EBADMSG : 0);
+	if (!refused)
+		wire_answer(&exchange->message, 0, 0);
+}
+
+/* Every byte of every output is zero, and so is what lies between them: an op that fails, or writes
+ * less than there is room for, tells nobody what an earlier message had in the same place. */
+static void test_outputs_begin_zeroed(void)
+{
+	static const uint64_t sizes[] = {1, 63, 64, 65, 100, 1000};
+	enum { COUNT = sizeof(sizes) / sizeof(sizes[0]) };
+	static uint8_t room[1000];
+	struct exchange exchange;
+	struct vaccel_arg outputs[COUNT];
+	struct accel_call call = {.outputs = outputs, .output_count = COUNT};
+	exchange_init(&exchange);
+	for (int round = 0; round < 4; round++) {
+		for (size_t i = 0; i < COUNT; i++)
+			outputs[i] = (struct vaccel_arg){
+			    .buf = room, .size = sizes[i], .type = VACCEL_ARG_BUFFER};
+		leave_pattern(&exchange, round % 2);
+		/* What the sender has where its results go is not looked at either. */
+		memset(exchange.space, 0xa5, SPACE);
+		CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 2, &exchange.extent), 0);
+		CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, NULL),
+			     0);
+		const struct vaccel_arg *got = exchange.message.arguments;
+		const uint8_t *begin = got[0].buf, *last = got[COUNT - 1].buf;
+		size_t touched = 0;
+		for (const uint8_t *byte = begin; byte <= last + sizes[COUNT - 1]; byte++)
+			touched += *byte != 0;
+		CHECK(last > begin);
+		CHECK_NUMBER(touched, 0);
+		/* A failure leaves no results, whatever an op wrote before it. */
+		memset(got[COUNT - 1].buf, 0x5e, sizes[COUNT - 1]);
+		wire_answer(&exchange.message, round < 2 ? VACCEL_EIO : 0, 0);
+		int status;
+		memset(room, 0, sizeof(room));
+		CHECK_NUMBER(wire_read_answer(exchange.space, exchange.extent, &call, 2, &status),
+			     0);
+		CHECK_NUMBER(room[0], round < 2 ? 0 : 0x5e);
+	}
+	exchange_release(&exchange);
+}
+
 /* Large tensors lie in shared memory until somebody wants them to stay as they are. */
 static void test_tensors(void)
 {
@@ -373,6 +434,7 @@ int main(void)
 	test_status_and_lack_of_room();
 	test_refusals();
 	test_reuse();
+	test_outputs_begin_zeroed();
 	test_tensors();
 	test_budget();
 	return check_status();

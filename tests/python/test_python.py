@@ -12,9 +12,11 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -133,6 +135,14 @@ CHANGING = 6  # of the words in a line
 def command(*words, given=b"", **variables):
     return subprocess.run([MAYFLY, *map(str, words)], input=given, capture_output=True,
                           timeout=LIMIT, check=False, env={**os.environ, **variables})
+
+
+def wait_until(true):
+    for _ in range(LIMIT * 10):
+        if true():
+            return
+        time.sleep(0.1)
+    raise TimeoutError("in vain")
 
 
 def text(data):
@@ -320,6 +330,20 @@ class Packing(Python):
         self.refused(PHOTO, "DO NOT MATCH THE HASHES", "delete that directory",
                      MAYFLY_CACHE=str(cache))
 
+    def test_interrupted(self):
+        """Nothing is left of what was half packed."""
+        temporary = self.folder / "temporary"
+        temporary.mkdir()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with subprocess.Popen([MAYFLY, "root", "python", PHOTO, "-o", self.folder / "out.img"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  start_new_session=True,
+                                  env={**os.environ, "TMPDIR": str(temporary)}) as process:
+                wait_until(lambda: any(temporary.iterdir()))
+                os.killpg(process.pid, number)
+            wait_until(lambda: not any(temporary.iterdir()))
+            self.assertFalse((self.folder / "out.img").exists())
+
     def test_images_without_a_command(self):
         """What a root image says about itself is checked."""
         for description, says in ((None, "names no command"), ("{", "function.json"),
@@ -340,9 +364,9 @@ class Packing(Python):
 
 
 @contextlib.contextmanager
-def accelerator_host(folder):
+def accelerator_host(folder, runtime):
     """Serves all commands that this test starts."""
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    os.environ["XDG_RUNTIME_DIR"] = runtime
     reader, writer = os.pipe()
     with subprocess.Popen([ACCELD, "--foreground", "--idle=0", f"--ready-fd={writer}"],
                           pass_fds=[writer], env={**os.environ, "VACCEL_BOOTSTRAP_ENABLED": "0"},
@@ -374,9 +398,15 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         sys.exit(SKIP)
-    with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
+    # Ended so, it cleans up. What a SIGKILL leaves behind is in the build directory, but for the
+    # sockets, whose paths have to be short.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("interrupted"))
+    with tempfile.TemporaryDirectory(dir=MAYFLY.parent, prefix="test-python-") as name, \
+         tempfile.TemporaryDirectory() as runtime:
         Python.folder = pathlib.Path(name)
-        with accelerator_host(Python.folder):
+        os.environ["TMPDIR"] = name
+        with accelerator_host(Python.folder, runtime):
             sys.exit(not run_tests())
 
 
