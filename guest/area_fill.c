@@ -16,21 +16,32 @@
 /* Of what is free, not more than this part goes with one touch. */
 #define FILL_SHARE 16
 
+/* The pages that a piece has. */
 static uint64_t filled_pages(const struct area_piece *piece)
 {
 	return piece->source ? (piece->end - piece->start) / GUEST_PAGE_SIZE : 0;
 }
 
+/* Those of the neighbour that ends where the piece begins, and of the one behind it. */
+static uint64_t pages_before(const struct area_piece *piece)
+{
+	const struct area_piece *before = area_piece_from(piece->start - 1);
+	return before && before->end == piece->start ? filled_pages(before) : 0;
+}
+
+static uint64_t pages_behind(const struct area_piece *piece)
+{
+	const struct area_piece *behind = area_piece_from(piece->end);
+	return behind && behind->start == piece->end ? filled_pages(behind) : 0;
+}
+
 /* How many pages a touch in the piece is worth: as many as there are beside it. A power of two. */
 static uint64_t choose_pages(const struct area_piece *piece)
 {
-	uint64_t beside = 0, most = pool_free_pages() / FILL_SHARE, pages = FILL_MIN;
-	const struct area_piece *before = area_piece_from(piece->start - 1);
-	const struct area_piece *behind = area_piece_from(piece->end);
-	if (before && before->end == piece->start)
-		beside = filled_pages(before);
-	if (behind && behind->start == piece->end && filled_pages(behind) > beside)
-		beside = filled_pages(behind);
+	uint64_t beside = pages_before(piece), most = pool_free_pages() / FILL_SHARE;
+	uint64_t pages = FILL_MIN;
+	if (pages_behind(piece) > beside)
+		beside = pages_behind(piece);
 	while (pages * 2 <= beside && pages < FILL_MAX)
 		pages *= 2;
 	while (pages > most && pages > 1)
@@ -103,5 +114,33 @@ void area_populate(uint64_t start, uint64_t end)
 		if (!piece.source && !fill_from_pool(&piece, start, FILL_MAX))
 			process_out_of_memory();
 		start = area_piece_from(start)->end;
+	}
+}
+
+/* Memory without a file, which was not touched yet. */
+static bool is_blank(const struct area_piece *piece)
+{
+	return !piece->source && !piece->origin && piece->protection & GUEST_WRITE;
+}
+
+void area_fill_ahead(void)
+{
+	uint64_t most = pool_free_pages() / FILL_SHARE, at = GUEST_AREA_BASE;
+	const struct area_piece *found;
+	while (most >= 2 * FILL_MIN && (found = area_piece_from(at))) {
+		const struct area_piece piece = *found; /* the list changes */
+		at = piece.end;
+		if (!is_blank(&piece))
+			continue;
+		/* What grows down goes on at its end. */
+		if (pages_behind(&piece) &&
+		    fill_from_pool(&piece, piece.end - GUEST_PAGE_SIZE, FILL_MIN))
+			most -= FILL_MIN;
+		found = area_piece_from(piece.start);
+		if (is_blank(found) && pages_before(found)) {
+			const struct area_piece rest = *found;
+			if (fill_from_pool(&rest, rest.start, FILL_MIN))
+				most -= FILL_MIN;
+		}
 	}
 }

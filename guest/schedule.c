@@ -298,12 +298,20 @@ void thread_tick(void)
 	schedule();
 }
 
+/* Times that others wait for have passed while there was no clone. All the same who waited for the
+ * request has a turn first: it may be over before the others are needed. A turn ends when the
+ * monitor looks, where it does, so that it looks once. */
 void threads_resume(void)
 {
 	bool contended;
 	threads.sliced = false;
 	next_runnable(&contended);
-	plan_turn(look_around().next_ns, contended);
+	uint64_t next_ns = look_around().next_ns, turn_end_ns = 0;
+	if (next_ns != THREAD_NO_DEADLINE)
+		turn_end_ns = machine_control()->armed_ns;
+	if (next_ns != THREAD_NO_DEADLINE && !turn_end_ns)
+		turn_end_ns = time_now_ns(false) + GUEST_SLICE_NS;
+	plan_turn(next_ns > turn_end_ns ? next_ns : turn_end_ns, contended);
 }
 
 void thread_join_ring(struct thread *thread)

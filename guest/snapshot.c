@@ -4,6 +4,7 @@
  * snapshot from which every request is then cloned. Where there is a request to warm up with, the
  * program gets that first, and the snapshot is taken where it waits for the next.
  */
+#include "area.h"
 #include "libos.h"
 #include "served.h"
 #include "signals.h"
@@ -22,6 +23,7 @@ static void freeze(void)
 {
 	/* Set before, so that it is part of the snapshot. */
 	phase = SERVING;
+	area_fill_ahead();
 	machine_freeze();
 	served_resume();
 	time_start();

@@ -6,9 +6,20 @@ static uint64_t earlier(uint64_t one, uint64_t other)
 	return one < other ? one : other;
 }
 
-void alarm_reset(struct alarm *alarm)
+void alarm_init(struct alarm *alarm)
 {
 	*alarm = (struct alarm){.look_ns = UINT64_MAX};
+}
+
+void alarm_begin(struct alarm *alarm, uint64_t now_ns)
+{
+	alarm->look_ns = alarm->expected ? now_ns + GUEST_SLICE_NS : UINT64_MAX;
+	alarm->ticked_ns = 0;
+}
+
+void alarm_end(struct alarm *alarm, const volatile struct guest_control *control)
+{
+	alarm->expected = control->alarm_ns != 0;
 }
 
 /* What the guest wants, as far as it may have it. */

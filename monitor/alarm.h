@@ -17,10 +17,18 @@
 struct alarm {
 	uint64_t look_ns;   /* monotonic; UINT64_MAX: never */
 	uint64_t ticked_ns; /* the last tick */
+	bool expected;	    /* the last request had an alarm: so will the next */
 };
 
-/* A request begins, with a control page that is zero. */
-void alarm_reset(struct alarm *alarm);
+/* For a new machine, which has served no request. */
+void alarm_init(struct alarm *alarm);
+
+/* A request begins, with a control page that is zero. Where an alarm is to be expected, it will be
+ * looked at after a slice, so that the guest need not ask for that. */
+void alarm_begin(struct alarm *alarm, uint64_t now_ns);
+
+/* The request is over; the control page is still as it left it. */
+void alarm_end(struct alarm *alarm, const volatile struct guest_control *control);
 
 /* The guest is about to run: when to look at the latest. Tells the guest. */
 uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control);

@@ -69,6 +69,7 @@ int deadline_arm(struct deadline *deadline, uint64_t when_ns, struct error *erro
 	}
 	if (deadline->armed_ns <= when_ns && deadline->armed_ns > clock_now_ns())
 		return 0;
+	*deadline->flag = 0; /* an earlier time that has passed is none to stop at any more */
 	struct itimerspec when = {
 	    .it_interval.tv_nsec = REPEAT_NS,
 	    .it_value.tv_sec = (time_t)(when_ns / NANOSECONDS_PER_SECOND),

@@ -232,7 +232,7 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 		return 0;
 	uint8_t *list = self->window->memory + WINDOW_REQUEST_OFFSET;
 	memcpy(list, touched, count * sizeof(*touched));
-	alarm_reset(&self->machine.alarm);
+	alarm_init(&self->machine.alarm);
 	window_control(self->window)->alarm_ns = 0;
 	kvm_enter_at(self, VIRTUAL_CPU_TOUCH);
 	self->run->s.regs.regs.rsi = GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
@@ -272,7 +272,7 @@ static int kvm_create(struct machine **machine, const struct isolation_host *hos
 	self->image = image;
 	self->window = window;
 	self->private = private;
-	alarm_reset(&self->machine.alarm);
+	alarm_init(&self->machine.alarm);
 	self->vm = self->vcpu = -1;
 	int result = kvm_machine_build(self, error);
 	if (!result)

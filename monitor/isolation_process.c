@@ -50,7 +50,7 @@ static int process_create(struct machine **machine, const struct isolation_host 
 	self->image = image;
 	self->window = window;
 	self->private = private;
-	alarm_reset(&self->machine.alarm);
+	alarm_init(&self->machine.alarm);
 	self->socket = self->commands[0] = self->commands[1] = self->events = -1;
 	int result = process_machine_build(self, error);
 	if (result) {
@@ -122,6 +122,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 		return error_set(error, ESRCH, "the guest's process is gone");
 	uint8_t event;
 	self->deadline_ns = deadline_ns;
+	alarm_next(&machine->alarm, window_control(self->window)); /* before the guest looks */
 	int result = self->failed ? self->failed : process_machine_send(self, &command);
 	if (!result)
 		result = process_machine_await(self, deadline_ns, &event);

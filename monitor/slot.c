@@ -52,12 +52,13 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	slot->consumed = 0;
 	slot->responded = slot->logged = 0;
 	slot->log_length = 0;
-	slot->deadline_ns = clock_now_ns() + request->timeout_ns;
+	const uint64_t now_ns = clock_now_ns();
+	slot->deadline_ns = now_ns + request->timeout_ns;
 	if (getrandom((void *)control->entropy, GUEST_ENTROPY_SIZE, 0) != GUEST_ENTROPY_SIZE)
 		return error_set_errno(error, errno, "cannot draw random bytes");
 	guest_time_fill(&monitor->time, slot->machine->same_counter, &control->clock);
 	control->debug = monitor->debug;
-	alarm_reset(&slot->machine->alarm);
+	alarm_begin(&slot->machine->alarm, now_ns);
 	control->warm_up = monitor->preparing && monitor->warm_up;
 	trace_begin(slot);
 	root_call_begin(slot);
@@ -211,6 +212,7 @@ static int slot_reset(struct slot *slot, struct error *error)
 		return slot_build(slot, monitor, &monitor->image, true, error);
 	}
 	accelerator_reset(&slot->accelerator);
+	alarm_end(&slot->machine->alarm, window_control(&slot->window));
 	int result = slot->machine->isolation->reset(slot->machine, &slot->result->pages, error);
 	if (!result)
 		result = window_clear(&slot->window, error);

@@ -87,6 +87,35 @@ static void test_pages(void)
 	CHECK(free_pages - pool_free_pages() <= 4); /* the list grew */
 }
 
+/* What is frozen has pages on either side of what was touched, where the program may go on; and a
+ * part of what is free at the most, however many places there are. */
+static void test_ahead(void)
+{
+	const uint64_t middle = FAR + MEBIBYTE, touched = 16 * PAGE;
+	map(FAR, 2 * MEBIBYTE, READ_WRITE, 0);
+	map(FAR + 4 * MEBIBYTE, MEBIBYTE, READ_WRITE, 0); /* apart from it, never touched */
+	CHECK(touch(middle));
+	area_fill_ahead();
+	const int maps = host.maps;
+	CHECK(touch(middle - touched) && touch(middle + 2 * touched - 1));
+	CHECK_NUMBER(host.maps, maps);
+	CHECK(touch(middle - touched - 1) && touch(middle + 2 * touched));
+	CHECK_NUMBER(host.maps, maps + 2);
+	CHECK(touch(FAR + 4 * MEBIBYTE));
+	CHECK_NUMBER(host.maps, maps + 3);
+	CHECK_NUMBER(SYSTEM(munmap, FAR, 5 * MEBIBYTE), 0);
+
+	for (uint64_t i = 0; i < 100; i++) {
+		map(FAR + i * MEBIBYTE, 64 * PAGE, READ_WRITE, 0);
+		CHECK(touch(FAR + i * MEBIBYTE));
+	}
+	const uint64_t free_pages = pool_free_pages();
+	area_fill_ahead();
+	CHECK(free_pages > pool_free_pages());
+	CHECK(free_pages - pool_free_pages() <= free_pages / 16);
+	CHECK_NUMBER(SYSTEM(munmap, FAR, 100 * MEBIBYTE), 0);
+}
+
 /* System calls copy to and from pages that are not there yet. */
 static void test_calls(void)
 {
@@ -174,6 +203,7 @@ int main(void)
 	host_start(POOL_PAGES);
 	test_reservations();
 	test_pages();
+	test_ahead();
 	test_calls();
 	test_many();
 	test_out_of_memory();

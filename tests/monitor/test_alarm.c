@@ -13,7 +13,8 @@ static struct alarm begin(uint64_t alarm_ns)
 {
 	struct alarm alarm;
 	control = (struct guest_control){.alarm_ns = alarm_ns};
-	alarm_reset(&alarm);
+	alarm_init(&alarm);
+	alarm_begin(&alarm, START);
 	return alarm;
 }
 
@@ -89,6 +90,36 @@ static void test_missed(void)
 	CHECK_NUMBER(alarm_next(&alarm, &control), START + ALARM_TICK_MIN_NS + GUEST_SLICE_NS);
 }
 
+/* A guest that left an alarm finds that the next request's is looked at after a slice. */
+static void test_expected(void)
+{
+	struct alarm alarm = begin(0);
+	control.alarm_ns = START + MILLISECOND;
+	alarm_end(&alarm, &control);
+	control = (struct guest_control){0};
+	alarm_begin(&alarm, START);
+	CHECK_NUMBER(alarm_next(&alarm, &control), START + GUEST_SLICE_NS);
+	CHECK_NUMBER(control.armed_ns, START + GUEST_SLICE_NS);
+	CHECK(!alarm_is_due(&alarm, &control, START + GUEST_SLICE_NS));
+	CHECK_NUMBER(alarm_next(&alarm, &control), NEVER);
+	/* It left none this time. */
+	alarm_end(&alarm, &control);
+	alarm_begin(&alarm, START);
+	CHECK_NUMBER(alarm_next(&alarm, &control), NEVER);
+}
+
+/* Nor is the last tick of one request the next one's. */
+static void test_begins_anew(void)
+{
+	struct alarm alarm = begin(START);
+	alarm_next(&alarm, &control);
+	CHECK(alarm_is_due(&alarm, &control, START));
+	alarm_end(&alarm, &control);
+	control = (struct guest_control){.alarm_ns = START};
+	alarm_begin(&alarm, START);
+	CHECK_NUMBER(alarm_next(&alarm, &control), START);
+}
+
 int main(void)
 {
 	test_none();
@@ -96,5 +127,7 @@ int main(void)
 	test_changes();
 	test_bound();
 	test_missed();
+	test_expected();
+	test_begins_anew();
 	return check_status();
 }

@@ -282,7 +282,7 @@ static void test_touched(const struct isolation *isolation)
 			break;
 		CHECK(window_is_zero(&rig));
 		for (int request = 0; clone != 1 && request < 3; request++) {
-			alarm_reset(&rig.machine->alarm);
+			alarm_init(&rig.machine->alarm);
 			CHECK_NUMBER(rig_run(&rig, MACHINE_RESUME, 0).argument, 1000);
 			rig_reset(&rig);
 			CHECK_NUMBER(window_clear(&rig.window, &error), 0);
