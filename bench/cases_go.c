@@ -19,6 +19,9 @@
 
 #define KINDS 2
 
+/* In a row, where requests and processes take turns in blocks. */
+#define PROCESS_BLOCK 25
+
 /* Go has 32 MiB of tables for its heap, and wants as much again. */
 #define MEMORY (128UL << 20)
 
@@ -27,17 +30,29 @@ static int measure_process(void *context, double *ns, struct error *error)
 	return spawner_measure(context, SPAWNER_FORK_EXEC, ns, error);
 }
 
+/* Pairs of a request and a process: in a kind's rows the former are at even places. */
+#define ROWS_MAX 4
+
 static const struct kind {
 	const char *word; /* for the program */
-	struct bench_case inside, outside;
+	size_t row_count;
+	struct bench_case rows[ROWS_MAX];
 } kinds[KINDS] = {
     {"hello",
-     {"go-hello-inside", "go", "hello in Go, in a machine", 1, false, guest_measure_request, NULL},
-     {"go-hello-outside", "go", "as a process", HELLO_EVERY, false, measure_process, NULL}},
+     4,
+     {{"go-hello-inside", "go", "hello in Go, in a machine", 1, false, guest_measure_request, NULL,
+       0},
+      {"go-hello-outside", "go", "as a process", HELLO_EVERY, false, measure_process, NULL, 0},
+      {"go-hello-inside-tight", "go", "hello in Go, in a machine, in a tight loop", 1, false,
+       guest_measure_request, NULL, BENCH_BLOCK_MAX},
+      {"go-hello-outside-tight", "go", "as a process, in a tight loop", 1, false, measure_process,
+       NULL, PROCESS_BLOCK}}},
     {"compute",
-     {"go-compute-inside", "go", "SHA-256 and matrices, in a machine", COMPUTE_EVERY, false,
-      guest_measure_request, NULL},
-     {"go-compute-outside", "go", "as a process", COMPUTE_EVERY, false, measure_process, NULL}},
+     2,
+     {{"go-compute-inside", "go", "SHA-256 and matrices, in a machine", COMPUTE_EVERY, false,
+       guest_measure_request, NULL, 0},
+      {"go-compute-outside", "go", "as a process", COMPUTE_EVERY, false, measure_process, NULL,
+       0}}},
 };
 
 struct go_cases {
@@ -68,13 +83,11 @@ static int check_answer(struct guest *guest, const char *program, const char *wo
 static int add_kind(struct go_cases *cases, size_t number, const char *path, struct bench *bench,
 		    struct error *error)
 {
-	const char *word = kinds[number].word;
-	struct bench_case inside = kinds[number].inside, outside = kinds[number].outside;
+	const struct kind *kind = &kinds[number];
+	const char *word = kind->word;
 	const struct guest_program program = {.path = path, .arguments = {word}, .memory = MEMORY};
 	char spawner[PATH_MAX];
 	const char *const arguments[] = {spawner, path, word, NULL};
-	inside.context = &cases->guests[number];
-	outside.context = &cases->spawners[number];
 	int result = paths_part(spawner, sizeof(spawner), "bench/spawner", error);
 	if (!result)
 		result = guest_open(&cases->guests[number], &program, "kvm", error);
@@ -82,9 +95,12 @@ static int add_kind(struct go_cases *cases, size_t number, const char *path, str
 		result = check_answer(&cases->guests[number], path, word, error);
 	if (!result)
 		result = spawner_start(&cases->spawners[number], arguments, error);
-	if (!result)
-		result = bench_add(bench, &inside, error);
-	return result ? result : bench_add(bench, &outside, error);
+	for (size_t i = 0; i < kind->row_count && !result; i++) {
+		struct bench_case row = kind->rows[i];
+		row.context = i % 2 ? (void *)&cases->spawners[number] : &cases->guests[number];
+		result = bench_add(bench, &row, error);
+	}
+	return result;
 }
 
 int go_cases_open(struct go_cases **cases, struct bench *bench,
@@ -98,8 +114,8 @@ int go_cases_open(struct go_cases **cases, struct bench *bench,
 	for (size_t i = 0; i < KINDS; i++)
 		self->spawners[i] = SPAWNER_NONE;
 	for (size_t i = 0; i < KINDS && !result; i++) {
-		const char *inside = kinds[i].inside.name, *outside = kinds[i].outside.name;
-		if (!bench_wants(bench, inside) && !bench_wants(bench, outside))
+		const struct kind *kind = &kinds[i];
+		if (!bench_wants_any(bench, kind->rows, kind->row_count))
 			continue;
 		if (settings->kvm && settings->go) {
 			result = add_kind(self, i, settings->go, bench, error);
@@ -107,8 +123,8 @@ int go_cases_open(struct go_cases **cases, struct bench *bench,
 		}
 		const char *reason =
 		    settings->kvm ? "no program was given by --go" : settings->no_kvm;
-		bench_leave_out(bench, inside, reason);
-		bench_leave_out(bench, outside, reason);
+		for (size_t row = 0; row < kind->row_count; row++)
+			bench_leave_out(bench, kind->rows[row].name, reason);
 	}
 	return result;
 }

@@ -23,7 +23,7 @@
 #define MEMORY	      (256UL << 20)
 #define ANSWER_SIZE   256
 
-/* A process takes 10 to 200 ms, a new slot some. */
+/* A process takes 10 to 200 ms, a new slot some: so do blocks of few processes. */
 #define PROCESS_EVERY 50
 #define SLOT_EVERY    25
 
@@ -32,22 +32,45 @@
 static const char request[] = "100\n";
 #define REQUEST_LENGTH (sizeof(request) - 1)
 
+static int measure_process(void *context, double *ns, struct error *error)
+{
+	return spawner_measure(context, SPAWNER_FORK_EXEC, ns, error);
+}
+
+/* Pairs of a request and a process: the former are at even places. */
+#define ROWS 4
+
 static const struct kind {
 	const char *word; /* for the script */
-	struct bench_case inside, outside;
+	struct bench_case rows[ROWS];
 } kinds[KINDS] = {
     {"bare",
-     {"python-bare-inside", "python", "interpreter alone, in a machine", 1, false,
-      guest_measure_request, NULL},
-     {"python-bare-outside", "python", "as a process", PROCESS_EVERY, false, NULL, NULL}},
+     {{"python-bare-inside", "python", "interpreter alone, in a machine", 1, false,
+       guest_measure_request, NULL, 0},
+      {"python-bare-outside", "python", "as a process", PROCESS_EVERY, false, measure_process, NULL,
+       0},
+      {"python-bare-inside-tight", "python", "interpreter alone, in a tight loop", 1, false,
+       guest_measure_request, NULL, BENCH_BLOCK_MAX},
+      {"python-bare-outside-tight", "python", "as a process, in a tight loop", 1, false,
+       measure_process, NULL, 10}}},
     {"modules",
-     {"python-modules-inside", "python", "json, re, hashlib, in a machine", 1, false,
-      guest_measure_request, NULL},
-     {"python-modules-outside", "python", "as a process", PROCESS_EVERY, false, NULL, NULL}},
+     {{"python-modules-inside", "python", "json, re, hashlib, in a machine", 1, false,
+       guest_measure_request, NULL, 0},
+      {"python-modules-outside", "python", "as a process", PROCESS_EVERY, false, measure_process,
+       NULL, 0},
+      {"python-modules-inside-tight", "python", "json, re, hashlib, in a tight loop", 1, false,
+       guest_measure_request, NULL, BENCH_BLOCK_MAX},
+      {"python-modules-outside-tight", "python", "as a process, in a tight loop", 1, false,
+       measure_process, NULL, 5}}},
     {"numpy",
-     {"python-numpy-inside", "python", "numpy, product of 64 x 64, in a machine", 1, false,
-      guest_measure_request, NULL},
-     {"python-numpy-outside", "python", "as a process", PROCESS_EVERY, false, NULL, NULL}},
+     {{"python-numpy-inside", "python", "numpy, product of 64 x 64, in a machine", 1, false,
+       guest_measure_request, NULL, 0},
+      {"python-numpy-outside", "python", "as a process", PROCESS_EVERY, false, measure_process,
+       NULL, 0},
+      {"python-numpy-inside-tight", "python", "numpy, product of 64 x 64, in a tight loop", 1,
+       false, guest_measure_request, NULL, BENCH_BLOCK_MAX},
+      {"python-numpy-outside-tight", "python", "as a process, in a tight loop", 1, false,
+       measure_process, NULL, 2}}},
 };
 
 struct python_cases {
@@ -57,11 +80,6 @@ struct python_cases {
 	struct guest guests[KINDS];
 	struct spawner spawners[KINDS];
 };
-
-static int measure_process(void *context, double *ns, struct error *error)
-{
-	return spawner_measure(context, SPAWNER_FORK_EXEC, ns, error);
-}
 
 /* A new slot of the function with numpy, and its first request: times the one or the other. */
 static int measure_new_slot(struct guest *guest, bool opening, double *ns, struct error *error)
@@ -160,20 +178,18 @@ static struct guest_program program_of(const struct kind *kind, const char *imag
 static int add_kind(struct python_cases *cases, size_t number, struct bench *bench,
 		    struct error *error)
 {
-	struct bench_case inside = kinds[number].inside;
-	struct bench_case outside = kinds[number].outside;
 	const struct guest_program program = program_of(&kinds[number], cases->image);
-	inside.context = &cases->guests[number];
-	outside.context = &cases->spawners[number];
-	outside.measure = measure_process;
 	int result = guest_open(&cases->guests[number], &program, "kvm", error);
 	if (!result)
 		result = check_answer(cases, number, error);
 	if (!result)
 		result = start_process(cases, number, error);
-	if (!result)
-		result = bench_add(bench, &inside, error);
-	return result ? result : bench_add(bench, &outside, error);
+	for (size_t i = 0; i < ROWS && !result; i++) {
+		struct bench_case row = kinds[number].rows[i];
+		row.context = i % 2 ? (void *)&cases->spawners[number] : &cases->guests[number];
+		result = bench_add(bench, &row, error);
+	}
+	return result;
 }
 
 /* Rows of the guest with numpy, which is open where they are wanted. */
@@ -191,10 +207,9 @@ static int add_new_slots(struct python_cases *cases, struct bench *bench, struct
 
 static void leave_out(struct bench *bench, const char *reason)
 {
-	for (size_t i = 0; i < KINDS; i++) {
-		bench_leave_out(bench, kinds[i].inside.name, reason);
-		bench_leave_out(bench, kinds[i].outside.name, reason);
-	}
+	for (size_t i = 0; i < KINDS; i++)
+		for (size_t row = 0; row < ROWS; row++)
+			bench_leave_out(bench, kinds[i].rows[row].name, reason);
 	for (size_t i = 0; i < NEW_SLOT_ROWS; i++)
 		bench_leave_out(bench, new_slots[i].name, reason);
 }
@@ -217,8 +232,7 @@ int python_cases_open(struct python_cases **cases, struct bench *bench,
 	int result = find_parts(self, settings->python, error);
 	for (size_t i = 0; i < KINDS && !result; i++) {
 		/* New slots are those of the guest with numpy. */
-		if (bench_wants(bench, kinds[i].inside.name) ||
-		    bench_wants(bench, kinds[i].outside.name) ||
+		if (bench_wants_any(bench, kinds[i].rows, ROWS) ||
 		    (i == KINDS - 1 && bench_wants_any(bench, new_slots, NEW_SLOT_ROWS)))
 			result = add_kind(self, i, bench, error);
 	}

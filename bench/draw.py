@@ -31,7 +31,9 @@ PANELS = (("request", "process"), ("container",), ("python",), ("go",), ("machin
 COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "process-vfork-own",
             "process-fork", "container-crun", "container-runc",
             "python-bare-outside", "python-modules-outside", "python-numpy-outside",
-            "go-hello-outside", "go-compute-outside",
+            "python-bare-outside-tight", "python-modules-outside-tight",
+            "python-numpy-outside-tight",
+            "go-hello-outside", "go-hello-outside-tight", "go-compute-outside",
             "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside",
             "instruction-outside"}
 

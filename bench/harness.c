@@ -32,13 +32,18 @@ bool bench_wants_any(const struct bench *bench, const struct bench_case *cases, 
 	return false;
 }
 
+static size_t block_turns(const struct bench *bench)
+{
+	return (bench->rounds + BENCH_BLOCK_MAX - 1) / BENCH_BLOCK_MAX;
+}
+
 int bench_add(struct bench *bench, const struct bench_case *what, struct error *error)
 {
 	if (!bench_wants(bench, what->name))
 		return 0;
 	if (bench->row_count == BENCH_CASES_MAX)
 		return error_set(error, ENOSPC, "more than %d cases", BENCH_CASES_MAX);
-	double *samples = calloc(bench->rounds, sizeof(*samples));
+	double *samples = calloc(block_turns(bench) * BENCH_BLOCK_MAX, sizeof(*samples));
 	if (!samples)
 		return error_set(error, ENOMEM, "no memory for samples");
 	bench->rows[bench->row_count++] = (struct bench_row){.what = *what, .samples = samples};
@@ -64,7 +69,7 @@ static int run_round(struct bench *bench, size_t round, struct error *error)
 {
 	for (size_t i = 0; i < bench->row_count; i++) {
 		struct bench_row *row = &bench->rows[(i + round) % bench->row_count];
-		if (row->what.alone || round % row->what.every)
+		if (row->what.alone || row->what.block || round % row->what.every)
 			continue;
 		int result = measure(&row->what, &row->samples[row->count++], error);
 		if (result)
@@ -81,6 +86,27 @@ static int run_alone(struct bench *bench, struct bench_row *row, struct error *e
 			return result;
 	}
 	return 0;
+}
+
+static int run_block(struct bench_row *row, struct error *error)
+{
+	double first;
+	int result = measure(&row->what, &first, error);
+	for (unsigned i = 0; i < row->what.block && !result; i++)
+		result = measure(&row->what, &row->samples[row->count++], error);
+	return result;
+}
+
+static int run_blocks(struct bench *bench, struct error *error)
+{
+	int result = 0;
+	for (size_t turn = 0; turn < block_turns(bench); turn++)
+		for (size_t i = 0; i < bench->row_count && !result; i++) {
+			struct bench_row *row = &bench->rows[(i + turn) % bench->row_count];
+			if (row->what.block)
+				result = run_block(row, error);
+		}
+	return result;
 }
 
 static int compare_samples(const void *left, const void *right)
@@ -100,6 +126,8 @@ int bench_run(struct bench *bench, struct error *error)
 	for (size_t i = 0; i < bench->row_count && !result; i++)
 		if (bench->rows[i].what.alone)
 			result = run_alone(bench, &bench->rows[i], error);
+	if (!result)
+		result = run_blocks(bench, error);
 	for (size_t i = 0; i < bench->row_count; i++)
 		qsort(bench->rows[i].samples, bench->rows[i].count, sizeof(double),
 		      compare_samples);

@@ -4,6 +4,10 @@
  * So a machine that is slower for a while is slower for all, and no case always follows the same
  * one. What a case finds in the caches is what the others left there, as in a host with many
  * functions; `alone` cases are measured in a loop of their own instead.
+ *
+ * Cases with a `block` are measured after all others, in turns as well, but so many in a row in
+ * each turn: every one but the first of a block, which does not count, finds the caches as itself
+ * left them, and yet a slow moment hits both sides of a ratio.
  */
 #ifndef MAYFLY_BENCH_HARNESS_H
 #define MAYFLY_BENCH_HARNESS_H
@@ -13,9 +17,13 @@
 
 #include "util/error.h"
 
-#define BENCH_CASES_MAX	   48
-#define BENCH_LEFT_OUT_MAX 48
+#define BENCH_CASES_MAX	   64
+#define BENCH_LEFT_OUT_MAX 64
 #define BENCH_REASON_SIZE  256
+
+/* There is a turn of blocks for each so many rounds: a case with blocks of that size has a sample
+ * for each round. */
+#define BENCH_BLOCK_MAX 50
 
 /* One measurement: does the work once (or a fixed number of times) and sets *ns to the nanoseconds
  * for one. What is not to be counted happens outside of the time that it takes. */
@@ -28,7 +36,8 @@ struct bench_case {
 	unsigned every; /* measured in every n-th round; dear cases less often */
 	bool alone;	/* measured after the others, in a tight loop */
 	bench_measure *measure;
-	void *context; /* must live until bench_run() is over */
+	void *context;	/* must live until bench_run() is over */
+	unsigned block; /* 0: none; else up to BENCH_BLOCK_MAX, and `every` is not looked at */
 };
 
 struct bench_row {

@@ -100,14 +100,22 @@ void report_check(struct report *report)
 	check_ratio(report, "hello / runc run", "hello-kvm", "container-runc", 0.1);
 	check_ratio(report, "Python, interpreter alone / fork+exec+wait", "python-bare-inside",
 		    "python-bare-outside", 0.015);
+	check_ratio(report, "Python, interpreter alone / fork+exec+wait, both in a tight loop",
+		    "python-bare-inside-tight", "python-bare-outside-tight", 0.015);
 	check_ratio(report, "Python, json, re, hashlib / fork+exec+wait", "python-modules-inside",
 		    "python-modules-outside", 0.01);
+	check_ratio(report, "Python, json, re, hashlib / fork+exec+wait, both in a tight loop",
+		    "python-modules-inside-tight", "python-modules-outside-tight", 0.01);
 	check_ratio(report, "Python, numpy / fork+exec+wait", "python-numpy-inside",
 		    "python-numpy-outside", 0.004);
+	check_ratio(report, "Python, numpy / fork+exec+wait, both in a tight loop",
+		    "python-numpy-inside-tight", "python-numpy-outside-tight", 0.004);
 	check_time(report, "Python, numpy, the first request of a new slot", "python-numpy-first",
 		   "us", MICROSECOND, 5000);
 	check_ratio(report, "hello in Go / fork+exec+wait", "go-hello-inside", "go-hello-outside",
 		    0.15);
+	check_ratio(report, "hello in Go / fork+exec+wait, both in a tight loop",
+		    "go-hello-inside-tight", "go-hello-outside-tight", 0.15);
 	check_ratio(report, "Go computes, in a machine / as a process", "go-compute-inside",
 		    "go-compute-outside", 1.03);
 	check_ratio(report, "sha256sum of 64 MiB, in a machine / as a process", "digest-inside",
