@@ -16,32 +16,41 @@
 /* Of what is free, not more than this part goes with one touch. */
 #define FILL_SHARE 16
 
-/* The pages that a piece has. */
-static uint64_t filled_pages(const struct area_piece *piece)
+/* How many pages there are in a row, up to FILL_MAX or a little more, that end at `address`; in one
+ * piece or, as the pool hands out its highest pages first, in many. */
+static uint64_t pages_before(uint64_t address)
 {
-	return piece->source ? (piece->end - piece->start) / GUEST_PAGE_SIZE : 0;
+	uint64_t pages = 0;
+	while (pages < FILL_MAX) {
+		const struct area_piece *piece = area_piece_from(address - 1);
+		if (!piece || piece->end != address || !piece->source)
+			break;
+		pages += (piece->end - piece->start) / GUEST_PAGE_SIZE;
+		address = piece->start;
+	}
+	return pages;
 }
 
-/* Those of the neighbour that ends where the piece begins, and of the one behind it. */
-static uint64_t pages_before(const struct area_piece *piece)
+/* The same for those that begin there. */
+static uint64_t pages_behind(uint64_t address)
 {
-	const struct area_piece *before = area_piece_from(piece->start - 1);
-	return before && before->end == piece->start ? filled_pages(before) : 0;
-}
-
-static uint64_t pages_behind(const struct area_piece *piece)
-{
-	const struct area_piece *behind = area_piece_from(piece->end);
-	return behind && behind->start == piece->end ? filled_pages(behind) : 0;
+	uint64_t pages = 0;
+	while (pages < FILL_MAX) {
+		const struct area_piece *piece = area_piece_from(address);
+		if (!piece || piece->start != address || !piece->source)
+			break;
+		pages += (piece->end - piece->start) / GUEST_PAGE_SIZE;
+		address = piece->end;
+	}
+	return pages;
 }
 
 /* How many pages a touch in the piece is worth: as many as there are beside it. A power of two. */
 static uint64_t choose_pages(const struct area_piece *piece)
 {
-	uint64_t beside = pages_before(piece), most = pool_free_pages() / FILL_SHARE;
-	uint64_t pages = FILL_MIN;
-	if (pages_behind(piece) > beside)
-		beside = pages_behind(piece);
+	uint64_t most = pool_free_pages() / FILL_SHARE, pages = FILL_MIN;
+	const uint64_t before = pages_before(piece->start), behind = pages_behind(piece->end);
+	const uint64_t beside = before > behind ? before : behind;
 	while (pages * 2 <= beside && pages < FILL_MAX)
 		pages *= 2;
 	while (pages > most && pages > 1)
@@ -133,11 +142,11 @@ void area_fill_ahead(void)
 		if (!is_blank(&piece))
 			continue;
 		/* What grows down goes on at its end. */
-		if (pages_behind(&piece) &&
+		if (pages_behind(piece.end) &&
 		    fill_from_pool(&piece, piece.end - GUEST_PAGE_SIZE, FILL_MIN))
 			most -= FILL_MIN;
 		found = area_piece_from(piece.start);
-		if (is_blank(found) && pages_before(found)) {
+		if (is_blank(found) && pages_before(found->start)) {
 			const struct area_piece rest = *found;
 			if (fill_from_pool(&rest, rest.start, FILL_MIN))
 				most -= FILL_MIN;

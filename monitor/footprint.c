@@ -42,15 +42,19 @@ void footprint_finish(struct footprint *footprint)
 	atomic_store(&footprint->state, STATE_WRITTEN_KNOWN);
 }
 
+void footprint_populate_pages(uint8_t *memory, uint64_t length)
+{
+	/* An older kernel refuses. */
+	madvise(memory, length, MADV_POPULATE_WRITE);
+}
+
 void footprint_populate(struct footprint *footprint, uint8_t *memory)
 {
 	if (atomic_load(&footprint->state) < STATE_WRITTEN_KNOWN)
 		return;
-	/* An older kernel refuses: then the pages come by faults. */
 	for (size_t i = 0; i < footprint->count; i++)
-		if (madvise(memory + footprint->ranges[i].offset, footprint->ranges[i].length,
-			    MADV_POPULATE_WRITE))
-			return;
+		footprint_populate_pages(memory + footprint->ranges[i].offset,
+					 footprint->ranges[i].length);
 }
 
 bool footprint_begin_touched(struct footprint *footprint)

@@ -41,6 +41,9 @@ void footprint_finish(struct footprint *footprint);
  */
 void footprint_populate(struct footprint *footprint, uint8_t *memory);
 
+/* Gives pages of a private mapping to it, or leaves them to come by faults. */
+void footprint_populate_pages(uint8_t *memory, uint64_t length);
+
 /* What is touched comes second. True for the first caller after footprint_finish(), who then either
  * adds pages and finishes, or gives up: then another one may. */
 bool footprint_begin_touched(struct footprint *footprint);

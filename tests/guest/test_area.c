@@ -116,6 +116,26 @@ static void test_ahead(void)
 	CHECK_NUMBER(SYSTEM(munmap, FAR, 100 * MEBIBYTE), 0);
 }
 
+/* Who goes through memory page by page, upwards or downwards, gets more pages each time. */
+static void test_growth(void)
+{
+	for (int downwards = 0; downwards < 2; downwards++) {
+		map(FAR, 8 * MEBIBYTE, READ_WRITE, 0);
+		host.maps = 0;
+		for (uint64_t done = 0; done < 8 * MEBIBYTE; done += PAGE)
+			*byte_at(FAR + (downwards ? 8 * MEBIBYTE - PAGE - done : done)) = 1;
+		CHECK(host.maps <= 24);
+		CHECK_NUMBER(SYSTEM(munmap, FAR, 8 * MEBIBYTE), 0);
+	}
+	/* What lies here and there gets few. */
+	map(FAR, 8 * MEBIBYTE, READ_WRITE, 0);
+	const uint64_t free_pages = pool_free_pages();
+	for (uint64_t at = 0; at < 8 * MEBIBYTE; at += MEBIBYTE)
+		*byte_at(FAR + at) = 1;
+	CHECK(free_pages - pool_free_pages() <= 8 * 16 + 1); /* and the list's own */
+	CHECK_NUMBER(SYSTEM(munmap, FAR, 8 * MEBIBYTE), 0);
+}
+
 /* System calls copy to and from pages that are not there yet. */
 static void test_calls(void)
 {
@@ -204,6 +224,7 @@ int main(void)
 	test_reservations();
 	test_pages();
 	test_ahead();
+	test_growth();
 	test_calls();
 	test_many();
 	test_out_of_memory();
