@@ -55,12 +55,12 @@ fn maps() {
 fn condition() {
     let pair = Arc::new((Mutex::new(false), Condvar::new()));
     let other = pair.clone();
+    let began = Instant::now();
     let waker = thread::spawn(move || {
         thread::sleep(Duration::from_millis(20));
         *other.0.lock().unwrap() = true;
         other.1.notify_one();
     });
-    let began = Instant::now();
     let mut ready = pair.0.lock().unwrap();
     while !*ready {
         ready = pair.1.wait(ready).unwrap();
