@@ -59,6 +59,12 @@ int digest_cases_open(struct digest_cases **cases, struct bench *bench,
 		      const struct cases_settings *settings, struct error *error);
 void digest_cases_close(struct digest_cases *cases);
 
+/* A file of 100 MB, read inside and outside. */
+struct read_cases;
+int read_cases_open(struct read_cases **cases, struct bench *bench,
+		    const struct cases_settings *settings, struct error *error);
+void read_cases_close(struct read_cases *cases);
+
 /* Scripts in Python: bare, with modules of the standard library, with numpy. */
 struct python_cases;
 int python_cases_open(struct python_cases **cases, struct bench *bench,

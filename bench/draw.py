@@ -26,7 +26,7 @@ LINEAR_RANGE = 120
 
 MACHINE, PROCESS = "#2f6fb0", "#b0562f"
 # Groups that share a panel, and so a scale.
-PANELS = (("request", "process"), ("container",), ("python",), ("go",), ("machine",), ("detect",), ("digest",), ("call",), ("system call",))
+PANELS = (("request", "process"), ("container",), ("python",), ("go",), ("machine",), ("detect",), ("digest",), ("read",), ("call",), ("system call",))
 # Rows that have nothing of Mayfly in them.
 COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "process-vfork-own",
             "process-fork", "container-crun", "container-runc",
@@ -34,7 +34,7 @@ COMPARED = {"process-fork-exec", "process-posix-spawn", "process-vfork", "proces
             "python-bare-outside-tight", "python-modules-outside-tight",
             "python-numpy-outside-tight",
             "go-hello-outside", "go-hello-outside-tight", "go-compute-outside",
-            "detect-runtime", "digest-outside", "getpid-outside", "syscall-outside",
+            "detect-runtime", "digest-outside", "read-outside", "getpid-outside", "syscall-outside",
             "instruction-outside"}
 
 

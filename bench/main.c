@@ -87,6 +87,7 @@ struct session {
 	struct request_cases *request;
 	struct system_call_cases *system_call;
 	struct digest_cases *digest;
+	struct read_cases *read;
 	struct call_cases *call;
 	struct detect_cases *detect;
 };
@@ -95,6 +96,7 @@ static void session_close_cases(struct session *session)
 {
 	detect_cases_close(session->detect);
 	call_cases_close(session->call);
+	read_cases_close(session->read);
 	digest_cases_close(session->digest);
 	system_call_cases_close(session->system_call);
 	request_cases_close(session->request);
@@ -106,6 +108,7 @@ static void session_close_cases(struct session *session)
 	session->detect = NULL;
 	session->call = NULL;
 	session->digest = NULL;
+	session->read = NULL;
 	session->system_call = NULL;
 	session->request = NULL;
 	session->command = NULL;
@@ -181,6 +184,8 @@ static int session_open_cases(struct session *session, struct error *error)
 		result = system_call_cases_open(&session->system_call, bench, settings, error);
 	if (!result)
 		result = digest_cases_open(&session->digest, bench, settings, error);
+	if (!result)
+		result = read_cases_open(&session->read, bench, settings, error);
 	if (!result)
 		result = call_cases_open(&session->call, bench, settings, error);
 	if (!result)

@@ -81,6 +81,9 @@ static void check_memory(struct report *report)
 	}
 }
 
+/* What is to be read at 0.8 times the host's rate may take this much longer. */
+#define RATE_OF_HOST (1 / 0.8)
+
 /* About as much as a bare vfork: up to a quarter more. */
 #define ABOUT 1.25
 
@@ -120,6 +123,12 @@ void report_check(struct report *report)
 		    "go-compute-outside", 1.03);
 	check_ratio(report, "sha256sum of 64 MiB, in a machine / as a process", "digest-inside",
 		    "digest-outside", 1.03);
+	check_ratio(report, "a file of 100 MB, in a fresh machine / the host's page cache",
+		    "read-fresh", "read-outside", RATE_OF_HOST);
+	check_ratio(report, "a file of 100 MB, read again / the host's page cache", "read-mapped",
+		    "read-outside", RATE_OF_HOST);
+	check_ratio(report, "a file of 100 MB, under process isolation / the host's page cache",
+		    "read-process", "read-outside", RATE_OF_HOST);
 	check_time(report, "a request that writes 500 pages", "pages-500", "us", MICROSECOND, 500);
 	check_detection(report);
 	check_time(report, "noop op in-process", "noop-inprocess", "ns", 1, 15);

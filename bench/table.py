@@ -21,6 +21,7 @@ HEADINGS = {
     "machine": "A machine from nothing",
     "detect": "Objects in a photograph",
     "digest": "Debian's busybox, unmodified",
+    "read": "Reading a file of 100 MB",
     "call": "Accelerated calls",
     "system call": "A system call",
 }
