@@ -40,6 +40,9 @@ static int find_file(const char *name, char *path, size_t size, struct error *er
 {
 	char part[PATH_MAX];
 	bool is_path = strchr(name, '/');
+	if (!*name)
+		return error_set(error, EINVAL,
+				 "which program? Give its path or the name of a function");
 	if ((size_t)snprintf(part, sizeof(part), "functions/%s", name) >= sizeof(part))
 		return error_set(error, ENAMETOOLONG, "the program's name is too long");
 	if (!is_path && !paths_part(path, size, part, NULL))

@@ -1,6 +1,7 @@
 /* The mayfly command: runs a verb, and is the one place that prints errors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 {
 	if (fill_standard_streams())
 		return COMMAND_FAILED;
+	/* Beyond a limit of file sizes writes fail, and say so, instead of ending this process. */
+	signal(SIGXFSZ, SIG_IGN);
 	log_setup("mayfly", log_level_from_environment(LOG_WARN));
 	struct error error = {0};
 	int exit_status = COMMAND_FAILED;

@@ -82,7 +82,8 @@ static int print_json(const struct doctor_report *report, struct error *error)
 	int result = object ? json_dumpf(object, stdout, JSON_INDENT(2)) : -1;
 	json_decref(object);
 	if (result)
-		return error_set(error, EIO, "cannot write the report as JSON");
+		return error_set_errno(error, object ? errno : ENOMEM,
+				       "cannot write the report as JSON");
 	putchar('\n');
 	return 0;
 }

@@ -24,6 +24,10 @@ static int help_run(const void *values, const struct operands *operands, struct 
 	if (!verb)
 		return error_set(error, EINVAL, "there is no verb '%.64s': see mayfly help",
 				 operands->words[0]);
+	if (operands->count > 1)
+		return error_set(error, EINVAL,
+				 "there is help on one verb at a time, not on '%.64s'",
+				 operands->words[1]);
 	help_print_verb(stdout, verb);
 	return 0;
 }

@@ -15,6 +15,12 @@
 static int check_header(const Elf64_Ehdr *header, size_t size, const char *name,
 			struct error *error)
 {
+	if (size >= 2 && !memcmp(header, "#!", 2))
+		return error_set(
+		    error, ENOEXEC,
+		    "%s is a script: give the tree with its interpreter by --root, and its path "
+		    "there (for this machine's --root / and the absolute path)",
+		    name);
 	if (size < EI_NIDENT || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return error_set(error, ENOEXEC,
 				 "%s is not an ELF program; give a Linux program for x86-64", name);

@@ -101,6 +101,12 @@ static int parse_script(struct program_script *script, const uint8_t *data, size
 	line[length] = 0;
 	bool is_whole = memchr(line, '\n', length) || size - 2 < sizeof(line) - 1;
 	line[strcspn(line, "\n")] = 0;
+	if (strchr(line, '\r'))
+		return error_set(
+		    error, ENOEXEC,
+		    "the first line of the script %s ends in a carriage return, as Windows "
+		    "writes it: convert the file, for example by dos2unix",
+		    name);
 	for (size_t end = strlen(line); end && strchr(blanks, line[end - 1]); end--)
 		line[end - 1] = 0;
 	const char *first = line + strspn(line, blanks);

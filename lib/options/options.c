@@ -150,6 +150,8 @@ static int set_value(const struct found_option *found, struct error *error)
 		*(bool *)member(found) = true;
 		return 0;
 	case OPTION_STRING:
+		if (!*found->value && !found->spec->value_optional)
+			return error_set(error, EINVAL, "%s: '' names nothing", found->shown);
 		*(const char **)member(found) = found->value;
 		return 0;
 	case OPTION_LIST:

@@ -22,7 +22,12 @@ static void release_archive(struct archive **archive)
 static int archive_failed(struct archive *archive, struct error *error)
 {
 	const char *reason = archive_error_string(archive);
-	return error_set(error, EINVAL, "it cannot be read as a tar archive: %s",
+	if (!archive_format(archive))
+		return error_set(error, EINVAL,
+				 "it is no tar archive (%s); a root is a directory, a tar archive, "
+				 "an OCI layout, or an image that mayfly root build made of one",
+				 reason ? reason : "no reason known");
+	return error_set(error, EINVAL, "the archive is damaged: %s",
 			 reason ? reason : "no reason known");
 }
 

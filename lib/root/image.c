@@ -58,11 +58,13 @@ static int check_header(const struct root_header *header, uint64_t file_size, st
 	if (header->magic != ROOT_MAGIC)
 		return error_set(error, EINVAL,
 				 "this is no root image; make one with mayfly root build");
-	if (header->version != ROOT_VERSION || header->header_size != sizeof(*header))
+	if (header->version != ROOT_VERSION)
 		return error_set(error, EINVAL,
 				 "the root image has version %u and this Mayfly reads version %u; "
 				 "build it anew with mayfly root build",
 				 header->version, ROOT_VERSION);
+	if (header->header_size != sizeof(*header))
+		return damaged(error, "its header is not sound", header->header_size);
 	if (header->image_size > ROOT_IMAGE_MAX || header->image_size % ROOT_PAGE_SIZE)
 		return damaged(error, "its size is not possible", header->image_size);
 	if (header->image_size != file_size)

@@ -82,7 +82,7 @@ bool root_is_directory(const char *source)
 int root_open(struct root_image *image, const char *source, struct error *error)
 {
 	*image = (struct root_image){.fd = -1};
-	cleanup_close int fd = open(source, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
 	if (fd < 0 || fstat(fd, &status))
 		return error_set_errno(error, errno, "cannot open the root %s", source);

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/text.h"
+
 __attribute__((format(printf, 3, 0))) static void error_vset(struct error *error, int code,
 							     const char *format, va_list arguments)
 {
 	error->code = code;
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
+	text_make_line(error->text, strlen(error->text));
 }
 
 int error_set(struct error *error, int code, const char *format, ...)

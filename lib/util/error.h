@@ -10,8 +10,10 @@
 #define ERROR_TEXT_MAX 1024
 
 struct error {
-	int code;		   /* a positive errno; 0 while nothing went wrong */
-	char text[ERROR_TEXT_MAX]; /* one line: what happened, to what, what to do */
+	int code; /* a positive errno; 0 while nothing went wrong */
+	/* One line: what happened, to what, what to do. Without control characters, whatever the
+	 * names in it have. */
+	char text[ERROR_TEXT_MAX];
 };
 
 /* Records an error and returns -code. `error` may be NULL; `code` is a positive errno. */

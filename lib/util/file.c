@@ -89,7 +89,8 @@ ssize_t file_read_full(int fd, void *data, size_t length)
 
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe that nobody writes to would block; it is refused below. */
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot open %s", path);
 	struct stat status;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/text.h"
+
 enum log_level log_level_now = LOG_WARN;
 static const char *log_name = "mayfly";
 static int log_descriptor = 2;
@@ -61,6 +63,7 @@ void log_line_list(enum log_level level, const char *format, va_list arguments)
 	size_t length = (size_t)used + (wanted > 0 ? (size_t)wanted : 0);
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
+	text_make_printable(line, length);
 	line[length++] = '\n';
 	/* A log that cannot be written has nowhere to complain. */
 	ssize_t written = write(log_descriptor, line, length);

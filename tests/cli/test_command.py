@@ -90,6 +90,7 @@ class Errors(unittest.TestCase):
         self.refused(1, "there is no verb 'xyzzy'", "help", "xyzzy")
         self.refused(1, "no completion for the shell 'tcsh'", "completion", "tcsh")
         self.refused(1, "did you mean fetch?", "models", "fech")
+        self.refused(1, "help on one verb", "help", "run", "root")
         self.refused(1, "takes no operands", "doctor", "me")
         self.refused(1, "takes no operands", "version", "me")
         self.refused(1, "list takes no names", "models", "list", "me")
@@ -97,6 +98,9 @@ class Errors(unittest.TestCase):
     def test_values(self):
         self.refused(2, "--log: 'loud' is none of error, warn, info, debug", "version", "--log=loud")
         self.refused(2, "--log needs a value", "version", "--log")
+        self.refused(2, "--output: '' names nothing", "root", "build", "/etc", "--output=")
+        self.refused(2, "-o: '' names nothing", "snapshot", "-o", "", "hello")
+        self.refused(2, "--root: '' names nothing", "run", "--root=", "sh")
 
     def test_image_replaces_no_device(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -240,7 +240,7 @@ for name in ("gone", "other", "kept", "late"):
     def test_refusals(self):
         (self.folder / "file").write_text("text")
         for root, says in ((self.folder / "none", "cannot open the root"),
-                           (self.folder / "file", "cannot be read as a tar archive"),
+                           (self.folder / "file", "is no tar archive"),
                            ("/dev/null", "is no root")):
             result = run("true", root=root)
             self.assertEqual(result.returncode, 125)

@@ -281,7 +281,7 @@ def check_refusals(checks, root, image, folder):
     (folder / "cut.img").write_bytes(spoilt[:-4096])
     checks.refused(folder / "cut.img", "cut off", program)
     (folder / "noise").write_bytes(b"noise" * 1000)
-    checks.refused(folder / "noise", "tar archive", program)
+    checks.refused(folder / "noise", "is no tar archive", program)
     bare = folder / "bare"
     (bare / "bin").mkdir(parents=True)
     shutil.copy2(program, bare / "bin/program")

@@ -309,6 +309,36 @@ class BadInput(unittest.TestCase):
         path.write_bytes(b"")
         self.expect([path], "not an ELF program")
 
+    def test_script(self):
+        """Its interpreter would have to be there, too: in a root it is."""
+        path = pathlib.Path(self.folder.name, "script")
+        path.write_text("#!/bin/sh\necho hello\n", encoding="ascii")
+        self.expect([path], "is a script", "--root")
+        for line in ("#!/bin/sh\r\n", "#!/bin/busybox sh\r\n"):
+            path.write_text(f"{line}echo hello\r\n", encoding="ascii")
+            self.expect(["--root=/", path], "carriage return", str(path))
+
+    def test_nothing_that_blocks(self):
+        """Opening a pipe that nobody writes to waits for ever."""
+        path = pathlib.Path(self.folder.name, "pipe")
+        os.mkfifo(path)
+        self.expect([path], str(path), "not a regular file")
+        self.expect([f"--root={path}", "true"], str(path), "is no root")
+        self.expect([f"--warm-up={path}", "hello"], str(path), "not a regular file")
+
+    def test_names_are_not_for_terminals(self):
+        """A name may have anything in it; what is written is one line, and moves no cursor."""
+        self.expect(["./a\nb\x1b[31mc\x7f"], "./a b?[31mc?")
+        self.expect([""], "which program")
+
+    def test_limit_of_file_sizes(self):
+        """Windows are files, too."""
+        result = subprocess.run(["prlimit", "--fsize=4096", MAYFLY, "run",
+                                 f"--isolation={ISOLATION}", "hello"], input=b"x", timeout=LIMIT,
+                                capture_output=True, check=False)
+        self.assertEqual((result.returncode, result.stderr.count(b"\n")), (125, 1), result.stderr)
+        self.assertIn(b"File too large", result.stderr)
+
     def test_other_machine(self):
         self.expect([self.program(lambda data: struct.pack_into("<H", data, 18, 183))],
                     "another machine")
