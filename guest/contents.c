@@ -97,14 +97,14 @@ static int64_t contents_read(struct node *node, void *out, uint64_t length, uint
 		return 0;
 	if (length > node->size - offset)
 		length = node->size - offset;
-	keeps = keeps && node->served && served_may_keep(node);
+	keeps = keeps && node->served && served_may_keep(node, length);
 	char *next = out;
 	for (uint64_t left = length; left;) {
 		uint64_t index = offset / GUEST_PAGE_SIZE, within = offset % GUEST_PAGE_SIZE;
 		uint64_t part = read_part(node, offset, left, keeps);
 		const char *page =
 		    index < node->contents.capacity ? node->contents.pages[index] : NULL;
-		if (!page && keeps)
+		if (!page && keeps && !served_is_streamed(node, index * GUEST_PAGE_SIZE))
 			page = keep_page(node, index);
 		int error = 0;
 		if (page)

@@ -32,6 +32,7 @@ struct served_chunk {
 static struct {
 	const struct served *file; /* NULL: nothing */
 	uint64_t offset, length;
+	bool goes_on; /* from what it held before */
 } fetched;
 
 static uint32_t epoch = 1;
@@ -257,10 +258,11 @@ int served_list(struct node *directory)
 
 /* ── contents ────────────────────────────────────────────────────────────────────────────────── */
 
-bool served_may_keep(const struct node *file)
+bool served_may_keep(const struct node *file, uint64_t length)
 {
 	uint64_t total = pool_total_pages();
-	return file->contents.lower_size / GUEST_PAGE_SIZE <= total / KEPT_PART &&
+	return length < FETCH_SMALL &&
+	       file->contents.lower_size / GUEST_PAGE_SIZE <= total / KEPT_PART &&
 	       pool_free_pages() > total / 2;
 }
 
@@ -268,6 +270,18 @@ static bool is_fetched(const struct served *served, uint64_t offset)
 {
 	return fetched.file == served && offset >= fetched.offset &&
 	       offset - fetched.offset < fetched.length;
+}
+
+/* Just behind what was fetched last. */
+static bool is_next(const struct served *served, uint64_t offset)
+{
+	return fetched.file == served && offset == fetched.offset + fetched.length;
+}
+
+bool served_is_streamed(const struct node *file, uint64_t offset)
+{
+	return is_next(file->served, offset) ||
+	       (fetched.goes_on && is_fetched(file->served, offset));
 }
 
 /* The host's file ends here now. */
@@ -284,7 +298,7 @@ static int fetch(struct node *file, uint64_t offset, uint64_t length)
 {
 	const struct served *served = file->served;
 	uint64_t start = offset & ~(GUEST_PAGE_SIZE - 1);
-	bool goes_on = fetched.file == served && start == fetched.offset + fetched.length;
+	const bool goes_on = is_next(served, start);
 	uint64_t wanted =
 	    !start || goes_on || length > FETCH_SMALL ? ROOT_WIRE_CONTENTS_MAX : FETCH_SMALL;
 	if (wanted > file->contents.lower_size - start)
@@ -306,6 +320,7 @@ static int fetch(struct node *file, uint64_t offset, uint64_t length)
 	fetched.file = served;
 	fetched.offset = start;
 	fetched.length = answer.length;
+	fetched.goes_on = goes_on;
 	if (answer.length < wanted)
 		shorten(file, start + answer.length);
 	return 0;

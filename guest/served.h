@@ -48,8 +48,14 @@ int served_list(struct node *directory);
  * become shorter, the node has afterwards, too. 0 or a negative errno. */
 int served_read(struct node *file, char *out, uint64_t length, uint64_t offset);
 
-/* Pages of the file may be kept: memory is not short, and the file is not large. */
-bool served_may_keep(const struct node *file);
+/* Pages that are read by reads of `length` bytes may be kept: memory is not short, the file is not
+ * large, and the page is not a part of much. A page that is kept is touched for the first time,
+ * which is dearer under PVM than to fetch it again with many others. */
+bool served_may_keep(const struct node *file, uint64_t length);
+
+/* What lies at `offset` of the file comes, or came, as the continuation of what was fetched before.
+ */
+bool served_is_streamed(const struct node *file, uint64_t offset);
 
 /* A number that changes when a clone begins. */
 uint32_t served_epoch(void);

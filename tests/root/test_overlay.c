@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "host_machine.h"
 #include "libos.h"
+#include "pool.h"
 #include "served.h"
 #include "tests/root/tree.h"
 
@@ -266,6 +267,54 @@ static void test_many_names(int folder)
 	CHECK_NUMBER(SYSTEM(rmdir, host_text("/many")), -ENOTEMPTY);
 }
 
+#define STREAM_SIZE (3UL << 19)
+
+/* Reads the whole file through a buffer of `step` bytes, and compares. */
+static void read_stream(int64_t file, char *buffer, uint64_t step)
+{
+	for (uint64_t at = 0; at < STREAM_SIZE;) {
+		int64_t got = SYSTEM(pread64, (uint64_t)file, ADDRESS(buffer), step, at);
+		if (!CHECK(got > 0))
+			return;
+		for (int64_t i = 0; i < got; i++)
+			if (!CHECK_NUMBER(buffer[i], tree_big_byte(at + (uint64_t)i)))
+				return;
+		at += (uint64_t)got;
+	}
+}
+
+/* What is read from one end to the other is not kept but for its beginning; what is read here and
+ * there is. */
+static void test_streams(int folder)
+{
+	static const uint64_t steps[] = {65536, 1 << 18, 4096, 1000};
+	char *contents = malloc(STREAM_SIZE), *buffer = host_memory(1 << 18);
+	for (size_t i = 0; contents && i < STREAM_SIZE; i++)
+		contents[i] = tree_big_byte(i);
+	tree_write(folder, "stream", contents, STREAM_SIZE);
+	free(contents);
+	int64_t file = SYSTEM(open, host_text("/stream"), O_RDONLY, 0);
+	uint64_t before = pool_free_pages();
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		host.roots = 0;
+		read_stream(file, buffer, steps[i]);
+		CHECK_NUMBER(host.roots, i == 3 ? 3 : STREAM_SIZE / ROOT_WIRE_CONTENTS_MAX);
+		uint64_t kept = before - pool_free_pages();
+		CHECK(steps[i] < 65536 ? kept >= 128 && kept < 160 : !kept);
+	}
+	const uint64_t known = 800UL << 10, unknown = 900UL << 10;
+	SYSTEM(pread64, (uint64_t)file, ADDRESS(buffer), 10, known);
+	read_stream(file, buffer, 1 << 18);
+	host.roots = 0;
+	CHECK_NUMBER(SYSTEM(pread64, (uint64_t)file, ADDRESS(buffer), 10, known), 10);
+	CHECK_NUMBER(buffer[0], tree_big_byte(known));
+	CHECK_NUMBER(host.roots, 0);
+	CHECK_NUMBER(SYSTEM(pread64, (uint64_t)file, ADDRESS(buffer), 10, unknown), 10);
+	CHECK_NUMBER(buffer[0], tree_big_byte(unknown));
+	CHECK_NUMBER(host.roots, 1);
+	SYSTEM(close, (uint64_t)file);
+}
+
 int main(int count, char *words[])
 {
 	char path[PATH_MAX];
@@ -286,6 +335,7 @@ int main(int count, char *words[])
 	test_directories();
 	if (!is_image) {
 		test_many_names(fd);
+		test_streams(fd);
 		test_changes(fd);
 		tree_remove(path);
 	}
