@@ -5,6 +5,7 @@
  */
 #include "cli/inventory.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -134,7 +135,7 @@ static int add_model(struct inventory *inventory, const char *cache, const char 
 	inventory->models = models;
 	struct model_entry *model = &models[inventory->count++];
 	memset(model, 0, sizeof(*model));
-	snprintf(model->name, sizeof(model->name), "%s", name);
+	snprintf(model->name, sizeof(model->name), "%.*s", INVENTORY_NAME_MAX - 1, name);
 	char relative[sizeof("models/") + NAME_MAX], folder[PATH_MAX];
 	snprintf(relative, sizeof(relative), "models/%s", name);
 	int result = format_path(folder, sizeof(folder), cache, relative, error);
@@ -149,6 +150,15 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct model_entry *left = a, *right = b;
 	return strcmp(left->name, right->name);
+}
+
+bool inventory_is_name(const char *name)
+{
+	size_t length = strlen(name);
+	bool is_plain = length && length < INVENTORY_NAME_MAX && name[0] != '.';
+	for (size_t i = 0; is_plain && i < length; i++)
+		is_plain = isalnum((unsigned char)name[i]) || strchr("._-", name[i]);
+	return is_plain;
 }
 
 int inventory_read(struct inventory *inventory, const char *cache, struct error *error)
@@ -167,8 +177,7 @@ int inventory_read(struct inventory *inventory, const char *cache, struct error 
 	result = read_manifest(cache, &manifest, error);
 	struct dirent *entry;
 	while (!result && inventory->count < MODELS_MAX && (entry = readdir(directory))) {
-		/* A longer name could not be said as "model:NAME". */
-		if (entry->d_name[0] != '.' && strlen(entry->d_name) < INVENTORY_NAME_MAX)
+		if (inventory_is_name(entry->d_name))
 			result = add_model(inventory, cache, manifest, entry->d_name, error);
 	}
 	if (inventory->count)

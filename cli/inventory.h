@@ -2,6 +2,7 @@
 #ifndef MAYFLY_CLI_INVENTORY_H
 #define MAYFLY_CLI_INVENTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ struct inventory {
 	struct model_entry *models; /* sorted by name */
 	size_t count;
 };
+
+/* An op can name such a model, as "model:NAME"; whatever else lies in the cache is no model. */
+bool inventory_is_name(const char *name);
 
 /* Reads what is installed below `cache` and hashes every file of it. A cache that is not there yet
  * is an empty inventory. Returns 0 or a negative errno; release the inventory in any case. */

@@ -74,9 +74,24 @@ static int list(bool json, struct error *error)
 
 #define FETCH "models/fetch.py"
 
+/* The script takes what begins with a dash for an option. */
+static int check_names(const struct operands *names, struct error *error)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (!inventory_is_name(names->words[i]) || names->words[i][0] == '-')
+			return error_set(error, EINVAL,
+					 "there is no model '%.64s': mayfly models lists what is "
+					 "there, and mayfly models fetch fetches the usual ones",
+					 names->words[i]);
+	return 0;
+}
+
 static int fetch(const struct operands *names, struct error *error)
 {
 	const char *arguments[2 * OPTION_LIST_MAX + 1] = {0};
+	int result = check_names(names, error);
+	if (result)
+		return result;
 	if (names->count > OPTION_LIST_MAX)
 		return error_set(error, E2BIG, "too many models at once: at most %d",
 				 OPTION_LIST_MAX);
@@ -91,7 +106,7 @@ static int remove_models(const struct operands *names, struct error *error)
 {
 	if (!names->count)
 		return error_set(error, EINVAL, "remove: name a model; mayfly models lists them");
-	int result = 0;
+	int result = check_names(names, error);
 	for (size_t i = 0; !result && i < names->count; i++) {
 		const char *const arguments[] = {"--remove", names->words[i], NULL};
 		result = script_run(FETCH, arguments, error);

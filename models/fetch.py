@@ -576,13 +576,13 @@ def main():
     by_name = {component.name: component for component in COMPONENTS}
     progress = Progress()
     try:
-        for name in (arguments.model or []) + ([arguments.remove] if arguments.remove else []):
+        for name in (arguments.model or []) + ([arguments.remove] if arguments.remove is not None else []):
             if name not in by_name:
                 raise FetchError(f"there is no {name}: known are {', '.join(by_name)}")
         cache = Cache(cache_root(), progress)
         if arguments.list:
             cache.list()
-        elif arguments.remove:
+        elif arguments.remove is not None:
             cache.remove(by_name[arguments.remove])
         else:
             wanted = [by_name[name] for name in arguments.model] if arguments.model else COMPONENTS

@@ -210,6 +210,8 @@ class Models(unittest.TestCase):
         self.install("two")
         self.install("one")
         self.install("onesome", listed=False)
+        for name in (".hidden", "no\nname", "\x1b[31m", b"\xff", "a b"): # no op could name them
+            os.mkdir(os.path.join(os.fsencode(self.cache), b"models", os.fsencode(name)))
         result, models = self.listing()
         self.assertEqual(result.returncode, 0)
         self.assertEqual([(m["name"], m["task"], m["state"]) for m in models],
@@ -240,6 +242,16 @@ class Models(unittest.TestCase):
         result = mayfly("models", "fetch", "nonesuch", MAYFLY_CACHE=str(self.cache))
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("there is no nonesuch", result.stderr)
+
+    def test_names_that_name_nothing(self):
+        """An empty one does not stand for everything, nor one with a dash for an option."""
+        for word in ("fetch", "remove"):
+            for name in ("", "-x", "--list", "a\nb"):
+                result = mayfly("models", word, "--", name, MAYFLY_CACHE=str(self.cache))
+                self.assertEqual((result.returncode, result.stdout, result.stderr.count("\n")),
+                                 (1, "", 1), result.stderr)
+                self.assertIn("there is no", result.stderr)
+        self.assertFalse((self.cache / "downloads").exists())
 
     @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_cache_that_cannot_be_written(self):
