@@ -192,6 +192,8 @@ static int run(int count, char *words[], struct error *error)
 		return print_help(error);
 	if (!options.foreground)
 		return launch(words, error);
+	/* Not in the launcher, from which clients want to hear one line. */
+	log_setup_from_environment("mayfly-acceld", LOG_WARN);
 	if (options.socket_path)
 		return serve(&options, options.socket_path, error);
 	result = paths_runtime(socket_path, sizeof(socket_path), "acceld.sock", error);
@@ -201,7 +203,7 @@ static int run(int count, char *words[], struct error *error)
 int main(int count, char *words[])
 {
 	struct error error = {0};
-	log_setup("mayfly-acceld", log_level_from_environment(LOG_WARN));
+	log_setup("mayfly-acceld", LOG_WARN);
 	if (!run(count, words, &error))
 		return EXIT_SUCCESS;
 	log_error("%s", error.text);

@@ -256,7 +256,7 @@ int main(int count, char *words[])
 	struct error error = {0};
 	/* A spawner that went away is an error of write(2). */
 	signal(SIGPIPE, SIG_IGN);
-	log_setup("mayfly_bench", log_level_from_environment(LOG_WARN));
+	log_setup_from_environment("mayfly_bench", LOG_WARN);
 	int result = run(count, words, &error);
 	if (result >= 0)
 		return result;

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 		return COMMAND_FAILED;
 	/* Beyond a limit of file sizes writes fail, and say so, instead of ending this process. */
 	signal(SIGXFSZ, SIG_IGN);
-	log_setup("mayfly", log_level_from_environment(LOG_WARN));
+	log_setup_from_environment("mayfly", LOG_WARN);
 	struct error error = {0};
 	int exit_status = COMMAND_FAILED;
 	bool named = argc > 0;

@@ -33,17 +33,24 @@ void log_set_level(enum log_level level)
 	log_level_now = level;
 }
 
-enum log_level log_level_from_environment(enum log_level fallback)
+/* Of MAYFLY_LOG; 0 where it is no level's name. */
+static int level_by_name(const char *name)
 {
-	const char *wanted = getenv("MAYFLY_LOG");
-	if (!wanted)
-		return fallback;
-	if (!strcmp(wanted, "warn"))
+	if (!strcmp(name, "warn"))
 		return LOG_WARN;
 	for (int level = LOG_ERROR; level <= LOG_DEBUG; level++)
-		if (!strcmp(wanted, level_names[level]))
-			return (enum log_level)level;
-	return fallback;
+		if (!strcmp(name, level_names[level]))
+			return level;
+	return 0;
+}
+
+void log_setup_from_environment(const char *name, enum log_level fallback)
+{
+	const char *wanted = getenv("MAYFLY_LOG");
+	int level = wanted ? level_by_name(wanted) : 0;
+	log_setup(name, level ? (enum log_level)level : fallback);
+	if (wanted && *wanted && !level)
+		log_warn("MAYFLY_LOG=%s is no level: it may be error, warn, info or debug", wanted);
 }
 
 void log_line(enum log_level level, const char *format, ...)

@@ -19,8 +19,9 @@ void log_set_descriptor(int fd);
 
 void log_set_level(enum log_level level);
 
-/* Reads MAYFLY_LOG (error, warn, info, debug); returns `fallback` where it is unset or unknown. */
-enum log_level log_level_from_environment(enum log_level fallback);
+/* log_setup() with the level that MAYFLY_LOG names (error, warn, info, debug); with `fallback`
+ * where that is unset, empty, or no level, about which there is a line. */
+void log_setup_from_environment(const char *name, enum log_level fallback);
 
 extern enum log_level log_level_now;
 

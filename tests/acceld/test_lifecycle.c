@@ -333,6 +333,13 @@ static void test_bad_plugin(const char *good_plugin)
 				       PEER_WINDOW_SIZE, 0, &error);
 	CHECK_NUMBER(result, -EIO);
 	CHECK(strstr(error.text, "/nonexistent/libvaccel-none.so"));
+	/* Nor does it get lost among other words. */
+	setenv("MAYFLY_LOG", "typo", 1);
+	CHECK_NUMBER(accel_client_open(&peer.client, &accel_dialer_own, peer.window_fd,
+				       PEER_WINDOW_SIZE, 0, &error),
+		     -EIO);
+	CHECK(strstr(error.text, "/nonexistent/libvaccel-none.so"));
+	unsetenv("MAYFLY_LOG");
 	CHECK(clock_now_ns() - start_ns < 5 * NANOSECONDS_PER_SECOND);
 	peer_window_release(&peer);
 	CHECK(host_is_gone(&host, 5000));

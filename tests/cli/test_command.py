@@ -75,6 +75,18 @@ class Help(unittest.TestCase):
         self.assertEqual(result.stderr, "")
 
 
+class Log(unittest.TestCase):
+    def test_unknown_level_is_told_once(self):
+        result = mayfly("version", MAYFLY_LOG="typo")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stderr, "mayfly: warning: MAYFLY_LOG=typo is no level: it may be "
+                                        "error, warn, info or debug\n")
+
+    def test_known_levels_are_taken(self):
+        for level in ("", "error", "warn", "warning", "info", "debug"):
+            self.assertEqual(mayfly("version", MAYFLY_LOG=level).stderr, "", level)
+
+
 class Errors(unittest.TestCase):
     def refused(self, status, says, *arguments, **variables):
         result = mayfly(*arguments, **variables)
