@@ -197,8 +197,9 @@ void connection_serve(const struct connection *connection)
 		window_unmap(&window);
 		return;
 	}
+	struct server *server = connection->server;
 	struct servant *servant =
-	    servant_new(connection->server->options.plugins, &connection->server->memory);
+	    servant_new(server->options.plugins, server->options.ledger, &server->memory);
 	while (servant) {
 		struct wire_packet packet;
 		ssize_t length = recv(connection->socket, &packet, sizeof(packet), MSG_TRUNC);

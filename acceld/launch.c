@@ -1,7 +1,7 @@
 /* Starting the accelerator host in the background; see launch.h.
  *
  * The two processes are joined by a pipe. The host writes one byte when it serves, or a sentence
- * when it cannot; if it dies before, the pipe just ends.
+ * when it cannot; if it dies before, the pipe just ends. So are a host's supervisor and its worker.
  */
 #include "launch.h"
 
@@ -101,9 +101,7 @@ int launch_detached(char *const arguments[], const char *log_path, struct error 
 	if (length <= 0)
 		return error_set(error, EIO, "ended while starting; see %s", log_path);
 	said[length] = 0;
-	if (!strcmp(said, ready_word))
-		return 0;
-	return error_set(error, EIO, "%s", said);
+	return launch_said_ready(said) ? 0 : error_set(error, EIO, "%s", said);
 }
 
 void launch_report(int ready_fd, const struct error *failure)
@@ -114,4 +112,9 @@ void launch_report(int ready_fd, const struct error *failure)
 	/* If the launcher has been killed, there is nobody to tell. */
 	(void)file_write_all(ready_fd, word, strlen(word));
 	close(ready_fd);
+}
+
+bool launch_said_ready(const char *said)
+{
+	return !strcmp(said, ready_word);
 }

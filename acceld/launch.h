@@ -2,6 +2,8 @@
 #ifndef MAYFLY_ACCELD_LAUNCH_H
 #define MAYFLY_ACCELD_LAUNCH_H
 
+#include <stdbool.h>
+
 #include "util/error.h"
 
 /* Starts this program again in a session of its own, with `arguments` (NULL at the end) after
@@ -16,5 +18,8 @@ void launch_trim_log(int log);
 /* Called by the host that was started so: reports the outcome through `ready_fd` (-1: nobody waits)
  * and closes it. `failure` is NULL where all is well. */
 void launch_report(int ready_fd, const struct error *failure);
+
+/* True where that is what launch_report() wrote for a good start. */
+bool launch_said_ready(const char *said);
 
 #endif

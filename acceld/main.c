@@ -1,31 +1,27 @@
-/* mayfly-acceld: the process that owns plugins, models and devices, and runs ops for others. */
+/* mayfly-acceld, the accelerator host: its options, and what it is to be: the one that starts a
+ * host in the background, a supervisor, or a worker. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "accel/bootstrap.h"
 #include "launch.h"
-#include "memory_limit.h"
 #include "options/option_help.h"
-#include "plugins.h"
-#include "rights.h"
-#include "server.h"
-#include "util/cleanup.h"
+#include "supervisor.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "worker.h"
+
+/* A worker starts libvaccel when it has its seat; no other process here has plugins in it. */
+const char mayfly_bootstraps_itself = 1;
 
 #define CONNECTIONS_MAX 65536
 #define MEMORY_MIN	(64UL << 20)
 #define MEMORY_MAX	(1UL << 44)
 #define TIME_MAX	(365UL * 24 * 3600 * NANOSECONDS_PER_SECOND)
-
-/* How long ops that are under way may go on after SIGTERM. */
-#define PATIENCE_NS (5 * NANOSECONDS_PER_SECOND)
 
 struct acceld_options {
 	bool foreground, help;
@@ -103,84 +99,39 @@ static int parse_options(int count, char *words[], struct acceld_options *option
 	return result;
 }
 
-/* Signals are read from a descriptor; every later thread inherits the mask. */
-static int open_signals(struct error *error)
-{
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	if (pthread_sigmask(SIG_BLOCK, &signals, NULL))
-		return error_set(error, EINVAL, "cannot block signals");
-	signal(SIGPIPE, SIG_IGN);
-	int fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	return fd >= 0 ? fd : error_set_errno(error, errno, "cannot make a signalfd");
-}
-
-/* Tells the launcher how the start went. That another host serves already is as good. */
-static void report_start(const struct acceld_options *options, int result,
-			 const struct error *error)
-{
-	launch_report(options->ready_fd ? (int)options->ready_fd : -1,
-		      result && result != -EADDRINUSE ? error : NULL);
-}
-
 /* Returns the exit status, or a negative errno. */
 static int serve(const struct acceld_options *options, const char *socket_path, struct error *error)
 {
-	struct plugins plugins;
-	struct server_options server_options = {
+	const struct supervisor_options supervisor = {
 	    .socket_path = socket_path,
-	    .connections_max = (unsigned)options->connections,
-	    .log = options->ready_fd ? STDERR_FILENO : -1,
-	    .idle_ns = options->idle_ns,
-	    .op_limit_ns = options->op_limit_ns,
-	    .memory = options->resource_memory,
-	    .plugins = &plugins,
+	    .ready_fd = options->ready_fd ? (int)options->ready_fd : -1,
 	};
-	struct server server;
-	uint64_t memory = options->memory ? options->memory : memory_limit_default();
-	cleanup_close int signals = open_signals(error);
-	int result = signals < 0 ? signals : memory_limit_set(memory, error);
-	if (!result)
-		result = server_open(&server, &server_options, error);
-	if (result) {
-		report_start(options, result, error);
-		/* Not worth a line in the log of the one that was faster. */
-		return result == -EADDRINUSE && options->ready_fd ? 0 : result;
+	struct worker_seat seat;
+	int result = supervisor_run(&supervisor, &seat, error);
+	if (result == SUPERVISOR_FORKED) {
+		const struct worker_options worker = {
+		    .socket_path = socket_path,
+		    .connections_max = (unsigned)options->connections,
+		    .log = options->ready_fd ? STDERR_FILENO : -1,
+		    .idle_ns = options->idle_ns,
+		    .op_limit_ns = options->op_limit_ns,
+		    .memory = options->memory,
+		    .resource_memory = options->resource_memory,
+		};
+		return worker_run(&worker, &seat, error);
 	}
-	result = plugins_start(&plugins, error);
-	report_start(options, result, error);
-	if (result) {
-		server_close(&server, 0);
-		return result;
-	}
-	struct confine_report rights = {0};
-	result = acceld_give_up_rights(socket_path, &rights, error);
-	if (!result) {
-		log_info("serving at %s", socket_path);
-		result = server_run(&server, signals, error);
-	}
-	if (!server_close(&server, PATIENCE_NS)) {
-		log_warn("ending in the middle of an op");
-		/* Destructors would take plugins away from under the thread that is in one. */
-		_exit(result ? EXIT_FAILURE : EXIT_SUCCESS);
-	}
-	plugins_stop(&plugins);
-	return result;
+	/* Not worth a line in the log of the one that was faster. */
+	return result == -EADDRINUSE && options->ready_fd ? EXIT_SUCCESS : result;
 }
 
 static int launch(char *const words[], struct error *error)
 {
 	char log_path[PATH_MAX];
 	int result = paths_runtime(log_path, sizeof(log_path), "acceld.log", error);
-	/* The host starts libvaccel itself, once it has the socket. */
-	if (!result && setenv("VACCEL_BOOTSTRAP_ENABLED", "0", 1))
-		result = error_set_errno(error, errno, "cannot set the environment");
 	return result ? result : launch_detached(words + 1, log_path, error);
 }
 
+/* Returns the exit status, or a negative errno. */
 static int run(int count, char *words[], struct error *error)
 {
 	struct acceld_options options;
@@ -204,8 +155,9 @@ int main(int count, char *words[])
 {
 	struct error error = {0};
 	log_setup("mayfly-acceld", LOG_WARN);
-	if (!run(count, words, &error))
-		return EXIT_SUCCESS;
+	int result = run(count, words, &error);
+	if (result >= 0)
+		return result;
 	log_error("%s", error.text);
 	return EXIT_FAILURE;
 }

@@ -8,10 +8,13 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "util/cleanup.h"
@@ -21,7 +24,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-const struct confine_call acceld_calls[] = {
+const struct confine_call acceld_worker_calls[] = {
     /* Clients. */
     CONFINE_CALL(accept4, "clients"),
     CONFINE_CALL(getsockopt, "who a client is"),
@@ -61,7 +64,7 @@ const struct confine_call acceld_calls[] = {
     CONFINE_CALL(pwrite64, "files of resources"),
     CONFINE_CALL(mkdir, "files of resources"),
     CONFINE_CALL(rmdir, "files of resources"),
-    CONFINE_CALL(unlink, "files of resources, the socket"),
+    CONFINE_CALL(unlink, "files of resources"),
     CONFINE_CALL(unlinkat, "files of resources"),
     CONFINE_CALL(ftruncate, "files of resources"),
     CONFINE_CALL(rename, "optimised models"),
@@ -137,7 +140,34 @@ const struct confine_call acceld_calls[] = {
     CONFINE_CALL(exit_group, "the end"),
 };
 
-const size_t acceld_call_count = COUNT(acceld_calls);
+const size_t acceld_worker_call_count = COUNT(acceld_worker_calls);
+
+#define FORK_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+
+const struct confine_call acceld_supervisor_calls[] = {
+    CONFINE_CALL_WHERE(clone, 1, UINT64_MAX, FORK_FLAGS,
+		       "a worker; the flags are those of fork(2)"),
+    CONFINE_CALL(kill, "its end"),
+    CONFINE_CALL(wait4, "how it ended"),
+    /* In a worker, until it has given up its own. */
+    CONFINE_CALL_WHERE(prctl, 1, UINT32_MAX, PR_SET_PDEATHSIG,
+		       "in a worker: ending with the supervisor (PR_SET_PDEATHSIG)"),
+    CONFINE_CALL(signalfd4, "in a worker: its signals"),
+    CONFINE_CALL_WHERE(prlimit64, 1, UINT64_MAX, 0, "in a worker: its limits"),
+    CONFINE_CALL(capget, "in a worker: no capabilities"),
+    CONFINE_CALL(capset, "in a worker: no capabilities"),
+    CONFINE_CALL_WHERE(prctl, 1, UINT32_MAX, PR_CAP_AMBIENT,
+		       "in a worker: no capabilities (PR_CAP_AMBIENT)"),
+    CONFINE_CALL_WHERE(prctl, 1, UINT32_MAX, PR_SET_NO_NEW_PRIVS,
+		       "in a worker: no new privileges (PR_SET_NO_NEW_PRIVS)"),
+    CONFINE_CALL(landlock_create_ruleset, "in a worker: Landlock"),
+    CONFINE_CALL(landlock_add_rule, "in a worker: Landlock"),
+    CONFINE_CALL(landlock_restrict_self, "in a worker: Landlock"),
+    CONFINE_CALL_WHERE(seccomp, 1, UINT32_MAX, SECCOMP_SET_MODE_FILTER,
+		       "in a worker: its own filter"),
+};
+
+const size_t acceld_supervisor_call_count = COUNT(acceld_supervisor_calls);
 
 /* An accelerator's driver is talked to by ioctls, whose numbers are its own. */
 static const struct confine_call device_calls[] = {
@@ -235,19 +265,38 @@ static bool permit_all(struct path_list *list, const char *socket_path)
 	return permit_accelerators(list);
 }
 
-int acceld_give_up_rights(const char *socket_path, struct confine_report *report,
-			  struct error *error)
+/* All that a role may call: the supervisor also what its workers may, since a filter is inherited.
+ */
+static size_t collect_calls(struct confine_call *calls, enum acceld_role role, bool accelerators)
+{
+	size_t count = acceld_worker_call_count;
+	memcpy(calls, acceld_worker_calls, sizeof(acceld_worker_calls));
+	if (accelerators) {
+		memcpy(calls + count, device_calls, sizeof(device_calls));
+		count += COUNT(device_calls);
+	}
+	if (role == ACCELD_SUPERVISOR) {
+		memcpy(calls + count, acceld_supervisor_calls, sizeof(acceld_supervisor_calls));
+		count += acceld_supervisor_call_count;
+	}
+	return count;
+}
+
+int acceld_give_up_rights(enum acceld_role role, const char *socket_path,
+			  struct confine_report *report, struct error *error)
 {
 	static const struct confine_limit limits[] = {
 	    {RLIMIT_CORE, 1}, /* not 0: that would still feed a core_pattern that is a program */
 	};
-	struct confine_call calls[COUNT(acceld_calls) + COUNT(device_calls)];
+	struct confine_call calls[COUNT(acceld_worker_calls) + COUNT(device_calls) +
+				  COUNT(acceld_supervisor_calls)];
 	cleanup_free struct path_list *list = calloc(1, sizeof(*list));
 	if (!list)
 		return error_set(error, ENOMEM, "no memory for the list of what may be opened");
 	bool accelerators = permit_all(list, socket_path);
-	memcpy(calls, acceld_calls, sizeof(acceld_calls));
-	memcpy(calls + COUNT(acceld_calls), device_calls, sizeof(device_calls));
+	/* VACCEL_PLUGINS may name plugins anywhere, with libraries of theirs. */
+	if (role == ACCELD_SUPERVISOR)
+		permit(list, CONFINE_READ, "/");
 	const struct confine_policy policy = {
 	    /* Root reads models of others as before; which, Landlock says. */
 	    .capabilities = 1UL << CAP_DAC_OVERRIDE | 1UL << CAP_DAC_READ_SEARCH,
@@ -256,10 +305,10 @@ int acceld_give_up_rights(const char *socket_path, struct confine_report *report
 	    .paths = list->paths,
 	    .path_count = list->count,
 	    .calls = calls,
-	    .call_count = COUNT(acceld_calls) + (accelerators ? COUNT(device_calls) : 0),
+	    .call_count = collect_calls(calls, role, accelerators),
 	    .refusal = CONFINE_REFUSE,
 	};
 	confine_self(&policy, report);
-	confine_log(report, "accelerator host");
+	confine_log(report, role == ACCELD_SUPERVISOR ? "supervisor" : "worker");
 	return 0;
 }

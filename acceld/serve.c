@@ -8,6 +8,7 @@
 #include "accel/dispatch.h"
 #include "accel/wire.h"
 #include "holdings.h"
+#include "ledger.h"
 #include "mayfly/results.h"
 #include "plugins.h"
 #include "reason.h"
@@ -17,11 +18,12 @@
 
 struct servant {
 	struct plugins *plugins;
+	struct ledger *ledger;
 	struct holdings holdings;
 	struct wire_message message;
 };
 
-struct servant *servant_new(struct plugins *plugins, struct budget *memory)
+struct servant *servant_new(struct plugins *plugins, struct ledger *ledger, struct budget *memory)
 {
 	struct servant *servant = malloc(sizeof(*servant));
 	if (!servant)
@@ -31,6 +33,7 @@ struct servant *servant_new(struct plugins *plugins, struct budget *memory)
 		return NULL;
 	}
 	servant->plugins = plugins;
+	servant->ledger = ledger;
 	wire_message_init(&servant->message, memory);
 	return servant;
 }
@@ -189,7 +192,9 @@ int servant_serve(struct servant *servant, void *message, uint64_t length, uint6
 		deadline_ns = 0;
 	mayfly_op_set_deadline(deadline_ns);
 	mayfly_op_set_reason("");
+	ledger_begin(servant->ledger, servant->message.header.op);
 	int status = serve_message(servant);
+	ledger_end(servant->ledger, servant->message.header.op);
 	mayfly_op_set_deadline(0);
 	wire_answer(&servant->message, status, clock_now_ns() - start_ns);
 	if (status) {

@@ -11,12 +11,14 @@
 #include "util/budget.h"
 #include "util/error.h"
 
+struct ledger;
 struct plugins;
 struct servant;
 
-/* Content of resources, and large messages while they are served, are taken out of `memory`. Both
- * are shared by all connections. NULL where there is no memory. */
-struct servant *servant_new(struct plugins *plugins, struct budget *memory);
+/* Content of resources, and large messages while they are served, are taken out of `memory`;
+ * `ledger` takes down which ops are under way. All three are shared by all connections. NULL where
+ * there is no memory. */
+struct servant *servant_new(struct plugins *plugins, struct ledger *ledger, struct budget *memory);
 
 /* Releases every session and resource of the connection. NULL is fine. */
 void servant_delete(struct servant *servant);

@@ -1,19 +1,14 @@
-/* The accelerator host's socket and its connections; see server.h. */
+/* The connections of an accelerator host; see server.h. */
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,68 +43,14 @@ static void make_room_for_connections(struct server_options *options)
 	}
 }
 
-/* The lock file stays: removing it would let two hosts hold locks on two files of one name. */
-static int take_lock(const char *socket_path, int *lock, struct error *error)
-{
-	char path[PATH_MAX];
-	int length = snprintf(path, sizeof(path), "%s.lock", socket_path);
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return error_set(error, ENAMETOOLONG, "socket path too long: %s", socket_path);
-	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_set_errno(error, errno, "cannot open the lock file %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno == EWOULDBLOCK)
-			return error_set(error, EADDRINUSE,
-					 "another mayfly-acceld runs already at %s", socket_path);
-		return error_set_errno(error, errno, "cannot lock %s", path);
-	}
-	*lock = take_fd(&fd);
-	return 0;
-}
-
-static int listen_at(const char *path, int *listener, struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, ENAMETOOLONG, "socket path of more than %zu bytes: %s",
-				 sizeof(address.sun_path) - 1, path);
-	memcpy(address.sun_path, path, strlen(path));
-	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_set_errno(error, errno, "cannot make a socket");
-	/* Whoever left a socket here is gone, since the lock was free; but remove nothing else. */
-	struct stat status;
-	if (!lstat(path, &status) && S_ISSOCK(status.st_mode) && unlink(path))
-		return error_set_errno(error, errno, "cannot remove the old socket %s", path);
-	mode_t mask = umask(0177);
-	int result = bind(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
-	umask(mask);
-	if (result)
-		return error_set_errno(error, result, "cannot bind to %s", path);
-	if (listen(fd, SOMAXCONN))
-		return error_set_errno(error, errno, "cannot listen at %s", path);
-	*listener = take_fd(&fd);
-	return 0;
-}
-
 int server_open(struct server *server, const struct server_options *options, struct error *error)
 {
 	*server = (struct server){.options = *options};
 	atomic_init(&server->memory.left, options->memory);
 	make_room_for_connections(&server->options);
-	cleanup_close int lock = -1;
-	int result = take_lock(options->socket_path, &lock, error);
-	if (result)
-		return result;
-	cleanup_close int empty = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (empty < 0)
+	server->empty = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server->empty < 0)
 		return error_set_errno(error, errno, "cannot make an eventfd");
-	result = listen_at(options->socket_path, &server->listener, error);
-	if (result)
-		return result;
-	server->lock = take_fd(&lock);
-	server->empty = take_fd(&empty);
 	pthread_mutex_init(&server->mutex, NULL);
 	return 0;
 }
@@ -175,7 +116,7 @@ static unsigned count_connections(struct server *server)
 
 static void accept_connection(struct server *server)
 {
-	cleanup_close int peer = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+	cleanup_close int peer = accept4(server->options.listener, NULL, NULL, SOCK_CLOEXEC);
 	if (peer < 0) {
 		/* Out of descriptors or memory: the queue stays readable, so do not spin on it. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
@@ -219,7 +160,7 @@ int server_run(struct server *server, int signals, struct error *error)
 	uint64_t idle_since_ns = clock_now_ns();
 	for (;;) {
 		struct pollfd events[] = {
-		    {.fd = server->listener, .events = POLLIN},
+		    {.fd = server->options.listener, .events = POLLIN},
 		    {.fd = server->empty, .events = POLLIN},
 		    {.fd = signals, .events = POLLIN},
 		};
@@ -255,12 +196,7 @@ int server_run(struct server *server, int signals, struct error *error)
 
 bool server_close(struct server *server, uint64_t patience_ns)
 {
-	/* First the name: who finds no socket starts a new host, who waits in the queue is hung up
-	 * on and tries again. With the name gone the lock has done its duty, and the new host need
-	 * not wait for the ops of this one. */
-	unlink(server->options.socket_path);
-	close(server->listener);
-	close(server->lock);
+	close(server->options.listener);
 	pthread_mutex_lock(&server->mutex);
 	for (struct connection *each = server->connections; each; each = each->next)
 		shutdown(each->socket, SHUT_RDWR);

@@ -12,7 +12,8 @@ END = "<!-- rights:end -->\n"
 ROLES = {
     "kvm": "A monitor of virtual machines",
     "process": "A monitor of guest processes, and a guest process until it has its own filter",
-    "acceld": "The accelerator host",
+    "acceld-worker": "A worker of the accelerator host",
+    "acceld": "The supervisor of an accelerator host, beside what its workers may",
     "rootd": "The server of a root directory",
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/bootstrap.h"
 #include "accel/plugin.h"
 #include "accel/rundir.h"
 #include "accel/state.h"
@@ -129,7 +130,7 @@ static bool environment_forbids(const char *name)
 
 __attribute__((constructor)) static void library_enter(void)
 {
-	if (environment_forbids("VACCEL_BOOTSTRAP_ENABLED"))
+	if (&mayfly_bootstraps_itself || environment_forbids("VACCEL_BOOTSTRAP_ENABLED"))
 		return;
 	int result = vaccel_bootstrap();
 	if (result)

@@ -54,8 +54,8 @@ static int lost_connection(struct accel_client *client, struct error *error)
 {
 	end_connection(client);
 	return error_set(error, ECONNRESET,
-			 "the accelerator host (mayfly-acceld) went away during this request; the "
-			 "next request starts a new one");
+			 "the accelerator host (mayfly-acceld) went away during this request, its "
+			 "log says why; the next request gets a new one");
 }
 
 static int send_packet(struct accel_client *client, struct wire_packet *packet, int attached_fd,

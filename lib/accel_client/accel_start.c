@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -60,34 +59,12 @@ int accel_connect(const char *path, uint64_t deadline_ns, int *socket_fd, struct
 	return 0;
 }
 
-/* This process's variables, but that libvaccel is not to load plugins by itself: the host's
- * launcher needs none, and what it says would hide the host's own words. NULL without memory. */
-static char **host_environment(void)
-{
-	static char no_bootstrap[] = "VACCEL_BOOTSTRAP_ENABLED=0";
-	const size_t name = strcspn(no_bootstrap, "=") + 1;
-	size_t count = 0, used = 1;
-	while (environ[count])
-		count++;
-	char **all = calloc(count + 2, sizeof(*all));
-	if (!all)
-		return NULL;
-	all[0] = no_bootstrap;
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(environ[i], no_bootstrap, name) != 0)
-			all[used++] = environ[i];
-	return all;
-}
-
 /* Its standard error is a pipe to us; it keeps no other descriptor of ours, and starts with no
  * signal blocked or ignored, whatever the calling thread has. */
 static int spawn_host(const char *path, int error_pipe, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	cleanup_free char **variables = host_environment();
-	if (!variables)
-		return ENOMEM;
 	int result = posix_spawn_file_actions_init(&actions);
 	if (result)
 		return result;
@@ -108,7 +85,7 @@ static int spawn_host(const char *path, int error_pipe, pid_t *pid)
 	    !(result = posix_spawn_file_actions_addclosefrom_np(&actions, 3))) {
 		char name[] = "mayfly-acceld";
 		char *arguments[] = {name, NULL};
-		result = posix_spawn(pid, path, &actions, &attributes, arguments, variables);
+		result = posix_spawn(pid, path, &actions, &attributes, arguments, environ);
 	}
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);

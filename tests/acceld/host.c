@@ -10,9 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "accel/wire.h"
@@ -103,6 +107,41 @@ int host_stop(struct host *host, int signal)
 	waitpid(host->pid, &status, 0);
 	host_directory_remove(host);
 	return status;
+}
+
+pid_t host_pid(const struct host *host)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", host->socket);
+	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		return -1;
+	return peer.pid;
+}
+
+pid_t host_worker(pid_t supervisor)
+{
+	char path[64];
+	pid_t worker;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", supervisor, supervisor);
+	cleanup_fclose FILE *file = fopen(path, "re");
+	return file && fscanf(file, "%d", &worker) == 1 ? worker : -1;
+}
+
+bool host_is_gone(const struct host *host, int patience_ms)
+{
+	char path[192];
+	snprintf(path, sizeof(path), "%s.lock", host->socket);
+	for (int waited = 0; waited <= patience_ms; waited += 10) {
+		cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB))
+			return true;
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	return false;
 }
 
 static int count_entries(pid_t pid, const char *kind)

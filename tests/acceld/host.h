@@ -7,6 +7,7 @@
 #define MAYFLY_TESTS_HOST_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,16 @@ int host_start(struct host *host, const char *plugins, const char *const argumen
 
 /* Ends it by `signal`, waits and removes the directory. Returns the wait status. */
 int host_stop(struct host *host, int signal);
+
+/* The supervisor of a host in the background: who listens at its socket, as the kernel tells who
+ * connects. -1 where there is none. */
+pid_t host_pid(const struct host *host);
+
+/* The worker of this supervisor; -1 while there is none. */
+pid_t host_worker(pid_t supervisor);
+
+/* A host in the background is nobody's child: it is gone when its lock is free. */
+bool host_is_gone(const struct host *host, int patience_ms);
 
 /* Of a running process. */
 int host_count_descriptors(pid_t pid);

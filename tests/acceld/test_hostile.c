@@ -341,28 +341,30 @@ int main(void)
 	struct peer peer;
 	CHECK(!peer_open(&peer, host.socket));
 	CHECK_NUMBER(peer_session_init(&peer, 0), 1);
-	int descriptors = host_count_descriptors(host.pid);
-	int threads = host_count_threads(host.pid);
+	pid_t worker = host_worker(host.pid);
+	int descriptors = host_count_descriptors(worker);
+	int threads = host_count_threads(worker);
 	for (int round = 0; round < 3; round++) {
 		test_bad_windows(&host);
 		test_bad_hellos(&host);
 		test_bad_packets(&host);
-		CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
+		CHECK(settles_at(host_count_descriptors, worker, descriptors));
 	}
 	test_deaf_peer(&host);
-	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
+	CHECK(settles_at(host_count_descriptors, worker, descriptors));
 	test_nothing_is_handed_over(&host);
 	test_random_messages(&host);
-	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
+	CHECK(settles_at(host_count_descriptors, worker, descriptors));
 	test_vanishing_peers(&host);
-	CHECK(settles_at(host_count_descriptors, host.pid, descriptors));
-	CHECK(settles_at(host_count_threads, host.pid, threads));
+	CHECK(settles_at(host_count_descriptors, worker, descriptors));
+	CHECK(settles_at(host_count_threads, worker, threads));
 	/* One who behaved was not disturbed. */
 	char text[64];
 	CHECK_NUMBER(peer_classify(&peer, 1, text, sizeof(text)), 0);
 	peer_close(&peer);
-	CHECK(settles_at(host_count_threads, host.pid, threads - 1));
+	CHECK(settles_at(host_count_threads, worker, threads - 1));
 	test_too_many(&host);
+	CHECK_NUMBER(host_worker(host.pid), worker);
 	int status = host_stop(&host, SIGTERM);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	return check_status();

@@ -3,6 +3,7 @@
 
 #include "accel/wire.h"
 #include "check.h"
+#include "ledger.h"
 #include "plugins.h"
 #include "serve.h"
 #include "util/clock.h"
@@ -32,7 +33,7 @@ static int init_session(struct servant *servant, void *space, uint32_t flags)
 	return status;
 }
 
-static void test_missing_engine(void *space)
+static void test_missing_engine(void *space, struct ledger *ledger)
 {
 	struct plugins plugins = {
 	    .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -41,7 +42,7 @@ static void test_missing_engine(void *space)
 	    .tried_ns = clock_now_ns(), /* not again so soon */
 	};
 	struct budget memory = {1 << 20};
-	struct servant *servant = servant_new(&plugins, &memory);
+	struct servant *servant = servant_new(&plugins, ledger, &memory);
 	if (!CHECK(servant))
 		return;
 	CHECK_NUMBER(init_session(servant, space, 0), VACCEL_ENODEV);
@@ -51,11 +52,11 @@ static void test_missing_engine(void *space)
 }
 
 /* Work is not sent on to a third party, whatever the flags say. */
-static void test_flags(void *space)
+static void test_flags(void *space, struct ledger *ledger)
 {
 	struct plugins plugins = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct budget memory = {1 << 20};
-	struct servant *servant = servant_new(&plugins, &memory);
+	struct servant *servant = servant_new(&plugins, ledger, &memory);
 	if (!CHECK(servant))
 		return;
 	CHECK_NUMBER(init_session(servant, space, VACCEL_PLUGIN_REMOTE), 0);
@@ -72,8 +73,12 @@ int main(void)
 		     0);
 	CHECK_NUMBER(vaccel_bootstrap_with_config(&config), 0);
 	vaccel_config_release(&config);
-	test_missing_engine(space);
-	test_flags(space);
+	struct ledger *ledger = ledger_new(NULL);
+	CHECK(ledger && !ledger_has_served(ledger));
+	test_missing_engine(space, ledger);
+	CHECK(ledger_has_served(ledger));
+	test_flags(space, ledger);
+	ledger_delete(ledger);
 	vaccel_cleanup();
 	free(space);
 	return check_status();

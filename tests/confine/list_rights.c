@@ -1,5 +1,6 @@
-/* Prints the allow-lists, a line for each entry, separated by tabs: role, call, number, the
- * argument that is looked at (0: none), its mask and value, "seldom" or "absent" or "-", purpose.
+/* Prints the allow-lists, a line for each entry that is not in the list before as well, separated
+ * by tabs: role, call, number, the argument that is looked at (0: none), its mask and value,
+ * "seldom" or "absent" or "-", purpose.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@ int main(void)
 	if (!tables_fill(tables))
 		return 1;
 	for (size_t i = 0; i < TABLES; i++)
-		for (size_t k = 0; k < tables[i].count; k++) {
+		for (size_t k = tables[i].inherited; k < tables[i].count; k++) {
 			const struct confine_call *call = &tables[i].calls[k];
 			const char *kind = call->absent ? "absent" : "-";
 			printf("%s\t%s\t%d\t%d\t%#" PRIx64 "\t%#" PRIx64 "\t%s\t%s\n",

@@ -37,11 +37,19 @@ static bool build(struct filter *filter, const struct table *table, size_t witho
 	return CHECK(filter->length > 0);
 }
 
-/* Arguments by which calls do nothing, but for the one that the entry looks at. */
-static void choose_arguments(const struct confine_call *call, long arguments[6])
+/* Arguments by which calls do nothing, but for the one that the entry looks at; and none by which
+ * another entry would let the call through. */
+static void choose_arguments(const struct table *table, const struct confine_call *call,
+			     long arguments[6])
 {
 	static const long nothing[6] = {-1, 0, 0, 0, 0, 0};
 	memcpy(arguments, nothing, sizeof(nothing));
+	for (size_t i = 0; i < table->count; i++) {
+		const struct confine_call *other = &table->calls[i];
+		if (other->number == call->number && other->argument &&
+		    other->argument != call->argument)
+			arguments[other->argument - 1] = (long)~other->value;
+	}
 	if (call->argument)
 		arguments[call->argument - 1] = (long)call->value;
 }
@@ -101,7 +109,7 @@ static void check_one(const struct table *table, const struct filter *whole, siz
 	const struct confine_call *call = &table->calls[index];
 	struct filter without;
 	long arguments[6];
-	choose_arguments(call, arguments);
+	choose_arguments(table, call, arguments);
 	if (call->absent || !build(&without, table, index))
 		return;
 	bool good = cannot_be_tried(call->number) ||
@@ -117,7 +125,7 @@ static void check_table(const struct table *table)
 	struct filter whole;
 	if (!build(&whole, table, table->count))
 		return;
-	for (size_t i = 0; i < table->count; i++)
+	for (size_t i = table->inherited; i < table->count; i++)
 		check_one(table, &whole, i);
 	for (int number = 0; number < NUMBERS; number++)
 		if (!is_listed(table, number) && !is_beyond_filters(number) &&

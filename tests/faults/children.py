@@ -7,6 +7,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 HOST = "mayfly-acceld"
+WORKER = b"acceld-worker"  # a child of its host; of this process, where it has lost that
 
 
 def adopt_orphans():
@@ -23,7 +24,9 @@ def children(known=()):
             if pid in known:
                 continue
             try:
-                name = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+                name = pathlib.Path(f"/proc/{pid}/comm").read_bytes().strip()
+                if name != WORKER:
+                    name = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
                 stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
             except OSError:
                 continue
@@ -39,6 +42,14 @@ def children(known=()):
 
 def hosts(known=()):
     return [pid for pid, name in children(known).items() if name == HOST]
+
+
+def workers(host):
+    """The workers of an accelerator host: one, or none for a moment."""
+    try:
+        return list(map(int, pathlib.Path(f"/proc/{host}/task/{host}/children").read_text().split()))
+    except OSError:
+        return []
 
 
 def end_hosts():

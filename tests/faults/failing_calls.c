@@ -43,13 +43,14 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Written by the constructor only, but for the count. */
+/* Written by the constructor only, but for the count, which the program shares with what it forks:
+ * each number is one call of one process. */
 static struct {
 	bool active, interrupt;
 	long target; /* 0: none */
 	int log;
 	char own[4096];
-	atomic_long count;
+	atomic_long *count;
 } plan = {.log = -1};
 
 __attribute__((constructor)) static void read_plan(void)
@@ -65,7 +66,10 @@ __attribute__((constructor)) static void read_plan(void)
 	plan.interrupt = *end == 'i';
 	snprintf(plan.own, sizeof(plan.own), "%s", own);
 	plan.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	plan.active = plan.log >= 0;
+	plan.count =
+	    (atomic_long *)syscall(SYS_mmap, NULL, sizeof(*plan.count), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	plan.active = plan.log >= 0 && plan.count != MAP_FAILED;
 }
 
 /* Which file the caller is in; faster than dladdr(), which also finds the symbol. */
@@ -89,7 +93,7 @@ static bool fails(const char *call, int code, int kind, void *caller)
 		errno = saved_errno;
 		return false;
 	}
-	long number = 1 + atomic_fetch_add(&plan.count, 1);
+	long number = 1 + atomic_fetch_add(plan.count, 1);
 	bool chosen = number == plan.target && (kind == INTERRUPTIBLE || !plan.interrupt);
 	if (chosen || !plan.target) {
 		char line[512];
@@ -285,6 +289,7 @@ EXPORT int clone(int (*start)(void *), void *stack, int flags, void *argument, .
 		   : real(start, stack, flags, argument);
 }
 
+WRAP(pid_t, fork, (void), (), -1, EAGAIN, HARD)
 WRAP(int, posix_spawn,
      (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
       const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Requests go on while accelerator hosts and monitors are killed at random moments.
+"""Requests go on while accelerator hosts, their workers and monitors are killed at random moments.
 
 usage: fault_run.py MAYFLY [--time=SECONDS] [--workers=COUNT] [--seed=NUMBER]
 
@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 
-from children import adopt_orphans, end_hosts, hosts, left_after
+from children import adopt_orphans, end_hosts, hosts, left_after, workers
 from directories import PHOTO, Directories
 
 SKIPPED = 77
@@ -140,13 +140,20 @@ class FaultRun:
                 return
         with self.lock:
             serving = hosts({process.pid for process in self.running})
-        for pid in serving:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            with self.lock:
-                self.counts["hosts killed"] += 1
+        for host in serving:
+            if victim < 0.7:
+                self.kill(host, "hosts killed")
+            else:
+                for worker in workers(host):
+                    self.kill(worker, "workers killed")
+
+    def kill(self, pid, kind):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        with self.lock:
+            self.counts[kind] += 1
 
     def check_leftovers(self):
         left = left_after(5)
@@ -182,9 +189,10 @@ class FaultRun:
             if len(serving) != 1:
                 self.problem("leaked", f"{len(serving)} hosts")
                 return
-            held.append(len(os.listdir(f"/proc/{serving[0]}/fd")))
-        if held[1] > held[0]:
-            self.problem("leaked", f"descriptors of the host: {held}")
+            held.append([len(os.listdir(f"/proc/{pid}/fd"))
+                         for pid in (serving[0], *workers(serving[0]))])
+        if len(held[0]) != 2 or held[1] > held[0]:
+            self.problem("leaked", f"descriptors of the host and its worker: {held}")
 
     def run(self):
         self.learn_answers()
@@ -204,7 +212,7 @@ class FaultRun:
         self.check_leftovers()
         for name in ("requests", "answered", "failed clearly", "killed with their monitor",
                      "not begun", "lost", "hung", "leaked", "runs", "hosts killed",
-                     "monitors killed", "files cut off by a kill"):
+                     "workers killed", "monitors killed", "files cut off by a kill"):
             print(f"{name}: {self.counts[name]}")
         return 1 if self.problems else 0
 

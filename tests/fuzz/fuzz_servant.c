@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accel/wire.h"
+#include "ledger.h"
 #include "plugins.h"
 #include "serve.h"
 #include "util/log.h"
@@ -104,6 +105,7 @@ static void serve_message(struct servant *servant, struct bytes *bytes, uint8_t 
 }
 
 static struct plugins plugins;
+static struct ledger *ledger;
 
 int LLVMFuzzerInitialize(int *count, char ***words)
 {
@@ -111,7 +113,8 @@ int LLVMFuzzerInitialize(int *count, char ***words)
 	(void)count;
 	(void)words;
 	setenv("VACCEL_PLUGINS", "noop", 1);
-	if (plugins_start(&plugins, &error))
+	ledger = ledger_new(&error);
+	if (!ledger || plugins_start(&plugins, &error))
 		abort();
 	/* Every refusal has a line, here and in libvaccel. */
 	log_set_level((enum log_level)0);
@@ -123,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct budget memory = {MEMORY};
 	struct bytes bytes = {data, data + size};
-	struct servant *servant = servant_new(&plugins, &memory);
+	struct servant *servant = servant_new(&plugins, ledger, &memory);
 	uint8_t *space = aligned_alloc(WIRE_ALIGNMENT, SPACE);
 	struct error error = {0};
 	bool alive = servant && space;

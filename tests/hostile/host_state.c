@@ -88,8 +88,8 @@ uint64_t host_state_cpu_ns(pid_t acceld)
 	uint64_t sum = 0;
 	struct rusage ended;
 	add_cpu_time(getpid(), &sum);
-	visit_children(add_cpu_time, &sum); /* the accelerator host is one of them */
-	(void)acceld;
+	visit_children(add_cpu_time, &sum);
+	add_cpu_time(acceld, &sum);
 	getrusage(RUSAGE_CHILDREN, &ended);
 	return sum +
 	       (uint64_t)(ended.ru_utime.tv_sec + ended.ru_stime.tv_sec) * NANOSECONDS_PER_SECOND +

@@ -369,8 +369,7 @@ def accelerator_host(folder, runtime):
     os.environ["XDG_RUNTIME_DIR"] = runtime
     reader, writer = os.pipe()
     with subprocess.Popen([ACCELD, "--foreground", "--idle=0", f"--ready-fd={writer}"],
-                          pass_fds=[writer], env={**os.environ, "VACCEL_BOOTSTRAP_ENABLED": "0"},
-                          stderr=(folder / "acceld.log").open("w")) as host:
+                          pass_fds=[writer], stderr=(folder / "acceld.log").open("w")) as host:
         os.close(writer)
         with open(reader, encoding="utf-8") as ready:
             trouble = ready.read()

@@ -26,12 +26,14 @@ LIMIT = 120  # seconds for one command
 SKIP = 77
 
 
-def hosts(runtime):
-    """Process ids of the accelerator hosts that serve in this run-time directory."""
+def hosts(runtime, workers=False):
+    """Process ids of the accelerator hosts that serve in this run-time directory, or of their
+    workers."""
     for folder in pathlib.Path("/proc").iterdir():
         try:
             if (folder.name.isdigit() and
                     b"mayfly-acceld" in (folder / "cmdline").read_bytes() and
+                    ((folder / "comm").read_text() == "acceld-worker\n") == workers and
                     f"XDG_RUNTIME_DIR={runtime}".encode() in
                     (folder / "environ").read_bytes().split(b"\0")):
                 yield int(folder.name)
@@ -237,7 +239,8 @@ class Failures(WithHost):
         self.assertIn("dog", self.objects())
 
     def test_killed_host_in_the_middle_of_an_op(self):
-        """Requests go on while the host is killed: some fail clearly, none hangs, the next works."""
+        """Requests go on while the host or its worker is killed: some fail clearly, none hangs, the
+        next works."""
         self.objects()
         command = [MAYFLY, "run", f"--isolation={ISOLATION}", "--repeat=100000", "detect"]
         with open(DOG, "rb") as request, subprocess.Popen(
@@ -245,16 +248,18 @@ class Failures(WithHost):
                 env=self.environment) as process:
             try:
                 # More than once: between two requests there is no op that could fail.
-                for _ in range(4):
+                for workers in (False, True, False, True):
                     time.sleep(1)
-                    killed = list(hosts(self.runtime))
-                    self.assertEqual(len(killed), 1)
+                    there = list(hosts(self.runtime))
+                    killed = list(hosts(self.runtime, workers))
+                    self.assertEqual((len(there), len(killed)), (1, 1))
                     os.kill(killed[0], signal.SIGKILL)
                     time.sleep(1)
                     self.assertIsNone(process.poll(), "the monitor should have gone on")
                     serving = list(hosts(self.runtime))
-                    self.assertEqual(len(serving), 1, "a new host should serve")
-                    self.assertNotEqual(serving, killed)
+                    self.assertEqual(len(serving), 1, "a host should serve")
+                    self.assertEqual(serving == there, workers)
+                    self.assertNotEqual(list(hosts(self.runtime, workers)), killed)
             finally:
                 process.kill()
             self.assertIn(b"accelerated call failed", process.stderr.read())
@@ -282,13 +287,13 @@ class Failures(WithHost):
             [MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", snapshot, "detect"],
             capture_output=True, timeout=LIMIT, env=self.environment, check=False)
         self.assertEqual(taken.returncode, 0, taken.stderr)
-        for process in hosts(self.runtime):
+        for process in hosts(self.runtime, workers=True):
             os.kill(process, signal.SIGSTOP)
         try:
             for program in ("detect", snapshot):
                 self.expect_deadline(program, says="does not answer")
         finally:
-            for process in hosts(self.runtime):
+            for process in hosts(self.runtime, workers=True):
                 os.kill(process, signal.SIGCONT)
         for program in ("detect", snapshot):
             result = self.run_function(program, request=DOG.read_bytes())
