@@ -106,12 +106,12 @@ static bool peer_is_own_user(int socket)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
-static int admit(const struct connection *connection, const struct wire_packet *hello,
-		 int window_fd, struct window *window, struct error *error)
+static int admit(struct connection *connection, const struct wire_packet *hello, int window_fd,
+		 struct window *window, struct error *error)
 {
 	if (!peer_is_own_user(connection->socket))
 		return error_set(error, EPERM, "the peer belongs to another user");
-	if (connection->refused)
+	if (!server_admit(connection))
 		return error_set(error, EUSERS, "too many connections");
 	if (window_fd < 0)
 		return error_set(error, EINVAL, "no window came with the hello");
@@ -119,7 +119,7 @@ static int admit(const struct connection *connection, const struct wire_packet *
 }
 
 /* True where the peer said hello properly and was let in. */
-static bool greet(const struct connection *connection, struct window *window)
+static bool greet(struct connection *connection, struct window *window)
 {
 	struct wire_packet hello;
 	cleanup_close int window_fd = -1;
@@ -190,7 +190,7 @@ static bool serve_packet(const struct connection *connection, struct servant *se
 	}
 }
 
-void connection_serve(const struct connection *connection)
+void connection_serve(struct connection *connection)
 {
 	struct window window = {0};
 	if (!greet(connection, &window)) {

@@ -9,11 +9,11 @@
 struct connection {
 	struct connection *next, *previous;
 	int socket;
-	bool refused; /* there are too many: say so and hang up */
+	bool admitted; /* counted by the server, until it ends */
 	struct server *server;
 };
 
 /* Serves the peer until it hangs up or breaks the protocol, and releases all that it held. */
-void connection_serve(const struct connection *connection);
+void connection_serve(struct connection *connection);
 
 #endif

@@ -29,6 +29,9 @@
 /* Descriptors that plugins, models and the server itself may need. */
 #define OTHER_DESCRIPTORS 192UL
 
+/* Who has just hung up is still being released when the next one comes in its place. */
+#define ROOM_LIMIT_NS (200 * 1000000UL)
+
 #define ACCEPT_PAUSE_NS (50 * 1000000L)
 
 /* Each connection holds one descriptor, and one more while it says hello. */
@@ -52,6 +55,7 @@ int server_open(struct server *server, const struct server_options *options, str
 	if (server->empty < 0)
 		return error_set_errno(error, errno, "cannot make an eventfd");
 	pthread_mutex_init(&server->mutex, NULL);
+	pthread_cond_init(&server->room, NULL);
 	return 0;
 }
 
@@ -60,7 +64,6 @@ int server_open(struct server *server, const struct server_options *options, str
 static void enlist(struct server *server, struct connection *connection)
 {
 	lock_scoped(&server->mutex);
-	connection->refused = server->connection_count >= server->options.connections_max;
 	connection->next = server->connections;
 	if (connection->next)
 		connection->next->previous = connection;
@@ -80,10 +83,28 @@ static void delist(struct connection *connection)
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	close(connection->socket);
+	if (connection->admitted) {
+		server->admitted_count--;
+		pthread_cond_signal(&server->room);
+	}
 	if (!--server->connection_count)
 		eventfd_write(server->empty, 1);
 	pthread_mutex_unlock(&server->mutex);
 	free(connection);
+}
+
+bool server_admit(struct connection *connection)
+{
+	struct server *server = connection->server;
+	const struct timespec until = clock_timespec(clock_now_ns() + ROOM_LIMIT_NS);
+	int waited = 0;
+	lock_scoped(&server->mutex);
+	while (server->admitted_count >= server->options.connections_max && !waited)
+		waited =
+		    pthread_cond_clockwait(&server->room, &server->mutex, CLOCK_MONOTONIC, &until);
+	connection->admitted = server->admitted_count < server->options.connections_max;
+	server->admitted_count += connection->admitted;
+	return connection->admitted;
 }
 
 static void *connection_thread(void *argument)
@@ -212,6 +233,7 @@ bool server_close(struct server *server, uint64_t patience_ns)
 		eventfd_read(server->empty, &count);
 	}
 	close(server->empty);
+	pthread_cond_destroy(&server->room);
 	pthread_mutex_destroy(&server->mutex);
 	return true;
 }

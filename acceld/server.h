@@ -30,7 +30,9 @@ struct server {
 	int empty;	       /* eventfd: the last connection has ended */
 	pthread_mutex_t mutex; /* protects what follows */
 	struct connection *connections;
-	unsigned connection_count;
+	unsigned connection_count; /* also those that are not admitted */
+	unsigned admitted_count;
+	pthread_cond_t room; /* one that was admitted has gone */
 };
 
 /* Clients wait in the listener's queue until server_run(). Where this fails the listener stays the
@@ -41,9 +43,13 @@ int server_open(struct server *server, const struct server_options *options, str
  * `signals`. */
 int server_run(struct server *server, int signals, struct error *error);
 
+/* Lets a connection in, now or within moments; false where there are too many. For its own thread.
+ */
+bool server_admit(struct connection *connection);
+
 /* Closes the listener, ends all connections and waits for their threads, as long as `patience_ns`.
- * False where a thread is still in an op then: the process must end without
- * tearing down what that thread may be using. */
+ * False where a thread is still in an op then: the process must end without tearing down what that
+ * thread may be using. */
 bool server_close(struct server *server, uint64_t patience_ns);
 
 #endif

@@ -95,7 +95,7 @@ class Answers(WithHost):
         with tempfile.TemporaryDirectory() as folder:
             cache = pathlib.Path(folder, "cache")
             shutil.copytree(CACHE, cache, ignore=shutil.ignore_patterns(
-                "downloads", "optim*", "roots", "hardware-kernel"))
+                "downloads", "optim*", "roots", "hardware-kernel", ".staging"))
             optimized = cache / "optimized"
             optimized.mkdir()
             old, young = optimized / "old.AbCdEf", optimized / "young.AbCdEf"
@@ -227,7 +227,8 @@ class Failures(WithHost):
     def test_corrupt_model(self):
         with tempfile.TemporaryDirectory() as folder:
             cache = pathlib.Path(folder, "cache")
-            shutil.copytree(CACHE, cache, ignore=shutil.ignore_patterns("downloads", "optim*"))
+            shutil.copytree(CACHE, cache, ignore=shutil.ignore_patterns(
+                "downloads", "optim*", "roots", "hardware-kernel", ".staging"))
             model = cache / "models" / "ssd" / "model.onnx"
             content = bytearray(model.read_bytes())
             content[len(content) // 2] ^= 0xff
