@@ -25,6 +25,14 @@
 /* What getdents64(2) brings at once. */
 #define ENTRIES_ROOM 16384
 
+/* Not in the kernel's headers: fs/fuse/control.c, fs/configfs/mount.c, ipc/mqueue.c,
+ * net/sunrpc/rpc_pipe.c, fs/nfsd/nfsctl.c. */
+#define FUSECTL_MAGIC	 0x65735543
+#define CONFIGFS_MAGIC	 0x62656570
+#define MQUEUE_MAGIC	 0x19800202
+#define RPC_PIPEFS_MAGIC 0x67596969
+#define NFSD_MAGIC	 0x6e667364
+
 struct query {
 	int directory;
 	struct root_request request;
@@ -61,6 +69,14 @@ static bool is_kernels_own(int fd)
 	case CGROUP_SUPER_MAGIC:
 	case CGROUP2_SUPER_MAGIC:
 	case DEVPTS_SUPER_MAGIC:
+	case SMACK_MAGIC:
+	case BINFMTFS_MAGIC:
+	case RDTGROUP_SUPER_MAGIC:
+	case FUSECTL_MAGIC:
+	case CONFIGFS_MAGIC:
+	case MQUEUE_MAGIC:
+	case RPC_PIPEFS_MAGIC:
+	case NFSD_MAGIC:
 		return true;
 	default:
 		return false;

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include "root_server/client.h"
@@ -170,6 +172,54 @@ static void test_end(const char *path)
 	close(channel[1]);
 }
 
+/* The kernel's own file systems, as far as this kernel has them; an ordinary one is served. */
+static void try_file_systems(const char *path)
+{
+	static const struct {
+		const char *type;
+		int answer;
+	} systems[] = {
+	    {"tmpfs", 0},	   {"proc", -ENOENT},
+	    {"sysfs", -ENOENT},	   {"cgroup2", -ENOENT},
+	    {"devpts", -ENOENT},   {"debugfs", -ENOENT},
+	    {"tracefs", -ENOENT},  {"securityfs", -ENOENT},
+	    {"bpf", -ENOENT},	   {"binfmt_misc", -ENOENT},
+	    {"configfs", -ENOENT}, {"fusectl", -ENOENT},
+	    {"mqueue", -ENOENT},   {"pstore", -ENOENT},
+	    {"resctrl", -ENOENT},  {"rpc_pipefs", -ENOENT},
+	    {"nfsd", -ENOENT},
+	};
+	char place[PATH_MAX + 16];
+	snprintf(place, sizeof(place), "%s/var/lib", path);
+	for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++) {
+		struct root_client *client = NULL;
+		struct error error = {0};
+		if (mount("none", place, systems[i].type, 0, NULL))
+			continue;
+		if (CHECK_NUMBER(root_client_open(&client, path, &error), 0) &&
+		    !CHECK_NUMBER(look(client, "var/lib"), systems[i].answer))
+			fprintf(stderr, "  it is a %s\n", systems[i].type);
+		root_client_close(client);
+		CHECK(!umount2(place, MNT_DETACH));
+	}
+}
+
+/* In a mount namespace of its own, which takes root. */
+static void test_file_systems(const char *path)
+{
+	int status = -1;
+	pid_t child = fork();
+	if (!child) {
+		unsigned failed = checks_failed;
+		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+			fprintf(stderr, "no file system can be mounted: %s\n", strerror(errno));
+		else
+			try_file_systems(path);
+		_exit(checks_failed == failed ? 0 : 1);
+	}
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && !status);
+}
+
 static void add_odd_files(const char *path)
 {
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -203,6 +253,7 @@ int main(void)
 		fprintf(stderr, "  %s\n", error.text);
 	}
 	test_end(path);
+	test_file_systems(path);
 	CHECK_NUMBER(root_client_open(&client, "/nowhere", &error), -ENOENT);
 	CHECK_NUMBER(root_client_open(&client, "/etc/passwd", &error), -ENOTDIR);
 	tree_remove(path);
