@@ -100,12 +100,6 @@ static void probe_kernel(struct doctor_report *report)
 		finding = doctor_add(report, area, "seccomp", FINDING_NOTE, "not there");
 		doctor_advise(finding, "process isolation needs a kernel with CONFIG_SECCOMP");
 	}
-
-	if (!access("/sys/fs/cgroup/cgroup.controllers", F_OK))
-		doctor_add(report, area, "cgroup_v2", FINDING_GOOD, "mounted");
-	else
-		doctor_add(report, area, "cgroup_v2", FINDING_NOTE,
-			   "not the hierarchy in use, and nothing depends on it yet");
 }
 
 void doctor_probe_machine(struct doctor_report *report)

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "cli/image_command.h"
@@ -193,6 +196,15 @@ int launch_monitor(struct monitor **monitor, const struct launch_values *values,
 	if (!result && target.snapshot)
 		result = refuse_choices(values, operands, error);
 	return result ? result : open_target(monitor, &target, values, operands, error);
+}
+
+uint64_t launch_memory_written(int fd, uint64_t limit)
+{
+	struct stat status;
+	struct statfs system;
+	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || fstatfs(fd, &system))
+		return 0;
+	return system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC ? limit : 0;
 }
 
 int launch_tell_outcome(const struct launch_values *values, const char *name,

@@ -19,6 +19,8 @@ struct launch_values {
 	struct option_list environment;
 	const char *root;    /* NULL: none */
 	const char *warm_up; /* a file; NULL: none */
+	const char *cgroup;  /* NULL: where it may be */
+	uint64_t cpus;	     /* thousandths of a processor; 0: no limit */
 };
 
 extern const char *const launch_isolations[];
@@ -37,6 +39,10 @@ extern const char *const launch_isolations[];
  * the first of them is. The values must outlive the monitor's set-up. */
 int launch_monitor(struct monitor **monitor, const struct launch_values *values,
 		   const struct operands *operands, struct error *error);
+
+/* How much memory up to `limit` bytes take that are written to a descriptor: all of it where that
+ * is a file in memory, else none. */
+uint64_t launch_memory_written(int fd, uint64_t limit);
 
 /* Says how a program fared that did not simply exit; returns the exit status. */
 int launch_tell_outcome(const struct launch_values *values, const char *name,

@@ -17,6 +17,10 @@ struct run_statistics {
 	} * figures;
 };
 
+/* Memory for one request at most: its figures while their list grows, and two sorted copies of one.
+ */
+#define RUN_STATISTICS_BYTES (2 * sizeof(struct run_figures) + 2 * sizeof(double))
+
 /* They will go to `path`, which must live as long, or to standard error where it is "": opened now,
  * since the monitor that has the figures opens nothing. */
 int run_statistics_open(struct run_statistics *statistics, const char *path, struct error *error);

@@ -10,6 +10,7 @@
 #include "cli/run_statistics.h"
 #include "cli/verb.h"
 #include "monitor.h"
+#include "util/checked.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -184,6 +185,25 @@ static int serve_confined(void *context, struct error *error)
 	return result ? result : status;
 }
 
+/* What serve_confined() needs for itself: what is kept for all requests, and what it writes into
+ * files that lie in memory. A trace is as long as it gets. */
+static uint64_t find_memory(const struct run *run)
+{
+	const struct launch_values *launch = &run->values->launch;
+	uint64_t repeat = run->values->repeat, log, figures;
+	uint64_t total = launch_memory_written(STDOUT_FILENO, launch->response_limit);
+	if (repeat > 1 && add_overflows(total, REPEATED_BYTES_MAX, &total))
+		return UINT64_MAX;
+	if (run->values->statistics && (mul_overflows(repeat, RUN_STATISTICS_BYTES, &figures) ||
+					add_overflows(total, figures, &total)))
+		return UINT64_MAX;
+	if (mul_overflows(repeat, launch->log_limit, &log))
+		log = UINT64_MAX;
+	if (add_overflows(total, launch_memory_written(STDERR_FILENO, log), &total))
+		return UINT64_MAX;
+	return run->trace && launch_memory_written(fileno(run->trace), 1) ? UINT64_MAX : total;
+}
+
 static int run_run(const void *values, const struct operands *operands, struct error *error)
 {
 	cleanup(run_release) struct run run = {.values = values, .statistics.fd = -1};
@@ -203,7 +223,12 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	if (result)
 		return result;
 	log_info("isolation is %s", monitor_isolation(run.monitor));
-	return monitor_confine(run.monitor, serve_confined, &run, error);
+	const struct monitor_limits limits = {
+	    .cgroup = run.values->launch.cgroup,
+	    .cpus = run.values->launch.cpus,
+	    .work_bytes = find_memory(&run),
+	};
+	return monitor_confine(run.monitor, &limits, serve_confined, &run, error);
 }
 
 const struct verb verb_run = {

@@ -1,6 +1,7 @@
 /* mayfly snapshot: keep a program that waits for its request in a file. */
 #include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "cli/launch.h"
 #include "cli/verb.h"
@@ -99,7 +100,12 @@ static int snapshot_run(const void *values, const struct operands *operands, str
 	if (result)
 		return result;
 	log_info("isolation is %s", monitor_isolation(taking.monitor));
-	result = monitor_confine(taking.monitor, take_confined, &taking, error);
+	const struct monitor_limits limits = {
+	    .cgroup = taking.values->launch.cgroup,
+	    .cpus = taking.values->launch.cpus,
+	    .work_bytes = launch_memory_written(STDERR_FILENO, taking.values->launch.log_limit),
+	};
+	result = monitor_confine(taking.monitor, &limits, take_confined, &taking, error);
 	return result ? result : file_replacement_close(&taking.file, 0, error);
 }
 

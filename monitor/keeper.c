@@ -20,12 +20,14 @@
 #include <unistd.h>
 
 #include "accel_client/accel_client.h"
+#include "allowance.h"
 #include "confine/confine.h"
 #include "monitor_internal.h"
 #include "rights.h"
 #include "root_server/client.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 /* No connection takes longer, whatever the monitor asks for. */
 #define DIAL_LIMIT_NS (15 * NANOSECONDS_PER_SECOND)
@@ -203,18 +205,44 @@ static int serve_dial(int channel, uint64_t deadline_ns)
 	return send_message(channel, &answer, &socket, answer.result ? 0 : 1);
 }
 
-static int serve_revive(int channel, struct root_client *files)
+/* The server of a root directory goes where its monitor is. It could neither start a process nor
+ * get memory anyway, so that it may as well be missing there. */
+static void limit_server(const struct root_client *files, const struct confine_cgroup *group)
+{
+	pid_t server = files ? root_client_process(files) : 0;
+	int result = server ? confine_cgroup_add(group, server) : 0;
+	if (result)
+		log_debug("the server of the root directory has no limits: %s",
+			  strerrordesc_np(-result));
+}
+
+static int serve_revive(int channel, struct root_client *files, const struct confine_cgroup *group)
 {
 	struct keeper_message answer = {.kind = KEEPER_REVIVE};
 	struct root_connection connection = {-1, -1};
 	answer.result = files ? root_client_restart(files, &connection, &answer.error)
 			      : error_set(&answer.error, EINVAL, "there is no root directory");
+	limit_server(files, group);
 	const int descriptors[] = {connection.socket, connection.life};
 	return send_message(channel, &answer, descriptors, answer.result ? 0 : 2);
 }
 
-static int explain_end(int status, struct error *error)
+static int explain_end(int status, const struct confine_cgroup *group, struct error *error)
 {
+	enum confine_memory memory = CONFINE_MEMORY_ENOUGH;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		memory = confine_cgroup_memory(group);
+	if (memory == CONFINE_MEMORY_USED_UP)
+		return error_set(error, ENOMEM,
+				 "the kernel killed the monitor: with its guests it had used up "
+				 "the %lu MiB that its control group allows (memory.max), more "
+				 "than they can need: a guest broke out, or something else was "
+				 "put into the group, or files in memory (tmpfs) were filled",
+				 group->memory >> 20);
+	if (memory == CONFINE_MEMORY_OUTSIDE)
+		return error_set(error, ENOMEM,
+				 "the kernel killed the monitor: this machine, or a control group "
+				 "above the monitor's, had no memory left");
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		return error_set(error, EPROTO,
 				 "the monitor was stopped by the kernel: it made a system call "
@@ -226,8 +254,8 @@ static int explain_end(int status, struct error *error)
 }
 
 /* Serves the monitor until it is done, with the result in *message, or gone. */
-static bool serve_monitor(const struct monitor *monitor, int channel,
-			  struct keeper_message *message)
+static bool serve_monitor(const struct monitor *monitor, const struct confine_cgroup *group,
+			  int channel, struct keeper_message *message)
 {
 	int descriptors[DESCRIPTORS_MAX];
 	while (!receive_message(channel, message, descriptors)) {
@@ -238,18 +266,19 @@ static bool serve_monitor(const struct monitor *monitor, int channel,
 		if (message->kind == KEEPER_DIAL)
 			result = serve_dial(channel, message->deadline_ns);
 		else if (message->kind == KEEPER_REVIVE)
-			result = serve_revive(channel, monitor->files);
+			result = serve_revive(channel, monitor->files, group);
 		if (result)
 			return false;
 	}
 	return false;
 }
 
-static int be_keeper(const struct monitor *monitor, int channel, pid_t pid, struct error *error)
+static int be_keeper(const struct monitor *monitor, const struct confine_cgroup *group, int channel,
+		     pid_t pid, struct error *error)
 {
 	struct keeper_message message;
 	int status = 0;
-	bool done = serve_monitor(monitor, channel, &message);
+	bool done = serve_monitor(monitor, group, channel, &message);
 	/* It is on its way out; one that was taken over may think otherwise. */
 	kill(pid, SIGKILL);
 	pid_t got;
@@ -257,16 +286,35 @@ static int be_keeper(const struct monitor *monitor, int channel, pid_t pid, stru
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
 	if (!done)
-		return explain_end(status, error);
+		return explain_end(status, group, error);
 	if (message.result < 0 && error)
 		*error = message.error;
 	return message.result;
 }
 
-int monitor_confine(struct monitor *monitor, int (*work)(void *context, struct error *error),
-		    void *context, struct error *error)
+/* What was asked for must be had; what nobody asked for need not. */
+static int make_group(const struct monitor *monitor, const struct monitor_limits *wanted,
+		      struct confine_cgroup *group, struct error *error)
+{
+	struct confine_cgroup_limits limits;
+	allowance_of_monitor(monitor, wanted, ALLOWANCE_SLOTS, &limits);
+	int result = confine_cgroup_make(group, wanted->cgroup, &limits, error);
+	group->required = wanted->cgroup || wanted->cpus;
+	if (result && group->required)
+		return error_wrap(error, "the monitor cannot have a control group");
+	limit_server(monitor->files, group);
+	return 0;
+}
+
+int monitor_confine(struct monitor *monitor, const struct monitor_limits *limits,
+		    int (*work)(void *context, struct error *error), void *context,
+		    struct error *error)
 {
 	int pair[2];
+	cleanup(confine_cgroup_remove) struct confine_cgroup group = CONFINE_CGROUP_NONE;
+	int result = make_group(monitor, limits, &group, error);
+	if (result)
+		return result;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set_errno(error, errno, "cannot make a socket for the monitor");
 	cleanup_close int ours = pair[0];
@@ -274,11 +322,11 @@ int monitor_confine(struct monitor *monitor, int (*work)(void *context, struct e
 	struct confined confined = {.monitor = monitor, .channel = its};
 	struct confine_report report;
 	fflush(NULL);
-	pid_t pid = confine_fork(adopt, &confined, &report);
+	pid_t pid = confine_fork(&group, adopt, &confined, &report);
 	if (pid < 0)
 		return error_set_errno(error, -pid, "cannot start a monitor");
 	close(take_fd(pid ? &its : &ours));
 	if (!pid)
 		be_monitor(&confined, &report, work, context);
-	return be_keeper(monitor, ours, pid, error);
+	return be_keeper(monitor, &group, ours, pid, error);
 }

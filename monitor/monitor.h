@@ -99,15 +99,26 @@ int monitor_save(struct monitor *monitor, int fd, struct error *error);
 /* The name of the isolation in force. */
 const char *monitor_isolation(const struct monitor *monitor);
 
+/* What the monitor's process may take, with all that it starts, beside what follows from its
+ * program and memory (allowance.c). */
+struct monitor_limits {
+	/* The directory of the control group below which it gets one of its own; NULL: where that
+	 * may be done. */
+	const char *cgroup;
+	uint64_t cpus;	     /* thousandths of a processor; 0: no limit */
+	uint64_t work_bytes; /* memory that `work` needs for itself; UINT64_MAX: as it wants */
+};
+
 /* Does `work` with the monitor in a process of its own that has given up its rights: it opens no
  * file, starts no program and connects to nothing; what `work` writes to, beside the standard
  * streams, must be open before. What it changes in memory stays there. Returns what `work`
  * returned, with its error; -EPROTO where its process died. Where this machine does not allow a
- * measure, the work is done without, and the log says so at debug level. To be called while there
- * is one thread and before anything else is done with the monitor; afterwards it can only be
- * closed. */
-int monitor_confine(struct monitor *monitor, int (*work)(void *context, struct error *error),
-		    void *context, struct error *error);
+ * measure, the work is done without, and the log says so at debug level; but limits->cgroup and
+ * limits->cpus are in force, or it fails. To be called while there is one thread and before
+ * anything else is done with the monitor; afterwards it can only be closed. */
+int monitor_confine(struct monitor *monitor, const struct monitor_limits *limits,
+		    int (*work)(void *context, struct error *error), void *context,
+		    struct error *error);
 
 /* Runs the program's set-up until it first waits for its request; `request` gives limits and log.
  * *finished: the program ended without waiting for one; then *result is the answer to `request`,

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allowance.h"
 #include "process_host.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -194,7 +195,11 @@ int rights_try(const struct isolation *isolation, struct confine_report *report,
 	}
 	cleanup_close int reader = ends[0];
 	cleanup_close int writer = ends[1];
-	pid_t pid = confine_fork(NULL, NULL, &child);
+	struct confine_cgroup_limits limits;
+	cleanup(confine_cgroup_remove) struct confine_cgroup group = CONFINE_CGROUP_NONE;
+	allowance_of_nothing(&limits);
+	confine_cgroup_make(&group, NULL, &limits, NULL);
+	pid_t pid = confine_fork(&group, NULL, NULL, &child);
 	if (!pid) {
 		rights_give_up(isolation, host, &child);
 		_exit(file_write_all(writer, &child, sizeof(child)) ? 1 : 0);

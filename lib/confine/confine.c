@@ -22,6 +22,7 @@ static const char *const measure_names[CONFINE_MEASURES] = {
     [CONFINE_NO_NEW_PRIVILEGES] = "no new privileges",
     [CONFINE_CAPABILITIES] = "no capabilities",
     [CONFINE_LIMITS] = "resource limits",
+    [CONFINE_CGROUP_LIMITS] = "cgroup limits",
     [CONFINE_LANDLOCK] = "landlock",
     [CONFINE_SYSTEM_CALLS] = "system call filter",
 };

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "confine/cgroup.h"
 #include "confine/filter.h"
 #include "confine/landlock.h"
 
@@ -28,6 +29,7 @@ enum confine_measure {
 	CONFINE_NO_NEW_PRIVILEGES,
 	CONFINE_CAPABILITIES,
 	CONFINE_LIMITS,
+	CONFINE_CGROUP_LIMITS,
 	CONFINE_LANDLOCK,
 	CONFINE_SYSTEM_CALLS,
 	CONFINE_MEASURES
@@ -42,7 +44,7 @@ enum confine_state {
 struct confine_report {
 	struct confine_answer {
 		enum confine_state state;
-		char why[120]; /* it is missing; else "" */
+		char why[200]; /* it is missing; else "" */
 	} answers[CONFINE_MEASURES];
 };
 
@@ -85,11 +87,15 @@ void confine_self(const struct confine_policy *policy, struct confine_report *re
  * CAP_SYS_ADMIN is there, all the same without the former. Returns as fork(2) does, or a negative
  * errno; the report is the child's.
  *
+ * The child starts in `group`, where that was made; where it cannot and group->required, there is
+ * no child. NULL: nobody asked for one.
+ *
  * Before the root is gone, the child calls `open_files` (may be NULL) with `context`, for what it
  * must open itself. Its result is noted nowhere: let it keep it in *context.
  *
  * To be called while there is one thread. The C library is not told of the fork: in the child,
  * raise() and abort() end it by another signal than wanted. */
-pid_t confine_fork(void (*open_files)(void *context), void *context, struct confine_report *report);
+pid_t confine_fork(struct confine_cgroup *group, void (*open_files)(void *context), void *context,
+		   struct confine_report *report);
 
 #endif

@@ -23,11 +23,33 @@ static const struct {
     {CONFINE_EMPTY_ROOT, CLONE_NEWNS},
 };
 
-static pid_t fork_into(uint64_t flags)
+/* `group`: a control group's directory, or -1 for the one that this process is in. */
+static pid_t fork_into(uint64_t flags, int group)
 {
 	struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
+	if (group >= 0) {
+		arguments.flags |= CLONE_INTO_CGROUP;
+		arguments.cgroup = (uint64_t)group;
+	}
 	long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
 	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* With as many namespaces as may be had: *flags. *refusal: why not with all. */
+static pid_t fork_with_most(int group, uint64_t *flags, int *refusal)
+{
+	*flags = NAMESPACES_ALL;
+	pid_t pid = fork_into(*flags, group);
+	*refusal = pid < 0 ? -pid : 0;
+	if (pid < 0) {
+		*flags = NAMESPACES_WITHOUT_USER;
+		pid = fork_into(*flags, group);
+	}
+	if (pid < 0) {
+		*flags = 0;
+		pid = fork_into(*flags, group);
+	}
+	return pid;
 }
 
 static const char *explain_refusal(int code)
@@ -68,30 +90,54 @@ static int empty_root(bool private)
 	return !place || chroot(place) || chdir("/") ? -errno : 0;
 }
 
-pid_t confine_fork(void (*open_files)(void *context), void *context, struct confine_report *report)
+/* The child's part: says how it went, and keeps nothing of the group. */
+static void note_group(struct confine_cgroup *group, struct confine_report *report)
+{
+	if (!group)
+		return;
+	if (group->group >= 0)
+		confine_note_in_force(report, CONFINE_CGROUP_LIMITS);
+	else
+		confine_note_missing(report, CONFINE_CGROUP_LIMITS, "%s", group->missing.text);
+	confine_cgroup_forget(group);
+}
+
+/* In its group, and with as many namespaces as may be had. */
+static pid_t fork_as_wanted(struct confine_cgroup *group, uint64_t *flags, int *refusal)
+{
+	pid_t pid = -EPERM;
+	if (group && group->group >= 0) {
+		pid = fork_with_most(group->group, flags, refusal);
+		if (pid >= 0 || group->required)
+			return pid;
+		error_set_errno(&group->missing, -pid, "no process can be started in %s",
+				group->path);
+		confine_cgroup_remove(group);
+	}
+	pid = fork_with_most(-1, flags, refusal);
+	if (pid >= 0)
+		return pid;
+	/* Where there is no clone3(2). */
+	*flags = 0;
+	pid = fork();
+	return pid < 0 ? -errno : pid;
+}
+
+pid_t confine_fork(struct confine_cgroup *group, void (*open_files)(void *context), void *context,
+		   struct confine_report *report)
 {
 	*report = (struct confine_report){0};
 	const char *reason = CONFINE_SANITIZED_TEXT;
 	uint64_t flags = 0;
-	pid_t pid = -EPERM;
+	pid_t pid;
 	if (CONFINE_SANITIZED) {
 		pid = fork();
 		if (pid < 0)
 			return -errno;
 	} else {
-		flags = NAMESPACES_ALL;
-		pid = fork_into(flags);
-		if (pid < 0) {
-			reason = explain_refusal(-pid);
-			flags = NAMESPACES_WITHOUT_USER;
-			pid = fork_into(flags);
-		}
-		if (pid < 0) {
-			flags = 0;
-			pid = fork();
-			if (pid < 0)
-				return -errno;
-		}
+		int refusal = 0;
+		pid = fork_as_wanted(group, &flags, &refusal);
+		reason = explain_refusal(refusal);
 	}
 	if (pid)
 		return pid;
@@ -101,6 +147,7 @@ pid_t confine_fork(void (*open_files)(void *context), void *context, struct conf
 		else
 			confine_note_missing(report, namespaces[i].measure, "%s", reason);
 	}
+	note_group(group, report);
 	if (open_files)
 		open_files(context);
 	if (!(flags & CLONE_NEWNS))

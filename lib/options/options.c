@@ -103,6 +103,8 @@ static void format_number(enum option_kind kind, uint64_t number, char *out, siz
 		quantity_format_size(out, size, number);
 	else if (kind == OPTION_DURATION)
 		quantity_format_duration(out, size, number);
+	else if (kind == OPTION_DECIMAL)
+		quantity_format_decimal(out, size, number);
 	else
 		snprintf(out, size, "%" PRIu64, number);
 }
@@ -116,6 +118,8 @@ static int set_number(const struct found_option *found, struct error *error)
 		result = quantity_parse_size(found->value, &number, error);
 	else if (spec->kind == OPTION_DURATION)
 		result = quantity_parse_duration(found->value, &number, error);
+	else if (spec->kind == OPTION_DECIMAL)
+		result = quantity_parse_decimal(found->value, &number, error);
 	else
 		result = quantity_parse_count(found->value, &number, error);
 	if (result) {
@@ -161,6 +165,7 @@ static int set_value(const struct found_option *found, struct error *error)
 	case OPTION_COUNT:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_DECIMAL:
 		return set_number(found, error);
 	}
 	return error_set(error, EINVAL, "%s: unknown kind of option", found->shown);
@@ -236,6 +241,7 @@ void options_format_value(const struct option_spec *spec, const void *values, ch
 	case OPTION_COUNT:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_DECIMAL:
 		/* Below the minimum it means "not given": the help says what happens then. */
 		if (*(const uint64_t *)place < spec->minimum)
 			break;

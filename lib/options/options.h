@@ -28,6 +28,7 @@ enum option_kind {		    /* the member that it sets: */
 		   OPTION_COUNT,    /* uint64_t, within minimum and maximum */
 		   OPTION_SIZE,	    /* uint64_t bytes, within minimum and maximum */
 		   OPTION_DURATION, /* uint64_t nanoseconds, within minimum and maximum */
+		   OPTION_DECIMAL,  /* uint64_t thousandths, within minimum and maximum */
 		   OPTION_CHOICE,   /* int: the index of the word in `choices` */
 };
 

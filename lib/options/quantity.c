@@ -38,16 +38,24 @@ static const struct unit count_units[] = {{"", 1}};
 #define SIZE_FORM     "a size: write digits and K, M, G or T, for example 64M"
 #define DURATION_FORM "a duration: write digits and ns, us, ms, s, m or h, for example 30s or 500ms"
 #define COUNT_FORM    "a number: write digits only"
+#define DECIMAL_FORM  "a number: write digits, and up to three behind a point, for example 1.5"
+
+/* Reads the digits that a text begins with, and returns what follows them. */
+static const char *parse_digits(const char *text, uint64_t *number, bool *overflow)
+{
+	*number = 0;
+	for (; *text >= '0' && *text <= '9'; text++)
+		*overflow |= mul_overflows(*number, 10U, number) ||
+			     add_overflows(*number, (uint64_t)(*text - '0'), number);
+	return text;
+}
 
 static int parse(const char *text, const struct unit *units, size_t unit_count, const char *form,
 		 uint64_t *result, struct error *error)
 {
-	uint64_t number = 0;
-	const char *rest = text;
+	uint64_t number;
 	bool overflow = false;
-	for (; *rest >= '0' && *rest <= '9'; rest++)
-		overflow |= mul_overflows(number, 10U, &number) ||
-			    add_overflows(number, (uint64_t)(*rest - '0'), &number);
+	const char *rest = parse_digits(text, &number, &overflow);
 	if (rest == text)
 		return error_set(error, EINVAL, "'%.64s' is not %s", text, form);
 	for (size_t i = 0; i < unit_count; i++) {
@@ -89,6 +97,27 @@ int quantity_parse_count(const char *text, uint64_t *count, struct error *error)
 	return parse(text, count_units, LENGTH(count_units), COUNT_FORM, count, error);
 }
 
+int quantity_parse_decimal(const char *text, uint64_t *thousandths, struct error *error)
+{
+	uint64_t whole, part = 0;
+	bool overflow = false;
+	const char *rest = parse_digits(text, &whole, &overflow);
+	bool good = rest != text;
+	if (good && *rest == '.') {
+		const char *digits = rest + 1;
+		rest = parse_digits(digits, &part, &overflow);
+		good = rest != digits && rest - digits <= 3;
+		for (ptrdiff_t i = rest - digits; good && i < 3; i++)
+			part *= 10;
+	}
+	if (!good || *rest)
+		return error_set(error, EINVAL, "'%.64s' is not " DECIMAL_FORM, text);
+	if (overflow || mul_overflows(whole, 1000U, &whole) ||
+	    add_overflows(whole, part, thousandths))
+		return error_set(error, ERANGE, "'%.64s' is too large", text);
+	return 0;
+}
+
 void quantity_format_size(char *out, size_t size, uint64_t bytes)
 {
 	if (bytes)
@@ -103,4 +132,16 @@ void quantity_format_duration(char *out, size_t size, uint64_t nanoseconds)
 		format(out, size, nanoseconds, duration_units, LENGTH(duration_units));
 	else
 		snprintf(out, size, "0s");
+}
+
+void quantity_format_decimal(char *out, size_t size, uint64_t thousandths)
+{
+	unsigned part = (unsigned)(thousandths % 1000);
+	int digits = 3;
+	for (; digits && part % 10 == 0; digits--)
+		part /= 10;
+	if (digits)
+		snprintf(out, size, "%" PRIu64 ".%0*u", thousandths / 1000, digits, part);
+	else
+		snprintf(out, size, "%" PRIu64, thousandths / 1000);
 }

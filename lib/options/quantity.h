@@ -1,4 +1,5 @@
-/* Amounts as people write them: sizes (64M), durations (500ms) and plain counts. */
+/* Amounts as people write them: sizes (64M), durations (500ms) plain counts, and decimal numbers
+ * (1.5). */
 #ifndef MAYFLY_OPTIONS_QUANTITY_H
 #define MAYFLY_OPTIONS_QUANTITY_H
 
@@ -19,9 +20,13 @@ int quantity_parse_duration(const char *text, uint64_t *nanoseconds, struct erro
 
 int quantity_parse_count(const char *text, uint64_t *count, struct error *error);
 
+/* Thousandths: digits and, behind a point, up to three more. */
+int quantity_parse_decimal(const char *text, uint64_t *thousandths, struct error *error);
+
 /* Writes an amount the way that the parsers read it, with the largest unit that divides it. The
  * text is cut where `size` is too small; 32 bytes always do. */
 void quantity_format_size(char *out, size_t size, uint64_t bytes);
 void quantity_format_duration(char *out, size_t size, uint64_t nanoseconds);
+void quantity_format_decimal(char *out, size_t size, uint64_t thousandths);
 
 #endif

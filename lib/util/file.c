@@ -114,6 +114,27 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 	return 0;
 }
 
+int file_read_generated(const char *path, char **text, struct error *error)
+{
+	cleanup_fclose FILE *file = fopen(path, "re");
+	if (!file)
+		return error_set_errno(error, errno, "cannot open %s", path);
+	cleanup_free char *read = NULL;
+	size_t room = 0;
+	/* All of it: there is no NUL in text. */
+	if (getdelim(&read, &room, 0, file) < 0) {
+		if (ferror(file))
+			return error_set_errno(error, errno, "cannot read %s", path);
+		/* An empty file leaves it open what is in the memory, if there is any. */
+		free(read);
+		read = strdup("");
+		if (!read)
+			return error_set(error, ENOMEM, "no memory to read %s", path);
+	}
+	*text = take_pointer(read);
+	return 0;
+}
+
 int file_write(const char *path, const void *data, size_t length, struct error *error)
 {
 	cleanup_close int fd =

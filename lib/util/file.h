@@ -23,6 +23,10 @@ ssize_t file_read_full(int fd, void *data, size_t length);
  * the last byte; the caller frees *data. */
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error);
 
+/* Reads a file that the kernel makes when it is read, whose size is not known before (below /proc
+ * and in control groups), as text; the caller frees *text. */
+int file_read_generated(const char *path, char **text, struct error *error);
+
 /* Writes `path` so that a reader sees the old or the new content, never a part: a temporary file
  * beside it, then rename(2). For Mayfly's own files: whatever was called `path` is gone afterwards.
  */

@@ -114,6 +114,12 @@ class Errors(unittest.TestCase):
         self.refused(2, "-o: '' names nothing", "snapshot", "-o", "", "hello")
         self.refused(2, "--root: '' names nothing", "run", "--root=", "sh")
 
+    def test_control_groups(self):
+        self.refused(125, "no control group", "run", "--cgroup=/tmp", "hello")
+        self.refused(125, "'/none' is no control group (No such file or directory)",
+                     "run", "--cgroup=/none", "hello")
+        self.refused(2, "--cpus: 'all' is not a number", "run", "--cpus=all", "hello")
+
     def test_image_replaces_no_device(self):
         with tempfile.TemporaryDirectory() as folder:
             os.mkfifo(f"{folder}/pipe")

@@ -12,7 +12,7 @@ struct values {
 	bool quiet;
 	const char *name, *stats;
 	struct option_list environment;
-	uint64_t repeat, memory, timeout;
+	uint64_t repeat, memory, timeout, cpus;
 	int isolation;
 };
 
@@ -31,6 +31,8 @@ static const struct option_spec specs[] = {
     {"timeout", 0, OPTION_DURATION, offsetof(struct values, timeout), "TIME", "deadline"},
     {"isolation", 0, OPTION_CHOICE, offsetof(struct values, isolation), "ISOLATION",
      "what holds the guest", .choices = isolations},
+    {"cpus", 0, OPTION_DECIMAL, offsetof(struct values, cpus), "NUMBER", "processors",
+     .minimum = 10, .maximum = 1000000},
 };
 
 #define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))
@@ -60,13 +62,14 @@ static void test_accepted_forms(void)
 {
 	struct parsed parsed;
 	char line[] = "-q one --memory=64M --timeout 500ms -e A=1 -eB=2 two --env=C= --repeat 7 "
-		      "--isolation=process --stats -n x -- -q";
+		      "--isolation=process --stats --cpus=1.5 -n x -- -q";
 	parse(&parsed, false, line);
 	CHECK_NUMBER(parsed.result, 0);
 	CHECK(parsed.values.quiet);
 	CHECK_NUMBER(parsed.values.memory, 64 << 20);
 	CHECK_NUMBER(parsed.values.timeout, 500000000);
 	CHECK_NUMBER(parsed.values.repeat, 7);
+	CHECK_NUMBER(parsed.values.cpus, 1500);
 	CHECK_NUMBER(parsed.values.isolation, 2);
 	CHECK_TEXT(parsed.values.stats, "");
 	CHECK_TEXT(parsed.values.name, "x");
@@ -135,6 +138,9 @@ static void test_refused_forms(void)
 	    {"--repeat=1k", "--repeat: '1k' is not a number: write digits only"},
 	    {"--timeout=1d", "--timeout: '1d' is not a duration: write digits and ns, us, ms, "
 			     "s, m or h, for example 30s or 500ms"},
+	    {"--cpus=two", "--cpus: 'two' is not a number: write digits, and up to three behind a "
+			   "point, for example 1.5"},
+	    {"--cpus=0.009", "--cpus: '0.009' is out of range: give 0.01 to 1000"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct parsed parsed;
@@ -193,7 +199,28 @@ static void test_quantities(void)
 	CHECK(!quantity_parse_duration("3m", &amount, &error) && amount == 180000000000U);
 	CHECK_NUMBER(quantity_parse_duration("9999999999h", &amount, &error), -ERANGE);
 
+	CHECK(!quantity_parse_decimal("2", &amount, &error) && amount == 2000);
+	CHECK(!quantity_parse_decimal("0.05", &amount, &error) && amount == 50);
+	CHECK(!quantity_parse_decimal("12.345", &amount, &error) && amount == 12345);
+	CHECK(!quantity_parse_decimal("18446744073709551.615", &amount, &error) &&
+	      amount == UINT64_MAX);
+	CHECK_NUMBER(quantity_parse_decimal("18446744073709551.616", &amount, &error), -ERANGE);
+	CHECK_NUMBER(quantity_parse_decimal("18446744073709552", &amount, &error), -ERANGE);
+	static const char *const no_decimals[] = {"",	 ".",  "1.",  ".5",   "1.2345",
+						  "1,5", "-1", "1e3", "1.5 ", "1.5.5"};
+	for (size_t i = 0; i < sizeof(no_decimals) / sizeof(no_decimals[0]); i++)
+		if (!CHECK_NUMBER(quantity_parse_decimal(no_decimals[i], &amount, &error), -EINVAL))
+			fprintf(stderr, "  of '%s'\n", no_decimals[i]);
+
 	char text[32];
+	quantity_format_decimal(text, sizeof(text), 1500);
+	CHECK_TEXT(text, "1.5");
+	quantity_format_decimal(text, sizeof(text), 10);
+	CHECK_TEXT(text, "0.01");
+	quantity_format_decimal(text, sizeof(text), 12005);
+	CHECK_TEXT(text, "12.005");
+	quantity_format_decimal(text, sizeof(text), 2000);
+	CHECK_TEXT(text, "2");
 	quantity_format_size(text, sizeof(text), 64 << 20);
 	CHECK_TEXT(text, "64M");
 	quantity_format_size(text, sizeof(text), 1025);

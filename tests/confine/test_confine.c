@@ -236,7 +236,7 @@ static void check_namespaces(void)
 {
 	struct confine_report report;
 	int early = -1, status = -1;
-	pid_t pid = confine_fork(note_early, &early, &report);
+	pid_t pid = confine_fork(NULL, note_early, &early, &report);
 	if (pid) {
 		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
 		return;
@@ -275,7 +275,7 @@ static void in_a_chroot(void)
 	CHECK(!chdir("/"));
 	int status = -1;
 	struct confine_report report;
-	pid_t pid = confine_fork(NULL, NULL, &report);
+	pid_t pid = confine_fork(NULL, NULL, NULL, &report);
 	if (!pid) {
 		const struct confine_answer *root = &report.answers[CONFINE_EMPTY_ROOT];
 		_exit(root->state == CONFINE_IN_FORCE || *root->why ? 0 : 1);
@@ -296,7 +296,7 @@ static void without_clone3(void)
 	struct confine_report report = {0};
 	confine_self(&policy, &report);
 	int status = -1;
-	pid_t pid = confine_fork(NULL, NULL, &report);
+	pid_t pid = confine_fork(NULL, NULL, NULL, &report);
 	if (!pid) {
 		bool good = report.answers[CONFINE_USER_NAMESPACE].state == CONFINE_MISSING &&
 			    report.answers[CONFINE_EMPTY_ROOT].state == CONFINE_MISSING &&

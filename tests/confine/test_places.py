@@ -39,7 +39,7 @@ class Places(unittest.TestCase):
                                 "--json").stdout)
         findings = {finding["name"]: finding for finding in report["findings"]
                     if finding["area"].startswith("rights")}
-        self.assertEqual(len(findings), 10)
+        self.assertEqual(len(findings), 11)
         for name in missing:
             self.assertEqual(findings[name]["state"], "note", name)
             self.assertTrue(findings[name]["advice"], name)

@@ -13,11 +13,13 @@
 #define SIZE_MIN   4096
 #define SIZE_LIMIT (1ULL << 40)
 
+#define DECIMAL_LIMIT 1000000
+
 struct values {
 	bool flag;
 	const char *text, *optional;
 	struct option_list list;
-	uint64_t count, size, duration;
+	uint64_t count, size, duration, decimal;
 	int choice;
 };
 
@@ -33,6 +35,8 @@ static const struct option_spec specs[] = {
     {"size", 's', OPTION_SIZE, offsetof(struct values, size), "SIZE", .minimum = SIZE_MIN,
      .maximum = SIZE_LIMIT},
     {"duration", 'd', OPTION_DURATION, offsetof(struct values, duration), "TIME"},
+    {"decimal", 0, OPTION_DECIMAL, offsetof(struct values, decimal), "NUMBER",
+     .maximum = DECIMAL_LIMIT},
     {"choice", 0, OPTION_CHOICE, offsetof(struct values, choice), "CHOICE", .choices = choices},
 };
 
@@ -69,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			expect(operands.words[i] >= text && operands.words[i] <= text + size);
 	}
 	expect(values.size >= SIZE_MIN && values.size <= SIZE_LIMIT);
+	expect(values.decimal <= DECIMAL_LIMIT);
 	expect(values.choice >= 0 && values.choice < 3);
 	expect(values.list.count <= OPTION_LIST_MAX);
 	free(text);

@@ -37,3 +37,4 @@ falls halt 139 "general protection fault"
 falls spin 124 "--timeout"
 /mayfly/tests/monitor/test_isolation kvm
 check "small guests" 0 $?
+. /cgroups.sh

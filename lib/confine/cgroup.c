@@ -1,0 +1,321 @@
+/* Making and removing a control group; see cgroup.h. */
+#include "confine/cgroup.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "confine/cgroup_place.h"
+#include "confine/sanitizers.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/log.h"
+
+/* What groups are called, with the maker's process behind it; and that of a maker that moved. */
+#define GROUP_PREFIX  "mayfly-run-"
+#define KEEPER_PREFIX "mayfly-keeper-"
+
+/* Makers in other pid namespaces may have the same number. */
+#define NAMES_MAX 16
+
+/* The kernel deals processor time out in periods of this length. */
+#define CPU_PERIOD_US 100000U
+
+/* Killed processes are gone at once, but for those that the kernel is busy with. */
+#define REMOVAL_LIMIT_NS NANOSECONDS_PER_SECOND
+
+static int write_file(int group, const char *name, const char *text)
+{
+	cleanup_close int fd = openat(group, name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int read_file(int group, const char *name, char *text, size_t size)
+{
+	cleanup_close int fd = openat(group, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t got = file_read_full(fd, text, size - 1);
+	text[got > 0 ? got : 0] = 0;
+	return got < 0 ? (int)got : 0;
+}
+
+/* The number behind `name` in a file of lines "name number"; 0 where it is not there. */
+static uint64_t find_number(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, length) && line[length] == ' ')
+			return strtoull(line + length + 1, NULL, 10);
+	}
+	return 0;
+}
+
+/* ── groups that makers left ─────────────────────────────────────────────────────────────────── */
+
+static bool is_name(const char *name, const char *prefix)
+{
+	size_t length = strlen(prefix);
+	if (strncmp(name, prefix, length) != 0 || !isdigit((unsigned char)name[length]))
+		return false;
+	return !name[length + strspn(name + length, "0123456789.")];
+}
+
+/* The kernel refuses to remove a group that has processes. */
+static void remove_left_overs(int parent)
+{
+	int copy = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_closedir DIR *groups = copy >= 0 ? fdopendir(copy) : NULL;
+	if (!groups) {
+		if (copy >= 0)
+			close(copy);
+		return;
+	}
+	const struct dirent *entry;
+	while ((entry = readdir(groups))) {
+		if (!is_name(entry->d_name, GROUP_PREFIX) && !is_name(entry->d_name, KEEPER_PREFIX))
+			continue;
+		cleanup_close int group =
+		    openat(parent, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (group >= 0 && !flock(group, LOCK_EX | LOCK_NB))
+			unlinkat(parent, entry->d_name, AT_REMOVEDIR);
+	}
+}
+
+/* ── making ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* Makes a locked group. Another maker may take it for left over before it is locked: then the next
+ * name's turn comes. The group's directory or a negative errno. */
+static int make_locked(int parent, const char *prefix, char *name, size_t size)
+{
+	for (unsigned i = 0; i < NAMES_MAX; i++) {
+		struct stat made, found;
+		snprintf(name, size, i ? "%s%d.%u" : "%s%d", prefix, getpid(), i);
+		if (mkdirat(parent, name, 0755)) {
+			if (errno == EEXIST)
+				continue;
+			return -errno;
+		}
+		cleanup_close int group =
+		    openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (group >= 0 && !flock(group, LOCK_EX | LOCK_NB) && !fstat(group, &made) &&
+		    !fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) &&
+		    made.st_ino == found.st_ino)
+			return take_fd(&group);
+	}
+	return -EEXIST;
+}
+
+static int pass_controllers_on(int parent, unsigned controllers)
+{
+	char text[64];
+	cgroup_controllers_format(controllers, "+", text, sizeof(text));
+	return write_file(parent, "cgroup.subtree_control", text);
+}
+
+/* Out of a group that this process alone is in. */
+static int move_out(struct confine_cgroup *group, unsigned controllers)
+{
+	char name[64];
+	int keeper = make_locked(group->parent, KEEPER_PREFIX, name, sizeof(name));
+	if (keeper < 0)
+		return keeper;
+	int result = write_file(keeper, "cgroup.procs", "0");
+	if (!result)
+		result = pass_controllers_on(group->parent, controllers);
+	if (!result) {
+		group->keeper = keeper;
+		return 0;
+	}
+	write_file(group->parent, "cgroup.procs", "0");
+	unlinkat(group->parent, name, AT_REMOVEDIR);
+	close(keeper);
+	return result;
+}
+
+static int open_place(struct confine_cgroup *group, const struct cgroup_place *place,
+		      struct error *error)
+{
+	group->parent = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (group->parent < 0)
+		return error_set_errno(error, errno, "cannot open %s", place->path);
+	if (!place->missing)
+		return 0;
+	int result = pass_controllers_on(group->parent, place->missing);
+	if (result == -EBUSY && place->own)
+		result = move_out(group, place->missing);
+	if (result == -EBUSY)
+		return error_set(error, EBUSY,
+				 "%s cannot pass limits on: there are processes in it",
+				 place->path);
+	return result ? error_set_errno(error, -result, "%s cannot pass limits on", place->path)
+		      : 0;
+}
+
+static int find_place(struct cgroup_place *place, unsigned controllers, struct error *error)
+{
+	cleanup_free char *membership = NULL;
+	cleanup_free char *mounts = NULL;
+	int result = file_read_generated("/proc/self/cgroup", &membership, error);
+	if (!result)
+		result = file_read_generated("/proc/self/mountinfo", &mounts, error);
+	if (result)
+		return result;
+	const struct cgroup_surroundings surroundings = {
+	    .membership = membership,
+	    .mounts = mounts,
+	    .systemd = !access("/run/systemd/system", F_OK),
+	    .user = geteuid(),
+	};
+	return cgroup_place_find(&surroundings, controllers, place, error);
+}
+
+static int set_number(const struct confine_cgroup *group, const char *name, uint64_t number,
+		      struct error *error)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%" PRIu64, number);
+	int result = write_file(group->group, name, text);
+	return result ? error_set_errno(error, -result, "cannot set %s/%s", group->path, name) : 0;
+}
+
+static int set_limits(const struct confine_cgroup *group,
+		      const struct confine_cgroup_limits *limits, struct error *error)
+{
+	int result = 0;
+	if (limits->memory != UINT64_MAX)
+		result = set_number(group, "memory.max", limits->memory, error);
+	/* All of it or nothing: a monitor without its guests is of no use, nor the other way round.
+	 */
+	if (!result)
+		result = set_number(group, "memory.oom.group", 1, error);
+	if (!result)
+		result = set_number(group, "pids.max", limits->processes, error);
+	if (result)
+		return result;
+	/* A kernel without swap has no such file. */
+	result = write_file(group->group, "memory.swap.max", "0");
+	if (result && result != -ENOENT)
+		return error_set_errno(error, -result, "cannot set %s/memory.swap.max",
+				       group->path);
+	if (!limits->cpus)
+		return 0;
+	char text[64];
+	snprintf(text, sizeof(text), "%" PRIu64 " %u",
+		 limits->cpus * (CPU_PERIOD_US / CONFINE_CPU_SCALE), CPU_PERIOD_US);
+	result = write_file(group->group, "cpu.max", text);
+	return result ? error_set_errno(error, -result, "cannot set %s/cpu.max", group->path) : 0;
+}
+
+static int make(struct confine_cgroup *group, const char *named,
+		const struct confine_cgroup_limits *limits, struct error *error)
+{
+	struct cgroup_place place;
+	unsigned controllers = CGROUP_MEMORY | CGROUP_PIDS | (limits->cpus ? CGROUP_CPU : 0U);
+	int result = named ? cgroup_place_named(named, controllers, &place, error)
+			   : find_place(&place, controllers, error);
+	if (result)
+		return result;
+	if (CONFINE_SANITIZED)
+		return error_set(error, ENOTSUP, "%s", CONFINE_SANITIZED_TEXT);
+	result = open_place(group, &place, error);
+	if (result)
+		return result;
+	remove_left_overs(group->parent);
+	group->group = make_locked(group->parent, GROUP_PREFIX, group->name, sizeof(group->name));
+	if (group->group < 0) {
+		int code = -group->group;
+		group->group = -1;
+		return error_set_errno(error, code, "cannot make a control group in %s",
+				       place.path);
+	}
+	if ((size_t)snprintf(group->path, sizeof(group->path), "%s/%s", place.path, group->name) >=
+	    sizeof(group->path))
+		return error_set(error, ENAMETOOLONG, "the path of a control group is too long");
+	group->memory = limits->memory;
+	return set_limits(group, limits, error);
+}
+
+int confine_cgroup_make(struct confine_cgroup *group, const char *named,
+			const struct confine_cgroup_limits *limits, struct error *error)
+{
+	struct error reason = {0};
+	*group = (struct confine_cgroup)CONFINE_CGROUP_NONE;
+	int result = make(group, named, limits, &reason);
+	if (!result)
+		return 0;
+	confine_cgroup_remove(group);
+	group->missing = reason;
+	return error_set(error, reason.code, "%s", reason.text);
+}
+
+/* ── afterwards ──────────────────────────────────────────────────────────────────────────────── */
+
+/* Waits until no process is in the group, or the limit is reached. */
+static void await_empty(int group)
+{
+	char text[256];
+	cleanup_close int events = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	struct pollfd changed = {.fd = events, .events = POLLPRI};
+	uint64_t deadline_ns = clock_now_ns() + REMOVAL_LIMIT_NS;
+	while (events >= 0 && clock_now_ns() < deadline_ns) {
+		ssize_t got = pread(events, text, sizeof(text) - 1, 0);
+		text[got > 0 ? got : 0] = 0;
+		if (!find_number(text, "populated"))
+			return;
+		struct timespec left = clock_left_until(deadline_ns);
+		ppoll(&changed, 1, &left, NULL);
+	}
+}
+
+void confine_cgroup_remove(struct confine_cgroup *group)
+{
+	if (group->group >= 0) {
+		/* From Linux 5.14 on; before, what was started is left to its end. */
+		write_file(group->group, "cgroup.kill", "1");
+		await_empty(group->group);
+		if (unlinkat(group->parent, group->name, AT_REMOVEDIR))
+			log_debug("%s is left behind: %s", group->path, strerrordesc_np(errno));
+	}
+	confine_cgroup_forget(group);
+}
+
+void confine_cgroup_forget(struct confine_cgroup *group)
+{
+	const int directories[] = {group->group, group->parent, group->keeper};
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+		if (directories[i] >= 0)
+			close(directories[i]);
+	group->group = group->parent = group->keeper = -1;
+}
+
+int confine_cgroup_add(const struct confine_cgroup *group, pid_t pid)
+{
+	char text[16];
+	if (group->group < 0)
+		return 0;
+	snprintf(text, sizeof(text), "%d", pid);
+	return write_file(group->group, "cgroup.procs", text);
+}
+
+enum confine_memory confine_cgroup_memory(const struct confine_cgroup *group)
+{
+	char events[512] = "";
+	if (group->group < 0 || read_file(group->group, "memory.events", events, sizeof(events)) ||
+	    !find_number(events, "oom_kill"))
+		return CONFINE_MEMORY_ENOUGH;
+	return find_number(events, "oom") ? CONFINE_MEMORY_USED_UP : CONFINE_MEMORY_OUTSIDE;
+}
