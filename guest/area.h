@@ -66,8 +66,8 @@ bool area_touch(uint64_t address, uint32_t access);
 /* Gives all of [start, end), which is mapped and may be accessed, pages at once. */
 void area_populate(uint64_t start, uint64_t end);
 
-/* Gives pages to what lies beside touched memory, as far as some can be spared: the program is about
- * to be frozen, and a request that goes on where the set-up stopped need not fault. */
+/* Gives pages to what lies beside touched memory, as far as some can be spared: the program is
+ * about to be frozen, and a request that goes on where the set-up stopped need not fault. */
 void area_fill_ahead(void);
 
 /* Puts `source` behind [start, end), part of a piece that has no page there yet. -ENOMEM or the
