@@ -35,8 +35,10 @@ static void forget_one(struct leaf_visitor *self, uint64_t address, uint64_t *le
 
 static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf)
 {
-	if (!(*leaf & ENTRY_ACCESSED))
+	if (!(*leaf & ENTRY_ACCESSED)) {
+		*leaf |= ENTRY_ACCESSED;
 		return;
+	}
 	const uint64_t *same = page_find_leaf(self->image->memory, address);
 	/* The root image is in every machine where it was in this one. */
 	if (address >= GUEST_ROOT_BASE || (same && (*same & ENTRY_PRESENT)))

@@ -1,7 +1,6 @@
-/* What requests use: the pages that the first request of a snapshot wrote, and those that the first
- * request of a second slot wrote or read, so that slots which are opened after them have these
- * pages before they need them. It only saves time: a page that is missing here is faulted in as
- * ever.
+/* What requests use: the pages that the first request of a snapshot wrote, and those that the
+ * second one wrote or read, so that slots which are opened after them have these pages before they
+ * need them, and no others. It only saves time: a page that is missing here is faulted in as ever.
  *
  * Thread-safe: slots of one monitor may run in different threads.
  */

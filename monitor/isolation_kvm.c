@@ -125,14 +125,15 @@ static bool kvm_is_interruptible(const struct machine_kvm *self)
 	       !events.exception.pending;
 }
 
-/* The first request of the second clone tells which pages requests touch. */
+/* The second request of a snapshot tells which pages requests touch, in which clone ever. */
 static void kvm_begin_recording(struct machine_kvm *self)
 {
 	struct footprint *footprint = self->private ? self->image->footprint : NULL;
-	self->recording = self->fresh && footprint && footprint_begin_touched(footprint);
-	self->fresh = false;
-	if (self->recording)
-		accessed_pages_forget(self->memory);
+	if (self->recording || !footprint || !footprint_begin_touched(footprint))
+		return;
+	self->recording = true;
+	kvm_memory_forget_translations(self);
+	accessed_pages_forget(self->memory);
 }
 
 static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
@@ -140,6 +141,8 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 {
 	struct machine_kvm *self = machine_kvm(machine);
 	struct kvm_run *run = self->run;
+	if (entry == MACHINE_RESUME)
+		kvm_begin_recording(self);
 	if (self->stale)
 		return error_set_errno(error, self->stale, "cannot take rights from the guest");
 	int result = entry == MACHINE_UPCALL ? kvm_enter_upcall(self, error) : 0;
@@ -147,8 +150,6 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 		result = kvm_arm(self, deadline_ns, error);
 	if (result)
 		return result;
-	if (entry == MACHINE_RESUME)
-		kvm_begin_recording(self);
 	if (entry == MACHINE_START || entry == MACHINE_RESUME)
 		kvm_enter_at(self,
 			     entry == MACHINE_START ? self->image->start : self->image->resume);
@@ -210,14 +211,17 @@ static void kvm_note_touched(void *context, uint64_t address)
 	footprint_add_touched(context, address);
 }
 
-static void kvm_finish_recording(struct machine_kvm *self)
+/* True where it is known now which pages requests touch. */
+static bool kvm_finish_recording(struct machine_kvm *self)
 {
 	if (!self->recording)
-		return;
+		return false;
 	struct footprint *footprint = self->image->footprint;
 	accessed_pages_find(self->memory, self->image, kvm_note_touched, footprint);
 	footprint_finish_touched(footprint);
 	self->recording = false;
+	kvm_memory_drop_tables(self);
+	return true;
 }
 
 /* Touches the pages that requests use: under PVM each costs a fault of 20 µs, which the first
@@ -249,6 +253,8 @@ static int kvm_touch(struct machine_kvm *self, struct error *error)
 	}
 	if (!result && stop != MACHINE_HYPERCALL)
 		result = error_set(error, EIO, "a new virtual machine stopped unexpectedly");
+	if (!result)
+		kvm_memory_trim(self);
 	return result;
 }
 
@@ -289,8 +295,11 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 {
 	struct machine_kvm *self = machine_kvm(machine);
 	if (!self->unfinished && !self->stale && !page_area_is_used_up(&self->area)) {
-		kvm_finish_recording(self);
-		return kvm_memory_restore(self, pages, error);
+		const bool known = kvm_finish_recording(self);
+		int result = kvm_memory_restore(self, pages, error);
+		if (!result && known)
+			kvm_memory_trim(self);
+		return result;
 	}
 	*pages = 0;
 	kvm_machine_dismantle(self);

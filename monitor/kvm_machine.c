@@ -155,6 +155,5 @@ int kvm_machine_build(struct machine_kvm *self, struct error *error)
 		return error_set_errno(error, errno, "cannot map the virtual CPU's state");
 	self->run = run;
 	deadline_init(&self->deadline, &self->run->immediate_exit);
-	self->fresh = true;
 	return kvm_set_registers(self, error);
 }

@@ -30,8 +30,7 @@ struct machine_kvm {
 	 */
 	bool unfinished;
 	int stale;	/* errno: it may have translations that allow too much, and must not run */
-	bool fresh;	/* it has not run yet */
-	bool recording; /* which pages its first request touches */
+	bool recording; /* which pages this request touches */
 };
 
 static inline struct machine_kvm *machine_kvm(struct machine *machine)
@@ -55,5 +54,16 @@ uint64_t kvm_memory_private_bytes(struct machine *machine);
 
 /* Takes the memory back to what the image holds. *pages: how many had been written. */
 int kvm_memory_restore(struct machine_kvm *self, uint64_t *pages, struct error *error);
+
+/* Has each page translated anew when the guest uses it next. */
+void kvm_memory_forget_translations(struct machine_kvm *self);
+
+/* Gives back the machine's own copies of page tables that are as in the image. */
+void kvm_memory_drop_tables(struct machine_kvm *self);
+
+/* Takes the pages away that requests do not use, once that is known and while the memory is as in
+ * the image. Around each page that is read for the first time the kernel maps 16, and every reset
+ * looks at all that are there. */
+void kvm_memory_trim(struct machine_kvm *self);
 
 #endif

@@ -5,11 +5,14 @@
  * costs 15 µs of faults at the next request and a copied one 0.3 µs.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "footprint.h"
 #include "kvm_machine.h"
+#include "page_entries.h"
+#include "util/cleanup.h"
 #include "virtual_cpu.h"
 #include "written_pages.h"
 
@@ -146,6 +149,96 @@ int kvm_memory_restore(struct machine_kvm *self, uint64_t *pages, struct error *
 	if (self->stale)
 		return error_set_errno(error, self->stale, "cannot reset the guest's rights");
 	return bytes > COPIED_BACK_MAX ? kvm_drop_memory(self, error) : 0;
+}
+
+void kvm_memory_forget_translations(struct machine_kvm *self)
+{
+	uint8_t *window = self->window->memory;
+	kvm_forget_translations(self, 0, self->image->size);
+	if (self->root)
+		kvm_forget_translations(self, VIRTUAL_CPU_ROOT_PHYSICAL, self->image->root_size);
+	if (mprotect(window, WINDOW_SIZE, PROT_READ) ||
+	    mprotect(window, WINDOW_SIZE, PROT_READ | PROT_WRITE))
+		self->stale = errno;
+}
+
+static void kvm_drop_same(uint8_t *memory, const uint8_t *original, uint64_t length)
+{
+	for (uint64_t at = 0, end; at < length; at = end + GUEST_PAGE_SIZE) {
+		for (end = at; end < length; end += GUEST_PAGE_SIZE)
+			if (memcmp(memory + end, original + end, GUEST_PAGE_SIZE) != 0)
+				break;
+		if (end > at)
+			madvise(memory + at, end - at, MADV_DONTNEED);
+	}
+}
+
+void kvm_memory_drop_tables(struct machine_kvm *self)
+{
+	uint8_t *const tables = self->memory + self->image->page_tables;
+	const uint8_t *original = self->image->memory + self->image->page_tables;
+	const uint64_t start = (uintptr_t)tables, end = start + self->image->page_tables_size;
+	struct written_range ranges[64];
+	for (uint64_t next = start; next < end;) {
+		int count =
+		    written_pages_find(&self->host->written, next, end, ranges, 64, &next, NULL);
+		if (count < 0)
+			return;
+		for (int i = 0; i < count; i++)
+			kvm_drop_same(tables + (ranges[i].start - start),
+				      original + (ranges[i].start - start),
+				      ranges[i].end - ranges[i].start);
+	}
+}
+
+static int compare_ranges(const void *left, const void *right)
+{
+	const struct written_range *a = left, *b = right;
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+/* What requests use, as offsets in guest-physical memory. Returns how many ranges there are. */
+static size_t kvm_find_used(const struct machine_kvm *self, struct written_range *used)
+{
+	const struct footprint *footprint = self->image->footprint;
+	size_t touched, count = 0;
+	const uint64_t *addresses = footprint_touched(footprint, &touched);
+	for (size_t i = 0; i < touched; i++) {
+		const uint64_t *leaf = page_find_leaf(self->image->memory, addresses[i]);
+		const uint64_t at = leaf ? *leaf & ENTRY_ADDRESS : self->image->size;
+		if (at < self->image->size)
+			used[count++] = (struct written_range){at, at + GUEST_PAGE_SIZE};
+	}
+	for (size_t i = 0; i < footprint->count; i++) {
+		const uint64_t at = footprint->ranges[i].offset;
+		used[count++] = (struct written_range){at, at + footprint->ranges[i].length};
+	}
+	return count;
+}
+
+void kvm_memory_trim(struct machine_kvm *self)
+{
+	const struct footprint *footprint = self->private ? self->image->footprint : NULL;
+	size_t room = 0;
+	if (footprint)
+		footprint_touched(footprint, &room);
+	if (!room || room == FOOTPRINT_TOUCHED_MAX) /* not known, or not all */
+		return;
+	room += footprint->count;
+	cleanup_free struct written_range *used = calloc(room, sizeof(*used));
+	if (!used)
+		return;
+	const size_t count = kvm_find_used(self, used);
+	qsort(used, count, sizeof(*used), compare_ranges);
+	/* Page tables stay, because KVM's own follow them. */
+	uint64_t at = self->image->page_tables + self->image->page_tables_size;
+	for (size_t i = 0; i < count; i++) {
+		if (used[i].start > at)
+			madvise(self->memory + at, used[i].start - at, MADV_DONTNEED);
+		if (used[i].end > at)
+			at = used[i].end;
+	}
+	madvise(self->memory + at, self->image->size - at, MADV_DONTNEED);
 }
 
 uint64_t kvm_memory_private_bytes(struct machine *machine)
