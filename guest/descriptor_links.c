@@ -11,7 +11,7 @@
 #define LINK_MODE   (S_IFLNK | 0700)
 #define NUMBER_SIZE 8
 
-static struct node *links[DESCRIPTOR_COUNT]; /* those that somebody looked at before */
+static LARGE_DATA struct node *links[DESCRIPTOR_COUNT]; /* those that somebody looked at before */
 
 size_t descriptor_link_text(const struct file *file, char *text)
 {

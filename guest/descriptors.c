@@ -8,7 +8,7 @@
 static struct {
 	struct file *file;
 	bool close_on_exec;
-} descriptors[DESCRIPTOR_COUNT];
+} descriptors[DESCRIPTOR_COUNT] LARGE_DATA;
 
 struct file *file_open(struct node *node, int flags)
 {

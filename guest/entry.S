@@ -272,17 +272,19 @@ libos_resume:
 	pop %rbx
 	ret
 
-	.bss
-	.balign 64
-frozen_xsave: /* x87 to AVX-512 and PKRU: 2,696 bytes on all processors so far */
-	.skip 4096
-	.balign 16
+	.section .bss.stacks, "aw", @nobits
+	.balign 4096 /* a system call needs one page of its stack, not parts of two */
 libos_stack:
 	.skip 32768
 	.globl libos_stack_top
 libos_stack_top:
 	.skip 8192
 fault_stack_top:
+frozen_xsave: /* x87 to AVX-512 and PKRU: 2,696 bytes on all processors so far */
+	.skip 4096
+
+	.bss
+	.balign 8
 hardware_rip:
 	.quad 0
 frozen_rsp:

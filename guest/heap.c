@@ -16,7 +16,7 @@ struct free_object {
 
 static struct free_object *free_objects[CLASS_COUNT];
 
-static _Alignas(16) char first_pages[6 * GUEST_PAGE_SIZE];
+static LARGE_DATA _Alignas(16) char first_pages[6 * GUEST_PAGE_SIZE];
 static char *carve_next = first_pages;
 static char *carve_end = first_pages + sizeof(first_pages);
 

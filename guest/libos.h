@@ -15,6 +15,10 @@
 
 #include "mayfly/guest_abi.h"
 
+/* For tables of more than a few hundred bytes, which requests seldom write: libos.lds keeps them
+ * apart from what each request does. */
+#define LARGE_DATA __attribute__((section(".bss.large")))
+
 /* ── entry.S, machine.c: the machine ─────────────────────────────────────────────────────────── */
 
 extern struct guest_start libos_start_info;

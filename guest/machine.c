@@ -6,7 +6,7 @@
 #include "text.h"
 #include "thread.h"
 
-struct guest_start libos_start_info;
+LARGE_DATA struct guest_start libos_start_info;
 
 /* The state components that freeze and resume save: x87, SSE, AVX, MPX, AVX-512, PKRU. AMX tiles
  * are left out: PVM loses them at exits, so the guest is given none. */

@@ -13,7 +13,7 @@ const char thread_files_channel;
 /* The first thread's; entry.S has its stack. */
 _Static_assert(MACHINE_VECTOR_STATE_MAX == GUEST_PAGE_SIZE, "eight pages are left");
 
-static uint8_t first_vector_state[MACHINE_VECTOR_STATE_MAX] __attribute__((aligned(64)));
+static LARGE_DATA _Alignas(64) uint8_t first_vector_state[MACHINE_VECTOR_STATE_MAX];
 
 static struct thread first_thread = {
     .vector_state = first_vector_state,

@@ -13,7 +13,7 @@
 
 #define SMALLEST_STACK 2048 /* MINSIGSTKSZ of the kernel; the C library computes its own */
 
-static struct signal_action actions[SIGNAL_COUNT + 1];
+static LARGE_DATA struct signal_action actions[SIGNAL_COUNT + 1];
 
 /* Sent to the process while all threads blocked it. */
 static struct signal_queue process;
