@@ -14,15 +14,6 @@
  * it has places. */
 #define TABLE_FROM 32
 
-/* FNV-1a. */
-static uint32_t hash_name(const char *name, size_t length)
-{
-	uint32_t hash = 2166136261U;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)name[i]) * 16777619U;
-	return hash;
-}
-
 static bool entry_matches(const struct entry *entry, uint32_t hash, const char *name, size_t length)
 {
 	return entry->hash == hash && entry->length == length &&
@@ -32,7 +23,7 @@ static bool entry_matches(const struct entry *entry, uint32_t hash, const char *
 /* The first entry of that name, of one that is not there any more, too, or NULL. */
 static struct entry *find_entry(const struct node *directory, const char *name, size_t length)
 {
-	uint32_t hash = hash_name(name, length);
+	uint32_t hash = text_hash(name, length);
 	const uint32_t places = directory->directory.places;
 	if (places) {
 		struct entry *entry = directory->directory.table[hash & (places - 1)];
@@ -96,7 +87,7 @@ static struct entry *append_entry(struct node *directory, const char *name, size
 	if (!entry)
 		return NULL;
 	entry->node = node;
-	entry->hash = hash_name(name, length);
+	entry->hash = text_hash(name, length);
 	entry->length = (uint32_t)length;
 	memcpy(entry->name, name, length);
 	entry->previous = directory->directory.last;
@@ -180,7 +171,7 @@ static void describe_lower(const struct node *directory, uint64_t index, struct 
 		const struct root_listed *listed = directory->served->names[index];
 		listing->name = listed->name;
 		listing->length = listed->length;
-		listing->number = listed->inode;
+		listing->number = listed->status.inode;
 		listing->mode = (uint32_t)DTTOIF((uint32_t)listed->type);
 		return;
 	}

@@ -92,8 +92,11 @@ static void free_names(struct served *served)
 		chunk = next;
 	}
 	heap_free(served->names, served->room * sizeof(void *));
+	heap_free(served->places, served->place_count * sizeof(*served->places));
 	served->chunks = NULL;
 	served->names = NULL;
+	served->places = NULL;
+	served->place_count = 0;
 	served->listed = served->room = 0;
 }
 
@@ -143,6 +146,35 @@ static void describe_node(struct node *node, struct served *served,
 	}
 }
 
+/* What the listing of `directory`, if it is of this clone, said of a name; or NULL. */
+static const struct root_status *find_listed(const struct served *directory, const char *name,
+					     size_t length)
+{
+	if (!directory->places || directory->placed_in != epoch)
+		return NULL;
+	uint64_t mask = directory->place_count - 1;
+	for (uint64_t place = text_hash(name, length) & mask; directory->places[place];
+	     place = (place + 1) & mask) {
+		const struct root_listed *listed = directory->names[directory->places[place] - 1];
+		if (listed->length == length && !memcmp(listed->name, name, length))
+			return listed->status.mode ? &listed->status : NULL;
+	}
+	return NULL;
+}
+
+/* Makes a node; it takes `served` over, also where it fails. */
+static int make_found(struct served *served, const struct root_status *status, struct node **found)
+{
+	struct node *node = create_node(status);
+	if (!node) {
+		served_free(served);
+		return -ENOMEM;
+	}
+	describe_node(node, served, status);
+	*found = node;
+	return 0;
+}
+
 /* Asks for the path that is in `served`, and makes a node of the answer; it takes `served` over,
  * also where it fails. */
 static int look(struct served *served, struct node **found)
@@ -155,14 +187,11 @@ static int look(struct served *served, struct node **found)
 	int error = ask(request, served->path, &answer);
 	if (!error && S_ISLNK(answer.status.mode) && answer.status.size >= PATH_MAX)
 		error = -EIO;
-	struct node *node = error ? NULL : create_node(&answer.status);
-	if (!node) {
+	if (error) {
 		served_free(served);
-		return error ? error : -ENOMEM;
+		return error;
 	}
-	describe_node(node, served, &answer.status);
-	*found = node;
-	return 0;
+	return make_found(served, &answer.status, found);
 }
 
 int served_find(const struct node *directory, const char *name, size_t length, struct node **found)
@@ -181,7 +210,8 @@ int served_find(const struct node *directory, const char *name, size_t length, s
 		served->path[parent->path_length] = '/';
 	}
 	memcpy(served->path + before, name, length);
-	return look(served, found);
+	const struct root_status *listed = find_listed(parent, name, length);
+	return listed ? make_found(served, listed, found) : look(served, found);
 }
 
 struct node *served_root(void)
@@ -230,6 +260,27 @@ static int add_names(struct served *served, uint32_t length)
 	return error;
 }
 
+/* Who lists a directory often wants to know what is in it (ls -l): that came with the names.
+ * Without memory for a table each is asked for. */
+static void place_names(struct served *served)
+{
+	uint64_t count = 16;
+	while (count < 2 * served->listed)
+		count *= 2;
+	served->places = heap_allocate(count * sizeof(*served->places));
+	if (!served->places)
+		return;
+	served->place_count = count;
+	served->placed_in = epoch;
+	for (uint64_t i = 0; i < served->listed; i++) {
+		const struct root_listed *name = served->names[i];
+		uint64_t place = text_hash(name->name, name->length) & (count - 1);
+		while (served->places[place])
+			place = (place + 1) & (count - 1);
+		served->places[place] = (uint32_t)i + 1;
+	}
+}
+
 int served_list(struct node *directory)
 {
 	struct served *served = directory->served;
@@ -253,6 +304,7 @@ int served_list(struct node *directory)
 		request.offset = answer.next;
 	} while (request.offset);
 	served->is_listed = true;
+	place_names(served);
 	return 0;
 }
 

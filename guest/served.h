@@ -27,6 +27,11 @@ struct served {
 	struct served_chunk *chunks;
 	const struct root_listed **names;
 	uint64_t listed, room;
+	/* The same by name, while what was listed is no older than this clone: one more than the
+	 * index, or 0. NULL: not to be used. */
+	uint32_t *places;
+	uint64_t place_count; /* a power of two */
+	uint32_t placed_in;   /* the epoch of that */
 	uint32_t path_length;
 	char path[]; /* where the server has it, without a NUL; whatever it is called here now */
 };

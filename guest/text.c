@@ -1,4 +1,4 @@
-/* A printf small enough to be read; see text.h. */
+/* A printf small enough to be read, and a hash; see text.h. */
 #include "text.h"
 
 #include <stdbool.h>
@@ -82,4 +82,12 @@ size_t text_print(char *out, size_t size, const char *format, ...)
 	size_t length = text_format(out, size, format, arguments);
 	va_end(arguments);
 	return length;
+}
+
+uint32_t text_hash(const char *text, size_t length)
+{
+	uint32_t hash = 2166136261U;
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 16777619U;
+	return hash;
 }

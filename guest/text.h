@@ -1,10 +1,11 @@
 /* Memory and text helpers of a freestanding program: the four functions that the compiler may call,
- * and a printf small enough to be read. */
+ * a printf small enough to be read, and a hash. */
 #ifndef MAYFLY_GUEST_TEXT_H
 #define MAYFLY_GUEST_TEXT_H
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length);
 void *memmove(void *to, const void *from, size_t length);
@@ -13,6 +14,9 @@ int memcmp(const void *left, const void *right, size_t length);
 size_t strlen(const char *text);
 int strcmp(const char *left, const char *right);
 int strncmp(const char *left, const char *right, size_t length);
+
+/* FNV-1a. */
+uint32_t text_hash(const char *text, size_t length);
 
 /* Formats %s %d %u %x %p %% (with l, and a width with zero padding for numbers) into out[size].
  * Returns the length written, without the NUL that always ends it. */

@@ -162,20 +162,53 @@ static bool type_is_served(uint8_t type)
 	return type == DT_REG || type == DT_DIR || type == DT_LNK;
 }
 
-/* Some file systems leave the type to who asks. */
-static uint8_t find_type(int directory, const struct dirent64 *entry)
+/* Describes a name in a directory, as far as the same could be told of it by its path: what is
+ * mounted there is another file. Some file systems leave the type to who asks. */
+static void describe_entry(int directory, uint64_t device, const struct dirent64 *entry,
+			   struct root_listed *listed)
 {
 	struct stat status;
-	if (entry->d_type != DT_UNKNOWN)
-		return entry->d_type;
-	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW)
-		   ? DT_UNKNOWN
-		   : (uint8_t)IFTODT(status.st_mode);
+	*listed = (struct root_listed){
+	    .status.inode = entry->d_ino,
+	    .length = (uint16_t)strlen(entry->d_name),
+	    .type = entry->d_type,
+	};
+	if (entry->d_type == DT_LNK ||
+	    (entry->d_type != DT_UNKNOWN && !type_is_served(entry->d_type)) ||
+	    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
+		return;
+	listed->type = (uint8_t)IFTODT(status.st_mode);
+	if (status.st_dev != device || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+		return;
+	describe(&status, &listed->status);
+	if (faccessat(directory, entry->d_name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW))
+		listed->status.flags |= ROOT_STATUS_UNREADABLE;
 }
 
 static bool is_dots(const char *name)
 {
 	return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/* Adds a name to the answer, where it is served; false where there is no room for it. */
+static bool add_entry(int directory, const struct dirent64 *entry, struct root_answer *answer,
+		      uint8_t *extra)
+{
+	struct root_listed listed;
+	if (is_dots(entry->d_name))
+		return true;
+	describe_entry(directory, answer->status.device, entry, &listed);
+	if (!type_is_served(listed.type))
+		return true;
+	uint64_t size = root_listed_size(listed.length);
+	if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)
+		return false;
+	uint8_t *place = extra + answer->length;
+	memset(place, 0, size);
+	memcpy(place, &listed, sizeof(listed));
+	memcpy(place + sizeof(listed), entry->d_name, listed.length);
+	answer->length += (uint32_t)size;
+	return true;
 }
 
 /* Adds what getdents64 brought, as far as it fits: false where it was not all. */
@@ -185,21 +218,8 @@ static bool add_entries(int directory, const uint8_t *batch, size_t got, struct 
 	const struct dirent64 *entry;
 	for (size_t at = 0; at < got; at += entry->d_reclen) {
 		entry = (const struct dirent64 *)(batch + at);
-		struct root_listed listed = {
-		    .inode = entry->d_ino,
-		    .length = (uint16_t)strlen(entry->d_name),
-		    .type = find_type(directory, entry),
-		};
-		uint64_t size = root_listed_size(listed.length);
-		if (!is_dots(entry->d_name) && type_is_served(listed.type)) {
-			if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)
-				return false;
-			memset(extra + answer->length, 0, size);
-			memcpy(extra + answer->length, &listed, sizeof(listed));
-			memcpy(extra + answer->length + sizeof(listed), entry->d_name,
-			       listed.length);
-			answer->length += (uint32_t)size;
-		}
+		if (!add_entry(directory, entry, answer, extra))
+			return false;
 		answer->next = (uint64_t)entry->d_off;
 	}
 	return true;

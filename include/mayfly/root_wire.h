@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define ROOT_WIRE_VERSION      1
+#define ROOT_WIRE_VERSION      2
 #define ROOT_WIRE_PATH_MAX     4095UL /* bytes of a path or of a link's target */
 #define ROOT_WIRE_NAME_MAX     255UL
 #define ROOT_WIRE_ENTRIES_MAX  0xf000UL	 /* bytes of entries in one answer */
@@ -23,7 +23,7 @@
 
 enum root_operation {
 	ROOT_LOOK = 1, /* what is there; brings a link's target */
-	ROOT_LIST,     /* names in a directory, from `offset` on; brings struct root_listed[] */
+	ROOT_LIST,     /* what is in a directory, from `offset` on; brings struct root_listed[] */
 	ROOT_READ,     /* `length` bytes of a regular file from `offset` on; brings them */
 };
 
@@ -60,15 +60,17 @@ struct root_answer {
 };
 _Static_assert(sizeof(struct root_answer) == 96, "no padding");
 
-/* A name in a directory. The name follows, without a NUL, and padding to a multiple of 8. */
+/* A name in a directory, with its status where ROOT_LOOK would say no more: of what is no link, and
+ * no mount. Else its mode is 0, and nothing else in it but the inode. The name follows, without a
+ * NUL, and padding to a multiple of 8. */
 struct root_listed {
-	uint64_t inode;
+	struct root_status status;
 	uint16_t length; /* of the name */
 	uint8_t type;	 /* DT_REG, DT_DIR or DT_LNK */
 	uint8_t reserved[5];
 	char name[];
 };
-_Static_assert(sizeof(struct root_listed) == 16, "no padding");
+_Static_assert(sizeof(struct root_listed) == 88, "no padding");
 
 static inline uint64_t root_listed_size(uint64_t name_length)
 {

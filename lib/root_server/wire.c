@@ -102,6 +102,14 @@ static bool is_target(const char *target, size_t length)
 	return length && !memchr(target, 0, length);
 }
 
+/* The status is not there, or one that a look could have brought. */
+static bool is_listed_status(const struct root_listed *listed)
+{
+	const struct root_status *status = &listed->status;
+	return !status->mode || ((listed->type == DT_REG || listed->type == DT_DIR) &&
+				 IFTODT(status->mode) == listed->type && status->size <= INT64_MAX);
+}
+
 static bool are_entries(const uint8_t *extra, size_t length)
 {
 	struct root_listed listed;
@@ -112,7 +120,8 @@ static bool are_entries(const uint8_t *extra, size_t length)
 		uint64_t size = root_listed_size(listed.length);
 		if (size > length - at ||
 		    !is_sound_name((const char *)extra + at + sizeof(listed), listed.length) ||
-		    (listed.type != DT_REG && listed.type != DT_DIR && listed.type != DT_LNK))
+		    (listed.type != DT_REG && listed.type != DT_DIR && listed.type != DT_LNK) ||
+		    !is_listed_status(&listed))
 			return false;
 		at += size;
 	}

@@ -42,6 +42,8 @@ WAITING = """
 import os, sys
 for path in sys.argv[2:]:
     os.stat(path)
+    if os.path.isdir(path):
+        os.listdir(path)
 print("ready", file=sys.stderr, flush=True)
 sys.stdin.readline()
 def attempt(what):
@@ -208,6 +210,32 @@ for name in ("gone", "other", "kept", "late"):
     print(name, attempt(lambda: len(open("/data/" + name, "rb").read())))
 """, change, *(f"/data/{name}" for name in ("short", "gone", "other", "kept")))
         self.assertEqual(out, "10\n10 10\ngone OSError\nother OSError\nkept 100\nlate 1\n", self.said)
+
+    def test_status_in_listings(self):
+        """It is the host's, and in a request not one from before the request."""
+        for number in range(700): # more than one answer holds
+            (self.data / f"{number}").write_bytes(b"x" * number)
+            os.chmod(self.data / f"{number}", 0o600 + number % 64)
+            os.utime(self.data / f"{number}", ns=(number, 10 ** 18 + number))
+        (self.data / "folder").mkdir()
+        (self.data / "link").symlink_to("7")
+        code = """
+import os, sys
+for entry in sorted(os.scandir(sys.argv[1]), key=lambda entry: entry.name):
+    one = entry.stat(follow_symlinks=False)
+    print(entry.name, one.st_mode, one.st_size, one.st_nlink, one.st_ino, one.st_mtime_ns,
+          one.st_ctime_ns, one.st_uid, one.st_gid, one.st_blocks, entry.stat().st_size)
+"""
+        host = subprocess.run([PYTHON, "-c", code, self.data], capture_output=True, check=True)
+        guest = self.python(code, "/data")
+        self.assertEqual((guest.stdout, guest.stderr), (host.stdout, b""))
+
+        def change(_server):
+            (self.data / "1").write_bytes(b"changed")
+
+        out = self.changed("print(os.path.getsize('/data/1'), os.path.getsize('/data/2'))", change,
+                           "/data")
+        self.assertEqual(out, "7 2\n", self.said)
 
     def test_lost_server(self):
         (self.data / "a").write_text("a")

@@ -69,6 +69,33 @@ static void test_reading(struct root_client *client)
 	CHECK_NUMBER(ask(client, ROOT_LIST, "etc/motd", 0, 0), -ENOTDIR);
 }
 
+/* What comes with a name is what a look would say; a link says nothing of itself. */
+static void test_listing(struct root_client *client, const char *folder, unsigned count)
+{
+	static uint8_t entries[ROOT_WIRE_ENTRIES_MAX];
+	unsigned listed_count = 0;
+	CHECK_NUMBER(ask(client, ROOT_LIST, folder, 0, 0), 0);
+	CHECK_NUMBER(answer.next, 0);
+	uint32_t length = answer.length;
+	memcpy(entries, extra, length);
+	for (uint32_t at = 0; at < length; listed_count++) {
+		struct root_listed listed;
+		char path[2 * NAME_MAX + 2];
+		memcpy(&listed, entries + at, sizeof(listed));
+		snprintf(path, sizeof(path), "%s%s%.*s", folder, *folder ? "/" : "", listed.length,
+			 (const char *)entries + at + sizeof(listed));
+		at += (uint32_t)root_listed_size(listed.length);
+		CHECK_NUMBER(look(client, path), 0);
+		CHECK_NUMBER(listed.type, IFTODT(answer.status.mode));
+		CHECK_NUMBER(listed.status.inode, answer.status.inode);
+		if (S_ISLNK(answer.status.mode))
+			CHECK_NUMBER(listed.status.mode, 0);
+		else if (!CHECK(!memcmp(&listed.status, &answer.status, sizeof(answer.status))))
+			fprintf(stderr, "  path: %s\n", path);
+	}
+	CHECK_NUMBER(listed_count, count);
+}
+
 /* Ways out of the directory, which no library OS would try. */
 static void test_prison(struct root_client *client)
 {
@@ -244,6 +271,9 @@ int main(void)
 	if (CHECK_NUMBER(root_client_open(&client, path, &error), 0)) {
 		test_looking(client);
 		test_reading(client);
+		test_listing(client, "", 13);
+		test_listing(client, "list", 4);
+		test_listing(client, "usr/bin", 2);
 		test_prison(client);
 		test_loss(client);
 		pid_t server = root_client_process(client);

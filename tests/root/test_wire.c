@@ -86,7 +86,7 @@ static void test_answers(void)
 	const struct root_request list = {.operation = ROOT_LIST};
 	const struct root_request read = {.operation = ROOT_READ, .length = 10};
 	struct root_answer answer = {.error = -ENOENT};
-	uint8_t extra[64] = "target";
+	uint8_t extra[128] = "target";
 	CHECK(root_answer_is_sound(&look, &answer, extra));
 	answer.length = 1;
 	CHECK(!root_answer_is_sound(&look, &answer, extra));
@@ -122,10 +122,26 @@ static void test_answers(void)
 	}
 	memcpy(extra + sizeof(good), "a/c", 4);
 	CHECK(!root_answer_is_sound(&list, &answer, extra));
-	const struct root_listed device = {.length = 3, .type = DT_CHR};
-	memcpy(extra, &device, sizeof(device));
 	memcpy(extra + sizeof(good), "abc", 4);
-	CHECK(!root_answer_is_sound(&list, &answer, extra));
+	const struct {
+		struct root_listed listed;
+		bool is_sound;
+	} cases[] = {
+	    {{.length = 3, .type = DT_CHR}, false},
+	    {{.length = 3, .type = DT_LNK}, true},
+	    {{.length = 3, .type = DT_REG, .status.mode = S_IFREG | 0644}, true},
+	    {{.length = 3, .type = DT_DIR, .status.mode = S_IFDIR | 0755}, true},
+	    {{.length = 3, .type = DT_DIR, .status.mode = S_IFREG | 0755}, false},
+	    {{.length = 3, .type = DT_REG, .status.mode = 0644}, false},
+	    {{.length = 3, .type = DT_LNK, .status.mode = S_IFLNK | 0777}, false}, /* no target */
+	    {{.length = 3, .type = DT_CHR, .status.mode = S_IFCHR}, false},
+	    {{.length = 3, .type = DT_REG, .status = {.mode = S_IFREG, .size = 1UL << 63}}, false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memcpy(extra, &cases[i].listed, sizeof(good));
+		if (!CHECK(root_answer_is_sound(&list, &answer, extra) == cases[i].is_sound))
+			fprintf(stderr, "  case %zu\n", i);
+	}
 }
 
 int main(void)
