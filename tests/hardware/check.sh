@@ -37,4 +37,8 @@ falls halt 139 "general protection fault"
 falls spin 124 "--timeout"
 /mayfly/tests/monitor/test_isolation kvm
 check "small guests" 0 $?
+/mayfly/tests/monitor/test_page_area kvm
+check "the mapping area" 0 $?
+/mayfly/tests/monitor/test_root_pages kvm
+check "large pages of a root image" 0 $?
 . /cgroups.sh
