@@ -43,7 +43,10 @@ void deadline_release(struct deadline *deadline)
 static int deadline_create_timer(struct deadline *deadline, pid_t thread, struct error *error)
 {
 	deadline_release(deadline);
-	struct sigaction action = {.sa_sigaction = deadline_passed, .sa_flags = SA_SIGINFO};
+	/* KVM_RUN is interrupted all the same. The signal may come when the request is over:
+	 * whatever else the thread does then goes on. */
+	struct sigaction action = {.sa_sigaction = deadline_passed,
+				   .sa_flags = SA_SIGINFO | SA_RESTART};
 	if (sigaction(DEADLINE_SIGNAL, &action, NULL))
 		return error_set_errno(error, errno, "cannot handle the deadline's signal");
 	struct sigevent event = {
