@@ -4,7 +4,7 @@
 #include "harness.h"
 #include "tests/check.h"
 
-#define ROUNDS (2 * BENCH_BLOCK_MAX)
+#define ROUNDS (2UL * BENCH_BLOCK_MAX)
 
 /* The cases that were measured, by their letter, and what each says that it took: how often it was
  * measured before. */
