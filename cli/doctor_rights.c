@@ -30,8 +30,8 @@ static const struct measure {
 			""},
     [CONFINE_CGROUP_LIMITS] =
 	{"cgroup_limits", "with its guests, is limited in memory and processes by a control group",
-	 "on a machine with cgroup v2 alone, run mayfly in a group that is delegated: "
-	 "systemd-run --user --scope -p Delegate=yes mayfly run ...; or name one: --cgroup=DIR"},
+	 "on a machine with cgroup v2 alone, run mayfly in a group of its own: "
+	 "systemd-run --user --scope -p Delegate=yes mayfly run --cgroup=self ..."},
     [CONFINE_LANDLOCK] = {"landlock", "can open no file, connect by no TCP, signal nobody outside",
 			  "Linux 5.13 or newer, started with landlock in its lsm= list"},
     [CONFINE_SYSTEM_CALLS] = {"system_call_filter", "makes the system calls of its list only",

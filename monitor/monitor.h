@@ -102,8 +102,8 @@ const char *monitor_isolation(const struct monitor *monitor);
 /* What the monitor's process may take, with all that it starts, beside what follows from its
  * program and memory (allowance.c). */
 struct monitor_limits {
-	/* The directory of the control group below which it gets one of its own; NULL: where that
-	 * may be done. */
+	/* The directory of the control group below which it gets one of its own, or "self" for the
+	 * one that this process is in; NULL: where that may be done. */
 	const char *cgroup;
 	uint64_t cpus;	     /* thousandths of a processor; 0: no limit */
 	uint64_t work_bytes; /* memory that `work` needs for itself; UINT64_MAX: as it wants */

@@ -165,8 +165,13 @@ static int open_place(struct confine_cgroup *group, const struct cgroup_place *p
 		      : 0;
 }
 
-static int find_place(struct cgroup_place *place, unsigned controllers, struct error *error)
+static int find_place(const char *named, unsigned controllers, struct cgroup_place *place,
+		      struct error *error)
 {
+	bool own = named && !strcmp(named, CONFINE_CGROUP_SELF);
+	if (named && !own)
+		return cgroup_place_named(named, controllers, place, error);
+
 	cleanup_free char *membership = NULL;
 	cleanup_free char *mounts = NULL;
 	int result = file_read_generated("/proc/self/cgroup", &membership, error);
@@ -180,7 +185,8 @@ static int find_place(struct cgroup_place *place, unsigned controllers, struct e
 	    .systemd = !access("/run/systemd/system", F_OK),
 	    .user = geteuid(),
 	};
-	return cgroup_place_find(&surroundings, controllers, place, error);
+	return own ? cgroup_place_own(&surroundings, controllers, place, error)
+		   : cgroup_place_find(&surroundings, controllers, place, error);
 }
 
 static int set_number(const struct confine_cgroup *group, const char *name, uint64_t number,
@@ -225,8 +231,7 @@ static int make(struct confine_cgroup *group, const char *named,
 {
 	struct cgroup_place place;
 	unsigned controllers = CGROUP_MEMORY | CGROUP_PIDS | (limits->cpus ? CGROUP_CPU : 0U);
-	int result = named ? cgroup_place_named(named, controllers, &place, error)
-			   : find_place(&place, controllers, error);
+	int result = find_place(named, controllers, &place, error);
 	if (result)
 		return result;
 	if (CONFINE_SANITIZED)

@@ -18,6 +18,10 @@
 
 #include "util/error.h"
 
+#define CONFINE_CGROUP_SELF                                                                        \
+	"self" /* in place of a directory: the group that this process is in                       \
+		*/
+
 #define CONFINE_CPU_SCALE 1000 /* struct confine_cgroup_limits has thousandths of a processor */
 
 struct confine_cgroup_limits {
@@ -41,10 +45,10 @@ struct confine_cgroup {
 		.group = -1, .parent = -1, .keeper = -1                                            \
 	}
 
-/* Makes a group with these limits below `named`, the directory of a control group; or where that is
- * NULL, below the nearest one in which this process may. Where it alone is in that one, it moves
- * into a group beside the new one, and stays there: a group either has processes or passes limits
- * on. What it fails with is also kept in group->missing.
+/* Makes a group with these limits below `named`, the directory of a control group or
+ * CONFINE_CGROUP_SELF; or where that is NULL, below the nearest one in which this process may.
+ * Where it alone is in that one, it moves into a group beside the new one, and stays there: a group
+ * either has processes or passes limits on. What it fails with is also kept in group->missing.
  *
  * Release by confine_cgroup_remove(). To be called while there is one thread. */
 int confine_cgroup_make(struct confine_cgroup *group, const char *named,

@@ -266,6 +266,15 @@ int cgroup_place_find(const struct cgroup_surroundings *surroundings, unsigned c
 	}
 }
 
+int cgroup_place_own(const struct cgroup_surroundings *surroundings, unsigned controllers,
+		     struct cgroup_place *place, struct error *error)
+{
+	size_t top = 0;
+	*place = (struct cgroup_place){.own = true};
+	int result = find_own(surroundings, place->path, &top, error);
+	return result ? result : look_at(place, controllers, error);
+}
+
 int cgroup_place_named(const char *path, unsigned controllers, struct cgroup_place *place,
 		       struct error *error)
 {

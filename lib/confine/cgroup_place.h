@@ -1,7 +1,8 @@
 /* Where this process may make a control group (cgroup v2) of its own.
  *
  * A control group has one owner: on a machine that systemd rules, a group and what is below it are
- * ours only where the unit says Delegate=, and systemd marks them. Elsewhere they are ours as far
+ * ours only where the unit says Delegate=, and systemd marks them (a user's own systemd does not).
+ * Elsewhere they are ours as far
  * up as this user owns them; root's is the one that it is in.
  *
  * Nothing is changed here. References: Documentation/admin-guide/cgroup-v2.rst, and systemd's
@@ -43,6 +44,10 @@ struct cgroup_place {
  * has them. -ENOTSUP where there is none; the error says why. */
 int cgroup_place_find(const struct cgroup_surroundings *surroundings, unsigned controllers,
 		      struct cgroup_place *place, struct error *error);
+
+/* Takes the group that this process is in, whosever it is. */
+int cgroup_place_own(const struct cgroup_surroundings *surroundings, unsigned controllers,
+		     struct cgroup_place *place, struct error *error);
 
 /* Takes the directory `path` as the place; it must be a control group that has the controllers. */
 int cgroup_place_named(const char *path, unsigned controllers, struct cgroup_place *place,

@@ -61,19 +61,33 @@ static void remove_group(const char *group)
 static struct cgroup_place place;
 static struct error error;
 
-/* Looks for a place in `member`, where the hierarchy from `root` on is mounted at `top`. */
-static int find(const char *member, const char *root, bool systemd, uid_t user, unsigned wanted)
+/* Texts as the kernel's for a process in `member`, where the hierarchy from `root` on is mounted at
+ * `top`. */
+static char membership[256], mounts[1024];
+
+static void make_texts(const char *member, const char *root)
 {
-	char membership[256], mounts[1024];
 	snprintf(membership, sizeof(membership), "4:memory:/elsewhere\n0::%s\n", member);
 	snprintf(mounts, sizeof(mounts),
 		 "22 1 0:20 / /proc rw,relatime shared:7 - proc proc rw\n"
 		 "30 1 0:26 %s /tmp/mayfly\\040groups-%s rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
 		 "junk\n",
 		 root, strrchr(top, '-') + 1);
-	const struct cgroup_surroundings surroundings = {membership, mounts, systemd, user};
 	memset(&error, 0, sizeof(error));
+}
+
+static int find(const char *member, const char *root, bool systemd, uid_t user, unsigned wanted)
+{
+	const struct cgroup_surroundings surroundings = {membership, mounts, systemd, user};
+	make_texts(member, root);
 	return cgroup_place_find(&surroundings, wanted, &place, &error);
+}
+
+static int find_own(const char *member)
+{
+	const struct cgroup_surroundings surroundings = {membership, mounts, true, geteuid()};
+	make_texts(member, "/");
+	return cgroup_place_own(&surroundings, BOTH, &place, &error);
 }
 
 static void check_place(const char *group, unsigned missing, bool own)
@@ -168,6 +182,8 @@ static void test_systemd(void)
 	make_group("/a", "memory pids\n", "\n");
 	make_group("/a/b", "memory pids\n", "\n");
 	CHECK_REFUSED(find("/a/b", "/", true, geteuid(), BOTH), "not delegated");
+	CHECK_NUMBER(find_own("/a/b"), 0);
+	check_place("/a/b", BOTH, true);
 	in_group(path, "/a", "");
 	if (setxattr(path, "user.delegate", "0", 1, 0)) {
 		fprintf(stderr, "/tmp has no extended attributes: %s\n", strerror(errno));
@@ -188,6 +204,8 @@ static void test_systemd(void)
 
 static void test_named(void)
 {
+	const struct cgroup_surroundings nowhere = {"", "", true, 0};
+	CHECK_REFUSED(cgroup_place_own(&nowhere, BOTH, &place, &error), "no cgroup v2");
 	CHECK_NUMBER(cgroup_place_named(top, BOTH, &place, &error), -EINVAL);
 	CHECK(strstr(error.text, "no control group") != NULL);
 	CHECK_NUMBER(cgroup_place_named("/nothing", BOTH, &place, &error), -EINVAL);

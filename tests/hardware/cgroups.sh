@@ -28,7 +28,7 @@ await() { # WANTED COMMAND...
 begin() { # PLACE OPTION...
 	place=$1
 	shift
-	$mayfly "$@" /bin/busybox sleep 60 2>$page &
+	$mayfly --timeout=10m "$@" /bin/busybox sleep 600 2>$page &
 	keeper=$!
 	await some groups "$place"
 	group=$(groups "$place")
@@ -92,7 +92,8 @@ finish "a killed monitor" 125 "signal 9"
 
 # The wall is behind all that guests can do, and what may be written into a tmpfs.
 for isolation in kvm process; do
-	echo x | $mayfly --isolation=$isolation --repeat=2 /mayfly/tests/system/deeds exhaust
+	echo x | $mayfly --isolation=$isolation --repeat=2 --memory=32M --timeout=2m \
+		/mayfly/tests/system/deeds exhaust
 	check "guests that use all their memory: $isolation" 3 $?
 done
 begin $top >/tmp/response
@@ -141,6 +142,10 @@ await some groups $top/own
 check "a group of its own" 1 "$(groups $top/own | grep -c .)"
 wait $!
 check "it served" 0 $?
+mkdir $top/self
+echo Ada >/tmp/ada
+said=$(sh -c "echo 0 >$top/self/cgroup.procs; exec $mayfly --cgroup=self hello" </tmp/ada)
+check "the same by its name" "Hello, Ada!" "$said"
 mkdir $top/shared
 check "a group with others" "Hello, Ada!" "$(sh -c "echo 0 >$top/shared/cgroup.procs;
 	echo Ada | $mayfly hello; true")"

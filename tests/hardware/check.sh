@@ -13,8 +13,8 @@ check() { # NAME WANTED GOT
 }
 
 # The exit status of a deed, and the words of its report in between.
-falls() { # DEED STATUS WORDS
-	report=$(echo x | $mayfly --timeout=3s /mayfly/tests/system/deeds "$1" 2>&1)
+falls() { # DEED STATUS WORDS [TIMEOUT]
+	report=$(echo x | $mayfly --timeout="${4:-60s}" /mayfly/tests/system/deeds "$1" 2>&1)
 	check "$1: status" "$2" "$?"
 	case $report in
 	*"$3"*) echo "ok: $1: report" ;;
@@ -34,7 +34,7 @@ falls stack 139 "below the stack: it overflowed"
 falls divide 136 "division error at divide_by_zero"
 falls invalid 132 "invalid instruction"
 falls halt 139 "general protection fault"
-falls spin 124 "--timeout"
+falls spin 124 "--timeout" 3s
 /mayfly/tests/monitor/test_isolation kvm
 check "small guests" 0 $?
 /mayfly/tests/monitor/test_page_area kvm
