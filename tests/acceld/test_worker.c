@@ -129,7 +129,6 @@ static void test_killed_in_op(void)
 	char log[4096];
 	if (!CHECK(!host_directory_make(&host)))
 		return;
-	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
 	check_killed_in_op(&host);
 	read_log(&host, log, sizeof(log));
 	if (!CHECK(strstr(log,
@@ -197,7 +196,6 @@ static void test_killed_supervisor(void)
 	pthread_t thread;
 	if (!CHECK(!host_directory_make(&host)))
 		return;
-	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
 	if (CHECK(!peer_open(&wait.peer, NULL))) {
 		CHECK_NUMBER(peer_session_init(&wait.peer, 0), 1);
 		pid_t first = host_pid(&host), worker = host_worker(first);
@@ -310,7 +308,6 @@ static void test_first_start_crashes(void)
 	struct error error = {0};
 	if (!CHECK(!host_directory_make(&host)))
 		return;
-	setenv("VACCEL_PLUGINS", getenv("PROBE_PLUGIN"), 1);
 	break_plugin(&host, true);
 	CHECK(!peer_window_make(&peer));
 	CHECK_NUMBER(accel_client_open(&peer.client, &accel_dialer_own, peer.window_fd,
@@ -372,8 +369,10 @@ static void test_ended_in_between(void)
 
 int main(void)
 {
-	if (!CHECK(getenv("PROBE_PLUGIN")))
+	const char *probe = getenv("PROBE_PLUGIN");
+	if (!CHECK(probe))
 		return check_status();
+	setenv("VACCEL_PLUGINS", probe, 1);
 	test_killed_while_idle();
 	test_killed_in_op();
 	test_callers_meanwhile();
