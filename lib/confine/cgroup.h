@@ -18,9 +18,8 @@
 
 #include "util/error.h"
 
-#define CONFINE_CGROUP_SELF                                                                        \
-	"self" /* in place of a directory: the group that this process is in                       \
-		*/
+/* In place of a directory: the group that this process is in. */
+#define CONFINE_CGROUP_SELF "self"
 
 #define CONFINE_CPU_SCALE 1000 /* struct confine_cgroup_limits has thousandths of a processor */
 
