@@ -45,6 +45,7 @@ LIBRARIES_BY_NAME = ["libgcc_s.so.1"]
 # Where things are in the image.
 FUNCTION, PACKAGES, DESCRIPTION = "/function", "/packages", "/etc/mayfly/function.json"
 VACCEL = "/usr/lib/libvaccel.so.0"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 ASK = """
 import json, os, sys, sysconfig
@@ -275,37 +276,57 @@ def write_tree(path, interpreter, staging, library, module):
         tree.add(staging / "function.json", DESCRIPTION)
 
 
-def pack(arguments, progress):
+def pack(arguments, interpreter, staging, progress):
+    """Returns the status of what makes the image."""
     source, output = arguments.source, arguments.output
-    check_places(source, output)
+    packages, function = staging / "packages", staging / "function"
+    packages.mkdir()
+    module = copy_function(source, function)
+    requirements = function / REQUIREMENTS
+    if requirements.is_file():
+        Packages(source / REQUIREMENTS, interpreter, progress).install(packages)
+    progress.step("compiling")
+    shutil.copytree(HERE / "mayfly", packages / "mayfly",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(HERE / "vaccel.py", packages)
+    # Some packages have files that are for another version of Python.
+    interpreter.compile(packages, PACKAGES)
+    trouble = interpreter.compile(function, FUNCTION)
+    if trouble:
+        raise PackError(f"{source} does not compile:\n{trouble.rstrip()}")
+    progress.step("collecting files")
+    archive = staging / "tree.tar"
+    write_tree(archive, interpreter, staging, arguments.library, module)
+    progress.step("packing")
+    progress.clear()
+    # It says itself what it made, or what went wrong.
+    return subprocess.run([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
+                          check=False).returncode
+
+
+def unpack(arguments, interpreter, progress):
+    packages = Packages(arguments.source / REQUIREMENTS, interpreter, progress)
+    packages.fetch()
+    if arguments.unpack:
+        packages.install(arguments.unpack)
+        interpreter.compile(arguments.unpack, str(arguments.unpack.resolve()))
+    progress.clear()
+    return 0
+
+
+def work(arguments, progress):
+    only_packages = arguments.fetch or arguments.unpack
+    if not only_packages:
+        check_places(arguments.source, arguments.output)
     interpreter = Interpreter(arguments.python, progress)
+    # Whoever ends this leaves nothing behind, pip's own temporary files included.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     with tempfile.TemporaryDirectory(prefix="mayfly-python-") as name:
-        staging = pathlib.Path(name).resolve()
-        packages, function = staging / "packages", staging / "function"
-        packages.mkdir()
-        module = copy_function(source, function)
-        requirements = function / REQUIREMENTS
-        if requirements.is_file():
-            Packages(source / REQUIREMENTS, interpreter, progress).install(packages)
-        progress.step("compiling")
-        shutil.copytree(HERE / "mayfly", packages / "mayfly",
-                        ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy2(HERE / "vaccel.py", packages)
-        # Some packages have files that are for another version of Python.
-        interpreter.compile(packages, PACKAGES)
-        trouble = interpreter.compile(function, FUNCTION)
-        if trouble:
-            raise PackError(f"{source} does not compile:\n{trouble.rstrip()}")
-        progress.step("collecting files")
-        archive = staging / "tree.tar"
-        write_tree(archive, interpreter, staging, arguments.library, module)
-        progress.step("packing")
-        progress.clear()
-        # It says itself what it made, or what went wrong.
-        done = subprocess.run([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
-                              check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        os.environ["TMPDIR"] = name
+        if only_packages:
+            return unpack(arguments, interpreter, progress)
+        return pack(arguments, interpreter, pathlib.Path(name).resolve(), progress)
 
 
 def main():
@@ -319,25 +340,15 @@ def main():
     parser.add_argument("--library", type=pathlib.Path, help="the guest's libvaccel.so")
     parser.add_argument("--python", default=PYTHON, help="the interpreter to pack (%(default)s)")
     arguments = parser.parse_args()
-    only_packages = arguments.fetch or arguments.unpack
-    if not only_packages and not (arguments.output and arguments.mayfly and arguments.library):
+    packs = arguments.output and arguments.mayfly and arguments.library
+    if not (arguments.fetch or arguments.unpack or packs):
         parser.error("give --fetch, --unpack, or --output, --mayfly and --library")
-    # Whoever ends it so leaves nothing behind in the temporary directory.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     progress = fetch.Progress()
     try:
-        if only_packages:
-            packages = Packages(arguments.source / REQUIREMENTS,
-                                Interpreter(arguments.python, progress), progress)
-            packages.fetch()
-            if arguments.unpack:
-                packages.install(arguments.unpack)
-                packages.interpreter.compile(arguments.unpack, str(arguments.unpack.resolve()))
-            progress.clear()
-        else:
-            pack(arguments, progress)
+        sys.exit(work(arguments, progress))
     except KeyboardInterrupt:
         progress.clear()
         sys.exit("mayfly: root: interrupted")

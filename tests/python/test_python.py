@@ -331,15 +331,16 @@ class Packing(Python):
                      MAYFLY_CACHE=str(cache))
 
     def test_interrupted(self):
-        """Nothing is left of what was half packed."""
+        """Nothing is left of what was half packed, nor of what pip began."""
         temporary = self.folder / "temporary"
         temporary.mkdir()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number, begun in ((signal.SIGINT, "*"), (signal.SIGTERM, "pip-*"),
+                              (signal.SIGHUP, "pip-*")):
             with subprocess.Popen([MAYFLY, "root", "python", PHOTO, "-o", self.folder / "out.img"],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                   start_new_session=True,
                                   env={**os.environ, "TMPDIR": str(temporary)}) as process:
-                wait_until(lambda: any(temporary.iterdir()))
+                wait_until(lambda: any(temporary.rglob(begun)))
                 os.killpg(process.pid, number)
             wait_until(lambda: not any(temporary.iterdir()))
             self.assertFalse((self.folder / "out.img").exists())
