@@ -124,6 +124,9 @@ class Bench:
             self.check(point, result)
         except subprocess.TimeoutExpired:
             self.problem(point, "it hangs")
+        # The number of calls varies: one that was not reached is not to fail in the next run.
+        if not self.log.exists() or not self.log.stat().st_size:
+            end_hosts()
         self.check_leftovers(point)
         try:
             result = self.run()
