@@ -2,22 +2,27 @@
 # by models/fetch.py.
 #
 #   make                         build into build/; the command is build/mayfly
-#   make run                     the main job on a real photograph
+#   make run [STAY=1]            the main job on a real photograph; STAY=1: its gateway stays
 #   make test [SANITIZE=…]       the tests; SANITIZE=address,undefined or SANITIZE=thread
 #   make stress                  threads and memory of guests under stress, for a minute each
 #   make test-faults [TIME=…]    calls that fail, one by one; then processes that are killed
-#   make test-hardware           the monitor on an emulated processor with SVM
+#   make soak [TIME=…]           a gateway under everything at once, while parts of it are killed
+#   make test-hardware           the monitor on an emulated processor with SVM, and a guest with a vsock
 #   make bench                   the benchmarks
 #   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
 #   make install [PREFIX=…] [DESTDIR=…]
+#   make uninstall               removes what was installed last
 #   make lint | make format      check or mend the form of the sources
 #   make fuzz FUZZ=name|all [TIME=seconds]
+#   make bench-tenants           a client of the accelerator host beside hostile ones
+#   make fuzz-operators [TIME=seconds]    models of single operators, sent by a client
 #   make clean
 
 BUILD    ?= build
 PREFIX   ?= /usr/local
 SANITIZE ?=
 TIME     ?= 30
+STAY     ?=
 MESON    := meson
 comma    := ,
 
@@ -36,7 +41,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:suppressions=$(CURDIR)/
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all run test stress test-faults test-hardware bench bench-check install clean format lint fuzz models setup
+.PHONY: all bench-tenants fuzz-operators run test stress soak test-faults test-gpu test-hardware bench bench-check install uninstall clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -51,7 +56,7 @@ $(BUILD)/build.ninja: | setup
 	$(MESON) setup --prefix=$(PREFIX) $(BUILD)
 
 run: all models
-	tools/demo $(BUILD)
+	STAY=$(STAY) tools/demo $(BUILD)
 
 # In a recipe and not as a prerequisite: the directory depends on SANITIZE.
 test: setup models
@@ -63,15 +68,27 @@ test: setup models
 stress: all
 	$(MESON) test -C $(BUILD) --benchmark --verbose stress-kvm stress-process
 
-test-hardware: all
+# Says so where there is no GPU, or no ONNX Runtime with CUDA (MAYFLY_ONNXRUNTIME).
+test-gpu: all models
+	$(MESON) test -C $(BUILD) --suite gpu --verbose
+
+test-hardware: all models
 	tools/setup hardware
 	tests/hardware/run $(BUILD)
+
+soak: all models
+	MAYFLY_LIBDIR=$(abspath $(BUILD)) tests/gateway/soak.py $(BUILD)/mayflyd \
+	    $(BUILD)/tests/gateway/gateway_deeds --time=$(TIME)
+	MAYFLY_LIBDIR=$(abspath $(BUILD)) tests/gateway/soak.py $(BUILD)/mayflyd \
+	    $(BUILD)/tests/gateway/gateway_deeds --time=$(TIME) --crashes
 
 test-faults: all models
 	for isolation in kvm process; do \
 	    tests/faults/test_failing_calls.py $(BUILD)/mayfly \
 	        $(BUILD)/tests/faults/libfailing_calls.so $$isolation || exit 1; \
 	done
+	MAYFLY_LIBDIR=$(abspath $(BUILD)) tests/faults/test_failing_gateway.py $(BUILD)/mayflyd \
+	    $(BUILD)/tests/gateway/gateway_deeds $(BUILD)/tests/faults/libfailing_calls.so
 	tests/faults/fault_run.py $(BUILD)/mayfly --time=$(TIME)
 
 bench: all models
@@ -87,6 +104,10 @@ install: all
 	$(MESON) configure --prefix=$(PREFIX) $(BUILD)
 	DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --quiet
 
+# Meson knows the files of the last installation, wherever it went.
+uninstall:
+	ninja -C $(BUILD) uninstall
+
 format:
 	tools/setup lint
 	$(SOURCES) | xargs clang-format -i
@@ -98,6 +119,12 @@ lint:
 fuzz:
 	tools/setup build fuzz
 	tools/fuzz "$(FUZZ)" "$(TIME)"
+
+bench-tenants: all models
+	tests/tenants/measure.py $(BUILD)
+
+fuzz-operators: all models
+	tests/operators/run $(BUILD) $(TIME)
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-*

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
-#include "isolation.h"
-#include "memory.h"
+#include "cases/cases.h"
+#include "harness/memory.h"
+#include "harness/report.h"
+#include "monitor/isolation/isolation.h"
 #include "options/option_help.h"
-#include "report.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -51,7 +52,7 @@ static const struct option_spec bench_options[] = {
      "show this help and do nothing else"},
 };
 
-#define OPTION_TABLE_SIZE (sizeof(bench_options) / sizeof(bench_options[0]))
+#define OPTION_TABLE_SIZE ARRAY_SIZE(bench_options)
 
 static void print_help(void)
 {
@@ -65,12 +66,7 @@ static int parse_options(int count, char *words[], struct bench_options *options
 {
 	*options = bench_defaults;
 	const struct option_set set = {bench_options, OPTION_TABLE_SIZE, options};
-	struct operands operands;
-	int result = options_parse(&set, 1, false, count - 1, words + 1, &operands, error);
-	if (!result && operands.count)
-		result = error_set(error, EINVAL, "%s: no arguments are taken; see --help",
-				   operands.words[0]);
-	return result;
+	return options_parse_alone(&set, count - 1, words + 1, error);
 }
 
 /* Everything that is open while cases run. */
@@ -84,6 +80,7 @@ struct session {
 	struct command_cases *command;
 	struct python_cases *python;
 	struct go_cases *go;
+	struct channel_cases *channel;
 	struct request_cases *request;
 	struct system_call_cases *system_call;
 	struct digest_cases *digest;
@@ -99,6 +96,7 @@ static void session_close_cases(struct session *session)
 	read_cases_close(session->read);
 	digest_cases_close(session->digest);
 	system_call_cases_close(session->system_call);
+	channel_cases_close(session->channel);
 	request_cases_close(session->request);
 	go_cases_close(session->go);
 	python_cases_close(session->python);
@@ -110,6 +108,7 @@ static void session_close_cases(struct session *session)
 	session->digest = NULL;
 	session->read = NULL;
 	session->system_call = NULL;
+	session->channel = NULL;
 	session->request = NULL;
 	session->command = NULL;
 	session->container = NULL;
@@ -180,6 +179,8 @@ static int session_open_cases(struct session *session, struct error *error)
 		result = command_cases_open(&session->command, bench, settings, error);
 	if (!result)
 		result = request_cases_open(&session->request, bench, settings, error);
+	if (!result)
+		result = channel_cases_open(&session->channel, bench, settings, error);
 	if (!result)
 		result = system_call_cases_open(&session->system_call, bench, settings, error);
 	if (!result)

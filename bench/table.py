@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Figures of the benchmark as Markdown.
 
-usage: table.py RESULTS.json [--update FILE.md]
-Prints the tables; with --update puts them into FILE.md between the lines `<!-- bench:begin -->` and
-`<!-- bench:end -->` instead.
+usage: table.py RESULTS.json
+Prints the tables.
 """
 
 import json
@@ -24,7 +23,17 @@ HEADINGS = {
     "read": "Reading a file of 100 MB",
     "call": "Accelerated calls",
     "system call": "A system call",
+    "gateway": "The gateway, by HTTP",
 }
+
+PAIRS = (
+    ("hello", "hello-kvm", "fork, exec", "process-fork-exec"),
+    ("hello", "hello-kvm", "crun, a container", "container-crun"),
+    ("hello in Go", "go-hello-inside", "process", "go-hello-outside"),
+    ("Python with numpy", "python-numpy-inside", "process", "python-numpy-outside"),
+    ("SHA-256 of 64 MiB", "digest-inside", "process", "digest-outside"),
+    ("objects in a photograph", "detect-guest", "in-process", "detect-inprocess"),
+)
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
@@ -70,6 +79,24 @@ def row_lines(results):
             yield f"| {row['title']} | {times} |"
 
 
+def gateway_lines(results):
+    """How much servers do, and what functions take that wait."""
+    servers = [row for row in results["rows"] if "most_per_second" in row]
+    if servers:
+        yield ""
+        yield "| requests by HTTP, 64 under way | a second |"
+        yield "|---|---:|"
+        for row in servers:
+            yield f"| {row['title'].removesuffix(', at half of its most')} | {row['most_per_second']:,.0f} |"
+    memory = results.get("gateway")
+    if memory:
+        yield ""
+        yield "| memory of the gateway and its machines | |"
+        yield "|---|---:|"
+        for row in memory:
+            yield f"| {row['title']} | {row['bytes'] / 2**20:.0f} MiB |"
+
+
 def memory_lines(results):
     yield "| idle slots | each: in the monitor | in the kernel | together |"
     yield "|---:|---:|---:|---:|"
@@ -97,6 +124,7 @@ def tables(results):
     lines = [machine_text(results) + ".", "", *row_lines(results)]
     if results["memory"]:
         lines += ["", *memory_lines(results)]
+    lines += gateway_lines(results)
     if results["checks"]:
         lines += ["", *check_lines(results)]
     reasons = {}
@@ -107,24 +135,37 @@ def tables(results):
     return "\n".join(lines) + "\n"
 
 
-def update(path, text):
-    page = path.read_text()
+def pairs_lines(results):
+    """The few rows of README.md: the same work in a machine of its own and without Mayfly."""
+    rows = {row["name"]: row for row in results["rows"]}
+    yield "| median (p99) | in a machine | without one |"
+    yield "|---|---:|---:|"
+    for title, inside, way, outside in PAIRS:
+        if inside in rows and outside in rows:
+            yield f"| {title} | {both_text(rows[inside])} | {way}: {both_text(rows[outside])} |"
+
+
+def both_text(row):
+    return f"{time_text(row['p50_ns'])} ({time_text(row['p99_ns'])})"
+
+
+def pairs(results):
+    return "\n".join([machine_text(results) + ".", "", *pairs_lines(results)]) + "\n"
+
+
+def replace(page, text):
+    """A page with `text` between its marks; none where it has no marks."""
     marked = re.compile(f"({re.escape(BEGIN)}\n).*?({re.escape(END)})", re.DOTALL)
     if not marked.search(page):
-        sys.exit(f"table.py: {path} has no lines {BEGIN} and {END}")
-    path.write_text(marked.sub(lambda match: match[1] + "\n" + text + "\n" + match[2], page, count=1))
+        return None
+    return marked.sub(lambda match: match[1] + "\n" + text + "\n" + match[2], page, count=1)
 
 
 def main():
-    arguments = sys.argv[1:]
-    if len(arguments) not in (1, 3) or (len(arguments) == 3 and arguments[1] != "--update"):
+    if len(sys.argv) != 2:
         sys.exit(__doc__.strip())
     try:
-        text = tables(json.loads(pathlib.Path(arguments[0]).read_text()))
-        if len(arguments) == 3:
-            update(pathlib.Path(arguments[2]), text)
-        else:
-            print(text, end="")
+        print(tables(json.loads(pathlib.Path(sys.argv[1]).read_text())), end="")
     except (OSError, ValueError) as problem:
         sys.exit(f"table.py: {problem}")
 

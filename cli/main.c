@@ -7,19 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/command.h"
+#include "cli/command/command.h"
 #include "util/error.h"
 #include "util/log.h"
 
-/* Where Mayfly is started with a standard stream closed, the next file that it opens would get that
- * number, and take responses for its content. So the number is taken by something that answers
- * EBADF: /dev/null, opened the wrong way round. */
+/* If Mayfly is started with a standard stream closed, the next file that it opens would get that
+ * number, and responses might be written into it. So the number is taken by /dev/null, opened the
+ * wrong way round: using it fails with EBADF. */
 static int fill_standard_streams(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
-		/* The lowest free number is this one. */
+		/* open(2) takes the lowest free number, which is this one. */
 		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			return -EBADF;
 	}
@@ -30,18 +30,19 @@ int main(int argc, char **argv)
 {
 	if (fill_standard_streams())
 		return COMMAND_FAILED;
-	/* Beyond a limit of file sizes writes fail, and say so, instead of ending this process. */
+	/* Writing beyond the limit of file sizes should fail with EFBIG and not end this
+	 * process. */
 	signal(SIGXFSZ, SIG_IGN);
 	log_setup_from_environment("mayfly", LOG_WARN);
 	struct error error = {0};
 	int exit_status = COMMAND_FAILED;
 	bool named = argc > 0;
 	if (command_run(argc - named, argv + named, &exit_status, &error))
-		fprintf(stderr, "mayfly: %s\n", error.text);
-	/* A full disk or a closed pipe shows only now; results that did not arrive are a failure.
-	 */
+		log_tell("%s", error.text);
+	/* A full disk or a closed pipe shows only now;
+	 * results that did not arrive are a failure. */
 	if ((fflush(stdout) || ferror(stdout)) && !exit_status) {
-		fprintf(stderr, "mayfly: cannot write to standard output: %s\n", strerror(errno));
+		log_tell("cannot write to standard output: %s", strerror(errno));
 		exit_status = COMMAND_FAILED;
 	}
 	return exit_status;

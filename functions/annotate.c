@@ -1,12 +1,11 @@
 /* annotate: draws what was found into the photograph. Request: a JPEG or PNG. Response: a PNG with
  * boxes and labels. Finding is the host's work; decoding, drawing and encoding are done here, in
- * the guest, on the stranger's data. */
+ * the guest, on the stranger's data. `annotate MODEL` uses that model of the host. */
 #include <stdio.h>
 
 #include "mayfly/results.h"
 #include "picture.h"
-#include "request.h"
-#include "vaccel.h"
+#include "session.h"
 
 #define OBJECTS 100
 
@@ -25,27 +24,33 @@ static void draw(struct picture *picture, const struct mayfly_object *object, st
 	picture_draw_text(picture, x, y, text, scale, color);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct vaccel_session session;
-	int result = vaccel_session_init(&session, 0);
+	struct vaccel_resource model;
+	int result = session_open("annotate", argc, argv, &session, &model);
 	if (result)
-		return request_fail("annotate", "no accelerator session (mayfly doctor tells more)",
-				    result);
+		return result;
 	size_t length, count = 0;
 	uint8_t *image = request_read("annotate", &length);
 	if (!image)
 		return 1;
 	struct picture picture;
-	if (!picture_decode(&picture, image, length)) {
-		fprintf(stderr, "annotate: these %zu bytes are no JPEG or PNG\n", length);
+	if (!length) {
+		fprintf(stderr,
+			"annotate: the picture is empty: a JPEG or PNG picture is wanted\n");
+		return 1;
+	}
+	const char *failure = picture_decode(&picture, image, length);
+	if (failure) {
+		fprintf(stderr, "annotate: these %zu bytes are %s\n", length, failure);
 		return 1;
 	}
 	struct mayfly_object objects[OBJECTS];
 	result = mayfly_detect_objects(&session, image, length, objects, OBJECTS, &count);
 	if (result)
 		return request_fail("annotate", "cannot find objects", result);
-	/* The best last, so that it lies on top. */
+	/* The best result is drawn last, so that it lies on top. */
 	for (size_t i = count; i-- > 0;)
 		draw(&picture, &objects[i], colors[i % (sizeof(colors) / sizeof(colors[0]))]);
 	if (!picture_write_png(&picture, stdout) || fflush(stdout)) {

@@ -1,23 +1,23 @@
 /* classify: what does a photograph show? Request: a JPEG or PNG. Response: labels as JSON.
  *
- * The session is opened before the request is read: it is part of the snapshot, and every request
- * finds it open. */
+ * With an argument, `classify MODEL` uses that model of the host. Session and model are opened
+ * before the request is read: they are part of the snapshot, and every request finds them open. */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "mayfly/results.h"
-#include "request.h"
-#include "vaccel.h"
+#include "session.h"
 
 #define LABELS 5
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct vaccel_session session;
-	int result = vaccel_session_init(&session, 0);
+	struct vaccel_resource model;
+	int result = session_open("classify", argc, argv, &session, &model);
 	if (result)
-		return request_fail("classify", "no accelerator session (mayfly doctor tells more)",
-				    result);
+		return result;
 	size_t length, count = 0;
 	uint8_t *image = request_read("classify", &length);
 	if (!image)
@@ -27,13 +27,14 @@ int main(void)
 	if (result)
 		return request_fail("classify", "cannot classify the picture", result);
 	json_t *list = json_array();
+	bool whole = true;
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:f}", "label", labels[i].label,
-						      "class", (int)labels[i].index, "score",
-						      (double)labels[i].score));
+		whole &= !json_array_append_new(
+		    list, json_pack("{s:s, s:I, s:f}", "label", labels[i].label, "class",
+				    (json_int_t)labels[i].index, "score", (double)labels[i].score));
 	json_t *answer = json_pack("{s:o}", "labels", list);
-	if (!answer || json_dumpf(answer, stdout, JSON_REAL_PRECISION(4)) || puts("") == EOF ||
-	    fflush(stdout)) {
+	if (!whole || !answer || json_dumpf(answer, stdout, JSON_REAL_PRECISION(4)) ||
+	    puts("") == EOF || fflush(stdout)) {
 		fprintf(stderr, "classify: cannot write the response\n");
 		return 1;
 	}

@@ -4,35 +4,21 @@
  * With an argument, `detect MODEL` uses that model of the host, for example `detect face`. Session
  * and model are opened before the request is read: they are part of the snapshot. */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "mayfly/results.h"
-#include "request.h"
-#include "vaccel.h"
+#include "session.h"
 
 #define OBJECTS 100
-
-static int open_session(struct vaccel_session *session, struct vaccel_resource *model,
-			const char *name)
-{
-	char path[80];
-	int result = vaccel_session_init(session, 0);
-	if (result || !name)
-		return result;
-	snprintf(path, sizeof(path), "model:%s", name);
-	result = vaccel_resource_init(model, path, VACCEL_RESOURCE_MODEL);
-	return result ? result : vaccel_resource_register(model, session);
-}
 
 int main(int argc, char **argv)
 {
 	struct vaccel_session session;
 	struct vaccel_resource model;
-	int result = open_session(&session, &model, argc > 1 ? argv[1] : NULL);
+	int result = session_open("detect", argc, argv, &session, &model);
 	if (result)
-		return request_fail("detect", "no accelerator session (mayfly doctor tells more)",
-				    result);
+		return result;
 	size_t length, count = 0;
 	uint8_t *image = request_read("detect", &length);
 	if (!image)
@@ -42,17 +28,18 @@ int main(int argc, char **argv)
 	if (result)
 		return request_fail("detect", "cannot find objects", result);
 	json_t *list = json_array();
+	bool whole = true;
 	for (size_t i = 0; i < count; i++) {
 		const struct mayfly_object *object = &objects[i];
-		json_array_append_new(list,
-				      json_pack("{s:s, s:f, s:[f, f, f, f]}", "label",
-						object->label, "score", (double)object->score,
-						"box", (double)object->x, (double)object->y,
-						(double)object->width, (double)object->height));
+		whole &= !json_array_append_new(
+		    list,
+		    json_pack("{s:s, s:f, s:[f, f, f, f]}", "label", object->label, "score",
+			      (double)object->score, "box", (double)object->x, (double)object->y,
+			      (double)object->width, (double)object->height));
 	}
 	json_t *answer = json_pack("{s:o}", "objects", list);
-	if (!answer || json_dumpf(answer, stdout, JSON_REAL_PRECISION(4)) || puts("") == EOF ||
-	    fflush(stdout)) {
+	if (!whole || !answer || json_dumpf(answer, stdout, JSON_REAL_PRECISION(4)) ||
+	    puts("") == EOF || fflush(stdout)) {
 		fprintf(stderr, "detect: cannot write the response\n");
 		return 1;
 	}

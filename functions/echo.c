@@ -2,8 +2,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int main(void)
+#include "request.h"
+
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		return request_misuse("echo", "takes no argument: it repeats its request", argv[1]);
 	static char buffer[65536];
 	ssize_t got;
 	while ((got = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0)

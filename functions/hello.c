@@ -3,8 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
-int main(void)
+#include "request.h"
+
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		return request_misuse("hello", "takes no argument: the name is its request",
+				      argv[1]);
 	char name[64], line[128];
 	ssize_t length = read(STDIN_FILENO, name, sizeof(name) - 1);
 	name[length > 0 ? length : 0] = 0;

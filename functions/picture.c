@@ -2,66 +2,57 @@
  * console font of Debian's (see make_font.py). */
 #include "picture.h"
 
-#include <jpeglib.h>
 #include <png.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <turbojpeg.h>
 
 #include "font.h"
+#include "mayfly/orientation.h"
 
 #define PIXELS_MAX (16UL << 20)
 
-struct jpeg_failure {
-	struct jpeg_error_mgr manager; /* first: libjpeg hands back a pointer to it */
-	jmp_buf out;
-};
+static const char no_picture[] = "no JPEG or PNG picture, or a damaged one";
+static const char too_large[] = "a picture of more than 16777216 pixels";
+static const char no_memory[] = "a picture for which there is no memory: give more with --memory";
 
-static void leave_libjpeg(j_common_ptr codec)
+/* Memory for the pixels, or NULL with *said set. */
+static uint8_t *allocate(const struct picture *picture, const char **said)
 {
-	longjmp(((struct jpeg_failure *)codec->err)->out, 1);
+	uint64_t pixels = (uint64_t)picture->width * picture->height;
+	uint8_t *memory = pixels <= PIXELS_MAX ? malloc(pixels * 3) : NULL;
+	if (!memory)
+		*said = pixels <= PIXELS_MAX ? no_memory : too_large;
+	return memory;
 }
 
-/* What libjpeg has to say of damaged files would stand in the function's log beside its own line.
- */
-static void say_nothing(j_common_ptr codec)
+/* A damaged file is decoded as far as it goes, as viewers do: TurboJPEG calls that a warning. */
+static bool decode_jpeg(struct picture *picture, const uint8_t *data, size_t length,
+			const char **said)
 {
-	(void)codec;
-}
-
-static bool decode_jpeg(struct picture *picture, const uint8_t *data, size_t length)
-{
-	struct jpeg_decompress_struct codec;
-	struct jpeg_failure failure;
-	codec.err = jpeg_std_error(&failure.manager);
-	failure.manager.error_exit = leave_libjpeg;
-	failure.manager.output_message = say_nothing;
+	int width = 0, height = 0, sampling, colours;
+	tjhandle codec = tjInitDecompress();
 	picture->pixels = NULL;
-	jpeg_create_decompress(&codec);
-	if (setjmp(failure.out)) {
-		free(picture->pixels);
-		jpeg_destroy_decompress(&codec);
+	if (!codec)
 		return false;
+	/* An uncommon sampling of colours is an error here and none below. */
+	tjDecompressHeader3(codec, data, length, &width, &height, &sampling, &colours);
+	if (width > 0 && height > 0) {
+		picture->width = (unsigned)width;
+		picture->height = (unsigned)height;
+		picture->pixels = allocate(picture, said);
 	}
-	jpeg_mem_src(&codec, data, length);
-	jpeg_read_header(&codec, TRUE);
-	codec.out_color_space = JCS_RGB;
-	jpeg_start_decompress(&codec);
-	picture->width = codec.output_width;
-	picture->height = codec.output_height;
-	if ((uint64_t)picture->width * picture->height <= PIXELS_MAX)
-		picture->pixels = malloc((size_t)picture->width * picture->height * 3);
-	while (picture->pixels && codec.output_scanline < codec.output_height) {
-		JSAMPROW row = picture->pixels + (size_t)codec.output_scanline * picture->width * 3;
-		jpeg_read_scanlines(&codec, &row, 1);
-	}
-	if (picture->pixels)
-		jpeg_finish_decompress(&codec);
-	jpeg_destroy_decompress(&codec);
-	return picture->pixels;
+	bool read = picture->pixels && (!tjDecompress2(codec, data, length, picture->pixels, width,
+						       0, height, TJPF_RGB, TJFLAG_ACCURATEDCT) ||
+					tjGetErrorCode(codec) == TJERR_WARNING);
+	tjDestroy(codec);
+	if (!read)
+		free(picture->pixels);
+	return read;
 }
 
-static bool decode_png(struct picture *picture, const uint8_t *data, size_t length)
+static bool decode_png(struct picture *picture, const uint8_t *data, size_t length,
+		       const char **said)
 {
 	png_image image = {.version = PNG_IMAGE_VERSION};
 	if (!png_image_begin_read_from_memory(&image, data, length))
@@ -69,9 +60,7 @@ static bool decode_png(struct picture *picture, const uint8_t *data, size_t leng
 	image.format = PNG_FORMAT_RGB;
 	picture->width = image.width;
 	picture->height = image.height;
-	picture->pixels = NULL;
-	if ((uint64_t)image.width * image.height <= PIXELS_MAX)
-		picture->pixels = malloc((size_t)image.width * image.height * 3);
+	picture->pixels = allocate(picture, said);
 	bool read =
 	    picture->pixels && png_image_finish_read(&image, NULL, picture->pixels, 0, NULL);
 	png_image_free(&image);
@@ -80,10 +69,32 @@ static bool decode_png(struct picture *picture, const uint8_t *data, size_t leng
 	return read;
 }
 
-bool picture_decode(struct picture *picture, const uint8_t *data, size_t length)
+/* As people see it, and as the host has looked at it. */
+static bool turn(struct picture *picture, unsigned orientation)
 {
-	return length >= 8 && !png_sig_cmp(data, 0, 8) ? decode_png(picture, data, length)
-						       : decode_jpeg(picture, data, length);
+	if (orientation == 1)
+		return true;
+	uint8_t *turned = malloc((size_t)picture->width * picture->height * 3);
+	if (turned)
+		mayfly_picture_turn(orientation, picture->pixels, picture->width, picture->height,
+				    3, turned);
+	free(picture->pixels);
+	picture->pixels = turned;
+	if (orientation >= 5) {
+		unsigned width = picture->width;
+		picture->width = picture->height;
+		picture->height = width;
+	}
+	return turned;
+}
+
+const char *picture_decode(struct picture *picture, const uint8_t *data, size_t length)
+{
+	const char *failure = no_picture;
+	bool is_png = length >= 8 && !png_sig_cmp(data, 0, 8);
+	if (!(is_png ? decode_png : decode_jpeg)(picture, data, length, &failure))
+		return failure;
+	return turn(picture, mayfly_picture_orientation(data, length)) ? NULL : no_memory;
 }
 
 bool picture_write_png(const struct picture *picture, FILE *file)
@@ -93,7 +104,7 @@ bool picture_write_png(const struct picture *picture, FILE *file)
 	    .width = picture->width,
 	    .height = picture->height,
 	    .format = PNG_FORMAT_RGB,
-	    /* Time counts more than a few per cent of size. */
+	    /* Speed matters more than a few per cent of size. */
 	    .flags = PNG_IMAGE_FLAG_FAST,
 	};
 	return png_image_write_to_stdio(&image, file, 0, picture->pixels, 0, NULL);
@@ -120,20 +131,39 @@ void picture_draw_frame(struct picture *picture, long x, long y, long width, lon
 	fill(picture, x + width - thickness, y, thickness, height, color);
 }
 
+/* The first byte of a UTF-8 character. The font has only ASCII; other characters become '?'. */
+static bool begins_character(char byte)
+{
+	return ((uint8_t)byte & 0xc0) != 0x80;
+}
+
+static long count_characters(const char *text)
+{
+	long count = 0;
+	for (; *text; text++)
+		count += begins_character(*text);
+	return count;
+}
+
 void picture_draw_text(struct picture *picture, long x, long y, const char *text, int scale,
 		       struct color background)
 {
 	const struct color black = {0, 0, 0};
-	long width = (long)strlen(text) * FONT_WIDTH * scale, height = FONT_HEIGHT * scale;
+	long width = count_characters(text) * FONT_WIDTH * scale, height = FONT_HEIGHT * scale;
 	x = x + width > (long)picture->width ? (long)picture->width - width : x;
 	y = y + height > (long)picture->height ? (long)picture->height - height : y;
 	x = x < 0 ? 0 : x;
 	y = y < 0 ? 0 : y;
 	fill(picture, x, y, width, height, background);
-	for (; *text; text++, x += FONT_WIDTH * scale)
+	for (; *text; text++) {
+		if (!begins_character(*text))
+			continue;
+		const uint8_t *glyph = font_glyphs[(uint8_t)*text < 128 ? *text : '?'];
 		for (int row = 0; row < FONT_HEIGHT; row++)
 			for (int column = 0; column < FONT_WIDTH; column++)
-				if (font_glyphs[(uint8_t)*text & 127][row] & 0x80 >> column)
+				if (glyph[row] & 0x80 >> column)
 					fill(picture, x + (long)column * scale,
 					     y + (long)row * scale, scale, scale, black);
+		x += FONT_WIDTH * scale;
+	}
 }

@@ -16,8 +16,9 @@ struct color {
 	uint8_t red, green, blue;
 };
 
-/* A JPEG or PNG in memory. False where it is neither, or is damaged. */
-bool picture_decode(struct picture *picture, const uint8_t *data, size_t length);
+/* Decodes a JPEG or PNG in memory, turned by its EXIF orientation. NULL, or what it is instead of a
+ * picture that can be decoded. */
+const char *picture_decode(struct picture *picture, const uint8_t *data, size_t length);
 
 /* Writes a PNG. False where that fails. */
 bool picture_write_png(const struct picture *picture, FILE *file);
@@ -26,8 +27,8 @@ bool picture_write_png(const struct picture *picture, FILE *file);
 void picture_draw_frame(struct picture *picture, long x, long y, long width, long height,
 			int thickness, struct color color);
 
-/* Text in black on `background`, its upper left corner at (x, y), moved into the picture. Each
- * pixel of the font becomes scale × scale pixels. */
+/* Text (UTF-8) in black on `background`, its upper left corner at (x, y), moved into the picture.
+ * Each pixel of the font becomes scale × scale pixels. */
 void picture_draw_text(struct picture *picture, long x, long y, const char *text, int scale,
 		       struct color background);
 

@@ -11,7 +11,7 @@
 
 #include "mayfly/results.h"
 
-/* Room costs nothing until it is used; growing copies. */
+/* A large buffer from the start: unused room costs nothing, growing would copy. */
 #define REQUEST_ROOM_FIRST (1U << 20)
 
 /* Reads standard input to its end into fresh memory and sets *length. NULL where it cannot be read
@@ -49,13 +49,22 @@ static inline uint8_t *request_read(const char *function, size_t *length)
 	return NULL;
 }
 
+#define REQUEST_MISUSE 2 /* exit status of a command that is used in a wrong way */
+
+/* Says that `function` is not to be called with `argument`. Returns the exit status. */
+static inline int request_misuse(const char *function, const char *rule, const char *argument)
+{
+	fprintf(stderr, "%s: %s, but got '%.64s'%s\n", function, rule, argument,
+		*argument == '-' ? "; options of mayfly run go before the function's name" : "");
+	return REQUEST_MISUSE;
+}
+
 /* What an error of the host means to the one who sent the picture. */
 static inline const char *request_failure(int error)
 {
 	switch (error) {
 	case ENOENT:
-		return "the host does not have that model: see mayfly models, and fetch it with "
-		       "mayfly models fetch";
+		return "the host does not have that model: mayfly models lists those that it has";
 	case EINVAL:
 		return "that is no JPEG or PNG picture, or no model for this task";
 	default:

@@ -1,7 +1,8 @@
 /* The vAccel API, version 0.8: accelerated work by meaning.
  *
  * This header brings in all of it; programs may also include single headers below vaccel/.
- * Source- and binary-compatible with the vAccel API of that version.
+ * Source- and binary-compatible with the vAccel API of that version; docs/vaccel.md has what is
+ * different on purpose.
  */
 #ifndef VACCEL_H
 #define VACCEL_H
@@ -17,9 +18,16 @@
 #include "vaccel/list.h"
 #include "vaccel/log.h"
 #include "vaccel/op.h"
+#include "vaccel/ops/blas.h"
+#include "vaccel/ops/exec.h"
+#include "vaccel/ops/fpga.h"
 #include "vaccel/ops/genop.h"
 #include "vaccel/ops/image.h"
+#include "vaccel/ops/minmax.h"
 #include "vaccel/ops/noop.h"
+#include "vaccel/ops/opencv.h"
+#include "vaccel/ops/tf.h"
+#include "vaccel/ops/tflite.h"
 #include "vaccel/ops/torch.h"
 #include "vaccel/plugin.h"
 #include "vaccel/prof.h"

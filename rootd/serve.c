@@ -107,8 +107,8 @@ static void describe(const struct stat *status, struct root_status *out)
 	};
 }
 
-/* Opens what the path names as no more than a name, and describes it. The descriptor, or -ENOENT
- * also for what is not served. */
+/* Opens what the path names with O_PATH, and describes it. Returns the descriptor, or -ENOENT also
+ * for what is not served. */
 static int look(const struct query *query, struct root_status *status)
 {
 	struct stat found;
@@ -143,7 +143,7 @@ static int serve_look(const struct query *query, struct root_answer *answer, uin
 	return 0;
 }
 
-/* Opens for reading what was found under the path before, and is still the same. */
+/* Opens for reading what was found under the path before, if it is still the same file. */
 static int open_found(const struct query *query, int flags, const struct root_status *status)
 {
 	struct stat opened;
@@ -162,9 +162,17 @@ static bool type_is_served(uint8_t type)
 	return type == DT_REG || type == DT_DIR || type == DT_LNK;
 }
 
+/* What is mounted on a name in a directory can be looked at by its path. */
+static bool mount_is_served(int directory, const char *name)
+{
+	cleanup_close int fd = open_below(directory, name, O_PATH);
+	return fd < 0 ? fd != -ENOENT : !is_kernels_own(fd);
+}
+
 /* Describes a name in a directory, as far as the same could be told of it by its path: what is
- * mounted there is another file. Some file systems leave the type to who asks. */
-static void describe_entry(int directory, uint64_t device, const struct dirent64 *entry,
+ * mounted there is another file. false: it is not served, or not there any more. What cannot be
+ * asked for (EACCES in a directory without x) is listed, as the kernel does it. */
+static bool describe_entry(int directory, uint64_t device, const struct dirent64 *entry,
 			   struct root_listed *listed)
 {
 	struct stat status;
@@ -173,16 +181,19 @@ static void describe_entry(int directory, uint64_t device, const struct dirent64
 	    .length = (uint16_t)strlen(entry->d_name),
 	    .type = entry->d_type,
 	};
-	if (entry->d_type == DT_LNK ||
-	    (entry->d_type != DT_UNKNOWN && !type_is_served(entry->d_type)) ||
-	    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
-		return;
+	if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
+		return errno != ENOENT && type_is_served(entry->d_type);
 	listed->type = (uint8_t)IFTODT(status.st_mode);
-	if (status.st_dev != device || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
-		return;
+	if (!type_is_served(listed->type))
+		return false;
+	if (status.st_dev != device)
+		return mount_is_served(directory, entry->d_name);
+	if (S_ISLNK(status.st_mode))
+		return true;
 	describe(&status, &listed->status);
 	if (faccessat(directory, entry->d_name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW))
 		listed->status.flags |= ROOT_STATUS_UNREADABLE;
+	return true;
 }
 
 static bool is_dots(const char *name)
@@ -197,8 +208,7 @@ static bool add_entry(int directory, const struct dirent64 *entry, struct root_a
 	struct root_listed listed;
 	if (is_dots(entry->d_name))
 		return true;
-	describe_entry(directory, answer->status.device, entry, &listed);
-	if (!type_is_served(listed.type))
+	if (!describe_entry(directory, answer->status.device, entry, &listed))
 		return true;
 	uint64_t size = root_listed_size(listed.length);
 	if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)

@@ -8,9 +8,8 @@
 #include "mayfly/root_wire.h"
 
 /* Answers the request in `message`, whatever that is, for the tree below the descriptor
- * `directory`. What the answer brings besides goes to `extra`, ROOT_WIRE_EXTRA_MAX bytes, of which
- * whoever asked may see anything. Nothing is remembered, nothing stays open, no memory is
- * allocated. */
+ * `directory`. What the answer brings besides goes to `extra`, ROOT_WIRE_EXTRA_MAX bytes that the
+ * one who asks can see. Nothing is remembered, nothing stays open, no memory is allocated. */
 void root_serve(int directory, const void *message, size_t length, struct root_answer *answer,
 		uint8_t *extra);
 

@@ -51,6 +51,12 @@ static inline bool check_number(long long got, long long wanted, const char *fil
 	return got == wanted;
 }
 
+/* The same bytes, of whatever type: of floating-point numbers, too, where 0 and -0 differ. */
+static inline bool check_same_bytes(const void *got, const void *wanted, size_t size)
+{
+	return !memcmp(got, wanted, size);
+}
+
 /* The conditions are evaluated once. Each gives true where the check holds, so that a test can
  * leave out what makes no sense after a failure. */
 #define CHECK(condition)	check_record((condition), __FILE__, __LINE__, #condition)

@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -29,17 +31,32 @@ def dependencies(build):
     return found
 
 
-def digest(build, entry, paths, configuration):
-    state = hashlib.sha256(configuration + entry["command"].encode())
-    for path in sorted(set(paths) | {entry["file"]}):
+def different(entries):
+    """The compilations of each source that define other macros: file -> entries."""
+    found = {}
+    for entry in entries:
+        if entry["file"].endswith(".c"):
+            macros = [word for word in shlex.split(entry["command"]) if word.startswith("-D")]
+            found.setdefault(entry["file"], {}).setdefault(tuple(macros), entry)
+    return {file: list(kinds.values()) for file, kinds in found.items()}
+
+
+def digest(build, entries, made_from, configuration):
+    state = hashlib.sha256(configuration)
+    paths = {entries[0]["file"]}
+    for entry in entries:
+        state.update(entry["command"].encode() + b"\0")
+        paths.update(made_from.get(entry["output"], []))
+    for path in sorted(paths):
         full = (build / path).resolve()
         if full.is_relative_to(ROOT):
             state.update(str(full).encode() + b"\0" + full.read_bytes())
     return state.hexdigest()
 
 
-def check(build, entry):
-    return subprocess.run(["clang-tidy", "--quiet", "-p", str(build), entry["file"]], text=True,
+def check(build, database, file):
+    """Of a source, clang-tidy looks at all compilations that the database has."""
+    return subprocess.run(["clang-tidy", "--quiet", "-p", database, file], text=True,
                           cwd=build, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
 
@@ -50,16 +67,17 @@ def main():
     passed = set(json.loads(record.read_text())) if record.exists() else set()
     configuration = (ROOT / ".clang-tidy").read_bytes()
     made_from = dependencies(build)
-    wanted = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        if entry["file"].endswith(".c"):
-            paths = made_from.get(entry["output"], [])
-            # A source that is compiled twice alike is looked at once.
-            wanted.setdefault(digest(build, entry, paths, configuration), entry)
-    waiting = {key: entry for key, entry in wanted.items() if key not in passed}
+    sources = different(json.loads((build / "compile_commands.json").read_text()))
+    wanted = {digest(build, entries, made_from, configuration): file
+              for file, entries in sources.items()}
+    waiting = {key: file for key, file in wanted.items() if key not in passed}
     failures = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = {pool.submit(check, build, entry): key for key, entry in waiting.items()}
+    with (tempfile.TemporaryDirectory() as database,
+          concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool):
+        pathlib.Path(database, "compile_commands.json").write_text(
+            json.dumps([entry for entries in sources.values() for entry in entries]))
+        runs = {pool.submit(check, build, database, file): key
+                for key, file in waiting.items()}
         for run in concurrent.futures.as_completed(runs):
             result = run.result()
             if result.returncode:

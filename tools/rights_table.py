@@ -13,14 +13,32 @@ ROLES = {
     "kvm": "A monitor of virtual machines",
     "process": "A monitor of guest processes, and a guest process until it has its own filter",
     "acceld-worker": "A worker of the accelerator host",
-    "acceld": "The supervisor of an accelerator host, beside what its workers may",
+    "acceld-tenant": "A tenant's worker of the accelerator host",
+    "acceld-code": "A tenant's worker that may run code, beside what others may",
+    "acceld-zygote": "The zygote of tenants' workers, beside what those may",
+    "acceld": "The supervisor of an accelerator host, beside what all of these may",
+    "acceld-relay": "A relay of the accelerator host",
+    "acceld-listening": "The supervisor of an accelerator host that listens for tenants, beside these",
+    "acceld-metrics": "The metrics of an accelerator host, beside what a relay may",
     "rootd": "The server of a root directory",
+    "mayfly-http": "The HTTP worker of the gateway",
+    "mayfly-courier": "The courier of the gateway",
+    "mayfly-unpacker": "What looks at images from strangers, and packs them",
+    "kvm-state": "A monitor of virtual machines that snapshots keep whole (`raw` images), beside all of the first",
+    "kvm-kernels": "A monitor of virtual machines whose guests were built for the privileged ring, beside these two",
+    "kvm-solo5": "A monitor of Solo5 guests, beside all of these",
+    "kvm-unikraft": "A monitor of Unikraft guests, beside all of these but the last",
+    "kvm-linux": "A monitor of Linux kernels, beside what all of kernels may",
+    "process-solo5-spt": "A monitor of Solo5 guests that make system calls, and such a guest until it has its own filter, beside "
+                         "what a monitor of guest processes may",
 }
 
 
 def describe(name, argument, mask, value, kind, purpose):
     if kind == "absent":
         return f"`{name}`: answered with ENOSYS", purpose
+    if kind == "trapped":
+        return f"`{name}`: answered by the process itself, without the kernel", purpose
     if name == "ioctl" and argument != "0":
         request, _, purpose = purpose.partition(": ")
         return f"`ioctl` {request}", purpose

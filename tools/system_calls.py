@@ -5,7 +5,7 @@ usage: system_calls.py CALLS_DEF LINUX_CALLS            prints the page
        system_calls.py CALLS_DEF LINUX_CALLS --check PAGE
        system_calls.py CALLS_DEF LINUX_CALLS --write PAGE
 
-CALLS_DEF is guest/calls.def, LINUX_CALLS a list of Linux' calls and their numbers. --check fails
+CALLS_DEF is include/mayfly/calls.def, LINUX_CALLS a list of Linux' calls and their numbers. --check fails
 where PAGE is not what would be printed.
 """
 import difflib
@@ -23,7 +23,7 @@ INTRODUCTION = """\
 # System calls
 
 What the library OS answers to each system call of Linux on x86-64. This page is generated from
-[`guest/calls.def`](../guest/calls.def) by `tools/system_calls.py`; a test fails where it is out of
+[`include/mayfly/calls.def`](../include/mayfly/calls.def) by `tools/system_calls.py`; a test fails where it is out of
 date.
 
 - **full**: does what the manual page says, as far as it has a meaning for one process on one

@@ -13,6 +13,8 @@
  *     program            where its ELF segments say (static), or GUEST_PIE_BASE (static-pie)
  *     GUEST_STACK_TOP    the program's stack grows down from here, a guard gap below it
  *     GUEST_POOL_BASE    memory that the library OS hands out (brk, mmap): read, write, no execute
+ *     GUEST_FILES_BASE   files for the program, where there are any: the library OS takes and erases
+ *                        them before the program starts
  *     GUEST_WINDOW_BASE  the window: control page, log, request, response, arena
  *     GUEST_LIBOS_BASE   the library OS: code, data, its stack
  *     GUEST_HYPERCALL    the hypercall page, filled by the isolation in force; under process
@@ -23,7 +25,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 3
+#define GUEST_ABI_VERSION 5
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_AREA_BASE	    0x10000UL
@@ -31,8 +33,10 @@
 #define GUEST_AREA_END	    0x6a0000000000UL
 #define GUEST_STACK_TOP	    0x6b0000000000UL
 #define GUEST_POOL_BASE	    0x6c0000000000UL
+#define GUEST_FILES_BASE    0x6c8000000000UL
 #define GUEST_WINDOW_BASE   0x6d0000000000UL
 #define GUEST_LIBOS_BASE    0x6e0000000000UL
+#define GUEST_VDSO_BASE	    0x6e0000001000UL /* within it */
 #define GUEST_HYPERCALL	    0x6e8000000000UL
 #define GUEST_SYSTEM_BASE   0x6f0000000000UL
 #define GUEST_ROOT_BASE	    0x700000000000UL
@@ -50,13 +54,24 @@
 #define WINDOW_ROOT_SIZE       0x10000UL
 #define WINDOW_CONTENTS_OFFSET 0x60000UL /* contents of files of the root directory */
 #define WINDOW_CONTENTS_SIZE   0x80000UL
-#define WINDOW_REQUEST_OFFSET  0x100000UL
-#define WINDOW_REQUEST_SIZE    0x100000UL
-#define WINDOW_RESPONSE_OFFSET 0x200000UL
-#define WINDOW_RESPONSE_SIZE   0x100000UL
-#define WINDOW_ARENA_OFFSET    0x300000UL
-#define WINDOW_SIZE	       0x4000000UL
-#define WINDOW_ARENA_SIZE      (WINDOW_SIZE - WINDOW_ARENA_OFFSET)
+/* Variables of the request: places of one size, and then those that are too long for a place, one
+ * behind the other. All end in a NUL. */
+#define WINDOW_VARIABLES_OFFSET 0xe0000UL
+#define WINDOW_VARIABLES_SIZE	0x20000UL
+#define WINDOW_REQUEST_OFFSET	0x100000UL
+#define WINDOW_REQUEST_SIZE	0x100000UL
+#define WINDOW_RESPONSE_OFFSET	0x200000UL
+#define WINDOW_RESPONSE_SIZE	0x100000UL
+#define WINDOW_ARENA_OFFSET	0x300000UL
+#define WINDOW_SIZE		0x4000000UL
+#define WINDOW_ARENA_SIZE	(WINDOW_SIZE - WINDOW_ARENA_OFFSET)
+
+/* The variables area. Variable n of a request lies in place n; where nothing does, in the rest of
+ * the area, in the order of those that lie there. */
+#define GUEST_VARIABLES_MAX	 128UL
+#define GUEST_VARIABLE_PLACE	 256UL
+#define GUEST_VARIABLES_REST	 (GUEST_VARIABLES_MAX * GUEST_VARIABLE_PLACE) /* offset in it */
+#define GUEST_VARIABLES_REST_MAX (WINDOW_VARIABLES_SIZE - GUEST_VARIABLES_REST)
 
 /* The library OS adds these to Linux' system calls, for programs that know Mayfly: ordinary SYSCALL
  * instructions, which a Linux kernel answers with ENOSYS. */
@@ -67,6 +82,17 @@
 
 /* Code below is the program's; see guest_takes_upcall(). */
 #define GUEST_UPCALL_LIMIT GUEST_WINDOW_BASE
+
+/* What the vDSO may take, in pages that have nothing else. */
+#define GUEST_VDSO_SIZE 0x2000
+
+/* Where the library OS's header has the address that SYSCALL enters at. */
+#define GUEST_SYSCALL_ENTRY 0x6e0000000028
+
+/* What the library OS has for the processor's extended state (SDM volume 1, 13.4): XRSTOR may look at
+ * all of the area that XCR0 speaks of, also where XSTATE_BV says that nothing is there. With AMX that
+ * is 11,008 bytes. The monitor starts no guest where it is more than this. */
+#define GUEST_STATE_SIZE 16384
 
 /* Offset of fault.rip in the control page. */
 #define GUEST_CONTROL_FAULT_RIP 192
@@ -149,12 +175,15 @@ struct guest_fault {
 
 /* Code below GUEST_UPCALL_LIMIT is the program's: it may be interrupted at any instruction and made
  * to enter the library OS at its upcall entry, with what interrupted it and its registers in the
- * control page (`fault`). The rest is interrupted only where it touches an address of the mapping
- * area for the program: the library OS then gives that a page, and goes on where it was. */
+ * control page (`fault`). So may the vDSO by its faults, but not by ticks. The rest is interrupted
+ * only where it touches an address of the mapping area for the program: the library OS then gives
+ * that a page, and goes on where it was. */
 static inline int guest_takes_upcall(uint64_t vector, uint64_t rip, uint64_t address)
 {
-	return rip < GUEST_UPCALL_LIMIT || (vector == GUEST_VECTOR_PAGE_FAULT &&
-					    address >= GUEST_AREA_BASE && address < GUEST_AREA_END);
+	const int in_vdso = rip - GUEST_VDSO_BASE < GUEST_VDSO_SIZE;
+	return rip < GUEST_UPCALL_LIMIT || (in_vdso && vector < GUEST_VECTOR_TICK) ||
+	       (vector == GUEST_VECTOR_PAGE_FAULT && address >= GUEST_AREA_BASE &&
+		address < GUEST_AREA_END);
 }
 
 /* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
@@ -163,6 +192,12 @@ struct guest_clock {
 	uint64_t tsc;
 	uint64_t multiplier;
 	uint64_t monotonic_ns, realtime_ns;
+};
+
+/* The library OS's own, for its vDSO: the monotonic time less these is the processor time that the
+ * process used, and the thread that runs. */
+struct guest_processor_clock {
+	uint64_t process_base_ns, thread_base_ns;
 };
 
 enum guest_trace_kind {
@@ -194,8 +229,8 @@ struct guest_trace_data {
 
 #define GUEST_ENTROPY_SIZE 32
 
-/* The control page, at the start of the window. The monitor writes it while the guest is stopped.
- */
+/* The control page, at the start of the window.
+ * The monitor writes it while the guest is stopped. */
 struct guest_control {
 	/* hypercall */
 	uint64_t hypercall;
@@ -229,6 +264,12 @@ struct guest_control {
 	uint64_t alarm_ns;
 	uint64_t armed_ns;
 	uint64_t warm_up; /* set-up: there is a request to warm up with */
+	struct guest_processor_clock processor;
+	/* This is a request, and not a set-up; and how many variables it brings, no more than there
+	 * is room for. */
+	uint64_t serving;
+	uint64_t variable_count;
+	uint64_t unbuffered; /* the response is wanted at each write */
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 _Static_assert(offsetof(struct guest_control, fault.rip) == GUEST_CONTROL_FAULT_RIP,
@@ -244,7 +285,8 @@ struct guest_region {
 	uint32_t protection; /* GUEST_READ | … */
 	uint32_t unmapped;   /* set by the library OS: the program gave it away */
 };
-#define GUEST_REGIONS_MAX 32
+#define GUEST_REGIONS_MAX   32
+#define GUEST_DIRECTORY_MAX 4096 /* PATH_MAX */
 
 /* What the monitor tells the library OS at the start of a program; at the bottom of the library
  * OS's data, found through libos_header. */
@@ -252,13 +294,51 @@ struct guest_start {
 	uint64_t entry, stack;	       /* the program's first instruction and stack pointer */
 	uint64_t pool_base, pool_size; /* memory to hand out */
 	uint64_t stack_base, stack_size;
-	uint64_t at_random;	       /* address of the 16 bytes of AT_RANDOM */
-	uint64_t root_base, root_size; /* the root image; a size of 0: there is none */
-	uint64_t root_served;	       /* there is a root directory, for HYPERCALL_ROOT */
+	uint64_t at_random;		 /* address of the 16 bytes of AT_RANDOM */
+	uint64_t root_base, root_size;	 /* the root image; a size of 0: there is none */
+	uint64_t root_served;		 /* there is a root directory, for HYPERCALL_ROOT */
+	uint64_t files_base, files_size; /* struct guest_given_file; a size of 0: there are none */
+	/* On the stack: the auxiliary vector, and entries of the environment for variables of a
+	 * request, the last ones of it. They point at places of the variables area. */
+	uint64_t auxiliary;
+	uint64_t variables, variables_room;
 	uint64_t region_count;
 	struct guest_region regions[GUEST_REGIONS_MAX];
 	char program[256]; /* for /proc/self/exe and messages */
+	/* Where the program starts, from a slash on; "" is the root. */
+	char directory[GUEST_DIRECTORY_MAX];
+	uint32_t user, group;
 };
+
+/* A file that is there before the program starts. Its path follows, absolute and without links, of
+ * path_size bytes with its NUL; then its contents, and then, at the next multiple of 8, the next
+ * file. */
+struct guest_given_file {
+	uint32_t mode; /* permissions */
+	uint32_t path_size;
+	uint64_t length; /* of the contents */
+};
+#define GUEST_FILES_MAX	      64
+#define GUEST_FILES_BYTES_MAX (1UL << 20) /* of contents, together */
+
+/* The file at *offset of `size` bytes, and moves *offset behind it. NULL: there is no more, or none
+ * that could be. */
+static inline struct guest_given_file *guest_given_file_next(void *files, uint64_t size,
+							     uint64_t *offset)
+{
+	if (*offset > size || size - *offset < sizeof(struct guest_given_file))
+		return NULL;
+	struct guest_given_file *file = (struct guest_given_file *)((char *)files + *offset);
+	const char *path = (const char *)(file + 1);
+	uint64_t left = size - *offset - sizeof(*file);
+	if (!file->path_size || file->path_size > left || path[file->path_size - 1])
+		return NULL;
+	left -= file->path_size;
+	if (file->length > left)
+		return NULL;
+	*offset += (sizeof(*file) + file->path_size + file->length + 7) & ~7UL;
+	return file;
+}
 
 /* The first bytes of the library OS image. Addresses are absolute. */
 #define LIBOS_MAGIC 0x534f42494c594dULL /* "MYLIBOS" */
@@ -272,6 +352,9 @@ struct libos_header {
 	uint64_t start_info;	/* struct guest_start, to be filled by the monitor */
 	uint64_t upcall;	/* where an interrupted program enters, in ring 3 */
 };
+_Static_assert(GUEST_LIBOS_BASE + offsetof(struct libos_header, syscall_entry) ==
+		   GUEST_SYSCALL_ENTRY,
+	       "for the vDSO");
 
 #endif /* __ASSEMBLER__ */
 #endif

@@ -24,7 +24,9 @@ extern "C" {
 #define MAYFLY_KEYPOINT_SIZE 32
 
 /* Positions and sizes are fractions of the picture's width and height, 0 to 1, from the upper left
- * corner. Scores are 0 to 1. Names end with a NUL. */
+ * corner of the picture as people see it: turned as its EXIF orientation says
+ * (mayfly/orientation.h). Scores are 0 to 1. All of them are numbers. Names are UTF-8 and end with
+ * a NUL; longer ones are cut between two characters, and U+FFFD stands for bytes that are none. */
 struct mayfly_object {
 	char label[MAYFLY_LABEL_SIZE];
 	float score;
@@ -79,9 +81,14 @@ VACCEL_API uint64_t mayfly_op_deadline_ns(void);
  * A plugin says so beside its error; whoever serves ops for others sets it to "" before each one
  * and passes it on. Cut to MAYFLY_REASON_SIZE; never NULL. Where it is not "", it stands in the log
  * already: a program need not say more of the failure than that it ends. */
-#define MAYFLY_REASON_SIZE 512
+#define MAYFLY_REASON_SIZE 1024
 VACCEL_API void mayfly_op_set_reason(const char *reason);
 VACCEL_API const char *mayfly_op_reason(void);
+
+/* For plugins: where the caller of the model's run that this thread serves wants the data of an output,
+ * and how many bytes there are. A tensor that the plugin gives may refer to them, where its data fits
+ * (`owned` is false then): nothing has to be copied. NULL: the caller takes whatever memory. */
+VACCEL_API void *mayfly_op_output_room(size_t index, size_t *size);
 
 #ifdef __cplusplus
 }

@@ -14,39 +14,39 @@ extern "C" {
 #endif
 
 /* clang-format off */
-#define VACCEL_ARG_TYPES(X, prefix) \
-	X(prefix, RAW, 0) \
-	X(prefix, INT8, 1) \
-	X(prefix, INT8_ARRAY, 2) \
-	X(prefix, INT16, 3) \
-	X(prefix, INT16_ARRAY, 4) \
-	X(prefix, INT32, 5) \
-	X(prefix, INT32_ARRAY, 6) \
-	X(prefix, INT64, 7) \
-	X(prefix, INT64_ARRAY, 8) \
-	X(prefix, UINT8, 9) \
-	X(prefix, UINT8_ARRAY, 10) \
-	X(prefix, UINT16, 11) \
-	X(prefix, UINT16_ARRAY, 12) \
-	X(prefix, UINT32, 13) \
-	X(prefix, UINT32_ARRAY, 14) \
-	X(prefix, UINT64, 15) \
-	X(prefix, UINT64_ARRAY, 16) \
-	X(prefix, FLOAT32, 17) \
-	X(prefix, FLOAT32_ARRAY, 18) \
-	X(prefix, FLOAT64, 19) \
-	X(prefix, FLOAT64_ARRAY, 20) \
-	X(prefix, BOOL, 21) \
-	X(prefix, BOOL_ARRAY, 22) \
-	X(prefix, CHAR, 23) \
-	X(prefix, CHAR_ARRAY, 24) \
-	X(prefix, UCHAR, 25) \
-	X(prefix, UCHAR_ARRAY, 26) \
-	X(prefix, STRING, 27) \
-	X(prefix, BUFFER, 28) \
-	X(prefix, CUSTOM, 29)
+#define VACCEL_ARG_TYPE_ENUM_LIST(ITEM) \
+	ITEM(RAW, 0, VACCEL_ARG) \
+	ITEM(INT8, 1, VACCEL_ARG) \
+	ITEM(INT8_ARRAY, 2, VACCEL_ARG) \
+	ITEM(INT16, 3, VACCEL_ARG) \
+	ITEM(INT16_ARRAY, 4, VACCEL_ARG) \
+	ITEM(INT32, 5, VACCEL_ARG) \
+	ITEM(INT32_ARRAY, 6, VACCEL_ARG) \
+	ITEM(INT64, 7, VACCEL_ARG) \
+	ITEM(INT64_ARRAY, 8, VACCEL_ARG) \
+	ITEM(UINT8, 9, VACCEL_ARG) \
+	ITEM(UINT8_ARRAY, 10, VACCEL_ARG) \
+	ITEM(UINT16, 11, VACCEL_ARG) \
+	ITEM(UINT16_ARRAY, 12, VACCEL_ARG) \
+	ITEM(UINT32, 13, VACCEL_ARG) \
+	ITEM(UINT32_ARRAY, 14, VACCEL_ARG) \
+	ITEM(UINT64, 15, VACCEL_ARG) \
+	ITEM(UINT64_ARRAY, 16, VACCEL_ARG) \
+	ITEM(FLOAT32, 17, VACCEL_ARG) \
+	ITEM(FLOAT32_ARRAY, 18, VACCEL_ARG) \
+	ITEM(FLOAT64, 19, VACCEL_ARG) \
+	ITEM(FLOAT64_ARRAY, 20, VACCEL_ARG) \
+	ITEM(BOOL, 21, VACCEL_ARG) \
+	ITEM(BOOL_ARRAY, 22, VACCEL_ARG) \
+	ITEM(CHAR, 23, VACCEL_ARG) \
+	ITEM(CHAR_ARRAY, 24, VACCEL_ARG) \
+	ITEM(UCHAR, 25, VACCEL_ARG) \
+	ITEM(UCHAR_ARRAY, 26, VACCEL_ARG) \
+	ITEM(STRING, 27, VACCEL_ARG) \
+	ITEM(BUFFER, 28, VACCEL_ARG) \
+	ITEM(CUSTOM, 29, VACCEL_ARG)
 /* clang-format on */
-VACCEL_ENUM_WITH_NAMES(vaccel_arg_type, VACCEL_ARG, VACCEL_ARG_TYPES)
+VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_arg_type, VACCEL_ARG, VACCEL_ARG_TYPE_ENUM_LIST)
 
 /* The numeric types: X(name in functions, C type, scalar's type, array's type). */
 #define VACCEL_ARG_NUMERIC_TYPES(X)                                                                \
@@ -127,8 +127,8 @@ VACCEL_API void vaccel_arg_array_clear(struct vaccel_arg_array *array);
  * serialized data belongs to the array. VACCEL_ERANGE where the array is full and cannot grow.
  *
  * Getting yields the argument at the position and goes on to the next. VACCEL_ERANGE at the end;
- * VACCEL_EINVAL where type or size do not fit: the position then stays. The
- * count of an array may be NULL.
+ * VACCEL_EINVAL where type or size do not fit: the position then stays. The count of an array may
+ * be NULL.
  *
  * Setting copies a value into the buffer of the argument at the position and goes on. The type
  * must fit, and the buffer must have room. */
@@ -212,5 +212,7 @@ VACCEL_API struct vaccel_arg *vaccel_arg_array_raw(struct vaccel_arg_array *arra
 #ifdef __cplusplus
 }
 #endif
+
+#include "arg_list.h"
 
 #endif

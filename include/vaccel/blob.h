@@ -14,12 +14,12 @@ extern "C" {
 #endif
 
 /* clang-format off */
-#define VACCEL_BLOB_TYPES(X, prefix) \
-	X(prefix, FILE, 0) \
-	X(prefix, BUFFER, 1) \
-	X(prefix, MAPPED, 2)
+#define VACCEL_BLOB_TYPE_ENUM_LIST(ITEM) \
+	ITEM(FILE, 0, VACCEL_BLOB) \
+	ITEM(BUFFER, 1, VACCEL_BLOB) \
+	ITEM(MAPPED, 2, VACCEL_BLOB)
 /* clang-format on */
-VACCEL_ENUM_WITH_NAMES(vaccel_blob_type, VACCEL_BLOB, VACCEL_BLOB_TYPES)
+VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_blob_type, VACCEL_BLOB, VACCEL_BLOB_TYPE_ENUM_LIST)
 
 struct vaccel_blob {
 	vaccel_blob_type_t type; /* FILE: not in memory; BUFFER: no file; MAPPED: a mapped file */
@@ -35,9 +35,9 @@ struct vaccel_blob {
 VACCEL_API int vaccel_blob_init(struct vaccel_blob *blob, const char *path);
 
 /* A blob for memory. It is copied where `own` is set, else the caller keeps it alive. With `dir`,
- * it is written to the fresh file dir/filename and mapped from there (VACCEL_EEXIST where there is
- * one, VACCEL_ENOENT without the directory); `randomize` adds six random characters to the name.
- * A file name holds no '/', and is not "." or ".." (VACCEL_EINVAL). */
+ * it is written to the fresh file dir/filename and mapped from there (VACCEL_ENOENT without the
+ * directory). With `randomize`, or where there is such a file, six random characters are added to the
+ * name. A file name holds no '/', and is not "." or ".." (VACCEL_EINVAL). */
 VACCEL_API int vaccel_blob_init_from_buf(struct vaccel_blob *blob, const uint8_t *buf, size_t size,
 					 bool own, const char *filename, const char *dir,
 					 bool randomize);
@@ -52,7 +52,8 @@ VACCEL_API int vaccel_blob_from_buf(struct vaccel_blob **blob, const uint8_t *bu
 				    bool randomize);
 VACCEL_API int vaccel_blob_delete(struct vaccel_blob *blob);
 
-/* Writes a BUFFER blob to the fresh file dir/filename and maps it from there. */
+/* Writes a BUFFER blob to the fresh file dir/filename and maps it from there. VACCEL_EEXIST for one
+ * that is in a file already. */
 VACCEL_API int vaccel_blob_persist(struct vaccel_blob *blob, const char *dir, const char *filename,
 				   bool randomize);
 

@@ -14,7 +14,9 @@ extern "C" {
 struct vaccel_config {
 	char *plugins; /* "a:b": paths or names of plugins to load; NULL: none. Owned */
 	vaccel_log_level_t log_level;
-	char *log_file; /* lines go to "<log_file>-YYYY-MM-DD.log"; NULL: stderr. Owned */
+	/* Lines go to "<log_file>-YYYY-MM-DD.log"; for "/dev/stderr" and "/dev/stdout" they go
+	 * there. NULL: standard output, in a guest standard error. Owned. */
+	char *log_file;
 	bool profiling_enabled;
 	bool version_ignore; /* load plugins of whatever vAccel version */
 };

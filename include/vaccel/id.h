@@ -1,4 +1,4 @@
-/* Ids of sessions and resources: from 1 up; 0 where there is none. */
+/* Ids of sessions and resources: from 1 up. 0 stands for no session or resource. */
 #ifndef VACCEL_ID_H
 #define VACCEL_ID_H
 

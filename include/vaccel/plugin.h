@@ -20,20 +20,20 @@ extern "C" {
 
 /* Bits: what a plugin runs on, and what a session asks for. */
 /* clang-format off */
-#define VACCEL_PLUGIN_TYPES(X, prefix) \
-	X(prefix, CPU, 0x1) \
-	X(prefix, GPU, 0x2) \
-	X(prefix, FPGA, 0x4) \
-	X(prefix, SOFTWARE, 0x8) \
-	X(prefix, TENSORFLOW, 0x10) \
-	X(prefix, TORCH, 0x20) \
-	X(prefix, JETSON, 0x40) \
-	X(prefix, GENERIC, 0x80) \
-	X(prefix, DEBUG, 0x100) \
-	X(prefix, REMOTE, 0x4000) \
-	X(prefix, ALL, 0xffff)
+#define VACCEL_PLUGIN_TYPE_ENUM_LIST(ITEM) \
+	ITEM(CPU, 0x1, VACCEL_PLUGIN) \
+	ITEM(GPU, 0x2, VACCEL_PLUGIN) \
+	ITEM(FPGA, 0x4, VACCEL_PLUGIN) \
+	ITEM(SOFTWARE, 0x8, VACCEL_PLUGIN) \
+	ITEM(TENSORFLOW, 0x10, VACCEL_PLUGIN) \
+	ITEM(TORCH, 0x20, VACCEL_PLUGIN) \
+	ITEM(JETSON, 0x40, VACCEL_PLUGIN) \
+	ITEM(GENERIC, 0x80, VACCEL_PLUGIN) \
+	ITEM(DEBUG, 0x100, VACCEL_PLUGIN) \
+	ITEM(REMOTE, 0x4000, VACCEL_PLUGIN) \
+	ITEM(ALL, 0xffff, VACCEL_PLUGIN)
 /* clang-format on */
-VACCEL_ENUM_WITH_NAMES(vaccel_plugin_type, VACCEL_PLUGIN, VACCEL_PLUGIN_TYPES)
+VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_plugin_type, VACCEL_PLUGIN, VACCEL_PLUGIN_TYPE_ENUM_LIST)
 
 /* All functions return 0 or a VACCEL_E… code. The hooks may be NULL, except init and fini. */
 struct vaccel_plugin_info {
@@ -66,10 +66,12 @@ struct vaccel_plugin {
 	    .entry = LIST_ENTRY_INIT(vaccel_this_plugin.entry),                                    \
 	    .info = &vaccel_this_plugin_info,                                                      \
 	};                                                                                         \
-	VACCEL_API const struct vaccel_plugin *vaccel_plugin = &vaccel_this_plugin;
+	__attribute__((visibility("default"))) const struct vaccel_plugin *vaccel_plugin =         \
+	    &vaccel_this_plugin;
 
-/* Registers ops with their owner, which must be loading or loaded. The array must outlive the
- * plugin. A plugin calls this in its init(). */
+/* Registers 1 to VACCEL_OP_MAX ops with their owner, which must be loading or loaded
+ * (VACCEL_ENOENT). The array must outlive the plugin. A plugin calls this in its init(); an op that
+ * it has already is replaced. */
 VACCEL_API int vaccel_plugin_register_ops(struct vaccel_op *ops, size_t nr_ops);
 
 static inline int vaccel_plugin_register_op(struct vaccel_op *op)
@@ -80,7 +82,7 @@ static inline int vaccel_plugin_register_op(struct vaccel_op *op)
 /* Loads a plugin: a path, or a name ("noop", "libvaccel-noop.so") that is looked for beside this
  * library, in the plugins folder of a build tree, in lib/mayfly, and by the dynamic linker.
  * VACCEL_ENOENT, VACCEL_ELIBBAD (no plugin), VACCEL_EEXIST (loaded already), VACCEL_EINVAL
- * (incomplete, or made for another version). */
+ * (incomplete, or made for another version), VACCEL_EBACKEND before bootstrap. */
 VACCEL_API int vaccel_plugin_load(const char *lib);
 
 /* Loads all plugins of a list "a:b"; stops at the first that fails. */

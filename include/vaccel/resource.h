@@ -27,12 +27,13 @@ extern "C" {
 #endif
 
 /* clang-format off */
-#define VACCEL_RESOURCE_TYPES(X, prefix) \
-	X(prefix, LIB, 0) \
-	X(prefix, DATA, 1) \
-	X(prefix, MODEL, 2)
+#define VACCEL_RESOURCE_TYPE_ENUM_LIST(ITEM) \
+	ITEM(LIB, 0, VACCEL_RESOURCE) \
+	ITEM(DATA, 1, VACCEL_RESOURCE) \
+	ITEM(MODEL, 2, VACCEL_RESOURCE)
 /* clang-format on */
-VACCEL_ENUM_WITH_NAMES(vaccel_resource_type, VACCEL_RESOURCE, VACCEL_RESOURCE_TYPES)
+VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_resource_type, VACCEL_RESOURCE,
+			       VACCEL_RESOURCE_TYPE_ENUM_LIST)
 
 /* The caller may own the struct, but only this library writes it. */
 struct vaccel_resource {
@@ -52,22 +53,22 @@ struct vaccel_resource {
 	void *plugin_priv;    /* for the plugin */
 };
 
-/* A resource from a path: a file, a directory (all regular files in it), "file://" and a path, or
+/* A resource from a path: a file, a directory (all regular files in it), "file://" and a path, a URL
+ * (http, https, ftp; fetched when the resource is registered with a session of this process), or
  * "model:NAME" (VACCEL_RESOURCE_MODEL only): a model that is installed where the op runs; no file
- * is opened for it. Files must exist; they are opened when the resource is registered.
- * VACCEL_EPERM before bootstrap, VACCEL_EUSERS above 65536 live resources (in
- * a guest: 2048), VACCEL_ENOTSUP for the
- * URL of a remote file. */
+ * is opened for it. Files must exist; they are opened when the resource is registered. VACCEL_EPERM
+ * before bootstrap, VACCEL_EUSERS above 65536 live resources (in a guest: 2048), VACCEL_EINVAL for
+ * what names nothing. */
 VACCEL_API int vaccel_resource_init(struct vaccel_resource *res, const char *path,
 				    vaccel_resource_type_t type);
 
-/* A resource from several files; directories are refused. */
+/* A resource from several files, or several URLs; directories are refused (VACCEL_ENOTSUP). */
 VACCEL_API int vaccel_resource_init_multi(struct vaccel_resource *res, const char **paths,
 					  size_t nr_paths, vaccel_resource_type_t type);
 
 /* A resource from memory. With `mem_only` it points to the caller's memory, which must outlive it;
- * otherwise the memory is written to a file of its own, named `filename` or "lib.so", "data",
- * "model". Names with a directory part are refused (VACCEL_EINVAL). */
+ * otherwise the memory is written to a file of its own, named `filename`, or "file" and six random
+ * characters. Names with a directory part are refused (VACCEL_EINVAL). */
 VACCEL_API int vaccel_resource_init_from_buf(struct vaccel_resource *res, const void *buf,
 					     size_t nr_bytes, vaccel_resource_type_t type,
 					     const char *filename, bool mem_only);
@@ -106,7 +107,8 @@ VACCEL_API long int vaccel_resource_refcount(const struct vaccel_resource *res);
 
 struct vaccel_session;
 
-/* Makes the resource usable by ops of the session. Doing it twice is no error. */
+/* Makes the resource usable by ops of the session. Doing it twice is no error. VACCEL_ENOTSUP for a
+ * URL where libcurl is not installed, VACCEL_EREMOTEIO where it could not be fetched. */
 VACCEL_API int vaccel_resource_register(struct vaccel_resource *res, struct vaccel_session *sess);
 
 /* VACCEL_EINVAL where it is not registered. */
@@ -117,7 +119,8 @@ VACCEL_API int vaccel_resource_unregister(struct vaccel_resource *res, struct va
 VACCEL_API int vaccel_resource_sync(struct vaccel_resource *res, struct vaccel_session *sess);
 
 /* The directory that the resource was made from: into `out_path`, or into fresh memory where
- * `alloc_path` is given. VACCEL_EINVAL where it was not made from one. */
+ * `alloc_path` is given. VACCEL_ENOTSUP where it was not made from one, VACCEL_EINVAL where there is
+ * not enough room. */
 VACCEL_API int vaccel_resource_directory(struct vaccel_resource *res, char *out_path,
 					 size_t out_path_size, char **alloc_path);
 

@@ -1,9 +1,10 @@
-/* Sessions: what ops run in. A session is bound to one plugin, or to a remote side, for its life.
- */
+/* Sessions: what ops run in. A session is bound to one plugin, or to a remote side,
+ * for its life. */
 #ifndef VACCEL_SESSION_H
 #define VACCEL_SESSION_H
 
 #include <limits.h>
+#include <linux/limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>

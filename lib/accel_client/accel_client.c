@@ -2,106 +2,68 @@
 #include "accel_client/accel_client.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "accel_client/accel_dial.h"
 #include "accel_client/accel_start.h"
+#include "accel_link/accel_link.h"
 #include "mayfly/wire.h"
-#include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/log.h"
-#include "util/paths.h"
 
 /* A host that has just been started answers when its plugins are loaded. */
-#define OPEN_LIMIT_NS  (10 * NANOSECONDS_PER_SECOND)
-#define RETRY_PAUSE_NS (20 * 1000000L)
+#define OPEN_LIMIT_NS (10 * NANOSECONDS_PER_SECOND)
 
 struct accel_client {
-	int socket;	     /* -1 once the connection has ended */
-	uint64_t tag;	     /* of the packet sent last */
-	uint64_t timeout_ns; /* SO_RCVTIMEO as it is set now; 0: none */
-	bool changed;	     /* the host holds something else than at the mark */
+	struct accel_link link;
+	bool changed; /* the host holds something else than at the mark */
 };
-
-/* Sets how long a receive may block; costs a system call only where that changes. */
-static int set_timeout(struct accel_client *client, uint64_t timeout_ns)
-{
-	if (client->timeout_ns == timeout_ns)
-		return 0;
-	struct timeval timeout = {
-	    .tv_sec = (time_t)(timeout_ns / NANOSECONDS_PER_SECOND),
-	    .tv_usec = (suseconds_t)(timeout_ns % NANOSECONDS_PER_SECOND / 1000),
-	};
-	if (setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
-		return -errno;
-	client->timeout_ns = timeout_ns;
-	return 0;
-}
-
-static void end_connection(struct accel_client *client)
-{
-	if (client->socket >= 0)
-		close(client->socket);
-	client->socket = -1;
-}
 
 static int lost_connection(struct accel_client *client, struct error *error)
 {
-	end_connection(client);
+	accel_link_end(&client->link);
 	return error_set(error, ECONNRESET,
 			 "the accelerator host (mayfly-acceld) went away during this request, its "
 			 "log says why; the next request gets a new one");
 }
 
-static int send_packet(struct accel_client *client, struct wire_packet *packet, int attached_fd,
-		       struct error *error)
-{
-	if (client->socket < 0)
-		return error_set(error, ENOTCONN, "not connected to the accelerator host any more");
-	packet->magic = WIRE_MAGIC;
-	packet->version = WIRE_VERSION;
-	packet->tag = ++client->tag;
-	struct iovec data = {.iov_base = packet, .iov_len = sizeof(*packet)};
-	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	if (attached_fd >= 0) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &attached_fd, sizeof(int));
-	}
-	ssize_t sent;
-	do
-		sent = sendmsg(client->socket, &message, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent == (ssize_t)sizeof(*packet))
-		return 0;
-	return lost_connection(client, error);
-}
-
-/* The longest single wait: a deadline further away than this is looked at again after it, so that
- * the socket's timeout need not be set anew for each call. */
-#define WAIT_STEP_NS (NANOSECONDS_PER_SECOND / 10)
-
-/* A call may take long; whatever else does not is not served at all. */
+/* Only a call may take long. A host that leaves any other packet unanswered does not work at
+ * all. */
 static int give_up(struct accel_client *client, uint16_t kind, struct error *error)
 {
-	end_connection(client);
+	accel_link_end(&client->link);
 	if (kind == WIRE_PACKET_CALL)
 		return error_set(error, ETIMEDOUT, "an accelerated call was under way");
 	return error_set(error, ETIMEDOUT,
-			 "the accelerator host (mayfly-acceld) does not answer; where it hangs, "
-			 "end it, and the next request starts another");
+			 "the accelerator host (mayfly-acceld) does not answer; if it hangs, end "
+			 "it with mayfly acceld stop, and the next request starts another one");
+}
+
+/* Says what a link's failure means. */
+static int explain(struct accel_client *client, uint16_t kind, int result, struct error *error)
+{
+	switch (result) {
+	case -ENOTCONN:
+		return error_set(error, ENOTCONN, "not connected to the accelerator host any more");
+	case -ETIMEDOUT:
+		return give_up(client, kind, error);
+	case -EPROTO:
+		accel_link_end(&client->link);
+		return error_set(error, EPROTO,
+				 "the accelerator host speaks another protocol; is it an "
+				 "older mayfly-acceld?");
+	default:
+		return lost_connection(client, error);
+	}
+}
+
+static int send_packet(struct accel_client *client, struct wire_packet *packet, int attached_fd,
+		       struct error *error)
+{
+	int result = accel_link_send(&client->link, packet, attached_fd, NULL, 0, 0);
+	return result ? explain(client, packet->kind, result, error) : 0;
 }
 
 /* Receives the answer to the packet sent last. */
@@ -109,32 +71,9 @@ static int receive_answer(struct accel_client *client, uint16_t kind, uint64_t d
 			  struct error *error)
 {
 	struct wire_packet answer;
-	for (;;) {
-		uint64_t wait_ns = deadline_ns ? WAIT_STEP_NS : 0;
-		if (deadline_ns) {
-			uint64_t now = clock_now_ns();
-			if (now >= deadline_ns)
-				return give_up(client, kind, error);
-			/* Rounded up to whole microseconds: 0 would mean no timeout. */
-			if (deadline_ns - now < WAIT_STEP_NS)
-				wait_ns = (deadline_ns - now + 999) / 1000 * 1000;
-		}
-		if (set_timeout(client, wait_ns))
-			return lost_connection(client, error);
-		ssize_t length = recv(client->socket, &answer, sizeof(answer), MSG_TRUNC);
-		if (length == (ssize_t)sizeof(answer))
-			break;
-		if (length < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		return lost_connection(client, error);
-	}
-	if (answer.magic != WIRE_MAGIC || answer.version != WIRE_VERSION || answer.kind != kind ||
-	    answer.tag != client->tag) {
-		end_connection(client);
-		return error_set(error, EPROTO,
-				 "the accelerator host speaks another protocol; is it an "
-				 "older mayfly-acceld?");
-	}
+	int result = accel_link_receive(&client->link, kind, &answer, deadline_ns);
+	if (result)
+		return explain(client, kind, result, error);
 	if (kind != WIRE_PACKET_HELLO)
 		client->changed = !answer.unchanged;
 	return -answer.status;
@@ -149,8 +88,8 @@ static int say_hello(struct accel_client *client, int window_fd, uint64_t window
 		result = receive_answer(client, WIRE_PACKET_HELLO, deadline_ns, error);
 	if (result == -EUSERS)
 		return error_set(error, EUSERS,
-				 "the accelerator host has as many connections as it may have "
-				 "(mayfly-acceld --connections)");
+				 "the accelerator host has as many connections as it may have, of "
+				 "this run or of all (mayfly-acceld --connections)");
 	if (result == -EINVAL)
 		return error_set(
 		    error, EINVAL,
@@ -167,37 +106,24 @@ static int say_hello(struct accel_client *client, int window_fd, uint64_t window
 
 static void pause_before_retry(void)
 {
-	nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
-}
-
-/* Nobody listens there, or whoever did is on the way out: a new host is called for. */
-static bool host_is_missing(int result)
-{
-	return result == -ENOENT || result == -ECONNREFUSED || result == -ECONNRESET;
+	nanosleep(&(struct timespec){.tv_nsec = ACCEL_RETRY_PAUSE_NS}, NULL);
 }
 
 int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struct error *error)
 {
-	char path[PATH_MAX];
-	int result = paths_runtime(path, sizeof(path), "acceld.sock", error);
-	while (!result) {
-		struct error attempt = {0};
-		result = accel_connect(path, deadline_ns, socket, &attempt);
-		if (!host_is_missing(result) || clock_now_ns() >= deadline_ns) {
-			if (result && error)
-				*error = attempt;
-			return result;
-		}
-		log_debug("%s; starting mayfly-acceld", attempt.text);
-		result = accel_start(deadline_ns, error);
-		if (result)
-			return error_wrap(error, "cannot start the accelerator host");
-		/* Where it lost a race against another one, that one may not listen yet, or may be
-		 * about to leave. */
-		if (!accel_connect(path, deadline_ns, socket, NULL))
-			return 0;
-		pause_before_retry();
+	struct accel_dial dial;
+	int result = accel_dial_begin(&dial, deadline_ns, error);
+	if (!result)
+		result = accel_dial_look(&dial, socket, error);
+	while (result == -EINPROGRESS) {
+		const int host = accel_dial_descriptor(&dial);
+		if (host >= 0)
+			spawn_wait_end(host, accel_dial_moment(&dial));
+		else
+			pause_before_retry();
+		result = accel_dial_look(&dial, socket, error);
 	}
+	accel_dial_end(&dial);
 	return result;
 }
 
@@ -212,7 +138,7 @@ static int open_on(struct accel_client **out, int socket, int window_fd, uint64_
 		close(socket);
 		return error_set(error, ENOMEM, "no memory for a connection");
 	}
-	client->socket = socket;
+	accel_link_begin(&client->link, socket, false, NULL);
 	int result = say_hello(client, window_fd, window_size, deadline_ns, error);
 	if (result) {
 		accel_client_close(client);
@@ -250,7 +176,7 @@ int accel_client_open(struct accel_client **client, const struct accel_dialer *d
 		if (result)
 			return result;
 		result = open_on(client, socket, window_fd, window_size, deadline_ns, &attempt);
-		if (!host_is_missing(result) || clock_now_ns() >= deadline_ns) {
+		if (!accel_host_is_missing(result) || clock_now_ns() >= deadline_ns) {
 			if (result && error)
 				*error = attempt;
 			return result;
@@ -300,10 +226,15 @@ int accel_client_reset(struct accel_client *client, struct error *error)
 	return send_packet(client, &packet, -1, error);
 }
 
+bool accel_client_is_lost(const struct accel_client *client)
+{
+	return accel_link_is_lost(&client->link);
+}
+
 void accel_client_close(struct accel_client *client)
 {
 	if (!client)
 		return;
-	end_connection(client);
+	accel_link_end(&client->link);
 	free(client);
 }

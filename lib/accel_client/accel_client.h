@@ -6,14 +6,15 @@
 #ifndef MAYFLY_ACCEL_CLIENT_H
 #define MAYFLY_ACCEL_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/error.h"
 
 struct accel_client;
 
-/* Where a connection comes from: whoever has given up the right to connect and to start programs
- * asks somebody else for it. */
+/* Where a connection comes from. A process that has given up the rights to connect and to start
+ * programs asks another one for it. */
 struct accel_dialer {
 	/* Connects to this user's accelerator host, which is started where none runs, until
 	 * `deadline_ns` (CLOCK_MONOTONIC). The socket becomes the caller's. */
@@ -43,14 +44,17 @@ int accel_client_open_at(struct accel_client **client, const char *path, int win
 int accel_client_call(struct accel_client *client, uint64_t offset, uint64_t length,
 		      uint64_t deadline_ns, struct error *error);
 
-/* What the host holds for this client now is the base that accel_client_reset() comes back to.
- * Waits as long as accel_client_open() does; a failure ends the connection. */
+/* Marks what the host holds for this client now: accel_client_reset() comes back to it. Waits as
+ * long as accel_client_open() does; a failure ends the connection. */
 int accel_client_mark(struct accel_client *client, uint64_t latest_ns, struct error *error);
 
 /* Drops what was opened since the mark and brings back what was released since; with no mark, drops
  * everything. Does not wait, and costs nothing where the host said with its last answer that there
  * is nothing to do. */
 int accel_client_reset(struct accel_client *client, struct error *error);
+
+/* Whether the host has gone while nobody asked it for anything. */
+bool accel_client_is_lost(const struct accel_client *client);
 
 /* Ends the connection, and all that the host holds for it. NULL is fine. */
 void accel_client_close(struct accel_client *client);

@@ -4,37 +4,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "accel_link/unix_connect.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/paths.h"
+#include "util/spawn.h"
 
-#define RETRY_PAUSE_NS (20 * 1000000L)
-
-/* A host that many clients connect to at once has a full queue for a moment, one that hangs for
- * longer: the socket must not block, or connect(2) would wait without an end. */
-static int connect_socket(int fd, const struct sockaddr_un *address, uint64_t deadline_ns)
+/* Whoever listens there reads what guests send and writes into their windows, so it must be root or
+ * this user. */
+static int check_listener(int fd, const char *path, struct error *error)
 {
-	while (connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		if (clock_now_ns() >= deadline_ns)
-			return -ETIMEDOUT;
-		nanosleep(&(struct timespec){.tv_nsec = RETRY_PAUSE_NS}, NULL);
-	}
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		return error_set_errno(error, errno, "cannot find out which process listens at %s",
+				       path);
+	if (peer.uid != geteuid() && peer.uid != 0)
+		return error_set(error, EPERM,
+				 "the process that listens at %s belongs to user %u, and not to "
+				 "you: remove the socket, or "
+				 "set XDG_RUNTIME_DIR to another place",
+				 path, peer.uid);
 	return 0;
 }
 
@@ -46,108 +44,82 @@ int accel_connect(const char *path, uint64_t deadline_ns, int *socket_fd, struct
 				 "socket path too long, set XDG_RUNTIME_DIR to a shorter one: %s",
 				 path);
 	memcpy(address.sun_path, path, strlen(path));
-	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_set_errno(error, errno, "cannot make a socket");
-	int result = connect_socket(fd, &address, deadline_ns);
+	cleanup_close int fd = -1;
+	int result = unix_connect(&address, sizeof(address), SOCK_SEQPACKET, deadline_ns, &fd);
 	if (result)
 		return error_set_errno(error, -result,
 				       "cannot connect to the accelerator host at %s", path);
-	if (fcntl(fd, F_SETFL, 0))
-		return error_set_errno(error, errno, "cannot have the socket block");
+	result = check_listener(fd, path, error);
+	if (result)
+		return result;
 	*socket_fd = take_fd(&fd);
 	return 0;
 }
 
-/* Its standard error is a pipe to us; it keeps no other descriptor of ours, and starts with no
- * signal blocked or ignored, whatever the calling thread has. */
-static int spawn_host(const char *path, int error_pipe, pid_t *pid)
+/* Its standard error is a pipe to us. */
+static int spawn_host(const char *path, int error_pipe, struct spawn_process *host)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int result = posix_spawn_file_actions_init(&actions);
-	if (result)
-		return result;
-	result = posix_spawnattr_init(&attributes);
-	if (result) {
-		posix_spawn_file_actions_destroy(&actions);
-		return result;
-	}
-	sigset_t none, all;
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (!(result = posix_spawn_file_actions_adddup2(&actions, error_pipe, 2)) &&
-	    !(result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
-	    !(result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)) &&
-	    !(result = posix_spawn_file_actions_addclosefrom_np(&actions, 3))) {
-		char name[] = "mayfly-acceld";
-		char *arguments[] = {name, NULL};
-		result = posix_spawn(pid, path, &actions, &attributes, arguments, environ);
-	}
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return result;
+	const char *const arguments[] = {"mayfly-acceld", NULL};
+	const int descriptors[] = {SPAWN_NULL, SPAWN_NULL, error_pipe};
+	return spawn_start(&(struct spawn){.program = path,
+					   .arguments = arguments,
+					   .descriptors = descriptors,
+					   .descriptor_count = 3,
+					   .kind = SPAWN_SERVER},
+			   host);
 }
 
-/* False where it had not by the deadline, or where that cannot be waited for. */
-static bool child_ends(pid_t pid, uint64_t deadline_ns)
-{
-	cleanup_close int child = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd ended = {.fd = child, .events = POLLIN};
-	int ready;
-	do {
-		struct timespec left = clock_left_until(deadline_ns);
-		ready = child < 0 ? 0 : ppoll(&ended, 1, &left, NULL);
-	} while (ready < 0 && errno == EINTR);
-	return ready > 0;
-}
-
-/* Waits for the child's end; past the deadline it is killed. Returns its wait status, or -1. */
-static int wait_for_child(pid_t pid, uint64_t deadline_ns)
-{
-	bool late = !child_ends(pid, deadline_ns);
-	if (late)
-		kill(pid, SIGKILL);
-	int status;
-	pid_t waited;
-	do
-		waited = waitpid(pid, &status, 0);
-	while (waited < 0 && errno == EINTR);
-	return late || waited < 0 ? -1 : status;
-}
-
-int accel_start(uint64_t deadline_ns, struct error *error)
+int accel_start_begin(struct accel_start *start, struct error *error)
 {
 	char path[PATH_MAX];
-	int result = paths_part(path, sizeof(path), "acceld/mayfly-acceld", error);
+	*start = ACCEL_START_NONE;
+	int result = paths_part(path, sizeof(path), ACCELD_PART, error);
 	if (result)
 		return result;
 	int pipe_ends[2];
-	if (pipe2(pipe_ends, O_CLOEXEC))
+	if (pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK))
 		return error_set_errno(error, errno, "cannot make a pipe");
 	cleanup_close int reader = pipe_ends[0];
 	cleanup_close int writer = pipe_ends[1];
-	pid_t pid;
-	result = spawn_host(path, writer, &pid);
+	result = spawn_host(path, writer, &start->host);
 	if (result)
-		return error_set_errno(error, result, "cannot start %s", path);
-	int status = wait_for_child(pid, deadline_ns);
-	if (status == -1)
-		return error_set(error, ETIMEDOUT, "%s did not start in time", path);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	/* It has ended and its one line fits a pipe; the detached host does not hold the pipe, but
-	 * do not depend on that. */
+		return error_set_errno(error, -result, "cannot start %s", path);
+	start->reader = take_fd(&reader);
+	return 0;
+}
+
+/* It has ended, so its one line is in the pipe. The detached host should not hold the other end,
+ * but the read must not wait for it if it does. */
+static int explain_failure(const struct accel_start *start, int status, struct error *error)
+{
 	char said[512];
-	fcntl(reader, F_SETFL, O_NONBLOCK);
-	ssize_t length = read(reader, said, sizeof(said) - 1);
+	ssize_t length = read(start->reader, said, sizeof(said) - 1);
 	said[length > 0 ? length : 0] = 0;
 	said[strcspn(said, "\n")] = 0;
 	if (!*said && WIFSIGNALED(status))
-		return error_set(error, EIO, "%s was killed by signal %d (%s)", path,
+		return error_set(error, EIO, "mayfly-acceld was killed by signal %d (%s)",
 				 WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return error_set(error, EIO, "%s failed: %s", path, *said ? said : "it said nothing");
+	return error_set(error, EIO, "mayfly-acceld failed: %s", *said ? said : "it said nothing");
+}
+
+int accel_start_look(struct accel_start *start, uint64_t deadline_ns, struct error *error)
+{
+	int status;
+	int result = spawn_wait(&start->host, 0, &status);
+	if (result == -ETIMEDOUT && clock_now_ns() < deadline_ns)
+		return -EINPROGRESS;
+	if (result)
+		result = error_set(error, ETIMEDOUT, "mayfly-acceld did not start in time");
+	else if (!WIFEXITED(status) || WEXITSTATUS(status))
+		result = explain_failure(start, status, error);
+	accel_start_end(start);
+	return result;
+}
+
+void accel_start_end(struct accel_start *start)
+{
+	spawn_kill(&start->host);
+	if (start->reader >= 0)
+		close(start->reader);
+	*start = ACCEL_START_NONE;
 }

@@ -16,14 +16,17 @@
 
 #include "confine/cgroup_place.h"
 #include "confine/sanitizers.h"
+#include "confine/systemd_scope.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
 
-/* What groups are called, with the maker's process behind it; and that of a maker that moved. */
+/* Names of groups begin so, and the maker's process id follows. A maker that has to move goes into
+ * a group whose name begins with the second one. */
 #define GROUP_PREFIX  "mayfly-run-"
-#define KEEPER_PREFIX "mayfly-keeper-"
+#define BROKER_PREFIX "mayfly-broker-"
 
 /* Makers in other pid namespaces may have the same number. */
 #define NAMES_MAX 16
@@ -31,7 +34,7 @@
 /* The kernel deals processor time out in periods of this length. */
 #define CPU_PERIOD_US 100000U
 
-/* Killed processes are gone at once, but for those that the kernel is busy with. */
+/* Killed processes end at once, except for those that the kernel is busy with. */
 #define REMOVAL_LIMIT_NS NANOSECONDS_PER_SECOND
 
 static int write_file(int group, const char *name, const char *text)
@@ -86,7 +89,7 @@ static void remove_left_overs(int parent)
 	}
 	const struct dirent *entry;
 	while ((entry = readdir(groups))) {
-		if (!is_name(entry->d_name, GROUP_PREFIX) && !is_name(entry->d_name, KEEPER_PREFIX))
+		if (!is_name(entry->d_name, GROUP_PREFIX) && !is_name(entry->d_name, BROKER_PREFIX))
 			continue;
 		cleanup_close int group =
 		    openat(parent, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -97,8 +100,8 @@ static void remove_left_overs(int parent)
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
 
-/* Makes a locked group. Another maker may take it for left over before it is locked: then the next
- * name's turn comes. The group's directory or a negative errno. */
+/* Makes a locked group. Before it is locked, another maker may take it for one that was left over
+ * and remove it; then the next name is tried. Returns the group's directory or a negative errno. */
 static int make_locked(int parent, const char *prefix, char *name, size_t size)
 {
 	for (unsigned i = 0; i < NAMES_MAX; i++) {
@@ -126,28 +129,44 @@ static int pass_controllers_on(int parent, unsigned controllers)
 	return write_file(parent, "cgroup.subtree_control", text);
 }
 
-/* Out of a group that this process alone is in. */
-static int move_out(struct confine_cgroup *group, unsigned controllers)
+static int add_process(int group, pid_t pid)
+{
+	char text[16];
+	snprintf(text, sizeof(text), "%d", pid);
+	return write_file(group, "cgroup.procs", text);
+}
+
+/* Moves this process (0) and its companions there. */
+static int move_to(int group, const pid_t *companions)
+{
+	int result = add_process(group, 0);
+	for (; *companions && !result; companions++)
+		result = add_process(group, *companions);
+	return result;
+}
+
+/* Moves this process out of a group in which it is alone. */
+static int move_out(struct confine_cgroup *group, unsigned controllers, const pid_t *companions)
 {
 	char name[64];
-	int keeper = make_locked(group->parent, KEEPER_PREFIX, name, sizeof(name));
-	if (keeper < 0)
-		return keeper;
-	int result = write_file(keeper, "cgroup.procs", "0");
+	int broker = make_locked(group->parent, BROKER_PREFIX, name, sizeof(name));
+	if (broker < 0)
+		return broker;
+	int result = move_to(broker, companions);
 	if (!result)
 		result = pass_controllers_on(group->parent, controllers);
 	if (!result) {
-		group->keeper = keeper;
+		group->broker = broker;
 		return 0;
 	}
-	write_file(group->parent, "cgroup.procs", "0");
+	move_to(group->parent, companions);
 	unlinkat(group->parent, name, AT_REMOVEDIR);
-	close(keeper);
+	close(broker);
 	return result;
 }
 
 static int open_place(struct confine_cgroup *group, const struct cgroup_place *place,
-		      struct error *error)
+		      const pid_t *companions, struct error *error)
 {
 	group->parent = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (group->parent < 0)
@@ -155,8 +174,8 @@ static int open_place(struct confine_cgroup *group, const struct cgroup_place *p
 	if (!place->missing)
 		return 0;
 	int result = pass_controllers_on(group->parent, place->missing);
-	if (result == -EBUSY && place->own)
-		result = move_out(group, place->missing);
+	if (result == -EBUSY && place->own && companions)
+		result = move_out(group, place->missing, companions);
 	if (result == -EBUSY)
 		return error_set(error, EBUSY,
 				 "%s cannot pass limits on: there are processes in it",
@@ -165,13 +184,15 @@ static int open_place(struct confine_cgroup *group, const struct cgroup_place *p
 		      : 0;
 }
 
-static int find_place(const char *named, unsigned controllers, struct cgroup_place *place,
-		      struct error *error)
+static bool is_systemds_machine(void)
 {
-	bool own = named && !strcmp(named, CONFINE_CGROUP_SELF);
-	if (named && !own)
-		return cgroup_place_named(named, controllers, place, error);
+	return !access("/run/systemd/system", F_OK);
+}
 
+/* Takes the group that this process is in, or with `own` unset the nearest one that is its. */
+static int find_present_place(bool own, unsigned controllers, struct cgroup_place *place,
+			      struct error *error)
+{
 	cleanup_free char *membership = NULL;
 	cleanup_free char *mounts = NULL;
 	int result = file_read_generated("/proc/self/cgroup", &membership, error);
@@ -182,11 +203,38 @@ static int find_place(const char *named, unsigned controllers, struct cgroup_pla
 	const struct cgroup_surroundings surroundings = {
 	    .membership = membership,
 	    .mounts = mounts,
-	    .systemd = !access("/run/systemd/system", F_OK),
+	    .systemd = is_systemds_machine(),
 	    .user = geteuid(),
 	};
 	return own ? cgroup_place_own(&surroundings, controllers, place, error)
 		   : cgroup_place_find(&surroundings, controllers, place, error);
+}
+
+static int find_scope(unsigned controllers, struct cgroup_place *place, const pid_t *companions,
+		      struct error *error)
+{
+	if (!companions)
+		return error_set(error, EPERM,
+				 "systemd gives this process a control group only together with "
+				 "itself, and it may not be moved");
+	int result = systemd_scope_enter(companions, error);
+	return result ? result : find_present_place(true, controllers, place, error);
+}
+
+static int find_place(const char *named, unsigned controllers, struct cgroup_place *place,
+		      const pid_t *companions, struct error *error)
+{
+	if (named && !strcmp(named, CONFINE_CGROUP_SYSTEMD))
+		return find_scope(controllers, place, companions, error);
+	const bool own = named && !strcmp(named, CONFINE_CGROUP_SELF);
+	if (named && !own)
+		return cgroup_place_named(named, controllers, place, error);
+	int result = find_present_place(own, controllers, place, error);
+	/* Only for limits that somebody asked for: it takes longer than many a run. */
+	if (result == -ENOTSUP && !own && controllers & CGROUP_CPU && companions &&
+	    is_systemds_machine())
+		return find_scope(controllers, place, companions, error);
+	return result;
 }
 
 static int set_number(const struct confine_cgroup *group, const char *name, uint64_t number,
@@ -204,8 +252,8 @@ static int set_limits(const struct confine_cgroup *group,
 	int result = 0;
 	if (limits->memory != UINT64_MAX)
 		result = set_number(group, "memory.max", limits->memory, error);
-	/* All of it or nothing: a monitor without its guests is of no use, nor the other way round.
-	 */
+	/* All of it or nothing: a monitor without its guests is of no use,
+	 * nor the other way round. */
 	if (!result)
 		result = set_number(group, "memory.oom.group", 1, error);
 	if (!result)
@@ -227,16 +275,17 @@ static int set_limits(const struct confine_cgroup *group,
 }
 
 static int make(struct confine_cgroup *group, const char *named,
-		const struct confine_cgroup_limits *limits, struct error *error)
+		const struct confine_cgroup_limits *limits, const pid_t *companions,
+		struct error *error)
 {
-	struct cgroup_place place;
+	struct cgroup_place place = {.own = false};
 	unsigned controllers = CGROUP_MEMORY | CGROUP_PIDS | (limits->cpus ? CGROUP_CPU : 0U);
-	int result = find_place(named, controllers, &place, error);
+	int result = find_place(named, controllers, &place, companions, error);
 	if (result)
 		return result;
 	if (CONFINE_SANITIZED)
 		return error_set(error, ENOTSUP, "%s", CONFINE_SANITIZED_TEXT);
-	result = open_place(group, &place, error);
+	result = open_place(group, &place, companions, error);
 	if (result)
 		return result;
 	remove_left_overs(group->parent);
@@ -255,11 +304,12 @@ static int make(struct confine_cgroup *group, const char *named,
 }
 
 int confine_cgroup_make(struct confine_cgroup *group, const char *named,
-			const struct confine_cgroup_limits *limits, struct error *error)
+			const struct confine_cgroup_limits *limits, const pid_t *companions,
+			struct error *error)
 {
 	struct error reason = {0};
 	*group = (struct confine_cgroup)CONFINE_CGROUP_NONE;
-	int result = make(group, named, limits, &reason);
+	int result = make(group, named, limits, companions, &reason);
 	if (!result)
 		return 0;
 	confine_cgroup_remove(group);
@@ -289,7 +339,8 @@ static void await_empty(int group)
 void confine_cgroup_remove(struct confine_cgroup *group)
 {
 	if (group->group >= 0) {
-		/* From Linux 5.14 on; before, what was started is left to its end. */
+		/* The file exists from Linux 5.14 on. Before, processes of the group are left to
+		 * end by themselves. */
 		write_file(group->group, "cgroup.kill", "1");
 		await_empty(group->group);
 		if (unlinkat(group->parent, group->name, AT_REMOVEDIR))
@@ -300,20 +351,16 @@ void confine_cgroup_remove(struct confine_cgroup *group)
 
 void confine_cgroup_forget(struct confine_cgroup *group)
 {
-	const int directories[] = {group->group, group->parent, group->keeper};
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+	const int directories[] = {group->group, group->parent, group->broker};
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		if (directories[i] >= 0)
 			close(directories[i]);
-	group->group = group->parent = group->keeper = -1;
+	group->group = group->parent = group->broker = -1;
 }
 
 int confine_cgroup_add(const struct confine_cgroup *group, pid_t pid)
 {
-	char text[16];
-	if (group->group < 0)
-		return 0;
-	snprintf(text, sizeof(text), "%d", pid);
-	return write_file(group->group, "cgroup.procs", text);
+	return group->group < 0 ? 0 : add_process(group->group, pid);
 }
 
 enum confine_memory confine_cgroup_memory(const struct confine_cgroup *group)

@@ -2,9 +2,9 @@
  * may take of the machine's memory, processes and processor time.
  *
  * The group is made before the child, with its limits; the child starts in it (confine_fork());
- * whoever made it stays outside, and removes it. While its maker lives it is locked (flock(2)):
- * one that is not, was left by a maker that was killed, and goes when the next one is made beside
- * it.
+ * whoever made it stays outside, and removes it. It is locked (flock(2)) while its maker lives. A
+ * group without a lock was left by a maker that was killed, and is removed when the next one is
+ * made beside it.
  *
  * Not thread-safe.
  */
@@ -20,6 +20,8 @@
 
 /* In place of a directory: the group that this process is in. */
 #define CONFINE_CGROUP_SELF "self"
+/* The same, after systemd has moved this process into a group of its own (systemd_scope.h). */
+#define CONFINE_CGROUP_SYSTEMD "systemd"
 
 #define CONFINE_CPU_SCALE 1000 /* struct confine_cgroup_limits has thousandths of a processor */
 
@@ -31,27 +33,30 @@ struct confine_cgroup_limits {
 
 struct confine_cgroup {
 	int group, parent; /* directories; -1: there is no group */
-	int keeper;	   /* a group that this process had to move to; else -1 */
+	int broker;	   /* a group that this process had to move to; else -1 */
 	char name[64];	   /* in `parent` */
 	char path[PATH_MAX];
 	struct error missing; /* why there is none */
 	uint64_t memory;      /* its limit */
-	bool required;	      /* for confine_fork(): better no child than one outside of it */
+	bool required;	      /* for confine_fork(): without the group, start no child */
 };
 
 #define CONFINE_CGROUP_NONE                                                                        \
 	{                                                                                          \
-		.group = -1, .parent = -1, .keeper = -1                                            \
+		.group = -1, .parent = -1, .broker = -1                                            \
 	}
 
-/* Makes a group with these limits below `named`, the directory of a control group or
- * CONFINE_CGROUP_SELF; or where that is NULL, below the nearest one in which this process may.
- * Where it alone is in that one, it moves into a group beside the new one, and stays there: a group
- * either has processes or passes limits on. What it fails with is also kept in group->missing.
+/* Makes a group with these limits below `named`, the directory of a control group,
+ * CONFINE_CGROUP_SELF or CONFINE_CGROUP_SYSTEMD; or where that is NULL, below the nearest one in
+ * which this process may. Where there is none, but limits->cpus, systemd is asked for one.
+ * A group either has processes or passes limits on: where this process alone is in that one, with
+ * `companions` (ends with 0), they move into a group beside the new one, and stay there; NULL: they
+ * may not. The reason of a failure is also kept in group->missing.
  *
  * Release by confine_cgroup_remove(). To be called while there is one thread. */
 int confine_cgroup_make(struct confine_cgroup *group, const char *named,
-			const struct confine_cgroup_limits *limits, struct error *error);
+			const struct confine_cgroup_limits *limits, const pid_t *companions,
+			struct error *error);
 
 /* Kills what is still in the group, and removes it. Nothing where there is none. */
 void confine_cgroup_remove(struct confine_cgroup *group);

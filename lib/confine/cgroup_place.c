@@ -12,12 +12,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 
 static const char *const controller_names[] = {"memory", "pids", "cpu"};
 
-#define CONTROLLERS (sizeof(controller_names) / sizeof(controller_names[0]))
+#define CONTROLLERS ARRAY_SIZE(controller_names)
 
 void cgroup_controllers_format(unsigned controllers, const char *prefix, char *out, size_t size)
 {
@@ -130,7 +131,7 @@ static bool find_below(const struct mount *mount, const char *path, char *direct
 	       !access(directory, F_OK);
 }
 
-/* *top: how long the part of the directory is that is the mount. */
+/* *top: the length of the directory's beginning that is the mount point. */
 static int find_own(const struct cgroup_surroundings *surroundings, char directory[PATH_MAX],
 		    size_t *top, struct error *error)
 {
@@ -149,7 +150,7 @@ static int find_own(const struct cgroup_surroundings *surroundings, char directo
 			continue;
 		mounted = true;
 		*top = strlen(mount.point);
-		/* "/.." is outside of a control group namespace. */
+		/* A path that begins with "/.." lies outside of this control group namespace. */
 		if (strncmp(path, "/..", 3) != 0 && find_below(&mount, path, directory))
 			return 0;
 	}
@@ -173,7 +174,7 @@ static bool go_up(char *directory, size_t top)
 static bool is_marked(const char *directory)
 {
 	static const char *const names[] = {"user.delegate", "trusted.delegate"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char value;
 		if (getxattr(directory, names[i], &value, sizeof(value)) == 1 && value == '1')
 			return true;
@@ -181,7 +182,7 @@ static bool is_marked(const char *directory)
 	return false;
 }
 
-/* What is delegated to a systemd, a user's or a container's, is not delegated to us. */
+/* A group that is delegated to a user's or a container's systemd is not delegated to us. */
 static bool is_systemds(const char *directory)
 {
 	char path[PATH_MAX];

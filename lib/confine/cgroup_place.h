@@ -2,8 +2,7 @@
  *
  * A control group has one owner: on a machine that systemd rules, a group and what is below it are
  * ours only where the unit says Delegate=, and systemd marks them (a user's own systemd does not).
- * Elsewhere they are ours as far
- * up as this user owns them; root's is the one that it is in.
+ * Elsewhere they are ours as far up as this user owns them; root's is the one that it is in.
  *
  * Nothing is changed here. References: Documentation/admin-guide/cgroup-v2.rst, and systemd's
  * "Control Group APIs and Delegation".
@@ -24,7 +23,7 @@ enum cgroup_controller { /* bits */
 			 CGROUP_CPU = 4,
 };
 
-/* What decides where; a test makes it up. */
+/* What decides about the place. Tests fill it with made-up values. */
 struct cgroup_surroundings {
 	const char *membership; /* /proc/self/cgroup */
 	const char *mounts;	/* /proc/self/mountinfo */

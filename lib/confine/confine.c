@@ -2,15 +2,16 @@
 #include "confine/confine.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "confine/sanitizers.h"
+#include "sizes/sizes.h"
+#include "util/cleanup.h"
 #include "util/log.h"
 
 static const char *const measure_names[CONFINE_MEASURES] = {
@@ -78,37 +79,50 @@ static void limit_resources(const struct confine_policy *policy, struct confine_
 	confine_note_in_force(report, CONFINE_LIMITS);
 }
 
+static void release_capabilities(cap_t *set)
+{
+	if (*set)
+		cap_free(*set);
+}
+
+/* Removes from the sets what is not kept, and adds nothing. */
+static int keep_capabilities(cap_t set, uint64_t kept)
+{
+	int result = 0;
+	for (cap_value_t bit = 0; bit < cap_max_bits() && !result; bit++) {
+		result = cap_set_flag(set, CAP_INHERITABLE, 1, &bit, CAP_CLEAR);
+		if (result || (bit < 64 && kept >> bit & 1))
+			continue;
+		result = cap_set_flag(set, CAP_PERMITTED, 1, &bit, CAP_CLEAR);
+		if (!result)
+			result = cap_set_flag(set, CAP_EFFECTIVE, 1, &bit, CAP_CLEAR);
+	}
+	return result ? result : cap_set_proc(set);
+}
+
 static void drop_capabilities(uint64_t kept, struct confine_report *report)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* a kernel before 4.3 has none */
-	if (!syscall(SYS_capget, &header, sets)) {
-		for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-			uint32_t mask = (uint32_t)(kept >> (32 * i));
-			sets[i].permitted &= mask;
-			sets[i].effective &= mask;
-			sets[i].inheritable = 0;
-		}
-		if (!syscall(SYS_capset, &header, sets)) {
-			confine_note_in_force(report, CONFINE_CAPABILITIES);
-			return;
-		}
-	}
-	confine_note_missing(report, CONFINE_CAPABILITIES, "%s", strerrordesc_np(errno));
+	cleanup(release_capabilities) cap_t set = cap_get_proc();
+	if (set && !keep_capabilities(set, kept))
+		confine_note_in_force(report, CONFINE_CAPABILITIES);
+	else
+		confine_note_missing(report, CONFINE_CAPABILITIES, "%s", strerrordesc_np(errno));
 }
 
 static void filter_calls(const struct confine_policy *policy, struct confine_report *report)
 {
 	struct error error = {0};
-	struct sock_filter filter[CONFINE_FILTER_MAX];
-	int length = confine_filter_build(policy->calls, policy->call_count, policy->refusal,
-					  filter, &error);
+	struct sock_filter made[CONFINE_FILTER_MAX];
+	const struct sock_filter *filter = policy->filter ? policy->filter : made;
+	int length = policy->filter ? (int)policy->filter_length
+				    : confine_filter_build(policy->calls, policy->call_count,
+							   policy->refusal, made, &error);
 	if (length < 0) {
 		confine_note_missing(report, CONFINE_SYSTEM_CALLS, "%s", error.text);
 		return;
 	}
-	/* Noted before: afterwards only what is in the list works. */
+	/* Noted before the filter is in force: afterwards only the calls in the list work. */
 	confine_note_in_force(report, CONFINE_SYSTEM_CALLS);
 	int result = confine_filter_install(filter, (size_t)length);
 	if (result)
@@ -122,7 +136,7 @@ void confine_self(const struct confine_policy *policy, struct confine_report *re
 		static const enum confine_measure left_out[] = {
 		    CONFINE_NO_NEW_PRIVILEGES, CONFINE_CAPABILITIES, CONFINE_LIMITS,
 		    CONFINE_LANDLOCK, CONFINE_SYSTEM_CALLS};
-		for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
 			confine_note_missing(report, left_out[i], CONFINE_SANITIZED_TEXT);
 		return;
 	}
@@ -133,7 +147,7 @@ void confine_self(const struct confine_policy *policy, struct confine_report *re
 	} else {
 		confine_note_in_force(report, CONFINE_NO_NEW_PRIVILEGES);
 	}
-	int version = confine_landlock(policy->paths, policy->path_count, &error);
+	int version = confine_landlock(policy->paths, policy->path_count, policy->network, &error);
 	if (version < 0)
 		confine_note_missing(report, CONFINE_LANDLOCK, "%s", error.text);
 	else

@@ -72,10 +72,15 @@ struct confine_policy {
 	/* The files it may still open, and how; no path at all: none. */
 	const struct confine_path *paths;
 	size_t path_count;
+	unsigned network; /* of enum confine_network, as far as its system calls let it */
 	/* The system calls it may still make. */
 	const struct confine_call *calls;
 	size_t call_count;
 	enum confine_refusal refusal;
+	/* Made by confine_filter_build() beforehand, in place of `calls`, for who cannot make it
+	 * any more; NULL: none was. */
+	const struct sock_filter *filter;
+	size_t filter_length;
 };
 
 /* Confines the calling thread, and all that it starts from now on; so call it before there are
@@ -97,5 +102,10 @@ void confine_self(const struct confine_policy *policy, struct confine_report *re
  * raise() and abort() end it by another signal than wanted. */
 pid_t confine_fork(struct confine_cgroup *group, void (*open_files)(void *context), void *context,
 		   struct confine_report *report);
+
+/* The same, but what it makes is a child of this process's parent, which is to reap it; *pidfd, its
+ * descriptor, is the caller's. pidfd == NULL: a child as any other. */
+pid_t confine_fork_sibling(struct confine_cgroup *group, void (*open_files)(void *context),
+			   void *context, int *pidfd, struct confine_report *report);
 
 #endif

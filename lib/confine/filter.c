@@ -2,24 +2,17 @@
 #include "confine/filter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
-
-static void release_context(scmp_filter_ctx *context)
-{
-	if (*context)
-		seccomp_release(*context);
-}
+#include "confine/filter_export.h"
 
 static int add_call(scmp_filter_ctx context, const struct confine_call *call)
 {
-	uint32_t action = call->absent ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW;
+	uint32_t action = call->absent	  ? SCMP_ACT_ERRNO(ENOSYS)
+			  : call->trapped ? SCMP_ACT_TRAP
+					  : SCMP_ACT_ALLOW;
 	if (!call->argument)
 		return seccomp_rule_add(context, action, call->number, 0);
 	struct scmp_arg_cmp compare = {
@@ -44,25 +37,14 @@ int confine_filter_build(const struct confine_call *calls, size_t count,
 			 enum confine_refusal refusal, struct sock_filter *filter,
 			 struct error *error)
 {
-	cleanup(release_context) scmp_filter_ctx context =
+	cleanup_filter scmp_filter_ctx context =
 	    seccomp_init(refusal == CONFINE_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
 	if (!context)
 		return error_set(error, ENOMEM, "no memory for a system call filter");
 	int result = fill_context(context, calls, count);
 	if (result)
 		return error_set_errno(error, -result, "cannot make a system call filter");
-	/* The library exports to a descriptor only. */
-	cleanup_close int memfd = memfd_create("mayfly-filter", MFD_CLOEXEC);
-	if (memfd < 0)
-		return error_set_errno(error, errno, "cannot make a system call filter");
-	result = seccomp_export_bpf(context, memfd);
-	if (result)
-		return error_set_errno(error, -result, "cannot make a system call filter");
-	off_t size = lseek(memfd, 0, SEEK_END);
-	if (size <= 0 || (size_t)size > CONFINE_FILTER_MAX * sizeof(*filter) ||
-	    pread(memfd, filter, (size_t)size, 0) != size)
-		return error_set(error, EOVERFLOW, "the system call filter is too long");
-	return (int)((size_t)size / sizeof(*filter));
+	return confine_filter_export(context, filter, CONFINE_FILTER_MAX, error);
 }
 
 int confine_filter_install(const struct sock_filter *filter, size_t length)

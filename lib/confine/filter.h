@@ -20,15 +20,18 @@
 struct confine_call {
 	const char *name;
 	int number;
-	const char
-	    *purpose; /* what the role needs it for; and what `value` is, where there is one */
+	/* What the role needs the call for; and what `value` is, where there is one. */
+	const char *purpose;
 	/* The argument (1 to 6) that is looked at: its bits `mask` must be `value`. 0: none is. */
 	uint8_t argument;
 	uint64_t mask, value;
-	/* Only made on some machines or at some times: a test that watches a run may not see it. */
+	/* The call is made on some machines or at some times only, so a test that watches a run may
+	 * not see it. */
 	bool seldom;
-	/* Not allowed, but answered with ENOSYS: the caller has another way then. */
+	/* The call is answered with ENOSYS: the caller then does without it. */
 	bool absent;
+	/* The call raises SIGSYS, whose handler answers it. */
+	bool trapped;
 };
 
 /* For tables: CONFINE_CALL(read, "requests"). */
@@ -44,6 +47,10 @@ struct confine_call {
 	{                                                                                          \
 		.name = #call, .number = SYS_##call, .purpose = (why), .argument = (which),        \
 		.mask = (bits), .value = (wanted)                                                  \
+	}
+#define CONFINE_CALL_TRAPPED(call, why)                                                            \
+	{                                                                                          \
+		.name = #call, .number = SYS_##call, .purpose = (why), .trapped = true             \
 	}
 /* The kernel looks at 32 bits of an ioctl's request. */
 #define CONFINE_IOCTL(request, why)                                                                \
@@ -64,8 +71,8 @@ int confine_filter_build(const struct confine_call *calls, size_t count,
 			 enum confine_refusal refusal, struct sock_filter *filter,
 			 struct error *error);
 
-/* Puts a filter in force for all threads; the caller must have no_new_privs. 0 or a negative errno.
- */
+/* Puts a filter in force for all threads; the caller must have no_new_privs.
+ * 0 or a negative errno. */
 int confine_filter_install(const struct sock_filter *filter, size_t length);
 
 #endif

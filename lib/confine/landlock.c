@@ -24,11 +24,13 @@ struct ruleset {
 #define VERSION_DEVICES	 5
 #define VERSION_SCOPES	 6
 
-#define FILES_FIRST    (LANDLOCK_ACCESS_FS_REFER - 1) /* all of version 1 */
-#define FILES_TRUNCATE (1ULL << 14)
-#define FILES_DEVICES  (1ULL << 15) /* ioctls */
-#define NETWORK_ALL    3ULL	    /* bind and connect, TCP */
-#define SCOPES_ALL     3ULL	    /* abstract Unix sockets, signals */
+#define FILES_FIRST	(LANDLOCK_ACCESS_FS_REFER - 1) /* all of version 1 */
+#define FILES_TRUNCATE	(1ULL << 14)
+#define FILES_DEVICES	(1ULL << 15) /* ioctls */
+#define NETWORK_BIND	1ULL	     /* TCP */
+#define NETWORK_CONNECT 2ULL
+#define NETWORK_ALL	(NETWORK_BIND | NETWORK_CONNECT)
+#define SCOPES_ALL	3ULL /* abstract Unix sockets, signals */
 
 #define RIGHTS_READ    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define RIGHTS_EXECUTE (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE)
@@ -104,7 +106,8 @@ static int add_path(int ruleset, uint64_t handled, const struct confine_path *pa
 	return 0;
 }
 
-int confine_landlock(const struct confine_path *paths, size_t count, struct error *error)
+int confine_landlock(const struct confine_path *paths, size_t count, unsigned network,
+		     struct error *error)
 {
 	int version = confine_landlock_version();
 	if (version == -ENOSYS)
@@ -112,7 +115,9 @@ int confine_landlock(const struct confine_path *paths, size_t count, struct erro
 				 "the kernel is older than 5.13 or built without it");
 	if (version < 0)
 		return error_set(error, -version, "the kernel was started without it (lsm=)");
-	const struct ruleset handled = ruleset_of_version(version);
+	struct ruleset handled = ruleset_of_version(version);
+	handled.network &= ~((network & CONFINE_CONNECTS ? NETWORK_CONNECT : 0) |
+			     (network & CONFINE_LISTENS ? NETWORK_BIND : 0));
 	cleanup_close int ruleset =
 	    (int)syscall(SYS_landlock_create_ruleset, &handled, ruleset_size(version), 0U);
 	if (ruleset < 0)

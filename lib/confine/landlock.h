@@ -2,6 +2,7 @@
 #ifndef MAYFLY_CONFINE_LANDLOCK_H
 #define MAYFLY_CONFINE_LANDLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/error.h"
@@ -23,9 +24,16 @@ struct confine_path {
 /* The version of the kernel's interface, or a negative errno where there is none. */
 int confine_landlock_version(void);
 
+enum confine_network {
+	CONFINE_CONNECTS = 1, /* by TCP */
+	CONFINE_LISTENS = 2,
+};
+
 /* Forbids the calling thread, which must have no_new_privs, all files but these; from version 4 on
- * TCP, from version 6 on also abstract sockets and signals to processes outside. What is open stays
- * usable. Returns the version in force or a negative errno. */
-int confine_landlock(const struct confine_path *paths, size_t count, struct error *error);
+ * TCP, but for what `network` has (of enum confine_network); from version 6 on also abstract sockets
+ * and signals to processes outside. What is open stays usable. Returns the version in force or a
+ * negative errno. */
+int confine_landlock(const struct confine_path *paths, size_t count, unsigned network,
+		     struct error *error);
 
 #endif

@@ -59,6 +59,8 @@ void help_format_option(const struct option_spec *spec, char *out, size_t size)
 {
 	if (spec->kind == OPTION_FLAG)
 		snprintf(out, size, "--%s", spec->name);
+	else if (spec->kind == OPTION_NAMED)
+		snprintf(out, size, "--%s:NAME=%s", spec->name, spec->argument);
 	else if (spec->value_optional)
 		snprintf(out, size, "--%s[=%s]", spec->name, spec->argument);
 	else
@@ -78,7 +80,8 @@ void help_format_meaning(const struct option_spec *spec, const void *defaults, c
 	char value[64] = "";
 	if (defaults)
 		options_format_value(spec, defaults, value, sizeof(value));
-	const char *again = spec->kind == OPTION_LIST ? "; may be given more than once" : "";
+	const bool repeats = spec->kind == OPTION_LIST || spec->kind == OPTION_NAMED;
+	const char *again = repeats ? "; may be given more than once" : "";
 	if (*value)
 		snprintf(out, size, "%s%s (default: %s)", spec->help, again, value);
 	else

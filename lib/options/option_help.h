@@ -9,7 +9,7 @@
 /* Prints text broken at spaces; the cursor stands in `column`, further lines begin at `indent`. */
 void help_print_wrapped(FILE *out, const char *text, size_t column, size_t indent);
 
-/* A term and, in the column of explanations, what it means. */
+/* Prints a term and, in the column of explanations, what it means. */
 void help_print_entry(FILE *out, const char *term, const char *meaning);
 
 /* All options of a table, with the defaults in `defaults` where it is not NULL. */

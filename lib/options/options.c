@@ -13,7 +13,7 @@
 struct found_option {
 	const struct option_spec *spec;
 	void *values;
-	const char *value; /* what follows "=" or the letter; NULL: nothing */
+	const char *value; /* what follows "=", the letter or ":"; NULL: nothing */
 	char shown[64];	   /* "--name" or "-x", for messages */
 };
 
@@ -27,7 +27,7 @@ static int unknown_option(const struct option_set *sets, size_t set_count, const
 {
 	char name[SUGGEST_WORD_MAX + 2];
 	const char *begin = word + strspn(word, "-");
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, "="), begin);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(begin, ":="), begin);
 	struct suggestion suggestion;
 	suggest_begin(&suggestion, name);
 	for (size_t set = 0; set < set_count; set++)
@@ -44,11 +44,13 @@ static void find_long(const struct option_set *sets, size_t set_count, const cha
 		      struct found_option *found)
 {
 	const char *name = word + 2;
-	size_t length = strcspn(name, "=");
+	size_t length = strcspn(name, ":=");
 	for (size_t set = 0; set < set_count; set++) {
 		for (size_t i = 0; i < sets[set].count; i++) {
 			const char *known = sets[set].specs[i].name;
-			if (strlen(known) != length || strncmp(known, name, length) != 0)
+			const bool named = sets[set].specs[i].kind == OPTION_NAMED;
+			if (strlen(known) != length || strncmp(known, name, length) != 0 ||
+			    (name[length] == ':' && !named))
 				continue;
 			found->spec = &sets[set].specs[i];
 			found->values = sets[set].values;
@@ -147,6 +149,16 @@ static int add_to_list(const struct found_option *found, struct error *error)
 	return 0;
 }
 
+/* "NAME=VALUE", both of which are there. */
+static int add_named(const struct found_option *found, struct error *error)
+{
+	const char *value = found->value ? strchr(found->value, '=') : NULL;
+	if (!value || value == found->value || !value[1])
+		return error_set(error, EINVAL, "%s is given as %s:NAME=%s", found->shown,
+				 found->shown, found->spec->argument);
+	return add_to_list(found, error);
+}
+
 static int set_value(const struct found_option *found, struct error *error)
 {
 	switch (found->spec->kind) {
@@ -160,6 +172,8 @@ static int set_value(const struct found_option *found, struct error *error)
 		return 0;
 	case OPTION_LIST:
 		return add_to_list(found, error);
+	case OPTION_NAMED:
+		return add_named(found, error);
 	case OPTION_CHOICE:
 		return set_choice(found, error);
 	case OPTION_COUNT:
@@ -183,7 +197,11 @@ static int parse_option(const struct option_set *sets, size_t set_count, int arg
 		find_short(sets, set_count, word, &found);
 	if (!found.spec)
 		return unknown_option(sets, set_count, word, error);
-	if (found.spec->kind == OPTION_FLAG) {
+	if (found.spec->kind == OPTION_NAMED) {
+		/* Both in the same word: "--net NAME=tap0" would be another language. */
+		if (word[strcspn(word, ":=")] != ':')
+			found.value = NULL;
+	} else if (found.spec->kind == OPTION_FLAG) {
 		if (found.value)
 			return error_set(error, EINVAL, "%s takes no value, but got '%.64s'",
 					 found.shown, found.value);
@@ -223,6 +241,16 @@ int options_parse(const struct option_set *sets, size_t set_count, bool stop_at_
 	return 0;
 }
 
+int options_parse_alone(const struct option_set *set, int argc, char **argv, struct error *error)
+{
+	struct operands operands;
+	int result = options_parse(set, 1, false, argc, argv, &operands, error);
+	if (!result && operands.count)
+		result = error_set(error, EINVAL, "%s: no arguments are taken; see --help",
+				   operands.words[0]);
+	return result;
+}
+
 void options_format_value(const struct option_spec *spec, const void *values, char *out,
 			  size_t size)
 {
@@ -231,6 +259,7 @@ void options_format_value(const struct option_spec *spec, const void *values, ch
 	switch (spec->kind) {
 	case OPTION_FLAG:
 	case OPTION_LIST:
+	case OPTION_NAMED:
 		break;
 	case OPTION_STRING:
 		text = *(const char *const *)place;

@@ -25,6 +25,7 @@ enum option_kind {		    /* the member that it sets: */
 		   OPTION_FLAG,	    /* bool; takes no value */
 		   OPTION_STRING,   /* const char *; NULL while not given */
 		   OPTION_LIST,	    /* struct option_list; may be given again and again */
+		   OPTION_NAMED,    /* the same for --option:NAME=VALUE: "NAME=VALUE" */
 		   OPTION_COUNT,    /* uint64_t, within minimum and maximum */
 		   OPTION_SIZE,	    /* uint64_t bytes, within minimum and maximum */
 		   OPTION_DURATION, /* uint64_t nanoseconds, within minimum and maximum */
@@ -65,15 +66,18 @@ struct operands {
 
 /* Parses argv[0 … argc), which must not have the program's name in front.
  *
- * Accepted are --name, --name=value, --name value, -x, -xvalue and -x value; "--" ends the
- * options. With `stop_at_operand` the first operand ends them too, and what follows it belongs to
- * somebody else, for example to the program to run. Operands are gathered at the front of argv.
- * Values point into argv, which must outlive them.
+ * Accepted are --name, --name=value, --name value, -x, -xvalue and -x value, and for what has a name
+ * of its own --name:own=value; "--" ends the options. With `stop_at_operand` the first operand ends
+ * them too, and what follows it belongs to somebody else, for example to the program to run. Operands
+ * are gathered at the front of argv. Values point into argv, which must outlive them.
  *
  * Returns 0, or -EINVAL with a sentence that names the option, what is wrong and what is expected.
  */
 int options_parse(const struct option_set *sets, size_t set_count, bool stop_at_operand, int argc,
 		  char **argv, struct operands *operands, struct error *error);
+
+/* The same for a program that takes no operands: -EINVAL for one. */
+int options_parse_alone(const struct option_set *set, int argc, char **argv, struct error *error);
 
 /* The value that an option has in `values` in the form in which it is given, for "default: …" in
  * the help; "" where there is nothing to say (flags, lists, strings that are not set). */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/checked.h"
+#include "sizes/sizes.h"
 
 struct unit {
 	const char *name;
@@ -79,7 +79,7 @@ static void format(char *out, size_t size, uint64_t amount, const struct unit *u
 	snprintf(out, size, "%" PRIu64 "%s", amount / units[chosen].factor, units[chosen].name);
 }
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define LENGTH(array) ARRAY_SIZE(array)
 
 int quantity_parse_size(const char *text, uint64_t *bytes, struct error *error)
 {

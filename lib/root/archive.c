@@ -1,82 +1,102 @@
-/* Packing a tar archive, read by libarchive: it knows the dialects and compressions. */
-#include <archive.h>
-#include <archive_entry.h>
+/* Packing a tar archive. */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "root/builder.h"
 #include "root/pack.h"
+#include "root/tar.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
 #define BLOCK_SIZE 65536
 
-static void release_archive(struct archive **archive)
+/* An archive that is being packed. */
+struct packing {
+	struct root_builder *builder;
+	const struct tar *tar;
+	const struct root_sources *sources; /* those before */
+	uint64_t before;		    /* what the image had in it already */
+};
+
+/* May the image grow by that much? A few kilobytes of an archive can describe holes and zeros that
+ * fill a disk, or take hours only to be skipped. */
+static int check_growth(const struct packing *packing, uint64_t length, struct error *error)
 {
-	archive_read_free(*archive);
+	const la_int64_t read =
+	    packing->tar->library.archive_filter_bytes(packing->tar->archive, -1);
+	const la_int64_t unpacked =
+	    packing->tar->library.archive_filter_bytes(packing->tar->archive, 0);
+	uint64_t size = root_builder_size(packing->builder);
+	uint64_t limit =
+	    root_growth_limit(packing->sources->bytes + (read > 0 ? (uint64_t)read : 0));
+	if (unpacked > 0 && packing->before + (uint64_t)unpacked > size)
+		size = packing->before + (uint64_t)unpacked;
+	if (size <= limit && length <= limit - size)
+		return 0;
+	return error_set(
+	    error, EFBIG,
+	    "it would grow to more than %d times its size and to more than %lu MiB, because it "
+	    "holds almost nothing but holes or zeros: unpack it, and pack the directory",
+	    ROOT_GROWTH_MAX, ROOT_GROWTH_FREE >> 20);
 }
 
-static int archive_failed(struct archive *archive, struct error *error)
-{
-	const char *reason = archive_error_string(archive);
-	if (!archive_format(archive))
-		return error_set(error, EINVAL,
-				 "it is no tar archive (%s); a root is a directory, a tar archive, "
-				 "an OCI layout, or an image that mayfly root build made of one",
-				 reason ? reason : "no reason known");
-	return error_set(error, EINVAL, "the archive is damaged: %s",
-			 reason ? reason : "no reason known");
-}
-
-static int copy_contents(struct root_builder *builder, struct archive *archive, struct error *error)
+static int copy_contents(const struct packing *packing, struct error *error)
 {
 	uint8_t block[BLOCK_SIZE];
+	const struct tar *tar = packing->tar;
 	for (;;) {
-		la_ssize_t got = archive_read_data(archive, block, sizeof(block));
+		la_ssize_t got = tar->library.archive_read_data(tar->archive, block, sizeof(block));
 		if (got < 0)
-			return archive_failed(archive, error);
+			return tar_failed(tar, error);
 		if (!got)
 			return 0;
-		int result = root_builder_write(builder, block, (size_t)got, error);
+		int result = check_growth(packing, (uint64_t)got, error);
+		if (!result)
+			result = root_builder_write(packing->builder, block, (size_t)got, error);
 		if (result)
 			return result;
 	}
 }
 
-static int add_entry(struct root_builder *builder, struct archive *archive,
-		     struct archive_entry *entry, struct error *error)
+static int add_entry(const struct packing *packing, struct archive_entry *entry,
+		     struct error *error)
 {
-	const char *path = archive_entry_pathname(entry);
-	const char *existing = archive_entry_hardlink(entry);
+	struct root_builder *builder = packing->builder;
+	const struct archive_library *library = &packing->tar->library;
+	const char *path = library->archive_entry_pathname(entry);
+	const char *existing = library->archive_entry_hardlink(entry);
 	if (!path)
 		return error_set(error, EINVAL, "it has a name that is no text");
 	if (existing)
 		return root_builder_link(builder, path, existing, error);
-	mode_t type = archive_entry_filetype(entry);
+	mode_t type = library->archive_entry_filetype(entry);
 	if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK) {
 		log_info("%s is left out: a root image holds files, directories and links", path);
 		return 0;
 	}
 	struct root_attributes attributes = {
-	    .mode = type | (archive_entry_mode(entry) & 07777),
-	    .owner = (uint32_t)archive_entry_uid(entry),
-	    .group = (uint32_t)archive_entry_gid(entry),
-	    .modified = {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)},
-	    .target = type == S_IFLNK ? archive_entry_symlink(entry) : NULL,
+	    .mode = type | (library->archive_entry_mode(entry) & 07777),
+	    .owner = (uint32_t)library->archive_entry_uid(entry),
+	    .group = (uint32_t)library->archive_entry_gid(entry),
+	    .modified = {library->archive_entry_mtime(entry),
+			 library->archive_entry_mtime_nsec(entry)},
+	    .target = type == S_IFLNK ? library->archive_entry_symlink(entry) : NULL,
 	};
 	if (type == S_IFLNK && !attributes.target)
 		return error_set(error, EINVAL, "%s is a link without a target", path);
 	int result = root_builder_add(builder, path, &attributes, error);
-	return result || type != S_IFREG ? result : copy_contents(builder, archive, error);
+	return result || type != S_IFREG ? result : copy_contents(packing, error);
 }
 
 #define REMOVAL	    ".wh."
-#define REMOVAL_ALL ".wh..wh..opq" /* of the directory that it lies in */
+#define REMOVAL_ALL ".wh..wh..opq" /* takes away all in the directory that it lies in */
 
-/* The last component of a path, without a slash behind it, where it is a removal; else NULL. */
+/* The last component of a path, without slashes behind it, if it says that something is removed;
+ * else NULL. */
 static const char *removal_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -96,43 +116,31 @@ static int apply_removal(struct root_builder *builder, const char *path, const c
 	return root_builder_remove(builder, removed, all, error);
 }
 
-/* The compressions that libarchive undoes itself. For others it would start programs, and an
- * archive from a stranger is no reason to do so. */
-static void support_compressions(struct archive *archive)
-{
-	static int (*const enable[])(struct archive *) = {
-	    archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
-	    archive_read_support_filter_xz,   archive_read_support_filter_lzma,
-	    archive_read_support_filter_zstd, archive_read_support_filter_lz4,
-	};
-	for (size_t i = 0; i < sizeof(enable) / sizeof(enable[0]); i++)
-		enable[i](archive);
-}
-
 int root_pack_archive(struct root_builder *builder, const char *source, enum root_archive_part part,
-		      struct error *error)
+		      const struct root_sources *sources, struct error *error)
 {
-	cleanup(release_archive) struct archive *archive = archive_read_new();
-	if (!archive)
-		return error_set(error, ENOMEM, "no memory for an archive");
-	support_compressions(archive);
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_filename(archive, source, BLOCK_SIZE) != ARCHIVE_OK)
-		return archive_failed(archive, error);
+	cleanup(tar_release) struct tar tar = {.archive = NULL};
+	int result = tar_open(&tar, source, error);
+	if (result)
+		return result;
+	const struct archive_library *library = &tar.library;
+	const struct packing packing = {builder, &tar, sources, root_builder_size(builder)};
 	for (;;) {
 		struct archive_entry *entry;
-		int got = archive_read_next_header(archive, &entry);
-		if (got == ARCHIVE_EOF)
-			return 0;
-		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
-			return archive_failed(archive, error);
-		const char *path = archive_entry_pathname(entry);
+		int got = tar_next(&tar, &entry, error);
+		if (got <= 0)
+			return got;
+		const char *path = library->archive_entry_pathname(entry);
 		const char *removal = path && part != ROOT_ARCHIVE ? removal_name(path) : NULL;
-		int result = 0;
+		const la_int64_t size = library->archive_entry_size(entry);
+		/* Checked before any of its contents are written or skipped. */
+		result = check_growth(&packing, size > 0 ? (uint64_t)size : 0, error);
+		if (result)
+			return result;
 		if (removal && part == ROOT_LAYER_REMOVALS)
 			result = apply_removal(builder, path, removal, error);
 		else if (!removal && part != ROOT_LAYER_REMOVALS)
-			result = add_entry(builder, archive, entry, error);
+			result = add_entry(&packing, entry, error);
 		if (result)
 			return result;
 	}

@@ -10,7 +10,7 @@
 
 #include "mayfly/root_format.h"
 #include "root/writer.h"
-#include "util/checked.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/hash.h"
@@ -68,8 +68,8 @@ static struct build_node *node_create(const struct root_attributes *attributes)
 
 static void clear_directory(struct build_node *directory);
 
-/* Takes a name from a node; the last one takes the node and all below it. As deep as a path has
- * components: PATH_MAX bounds it. */
+/* Takes a name from a node. A node without names is freed with all below it. The recursion is as
+ * deep as a path has components, which PATH_MAX bounds. */
 static void node_drop(struct build_node *node)
 {
 	if (!node || --node->names)
@@ -109,7 +109,8 @@ static int too_many_names(struct error *error)
 			 ROOT_METADATA_MAX >> 20);
 }
 
-/* Puts a node that has no name yet under this one; takes it over, also where that fails. */
+/* Gives a node that has no name yet this one. The node belongs to the tree afterwards, also when
+ * that fails. */
 static int put_entry(struct root_builder *builder, struct build_node *directory, const char *name,
 		     struct build_node *node, struct error *error)
 {
@@ -206,6 +207,24 @@ static int find_parent(struct root_builder *builder, const char *path, struct bu
 	return 0;
 }
 
+bool root_builder_has(const struct root_builder *builder, const char *path)
+{
+	const struct build_node *node = builder->root;
+	for (const char *next = path + strspn(path, "/"); *next && node;) {
+		char name[ROOT_NAME_MAX + 1];
+		size_t length = strcspn(next, "/"), place;
+		if (length > ROOT_NAME_MAX)
+			return false;
+		memcpy(name, next, length);
+		name[length] = 0;
+		const struct build_entry *entry = find_entry(node, name, &place);
+		node = entry ? entry->node : NULL;
+		next += length;
+		next += strspn(next, "/");
+	}
+	return node;
+}
+
 static void set_attributes(struct build_node *directory, const struct root_node *image)
 {
 	directory->image.mode = image->mode;
@@ -265,7 +284,7 @@ int root_builder_link(struct root_builder *builder, const char *path, const char
 		return error_set(error, ENOENT, "%s is a link to %s, which is no file before it",
 				 path, existing);
 	struct build_node *node = entry->node;
-	/* The way to the new name may take the old one's place. */
+	/* Held meanwhile: a directory on the way to the new name may replace the old name. */
 	node->names++;
 	result = find_parent(builder, path, &parent, name, error);
 	if (!result && !name[0])
@@ -351,11 +370,6 @@ uint64_t root_builder_size(const struct root_builder *builder)
 	return builder->size;
 }
 
-static uint64_t page_align(uint64_t size)
-{
-	return (size + ROOT_PAGE_SIZE - 1) & ~(ROOT_PAGE_SIZE - 1);
-}
-
 int root_builder_write(struct root_builder *builder, const void *data, size_t length,
 		       struct error *error)
 {
@@ -372,8 +386,8 @@ int root_builder_write(struct root_builder *builder, const void *data, size_t le
 	if (result)
 		return result;
 	file->image.size += length;
-	/* Up to the end of the page: the writer puts zeros there. */
-	builder->size = page_align(end);
+	/* The writer fills the rest of the page with zeros. */
+	builder->size = round_up(end, ROOT_PAGE_SIZE);
 	return 0;
 }
 
@@ -439,12 +453,12 @@ static void fill_tables(const struct root_builder *builder, struct root_node *no
 	}
 }
 
-/* Where an image ends whose last byte but padding is before `end`. */
+/* Where an image ends that has contents up to `end`: padding follows. */
 static uint64_t image_end(uint64_t end)
 {
 	if (end < ROOT_LARGE_PAGE)
-		return page_align(end);
-	return (end + ROOT_LARGE_PAGE - 1) & ~(ROOT_LARGE_PAGE - 1);
+		return round_up(end, ROOT_PAGE_SIZE);
+	return round_up(end, ROOT_LARGE_PAGE);
 }
 
 static int write_tables(struct root_builder *builder, struct error *error)

@@ -42,6 +42,9 @@ int root_builder_link(struct root_builder *builder, const char *path, const char
 int root_builder_remove(struct root_builder *builder, const char *path, bool keep,
 			struct error *error);
 
+/* The name has been added, and not taken away since. */
+bool root_builder_has(const struct root_builder *builder, const char *path);
+
 /* Bytes written so far. */
 uint64_t root_builder_size(const struct root_builder *builder);
 

@@ -11,6 +11,7 @@
 
 #include "root/builder.h"
 #include "root/pack.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/hash.h"
 #include "util/log.h"
@@ -61,9 +62,16 @@ static int next_entry(FTS *walk, FTSENT **entry, struct error *error)
 	}
 }
 
+struct packing {
+	struct root_builder *builder;
+	size_t prefix;	/* of the path of the directory itself */
+	uint64_t bytes; /* of the files so far */
+	uint64_t kept;	/* what they take on disk */
+};
+
 static int copy_contents(struct root_builder *builder, const char *path, struct error *error)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	uint8_t block[BLOCK_SIZE];
 	if (fd < 0)
 		return error_set_errno(error, errno, "cannot open %s", path);
@@ -81,8 +89,21 @@ static int copy_contents(struct root_builder *builder, const char *path, struct 
 	}
 }
 
-static int add_entry(struct root_builder *builder, const FTSENT *entry, size_t prefix,
-		     struct error *error)
+/* A file system may keep next to nothing for files with holes. All of a tree count together. */
+static int check_growth(struct packing *packing, const FTSENT *entry, struct error *error)
+{
+	packing->kept += (uint64_t)entry->fts_statp->st_blocks * 512;
+	if (add_overflows(packing->bytes, (uint64_t)entry->fts_statp->st_size, &packing->bytes))
+		packing->bytes = UINT64_MAX;
+	if (packing->bytes <= root_growth_limit(packing->kept))
+		return 0;
+	return error_set(error, EFBIG,
+			 "the files up to %s have %" PRIu64 " MiB, which are almost only holes: in "
+			 "an image they would grow to more than %d times what they take on disk",
+			 entry->fts_path, packing->bytes >> 20, ROOT_GROWTH_MAX);
+}
+
+static int add_entry(struct packing *packing, const FTSENT *entry, struct error *error)
 {
 	const struct stat *status = entry->fts_statp;
 	char target[PATH_MAX];
@@ -104,10 +125,13 @@ static int add_entry(struct root_builder *builder, const FTSENT *entry, size_t p
 		target[length] = 0;
 		attributes.target = target;
 	}
-	int result = root_builder_add(builder, entry->fts_path + prefix, &attributes, error);
+	int result = S_ISREG(status->st_mode) ? check_growth(packing, entry, error) : 0;
+	if (!result)
+		result = root_builder_add(packing->builder, entry->fts_path + packing->prefix,
+					  &attributes, error);
 	return result || !S_ISREG(status->st_mode)
 		   ? result
-		   : copy_contents(builder, entry->fts_accpath, error);
+		   : copy_contents(packing->builder, entry->fts_accpath, error);
 }
 
 int root_pack_directory(struct root_builder *builder, const char *source, struct error *error)
@@ -115,12 +139,13 @@ int root_pack_directory(struct root_builder *builder, const char *source, struct
 	cleanup(release_walk) FTS *walk = open_walk(source, error);
 	if (!walk)
 		return -error->code;
+	struct packing packing = {.builder = builder, .prefix = strlen(source)};
 	for (;;) {
 		FTSENT *entry;
 		int result = next_entry(walk, &entry, error);
 		if (result || !entry)
 			return result;
-		result = add_entry(builder, entry, strlen(source), error);
+		result = add_entry(&packing, entry, error);
 		if (result)
 			return result;
 	}

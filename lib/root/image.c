@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "util/checked.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/hash.h"
 
@@ -36,8 +36,8 @@ static int read_range(int fd, void *out, size_t length, uint64_t offset)
 	return 0;
 }
 
-/* What is not in the page cache yet gets there in large pages, for the guests to come, where the
- * file system can; read(2) would bring small ones. Where it cannot, nothing is lost. */
+/* Brings what is not in the page cache yet there in large pages, from which later guests profit.
+ * read(2) would bring small ones. On file systems without large pages this changes nothing. */
 static void fetch_large_pages(int fd, uint64_t offset, uint64_t length)
 {
 	const uint64_t before = offset % ROOT_LARGE_PAGE;
@@ -213,7 +213,7 @@ static int check_tree(const struct root_image *image, struct error *error)
 		if (result)
 			return result;
 	}
-	/* Parents come before their directories: what nobody has named by now, nobody does. */
+	/* A directory comes after its parent, so all names have been counted by now. */
 	for (uint64_t i = 1; i < count; i++) {
 		bool is_directory = S_ISDIR(image->nodes[i].mode);
 		if (is_directory ? !found[i] : found[i] != image->nodes[i].links)
@@ -260,14 +260,22 @@ int root_image_node(const struct root_image *image, const char *path, uint32_t *
 	return 0;
 }
 
+static int find_node(const struct root_image *image, const char *path,
+		     const struct root_node **node)
+{
+	uint32_t number = 0;
+	int result = root_image_node(image, path, &number);
+	*node = &image->nodes[number];
+	return result;
+}
+
 static int look(const struct root_tree *tree, const char *path, struct root_file *file)
 {
 	const struct root_image *image = (const struct root_image *)tree;
-	uint32_t number;
-	int result = root_image_node(image, path, &number);
+	const struct root_node *node;
+	int result = find_node(image, path, &node);
 	if (result)
 		return result;
-	const struct root_node *node = &image->nodes[number];
 	file->mode = node->mode;
 	file->size = node->size;
 	if (S_ISLNK(node->mode))
@@ -279,11 +287,10 @@ static ssize_t read_contents(const struct root_tree *tree, const char *path, uin
 			     void *out, size_t length)
 {
 	const struct root_image *image = (const struct root_image *)tree;
-	uint32_t number;
-	int result = root_image_node(image, path, &number);
+	const struct root_node *node;
+	int result = find_node(image, path, &node);
 	if (result)
 		return result;
-	const struct root_node *node = &image->nodes[number];
 	if (!S_ISREG(node->mode))
 		return -EINVAL;
 	if (offset >= node->size)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,13 +15,44 @@
 #include "util/hash.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/trust.h"
 
 static void close_builder(struct root_builder **builder)
 {
 	root_builder_close(*builder);
 }
 
+int root_pack_folder(const char *path, char folder[PATH_MAX], struct error *error)
+{
+	const char *slash = strrchr(path, '/');
+	const int length = slash ? (int)(slash - path) + 1 : 1;
+	if (snprintf(folder, PATH_MAX, "%.*s", length, slash ? path : ".") >= PATH_MAX)
+		return error_set(error, ENAMETOOLONG, "%s: the path is too long", path);
+	return 0;
+}
+
+static int pack_file(struct root_builder *builder, const char *source, const char *path,
+		     bool is_docker, struct error *error)
+{
+	char folder[PATH_MAX];
+	const struct root_sources none = {0};
+	int found = is_docker ? 1 : root_is_docker_archive(source, error);
+	if (found < 0)
+		return found;
+	if (!found)
+		return root_pack_archive(builder, source, ROOT_ARCHIVE, &none, error);
+	int result = root_pack_folder(path, folder, error);
+	return result ? result : root_pack_docker(builder, source, folder, error);
+}
+
 int root_pack(const char *source, const char *path, struct error *error)
+{
+	const struct root_choice any = {.tag = NULL};
+	return root_pack_choice(source, &any, path, error);
+}
+
+int root_pack_choice(const char *source, const struct root_choice *choice, const char *path,
+		     struct error *error)
 {
 	cleanup(close_builder) struct root_builder *builder = NULL;
 	struct stat status;
@@ -30,9 +62,9 @@ int root_pack(const char *source, const char *path, struct error *error)
 	if (result)
 		return result;
 	if (!S_ISDIR(status.st_mode))
-		result = root_pack_archive(builder, source, ROOT_ARCHIVE, error);
+		result = pack_file(builder, source, path, choice->is_docker, error);
 	else if (root_is_oci_layout(source))
-		result = root_pack_oci(builder, source, error);
+		result = root_pack_oci(builder, source, choice->tag, error);
 	else
 		result = root_pack_directory(builder, source, error);
 	if (!result)
@@ -67,6 +99,8 @@ static int cached_path(const char *source, const struct stat *status, char *path
 		result = paths_cache(folder, sizeof(folder), "roots", error);
 	if (!result)
 		result = file_make_directories(folder, error);
+	if (!result)
+		result = trust_path(folder, error);
 	if (result)
 		return result;
 	snprintf(name, sizeof(name), "roots/%s.img", key);
@@ -92,6 +126,9 @@ int root_open(struct root_image *image, const char *source, struct error *error)
 				 "by mayfly root build",
 				 source);
 	if (S_ISREG(status.st_mode) && root_image_recognise(fd)) {
+		int fault = trust_open_file(fd, source, error);
+		if (fault)
+			return fault;
 		int result = root_image_open_descriptor(image, take_fd(&fd), error);
 		return result ? error_wrap(error, "%s", source) : 0;
 	}
@@ -99,7 +136,7 @@ int root_open(struct root_image *image, const char *source, struct error *error)
 	int result = cached_path(source, &status, path, sizeof(path), error);
 	if (result)
 		return result;
-	if (!root_image_open(image, path, NULL))
+	if (!trust_path(path, NULL) && !root_image_open(image, path, NULL))
 		return 0;
 	log_info("packing %s into %s", source, path);
 	result = root_pack(source, path, error);

@@ -34,7 +34,7 @@ static int walk_up(struct walk *walk)
 	return walk_look(walk);
 }
 
-/* Puts a link's target in the place of what is still to follow; `behind` is the end of that. */
+/* Puts a link's target in front of the rest of the path, which is `behind`. */
 static int walk_link(struct walk *walk, size_t before, const char *behind)
 {
 	size_t target = strlen(walk->file->target), behind_size = strlen(behind) + 1;

@@ -1,6 +1,6 @@
 /* Writes the bytes of a root image, from its start to its end, in large aligned pieces: a file
  * system that can then keeps them in the page cache as large pages, which guests read without a
- * fault for each small one (monitor/virtual_cpu.c). */
+ * fault for each small one (monitor/x86_64/page_tables.c). */
 #ifndef MAYFLY_ROOT_WRITER_H
 #define MAYFLY_ROOT_WRITER_H
 
@@ -26,7 +26,7 @@ void root_writer_release(struct root_writer *writer);
 int root_writer_put(struct root_writer *writer, const void *data, size_t length, uint64_t offset,
 		    struct error *error);
 
-/* Writes what was kept back so far, and `header` over the start of the file. Nothing may be put
+/* Writes what was kept back so far, and `header` over the start of the file. Nothing may be written
  * afterwards. */
 int root_writer_finish(struct root_writer *writer, const void *header, size_t length,
 		       struct error *error);

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,106 +15,42 @@
 #include <unistd.h>
 
 #include "confine/confine.h"
+#include "root_server/launcher.h"
 #include "root_server/setup.h"
 #include "root_server/wire.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/descriptors_pass.h"
+#include "util/file.h"
 #include "util/lock.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/spawn.h"
 
-/* For what is asked outside of a request, as the start of a server is. */
+/* A limit for what happens outside of a request, such as the start of a server. */
 #define PATIENCE_NS (10 * NANOSECONDS_PER_SECOND)
 
 struct root_client {
 	struct root_tree tree; /* what root_client_tree() gives */
 	char *name;	       /* of the directory, for messages */
-	int directory;	       /* O_PATH */
-	int memfd;
 	const uint8_t *memory; /* what comes besides answers; the server may write at any time */
 	pthread_mutex_t lock;  /* of what follows, and of the memory */
-	pid_t process;	       /* 0: there is none */
-	/* NULL: the server is this process's child. Else it is the child of somebody else, who is
-	 * to be asked for a new one. */
+	bool connected;	       /* there is a server */
+	/* NULL: the server is this process's child, by the launcher. Else it is the child of
+	 * somebody else, who is to be asked for a new one. */
 	const struct root_reviver *reviver;
+	struct root_launcher launcher;
 	int socket, life;
 };
 
-/* ── the process ─────────────────────────────────────────────────────────────────────────────── */
-
-/* The socket as descriptor 0, standard error, and no other. */
-static int spawn_server(const char *path, int socket, pid_t *process)
-{
-	posix_spawnattr_t attributes;
-	posix_spawn_file_actions_t actions;
-	sigset_t none, all;
-	sigemptyset(&none);
-	sigfillset(&all);
-	int code = posix_spawnattr_init(&attributes);
-	if (code)
-		return code;
-	code = posix_spawn_file_actions_init(&actions);
-	if (code) {
-		posix_spawnattr_destroy(&attributes);
-		return code;
-	}
-	/* A process group of its own: the terminal's signals are the monitor's to judge. */
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						  POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	code = posix_spawn_file_actions_adddup2(&actions, socket, ROOT_SERVER_SOCKET);
-	if (!code)
-		code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
-							O_WRONLY, 0);
-	if (!code)
-		code = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	char name[] = "mayfly-rootd";
-	char *const arguments[] = {name, NULL};
-	if (!code)
-		code = posix_spawn(process, path, &actions, &attributes, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return code;
-}
-
-static int send_setup(const struct root_client *client, int life, struct error *error)
-{
-	const int descriptors[ROOT_DESCRIPTORS] = {
-	    [ROOT_DESCRIPTOR_DIRECTORY] = client->directory,
-	    [ROOT_DESCRIPTOR_MEMORY] = client->memfd,
-	    [ROOT_DESCRIPTOR_LIFE] = life,
-	};
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(descriptors))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(descriptors)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS}};
-	memcpy(CMSG_DATA(&control.header), descriptors, sizeof(descriptors));
-	struct root_setup setup = {.version = ROOT_WIRE_VERSION};
-	struct iovec part = {&setup, sizeof(setup)};
-	const struct msghdr message = {
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = CMSG_SPACE(sizeof(descriptors)),
-	};
-	if (sendmsg(client->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(setup))
-		return error_set_errno(error, errno, "cannot tell the file server its directory");
-	return 0;
-}
+/* ── the server ──────────────────────────────────────────────────────────────────────────────── */
 
 /* Ends the server. The caller has the lock. */
 static void end_server(struct root_client *client)
 {
-	int status;
-	if (client->process && !client->reviver) {
-		kill(client->process, SIGKILL);
-		while (waitpid(client->process, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	client->process = 0;
+	spawn_kill(&client->launcher.process);
+	client->connected = false;
 	cleanup_close int socket = take_fd(&client->socket), life = take_fd(&client->life);
 	(void)socket;
 	(void)life;
@@ -125,16 +60,10 @@ static void end_server(struct root_client *client)
  * -EPROTO for a message of another length. */
 static int receive(const struct root_client *client, void *out, size_t length, uint64_t deadline_ns)
 {
-	struct pollfd readable = {.fd = client->socket, .events = POLLIN};
 	for (;;) {
-		struct timespec timeout = clock_left_until(deadline_ns);
-		int ready = ppoll(&readable, 1, &timeout, NULL);
-		if (!ready)
-			return -ETIMEDOUT;
-		if (ready < 0 && errno != EINTR)
-			return -errno;
-		if (ready < 0)
-			continue;
+		int result = file_wait_ready(client->socket, POLLIN, deadline_ns);
+		if (result)
+			return result;
 		ssize_t got = recv(client->socket, out, length, MSG_DONTWAIT | MSG_TRUNC);
 		if (got == (ssize_t)length)
 			return 0;
@@ -157,39 +86,42 @@ static int await_ready(const struct root_client *client, struct error *error)
 	if (ready.error)
 		return error_set_errno(error, ready.error < 0 ? -ready.error : EIO,
 				       "the file server could not %s", ready.step);
-	log_debug("files of %s are served by process %d", client->name, client->process);
+	log_debug("files of %s are served", client->name);
 	for (int i = 0; i < CONFINE_MEASURES; i++)
 		if (ready.confined >> i & 1)
 			log_debug("mayfly-rootd: %s in force", confine_measure_name(i));
 	return 0;
 }
 
+/* The memory is the same for all servers of one directory. */
+static int map_memory(struct root_client *client, int memory, struct error *error)
+{
+	if (client->memory)
+		return 0;
+	void *mapped = mmap(NULL, ROOT_WIRE_EXTRA_MAX, PROT_READ, MAP_SHARED, memory, 0);
+	if (mapped == MAP_FAILED)
+		return error_set_errno(error, errno, "cannot map memory for a file server");
+	client->memory = mapped;
+	return 0;
+}
+
+/* The caller has the lock. */
 static int start_server(struct root_client *client, struct error *error)
 {
-	char path[PATH_MAX];
-	int channel[2], life[2];
-	int result = paths_part(path, sizeof(path), ROOT_SERVER_PART, error);
+	struct root_connection connection = {-1, -1, -1};
+	const struct root_reviver *reviver = client->reviver;
+	int result =
+	    reviver ? reviver->revive(reviver->context, &connection, error)
+		    : root_launcher_start(&client->launcher, STDERR_FILENO, &connection, error);
 	if (result)
 		return result;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
-		return error_set_errno(error, errno, "cannot make a socket for the file server");
-	client->socket = channel[0];
-	cleanup_close int its_channel = channel[1];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, life))
-		return error_set_errno(error, errno, "cannot make a socket for the file server");
-	client->life = life[0];
-	cleanup_close int its_life = life[1];
-	result = send_setup(client, its_life, error);
-	if (result)
-		return result;
-	int code = spawn_server(path, its_channel, &client->process);
-	if (code) {
-		client->process = 0;
-		return error_set_errno(error, code, "cannot start %s", path);
-	}
-	/* Its end is seen only once nobody else has its side. */
-	close(take_fd(&its_channel));
-	return await_ready(client, error);
+	client->socket = connection.socket;
+	client->life = connection.life;
+	client->connected = true;
+	result = map_memory(client, connection.memory, error);
+	if (reviver)
+		close(connection.memory);
+	return result ? result : await_ready(client, error);
 }
 
 /* ── asking ──────────────────────────────────────────────────────────────────────────────────── */
@@ -197,10 +129,8 @@ static int start_server(struct root_client *client, struct error *error)
 static int lose_server(struct root_client *client, int reason, struct error *error)
 {
 	int status = 0;
-	pid_t process = client->process;
-	bool ended = !client->reviver && waitpid(process, &status, WNOHANG) == process;
-	if (ended)
-		client->process = 0;
+	/* The status of a server that has ended by itself. */
+	bool ended = !spawn_wait(&client->launcher.process, 0, &status);
 	end_server(client);
 	if (ended && WIFSIGNALED(status))
 		return error_set(error, EIO, "the file server of %s was killed by signal %d (%s)",
@@ -236,8 +166,13 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 	if (result)
 		return error_set_errno(error, -result, "this cannot be asked of a file server");
 	lock_scoped(&client->lock);
-	if (!client->process)
+	if (!client->connected)
 		return error_set(error, ENOTCONN, "the file server of %s has ended", client->name);
+	/* A server is not to blame for a question that comes too late. */
+	if (clock_now_ns() >= deadline_ns)
+		return error_set(error, ETIMEDOUT,
+				 "there is no time left to ask the file server of %s",
+				 client->name);
 	if (send(client->socket, message, length, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)length)
 		result = -EPIPE;
 	else
@@ -250,45 +185,23 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 	return error_set(error, EIO, "the file server of %s answered what cannot be", client->name);
 }
 
-static int ask_reviver(struct root_client *client, struct error *error)
-{
-	struct root_connection connection;
-	int result = client->reviver->revive(client->reviver->context, &connection, error);
-	if (result)
-		return result;
-	client->socket = connection.socket;
-	client->life = connection.life;
-	client->process = -1; /* not ours to know */
-	return 0;
-}
-
 int root_client_revive(struct root_client *client, struct error *error)
 {
 	lock_scoped(&client->lock);
-	if (client->process)
+	if (client->connected)
 		return 0;
-	int result = client->reviver ? ask_reviver(client, error) : start_server(client, error);
+	int result = start_server(client, error);
 	if (result)
 		end_server(client);
 	return result;
 }
 
-void root_client_adopt(struct root_client *client, const struct root_reviver *reviver)
+int root_client_keep(const struct root_client *client, struct descriptors_kept *kept)
 {
-	close(client->directory);
-	client->directory = -1;
-	client->reviver = reviver;
-}
-
-int root_client_restart(struct root_client *client, struct root_connection *connection,
-			struct error *error)
-{
-	lock_scoped(&client->lock);
-	end_server(client);
-	int result = start_server(client, error);
-	if (result)
-		end_server(client);
-	*connection = (struct root_connection){client->socket, client->life};
+	const int open[] = {client->socket, client->life};
+	int result = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(open) && !result; i++)
+		result = descriptors_keep(kept, open[i]);
 	return result;
 }
 
@@ -339,49 +252,27 @@ const struct root_tree *root_client_tree(const struct root_client *client)
 
 pid_t root_client_process(const struct root_client *client)
 {
-	return client->process;
+	return client->launcher.process.pid;
 }
 
 /* ── opening ─────────────────────────────────────────────────────────────────────────────────── */
 
-static int make_memory(struct root_client *client, struct error *error)
-{
-	client->memfd = memfd_create("mayfly-root", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	/* Sealed in size: nobody can make us fault. */
-	if (client->memfd < 0 || ftruncate(client->memfd, ROOT_WIRE_EXTRA_MAX) ||
-	    fcntl(client->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return error_set_errno(error, errno, "cannot make memory for a file server");
-	void *memory = mmap(NULL, ROOT_WIRE_EXTRA_MAX, PROT_READ, MAP_SHARED, client->memfd, 0);
-	if (memory == MAP_FAILED)
-		return error_set_errno(error, errno, "cannot map memory for a file server");
-	client->memory = memory;
-	return 0;
-}
-
-static int open_directory(struct root_client *client, const char *directory, struct error *error)
-{
-	client->name = strdup(directory);
-	if (!client->name)
-		return error_set(error, ENOMEM, "no memory for a file server's client");
-	client->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (client->directory < 0)
-		return error_set_errno(error, errno, "cannot open the root %s", directory);
-	if (faccessat(client->directory, "", R_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH))
-		return error_set_errno(error, errno, "cannot read the root %s", directory);
-	return 0;
-}
-
-int root_client_open(struct root_client **client, const char *directory, struct error *error)
+int root_client_open_by(struct root_client **client, const char *directory,
+			const struct root_reviver *reviver, struct error *error)
 {
 	struct root_client *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a file server's client");
 	self->tree = (struct root_tree){look, read_contents};
-	self->directory = self->memfd = self->socket = self->life = -1;
+	self->socket = self->life = -1;
+	self->launcher = (struct root_launcher)ROOT_LAUNCHER_NONE;
+	self->reviver = reviver;
 	pthread_mutex_init(&self->lock, NULL);
-	int result = open_directory(self, directory, error);
-	if (!result)
-		result = make_memory(self, error);
+	self->name = strdup(directory);
+	int result =
+	    self->name ? 0 : error_set(error, ENOMEM, "no memory for a file server's client");
+	if (!result && !reviver)
+		result = root_launcher_open(&self->launcher, directory, error);
 	if (!result)
 		result = start_server(self, error);
 	if (result) {
@@ -392,6 +283,11 @@ int root_client_open(struct root_client **client, const char *directory, struct 
 	return 0;
 }
 
+int root_client_open(struct root_client **client, const char *directory, struct error *error)
+{
+	return root_client_open_by(client, directory, NULL, error);
+}
+
 void root_client_close(struct root_client *client)
 {
 	if (!client)
@@ -399,10 +295,7 @@ void root_client_close(struct root_client *client)
 	end_server(client);
 	if (client->memory)
 		munmap((void *)client->memory, ROOT_WIRE_EXTRA_MAX);
-	if (client->memfd >= 0)
-		close(client->memfd);
-	if (client->directory >= 0)
-		close(client->directory);
+	root_launcher_close(&client->launcher);
 	pthread_mutex_destroy(&client->lock);
 	free(client->name);
 	free(client);

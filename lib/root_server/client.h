@@ -13,6 +13,8 @@
 
 #include "mayfly/root_wire.h"
 #include "root/tree.h"
+#include "root_server/launcher.h"
+#include "util/descriptors.h"
 #include "util/error.h"
 
 struct root_client;
@@ -21,43 +23,38 @@ struct root_client;
 int root_client_open(struct root_client **client, const char *directory, struct error *error);
 void root_client_close(struct root_client *client);
 
-/* Asks for `path` (as requests have it; request->path_length is filled in). 0: *answer tells, and
- * what came besides is at `extra`, which has room for root_extra_max() bytes and may be shared with
- * somebody hostile. -EINVAL or -ENAMETOOLONG: not a request. -ETIMEDOUT: no answer by `deadline_ns`
- * (CLOCK_MONOTONIC). -EIO: the server was lost, the error says why; -ENOTCONN: it was lost before.
+/* Asks for `path`, in the form that requests have (request->path_length is filled in). 0: *answer
+ * is the answer, and what came besides is at `extra`, which has room for root_extra_max() bytes and
+ * may be shared with somebody hostile. -EINVAL or -ENAMETOOLONG: not a request. -ETIMEDOUT: no
+ * answer by `deadline_ns` (CLOCK_MONOTONIC). -EIO: the server was lost, the error says why;
+ * -ENOTCONN: it was lost before.
  */
 int root_client_ask(struct root_client *client, struct root_request *request, const char *path,
 		    uint64_t deadline_ns, struct root_answer *answer, void *extra,
 		    struct error *error);
 
-/* Starts a new server where there is none any more. */
+/* Starts a new server if the last one has ended. */
 int root_client_revive(struct root_client *client, struct error *error);
 
-/* What a client needs of a server. The server's end is the end of the last `life`. */
-struct root_connection {
-	int socket, life;
-};
-
-/* How a client that can start nothing gets a new server: somebody else does root_client_restart().
- */
+/* How a client that can start nothing gets a server: somebody else does root_launcher_start(). All
+ * of the connection becomes the client's, its memory, too. */
 struct root_reviver {
 	int (*revive)(void *context, struct root_connection *connection, struct error *error);
 	void *context;
 };
 
-/* After a fork, in a child that is about to give up its rights: the server stays the parent's, and
- * so does the directory. The reviver must live as long as the client. */
-void root_client_adopt(struct root_client *client, const struct root_reviver *reviver);
+/* As root_client_open(), with servers that somebody else starts. The reviver must live as long as
+ * the client. */
+int root_client_open_by(struct root_client **client, const char *directory,
+			const struct root_reviver *reviver, struct error *error);
 
-/* Ends the server and starts another one. The connection stays the client's; it is lent to whoever
- * adopted it. */
-int root_client_restart(struct root_client *client, struct root_connection *connection,
-			struct error *error);
+/* Notes the descriptors that one with a reviver has open. */
+int root_client_keep(const struct root_client *client, struct descriptors_kept *kept);
 
 /* The directory as a tree to find programs in; it lives as long as the client. */
 const struct root_tree *root_client_tree(const struct root_client *client);
 
-/* The server's process; 0: there is none. */
+/* The server's process; 0: there is none, or it is somebody else's child. */
 pid_t root_client_process(const struct root_client *client);
 
 #endif

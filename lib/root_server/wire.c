@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "util/checked.h"
+#include "sizes/sizes.h"
 
 static bool is_sound_name(const char *name, size_t length)
 {
@@ -102,7 +102,7 @@ static bool is_target(const char *target, size_t length)
 	return length && !memchr(target, 0, length);
 }
 
-/* The status is not there, or one that a look could have brought. */
+/* True where there is no status, or one that asking for the name alone could have brought. */
 static bool is_listed_status(const struct root_listed *listed)
 {
 	const struct root_status *status = &listed->status;
@@ -142,7 +142,7 @@ bool root_answer_is_sound(const struct root_request *request, const struct root_
 			return is_target((const char *)extra, answer->length);
 		return !answer->length && (S_ISREG(status->mode) || S_ISDIR(status->mode));
 	case ROOT_LIST:
-		/* A listing that neither brings names nor ends would never come to its end. */
+		/* An answer without names must be the last one, or a listing might never end. */
 		return answer->next <= INT64_MAX && (answer->length || !answer->next) &&
 		       S_ISDIR(status->mode) && are_entries(extra, answer->length);
 	default:

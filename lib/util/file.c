@@ -30,15 +30,14 @@ int file_write_all(int fd, const void *data, size_t length)
 	return 0;
 }
 
-/* Waits until the descriptor takes at least one byte: 0, or a negative errno. */
-static int wait_writable(int fd, uint64_t deadline_ns)
+int file_wait_ready(int fd, short events, uint64_t deadline_ns)
 {
-	struct pollfd writable = {.fd = fd, .events = POLLOUT};
+	struct pollfd wanted = {.fd = fd, .events = events};
 	for (;;) {
-		struct timespec timeout = clock_left_until(deadline_ns);
-		int ready = ppoll(&writable, 1, &timeout, NULL);
+		const struct timespec left = clock_left_until(deadline_ns);
+		int ready = ppoll(&wanted, 1, deadline_ns == UINT64_MAX ? NULL : &left, NULL);
 		if (ready > 0)
-			return 0; /* also for an error, which write(2) then tells */
+			return 0;
 		if (!ready)
 			return -ETIMEDOUT;
 		if (errno != EINTR)
@@ -55,11 +54,12 @@ int file_write_until(int fd, const void *data, size_t length, uint64_t deadline_
 	while (length) {
 		/* What a pipe that can be written to takes without blocking. */
 		size_t part = length < PIPE_BUF ? length : PIPE_BUF;
-		int result = wait_writable(fd, deadline_ns);
+		int result = file_wait_ready(fd, POLLOUT, deadline_ns);
 		if (result)
 			return result;
 		ssize_t written = write(fd, next, part);
-		if (written < 0 && errno != EINTR)
+		/* EAGAIN: another process may have filled the pipe since. */
+		if (written < 0 && errno != EINTR && errno != EAGAIN)
 			return -errno;
 		if (written > 0) {
 			next += written;
@@ -67,6 +67,20 @@ int file_write_until(int fd, const void *data, size_t length, uint64_t deadline_
 		}
 	}
 	return 0;
+}
+
+ssize_t file_read_until(int fd, void *data, size_t length, uint64_t deadline_ns)
+{
+	for (;;) {
+		int result = file_wait_ready(fd, POLLIN, deadline_ns);
+		if (result)
+			return result;
+		ssize_t got = read(fd, data, length);
+		if (got >= 0)
+			return got;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
 }
 
 ssize_t file_read_full(int fd, void *data, size_t length)
@@ -87,7 +101,7 @@ ssize_t file_read_full(int fd, void *data, size_t length)
 	return (ssize_t)filled;
 }
 
-int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error)
+int file_open_regular(const char *path, uint64_t *size, struct error *error)
 {
 	/* A pipe that nobody writes to would block; it is refused below. */
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -98,10 +112,20 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 		return error_set_errno(error, errno, "cannot stat %s", path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(error, EINVAL, "%s is not a regular file", path);
-	if ((uint64_t)status.st_size > limit)
-		return error_set(error, EFBIG, "%s has %jd bytes, more than the limit of %zu", path,
-				 (intmax_t)status.st_size, limit);
-	size_t size = (size_t)status.st_size;
+	*size = (uint64_t)status.st_size;
+	return take_fd(&fd);
+}
+
+int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error)
+{
+	uint64_t found = 0;
+	cleanup_close int fd = file_open_regular(path, &found, error);
+	if (fd < 0)
+		return fd;
+	if (found > limit)
+		return error_set(error, EFBIG, "%s has %ju bytes, more than the limit of %zu", path,
+				 (uintmax_t)found, limit);
+	size_t size = (size_t)found;
 	cleanup_free uint8_t *buffer = malloc(size + 1);
 	if (!buffer)
 		return error_set(error, ENOMEM, "no memory for the %zu bytes of %s", size, path);
@@ -125,7 +149,8 @@ int file_read_generated(const char *path, char **text, struct error *error)
 	if (getdelim(&read, &room, 0, file) < 0) {
 		if (ferror(file))
 			return error_set_errno(error, errno, "cannot read %s", path);
-		/* An empty file leaves it open what is in the memory, if there is any. */
+		/* For an empty file, what is in the memory is not defined, nor whether there is
+		 * any. */
 		free(read);
 		read = strdup("");
 		if (!read)
@@ -152,7 +177,7 @@ int file_make_directories(const char *path, struct error *error)
 	cleanup_free char *copy = strdup(path);
 	if (!copy)
 		return error_set(error, ENOMEM, "no memory for a file name");
-	for (char *slash = copy + 1;; slash++) {
+	for (char *slash = *copy ? copy + 1 : copy;; slash++) {
 		if (*slash != '/' && *slash)
 			continue;
 		char kept = *slash;

@@ -8,6 +8,11 @@
 
 #include "util/error.h"
 
+/* Waits until a descriptor is ready for `events` (POLLIN or POLLOUT), until `deadline_ns` of
+ * CLOCK_MONOTONIC at most (UINT64_MAX: without one). 0, also for an end or an error, which the next
+ * call reports; -ETIMEDOUT or another negative errno. */
+int file_wait_ready(int fd, short events, uint64_t deadline_ns);
+
 /* Writes all of `length` bytes, through short writes and EINTR. Returns 0 or a negative errno. */
 int file_write_all(int fd, const void *data, size_t length);
 
@@ -15,9 +20,17 @@ int file_write_all(int fd, const void *data, size_t length);
  * (CLOCK_MONOTONIC): -ETIMEDOUT. The descriptor may be a blocking one. */
 int file_write_until(int fd, const void *data, size_t length, uint64_t deadline_ns);
 
+/* Reads some, as read(2) does, waiting until that time (CLOCK_MONOTONIC): bytes read, 0 at the end,
+ * -ETIMEDOUT or another negative errno. */
+ssize_t file_read_until(int fd, void *data, size_t length, uint64_t deadline_ns);
+
 /* Reads up to `length` bytes until end of file, through short reads and EINTR. Returns the number
  * of bytes read or a negative errno. */
 ssize_t file_read_full(int fd, void *data, size_t length);
+
+/* Opens the file `path` for reading, and nothing but a regular file; *size is how long it is now. A
+ * descriptor, or a negative errno. */
+int file_open_regular(const char *path, uint64_t *size, struct error *error);
 
 /* Reads the file `path` of at most `limit` bytes (EFBIG above) into fresh memory with a NUL after
  * the last byte; the caller frees *data. */
@@ -37,9 +50,9 @@ int file_replace(const char *path, const void *data, size_t length, struct error
  * stays what it is. */
 int file_write(const char *path, const void *data, size_t length, struct error *error);
 
-/* file_replace() for who writes piece by piece: the temporary file, and what it will replace. The
- * file gets `mode` as it is. Who is killed meanwhile leaves nothing behind, but on file systems
- * without O_TMPFILE the temporary file. */
+/* file_replace() in pieces: the temporary file, and what it will replace. The file gets exactly
+ * `mode`. A process that is killed meanwhile leaves nothing behind, except for the temporary file
+ * on file systems without O_TMPFILE. */
 struct file_replacement {
 	int fd;
 	char *path, *temporary; /* temporary: NULL while it has no name */
@@ -49,11 +62,11 @@ struct file_replacement {
 int file_replacement_open(struct file_replacement *replacement, const char *path, mode_t mode,
 			  struct error *error);
 
-/* Puts the file in its place where `result`, of writing to it, is 0; else takes it away and reports
- * `result`, a negative errno. In any case the replacement is over. */
+/* Ends the replacement. `result` is how writing went: after 0 the file takes its place, after a
+ * negative errno it is removed and `result` is returned. */
 int file_replacement_close(struct file_replacement *replacement, int result, struct error *error);
 
-/* Takes the file away; nothing where the replacement was never opened ({.fd = -1}) or is over. */
+/* Removes the file. Does nothing if the replacement was never opened ({.fd = -1}) or is over. */
 void file_replacement_abandon(struct file_replacement *replacement);
 
 /* Makes a directory and its parents with mode 0700; one that is there already is fine. */

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,23 +95,35 @@ int file_replacement_open(struct file_replacement *replacement, const char *path
 	return open_replacement(replacement, path, mode, true, error);
 }
 
-int file_replacement_close(struct file_replacement *replacement, int result, struct error *error)
+/* The file takes its place; else it is gone. */
+static int place_file(struct file_replacement *replacement, int result)
 {
-	assert(replacement->path);
 	if (!result && !replacement->temporary)
 		result = name_file(replacement);
-	cleanup_free char *path = take_pointer(replacement->path);
-	cleanup_free char *temporary = take_pointer(replacement->temporary);
 	if (close(take_fd(&replacement->fd)) && !result)
 		result = -errno;
-	if (!result && rename(temporary, path))
+	if (!result && rename(replacement->temporary, replacement->path))
 		result = -errno;
-	if (result) {
-		if (temporary)
-			unlink(temporary);
-		return error_set_errno(error, -result, "cannot write %s", path);
-	}
-	return 0;
+	if (result && replacement->temporary)
+		unlink(replacement->temporary);
+	return result;
+}
+
+int file_replacement_close(struct file_replacement *replacement, int result, struct error *error)
+{
+	sigset_t all, before;
+	const bool unnamed = !replacement->temporary;
+	assert(replacement->path);
+	/* A signal ends nobody while a file that had no name has a temporary one. */
+	sigfillset(&all);
+	if (unnamed)
+		pthread_sigmask(SIG_BLOCK, &all, &before);
+	result = place_file(replacement, result);
+	if (unnamed)
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	cleanup_free char *path = take_pointer(replacement->path);
+	free(take_pointer(replacement->temporary));
+	return result ? error_set_errno(error, -result, "cannot write %s", path) : 0;
 }
 
 void file_replacement_abandon(struct file_replacement *replacement)
@@ -119,7 +132,8 @@ void file_replacement_abandon(struct file_replacement *replacement)
 		file_replacement_close(replacement, -ECANCELED, NULL);
 }
 
-/* What is written at once has a name at once: who may not give files names may write it, too. */
+/* The temporary file has a name from the start, so that a process may do this that must not
+ * link(2). */
 int file_replace(const char *path, const void *data, size_t length, struct error *error)
 {
 	struct file_replacement replacement = {.fd = -1};

@@ -10,6 +10,10 @@
 #define HASH_HEX_SIZE 65 /* 64 hexadecimal digits and a NUL */
 #define HASH_SIZE     32
 
+/* Loads what it takes. The first digest does so by itself, but cannot where a process has given up
+ * its right to open files. */
+int hash_prepare(struct error *error);
+
 int hash_bytes(const void *data, size_t length, uint8_t digest[HASH_SIZE], struct error *error);
 
 /* The digest in hexadecimal. */

@@ -7,6 +7,8 @@
 #define MAYFLY_UTIL_LOG_H
 
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_ERROR = 1, LOG_WARN = 2, LOG_INFO = 3, LOG_DEBUG = 4 };
 
@@ -16,6 +18,24 @@ void log_setup(const char *name, enum log_level level);
 
 /* Lines go to this descriptor from now on (default 2). The logger does not own it. */
 void log_set_descriptor(int fd);
+
+/* Lines go to this function from now on, and not to the descriptor; NULL: back. It gets the text
+ * without the program's name, printable, and without the end of the line. For libraries whose
+ * programs expect another form. */
+typedef void log_writer(enum log_level level, char *text, size_t length);
+void log_set_writer(log_writer *writer);
+
+/* How long a line waits, in nanoseconds, until somebody takes it (default: for ever). After a line
+ * that waited in vain, the next ones are dropped unless they are taken at once. */
+void log_set_patience(uint64_t nanoseconds);
+
+/* From now on at most so many lines a second, and `burst` more at once, but for debug lines; how many
+ * were left out is said before the next one. 0: all, as at the beginning. For processes whose lines
+ * somebody else may cause as often as he likes. Not thread-safe, as log_setup(). */
+void log_set_rate(unsigned lines_per_s, unsigned burst);
+
+/* A line without a level, for whoever uses the command. */
+void log_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void log_set_level(enum log_level level);
 

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/utf8.h"
 
 const char *decode_label(const struct model *model, size_t index)
 {
@@ -17,40 +17,68 @@ const char *decode_label(const struct model *model, size_t index)
 void decode_put_label(const struct model *model, size_t index, char *out, size_t size)
 {
 	const char *label = decode_label(model, index);
-	snprintf(out, size, "%s", label ? label : "");
+	utf8_copy(out, size, label ? label : "", SIZE_MAX);
 }
 
 int decode_float_count(const struct tensor *tensor, const char *name, size_t *count,
 		       struct error *error)
 {
 	*count = tensor->size / sizeof(float);
-	if (tensor->element != ORT_FLOAT32)
+	if (tensor->element != ELEMENT_FLOAT32)
 		return error_set(error, EINVAL, "the model's %s are not of type float32", name);
 	return 0;
 }
 
+int decode_check_scores(const float *scores, size_t count, struct error *error)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!isnan(scores[i]))
+			return 0;
+	return count ? error_set(error, EINVAL, "the model gives no score that is a number") : 0;
+}
+
+/* NaN becomes 0. */
 static float clip(float value)
 {
 	return fminf(fmaxf(value, 0), 1);
 }
 
+struct softmax decode_softmax(const float *values, size_t count)
+{
+	struct softmax softmax = {.best = -INFINITY};
+	for (size_t i = 0; i < count; i++)
+		softmax.best = fmaxf(softmax.best, values[i]);
+	for (size_t i = 0; i < count; i++)
+		if (!isnan(values[i]))
+			softmax.sum += decode_softmax_weight(&softmax, values[i]);
+	return softmax;
+}
+
+/* Infinite values have no distance from each other, so all that are the best share the probability
+ * of 1. */
+float decode_softmax_weight(const struct softmax *softmax, float value)
+{
+	return value == softmax->best ? 1 : expf(value - softmax->best);
+}
+
 /* ---- classification ---- */
 
-/* A class's score as a probability; the sum is that of all exponentials, for softmax. */
-static float class_score(const struct model_description *description, float value, float best,
-			 float sum)
+/* A class's score, which is a number, as a probability. */
+static float class_score(const struct model_description *description, float value,
+			 const struct softmax *softmax)
 {
 	switch (description->score_form) {
 	case SCORE_LOGISTIC:
 		return 1 / (1 + expf(-value));
 	case SCORE_SOFTMAX:
-		return expf(value - best) / sum;
+		return decode_softmax_weight(softmax, value) / softmax->sum;
 	default:
 		return clip(value);
 	}
 }
 
-/* The best class that is not taken yet; equal scores: the lower index. */
+/* The best class that is not taken yet and whose score is a number; equal scores:
+ * the lower index. */
 static size_t best_class(const struct model *model, const float *values, const bool *taken)
 {
 	size_t best = SIZE_MAX;
@@ -77,24 +105,22 @@ int decode_labels(const struct model *model, const struct tensor *scores, struct
 	cleanup_free bool *taken = calloc(values_count, sizeof(bool));
 	if (!taken)
 		return error_set(error, ENOMEM, "no memory for the classes");
-	float best = values[0], sum = 0;
-	for (size_t i = 1; i < values_count; i++)
-		best = fmaxf(best, values[i]);
-	if (description->score_form == SCORE_SOFTMAX)
-		for (size_t i = 0; i < values_count; i++)
-			sum += expf(values[i] - best);
+	result = decode_check_scores(values, values_count, error);
+	if (result)
+		return result;
+	struct softmax softmax = decode_softmax(values, values_count);
 	if (room > description->limit)
 		room = description->limit;
 	while (*count < room) {
 		size_t class = best_class(model, values, taken);
 		float score =
-		    class == SIZE_MAX ? 0 : class_score(description, values[class], best, sum);
+		    class == SIZE_MAX ? 0 : class_score(description, values[class], &softmax);
 		if (class == SIZE_MAX || score < description->threshold)
 			break;
 		taken[class] = true;
 		struct mayfly_label *label = &out[(*count)++];
 		memset(label, 0, sizeof(*label));
-		snprintf(label->label, sizeof(label->label), "%s", model->labels.lines[class]);
+		decode_put_label(model, class, label->label, sizeof(label->label));
 		label->index = (uint32_t) class;
 		label->score = score;
 	}
@@ -124,7 +150,8 @@ int decode_keypoints(const struct model *model, const struct tensor *keypoints,
 		decode_put_label(model, i, point->name, sizeof(point->name));
 		point->x = clip(view->x + values[1] * view->width);
 		point->y = clip(view->y + values[0] * view->height);
-		point->score = clip(values[2]);
+		/* A keypoint whose place is no number was not seen. */
+		point->score = isfinite(values[0]) && isfinite(values[1]) ? clip(values[2]) : 0;
 	}
 	return 0;
 }
@@ -180,7 +207,7 @@ int decode_mask(const struct model *model, const struct tensor *values,
 			float value = 0;
 			if (row != UINT32_MAX && column != UINT32_MAX) {
 				value = plane[(size_t)row * mask->width + column];
-				value = is_logistic ? 1 / (1 + expf(-value)) : clip(value);
+				value = clip(is_logistic ? 1 / (1 + expf(-value)) : value);
 			}
 			*out++ = (uint8_t)(value * 255 + 0.5f);
 		}

@@ -8,20 +8,39 @@
 #define MAYFLY_ONNX_DECODE_H
 
 #include "mayfly/results.h"
-#include "model.h"
+#include "models/model.h"
 #include "preprocess.h"
 
-/* A label for which class `index` stands; NULL where it is never reported. */
+/* Boxes that a model may give: what passes the threshold is kept and sorted, and no detector gives
+ * more. */
+#define DECODE_BOXES_MAX (1u << 20)
+
+/* The label of class `index`; NULL where it is never reported. */
 const char *decode_label(const struct model *model, size_t index);
 
-/* Copies that label, cut where it is too long; "" where there is none. */
+/* Copies that label as UTF-8, cut where it is too long; "" where there is none. */
 void decode_put_label(const struct model *model, size_t index, char *out, size_t size);
 
 /* The number of values in a tensor, which must be of type float32. */
 int decode_float_count(const struct tensor *tensor, const char *name, size_t *count,
 		       struct error *error);
 
-/* `boxes` and `scores`: one tensor for each level of the description. Best first, at most `room`
+/* -EINVAL where there are scores, and none of them is a number. */
+int decode_check_scores(const float *scores, size_t count, struct error *error);
+
+/* Softmax over values of which some may be infinite or no numbers. */
+struct softmax {
+	float best; /* of the values that are numbers */
+	float sum;  /* of their weights */
+};
+struct softmax decode_softmax(const float *values, size_t count);
+
+/* The weight of a value that is a number: its probability is this divided by the sum. */
+float decode_softmax_weight(const struct softmax *softmax, float value);
+
+/* NaN never wins and never becomes a result. If a model gives nothing but NaN, that is an error.
+ *
+ * `boxes` and `scores`: one tensor for each level of the description. Best first, at most `room`
  * and the description's limit. */
 int decode_objects(const struct model *model, const struct tensor *boxes,
 		   const struct tensor *scores, const struct preprocess_view *view,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "decode.h"
-#include "util/checked.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 
 /* Comparing each pair of candidates costs their square: the best this many are enough. */
@@ -85,22 +85,30 @@ static struct box box_from_form(const struct model_description *description, con
 
 /* ---- boxes and class scores ---- */
 
+/* A box whose place is NaN or infinite is no result, and must not displace other boxes. */
+static bool box_is_somewhere(const struct box *box)
+{
+	return isfinite(box->left) && isfinite(box->top) && isfinite(box->right) &&
+	       isfinite(box->bottom);
+}
+
 /* The best class of a box: boxes that hold two things are rare, things that look like two classes
  * are not. Returns false where no class reaches the threshold. */
 static bool best_class(const struct model *model, const float *row, float threshold,
 		       struct candidate *candidate)
 {
-	size_t classes = model->description.classes, best = 0;
-	for (size_t i = 1; i < classes; i++)
-		if (row[i] > row[best])
+	size_t classes = model->description.classes, best = classes;
+	float score = -INFINITY;
+	for (size_t i = 0; i < classes; i++) {
+		if (row[i] > score) {
+			score = row[i];
 			best = i;
-	float score = row[best];
-	if (model->description.score_form == SCORE_SOFTMAX) {
-		float sum = 0;
-		for (size_t i = 0; i < classes; i++)
-			sum += expf(row[i] - row[best]);
-		score = 1 / sum;
+		}
 	}
+	if (best == classes)
+		return false;
+	if (model->description.score_form == SCORE_SOFTMAX)
+		score = 1 / decode_softmax(row, classes).sum;
 	candidate->class = (uint32_t)best;
 	candidate->score = score;
 	return score >= threshold && decode_label(model, best);
@@ -124,14 +132,20 @@ static int collect_boxes(const struct model *model, const struct tensor *boxes,
 				 "the model gives %zu box values and %zu scores: with %zu classes "
 				 "they do not belong together",
 				 box_count, score_count, classes);
+	if (rows > DECODE_BOXES_MAX)
+		return error_set(error, EINVAL, "the model gives %zu boxes, at most %u are taken",
+				 rows, DECODE_BOXES_MAX);
 	float threshold = raw_threshold(description);
 	for (size_t i = 0; !result && i < rows; i++) {
 		struct candidate candidate = {.index = i};
 		if (!best_class(model, score_values + i * classes, threshold, &candidate))
 			continue;
 		candidate.box = box_from_form(description, box_values + i * 4);
-		result = add_candidate(candidates, &candidate, error);
+		if (box_is_somewhere(&candidate.box))
+			result = add_candidate(candidates, &candidate, error);
 	}
+	if (!result && !candidates->count)
+		result = decode_check_scores(score_values, score_count, error);
 	return result;
 }
 
@@ -175,9 +189,10 @@ static int collect_level(const struct model *model, size_t level, size_t first,
 		    0,
 		    first + i,
 		    {x - half_width, y - half_height, x + half_width, y + half_height}};
-		result = add_candidate(candidates, &candidate, error);
+		if (box_is_somewhere(&candidate.box))
+			result = add_candidate(candidates, &candidate, error);
 	}
-	return result;
+	return result ? result : decode_check_scores(score_values, score_count, error);
 }
 
 static int collect_anchors(const struct model *model, const struct tensor *boxes,

@@ -35,7 +35,7 @@ __attribute__((format(printf, 2, 3))) static void text_add(struct text *text, co
 	va_end(arguments);
 	if (length < 0 || (size_t)length >= sizeof(line) ||
 	    (size_t)length >= text->room - text->used) {
-		text->room = text->used; /* no later, shorter line may take its place */
+		text->room = text->used; /* further lines are left out, even shorter ones */
 		return;
 	}
 	memcpy(text->start + text->used, line, (size_t)length + 1);

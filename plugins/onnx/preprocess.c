@@ -182,11 +182,11 @@ static void fill_rows(struct resampler *resampler, const struct preprocess_view 
 int preprocess_fill(const struct model_description *description, struct picture *image,
 		    const struct preprocess_view *view, void *tensor, struct error *error)
 {
-	/* Bilinear mixing looks at two pixels: where more than that fall onto one, average first.
-	 */
+	/* Bilinear mixing looks at two pixels:
+	 * where more than that fall onto one, average first. */
 	float across = view->width * (float)image->width / (float)description->width;
 	float down = view->height * (float)image->height / (float)description->height;
-	image_shrink(image, (unsigned)fminf(across, down));
+	picture_shrink(image, (unsigned)fminf(across, down));
 
 	size_t values = (size_t)description->width * CHANNELS;
 	cleanup_free float *rows = malloc(3 * values * sizeof(float));

@@ -2,8 +2,8 @@
 #ifndef MAYFLY_ONNX_PREPROCESS_H
 #define MAYFLY_ONNX_PREPROCESS_H
 
-#include "description.h"
-#include "image.h"
+#include "models/description.h"
+#include "picture/image.h"
 
 /* Which part of the picture the model's input shows, in fractions of the picture's width and
  * height. With RESIZE_LETTERBOX it reaches beyond the picture, with RESIZE_CROP it is a part. A

@@ -2,15 +2,16 @@
 #include "state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mayfly/results.h"
+#include "mayfly/plugin.h"
+#include "runtime/size_setting.h"
+#include "util/cleanup.h"
 #include "util/lock.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
-
-#define MODEL_MEMORY_DEFAULT (1ul << 30)
 
 /* What a resource's plugin_priv points to. */
 struct resource_model {
@@ -19,39 +20,22 @@ struct resource_model {
 	unsigned sessions;
 };
 
-/* MAYFLY_MODEL_MEMORY: bytes, or with K, M or G behind. */
-static int memory_from_environment(size_t *bytes, struct error *error)
-{
-	const char *text = getenv("MAYFLY_MODEL_MEMORY");
-	*bytes = MODEL_MEMORY_DEFAULT;
-	if (!text || !*text)
-		return 0;
-	char *end;
-	errno = 0;
-	unsigned long long number = strtoull(text, &end, 10);
-	static const char units[] = "KMG";
-	const char *unit = *end ? strchr(units, *end) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-	if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) ||
-	    number > SIZE_MAX >> shift)
-		return error_set(error, EINVAL, "MAYFLY_MODEL_MEMORY: \"%s\" is not a size like 1G",
-				 text);
-	*bytes = (size_t)number << shift;
-	return 0;
-}
-
 int onnx_state_open(struct onnx_state *state, struct error *error)
 {
 	lock_scoped(&state->lock);
 	if (state->open)
 		return 0;
-	size_t budget;
-	int result = memory_from_environment(&budget, error);
+	size_t budget = 0, device = 0;
+	int result = size_setting_read(HOST_MODEL_MEMORY, &budget, error);
 	if (!result)
-		result = engine_open(&state->engine, error);
+		result = size_setting_read(HOST_GPU_MEMORY, &device, error);
+	if (device && device < budget)
+		budget = device; /* models on a GPU have their weights there */
+	if (!result)
+		result = engines_init(&state->engines, error);
 	if (result)
 		return result;
-	network_cache_init(&state->networks, &state->engine, budget);
+	network_cache_init(&state->networks, engines_create_network, &state->engines, budget);
 	state->open = true;
 	return 0;
 }
@@ -62,7 +46,7 @@ void onnx_state_close(struct onnx_state *state)
 	if (!state->open)
 		return;
 	network_cache_release(&state->networks);
-	engine_close(&state->engine);
+	engines_release(&state->engines);
 	state->open = false;
 }
 
@@ -115,8 +99,8 @@ static void free_resource_model(struct resource_model *known)
 	free(known);
 }
 
-/* Counts one more session to the model that the resource has; where it has none, it becomes
- * `fresh`. Returns the resource's model then: NULL where there is none at all. */
+/* Counts one more session for the resource's model. A resource without a model gets `fresh`.
+ * Returns the resource's model, NULL if it still has none. */
 static struct resource_model *join_model(struct onnx_state *state, struct vaccel_resource *resource,
 					 struct resource_model *fresh)
 {
@@ -141,7 +125,7 @@ int onnx_resource_register(struct vaccel_resource *resource, struct vaccel_sessi
 	struct resource_model *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return VACCEL_ENOMEM;
-	/* Without the lock, which every op takes: hashing a large model takes a second. */
+	/* Without the lock, because every op takes it and hashing a large model takes a second. */
 	int result = resolve(state, resource, fresh, &error);
 	if (result)
 		free(fresh);
@@ -163,15 +147,116 @@ int onnx_resource_unregister(struct vaccel_resource *resource, struct vaccel_ses
 	return VACCEL_OK;
 }
 
+int onnx_use_model(const struct model *model, struct error *error)
+{
+	/* The state is open: an op opens it before it looks for its model. */
+	uint64_t bytes = network_cache_estimate(&onnx_state()->networks, &model->source);
+	int result = mayfly_plugin_use_model(model->name, bytes);
+	return result ? error_set(error, result, "%s", mayfly_op_reason ? mayfly_op_reason() : "")
+		      : 0;
+}
+
+#define NS_PER_MS 1e6
+
+/* NAME=ROWS/MS of MAYFLY_ONNX_BATCH, which has commas between such entries; `length` is that of the
+ * name. False where there is no such entry, or it is not one. */
+static bool read_batch_setting(const char *entry, const char *name, size_t length,
+			       struct batch_limits *limits)
+{
+	char *end;
+	if (name && (strncmp(entry, name, length) != 0 || entry[length] != '='))
+		return false;
+	const char *equals = strchr(entry, '=');
+	if (!equals)
+		return false;
+	unsigned long rows = strtoul(equals + 1, &end, 10);
+	double delay_ms = *end == '/' ? strtod(end + 1, &end) : 2;
+	if ((*end && *end != ',') || rows > BATCH_MAX || !(delay_ms >= 0 && delay_ms <= 1000))
+		return false;
+	*limits = (struct batch_limits){.max = (unsigned)rows,
+					.delay_ns = (uint64_t)(delay_ms * NS_PER_MS)};
+	return true;
+}
+
+static bool find_batch_setting(const char *name, struct batch_limits *limits)
+{
+	const char *entry = host_setting(HOST_ONNX_BATCH);
+	while (entry && !read_batch_setting(entry, name, strlen(name), limits)) {
+		entry = strchr(entry, ',');
+		entry += entry != NULL;
+	}
+	return entry;
+}
+
+/* The largest batch of any model: the host lets in so many more ops. */
+static _Atomic unsigned batch_most;
+
+struct batch_limits onnx_batch_limits(const struct model *model)
+{
+	struct batch_limits limits = {0};
+	if (!find_batch_setting(model->name, &limits) && model->described)
+		limits = (struct batch_limits){
+		    .max = model->description.batch,
+		    .delay_ns = (uint64_t)((double)model->description.batch_delay * NS_PER_MS)};
+	unsigned most = atomic_load(&batch_most);
+	while (limits.max > most && !atomic_compare_exchange_weak(&batch_most, &most, limits.max))
+		;
+	return limits;
+}
+
+unsigned onnx_ops_together(void)
+{
+	unsigned most = atomic_load(&batch_most);
+	return most ? most : 1;
+}
+
+static bool is_open(struct onnx_state *state)
+{
+	lock_scoped(&state->lock);
+	return state->open;
+}
+
+bool onnx_uses_gpu(void)
+{
+	struct onnx_state *state = onnx_state();
+	return is_open(state) && state->engines.has_onnx && state->engines.onnx.cuda;
+}
+
+/* Models are loaded by content, and named by whoever has installed them. */
+static void name_model(struct onnx_state *state, const struct network_listing *listing,
+		       struct mayfly_loaded_model *model)
+{
+	*model = (struct mayfly_loaded_model){.bytes = listing->bytes,
+					      .uses = listing->uses,
+					      .users = listing->users,
+					      .on_gpu = onnx_uses_gpu()};
+	if (!installed_models_name(&state->installed, listing->hash, model->name,
+				   sizeof(model->name)))
+		snprintf(model->name, sizeof(model->name), "%.12s", listing->hash);
+}
+
+size_t onnx_list_models(struct mayfly_loaded_model *models, size_t room)
+{
+	struct onnx_state *state = onnx_state();
+	cleanup_free struct network_listing *listings = calloc(room + 1, sizeof(*listings));
+	if (!listings || !is_open(state))
+		return 0;
+	size_t count = network_cache_list(&state->networks, listings, room);
+	for (size_t i = 0; i < count && i < room; i++)
+		name_model(state, &listings[i], &models[i]);
+	return count;
+}
+
 int onnx_report(const char *op, int result, const struct error *error)
 {
 	if (!result)
 		return VACCEL_OK;
 	const char *reason = error->text[0] ? error->text : strerror(-result);
 	vaccel_error("onnx: %s: %s", op, reason);
-	mayfly_op_set_reason(reason);
+	mayfly_plugin_set_reason(reason);
 	switch (-result) {
 	case ETIMEDOUT:
+	case ECANCELED:
 		return VACCEL_EAGAIN;
 	case EFBIG:
 		return VACCEL_EINVAL;

@@ -6,22 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mayfly/results.h"
+#include "mayfly/plugin.h"
+#include "runtime/batch.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/host_settings.h"
 #include "vaccel/error.h"
 #include "vaccel/log.h"
 
-/* The installed model that a task uses where the session names none, and the variable that names
- * another one. */
-static const struct default_model {
-	const char *name, *variable;
-} default_models[TASK_COUNT] = {
-    [TASK_DETECT] = {"ssd", "MAYFLY_MODEL_DETECT"},
-    [TASK_CLASSIFY] = {"efficientnet-lite0", "MAYFLY_MODEL_CLASSIFY"},
-    [TASK_POSE] = {"pose", "MAYFLY_MODEL_POSE"},
-    [TASK_SEGMENT] = {"selfie", "MAYFLY_MODEL_SEGMENT"},
-    [TASK_DEPTH] = {"depth", "MAYFLY_MODEL_DEPTH"},
+/* The installed model that a task uses where the session names none. */
+static const enum host_setting default_models[TASK_COUNT] = {
+    [TASK_DETECT] = HOST_MODEL_DETECT, [TASK_CLASSIFY] = HOST_MODEL_CLASSIFY,
+    [TASK_POSE] = HOST_MODEL_POSE,     [TASK_SEGMENT] = HOST_MODEL_SEGMENT,
+    [TASK_DEPTH] = HOST_MODEL_DEPTH,
 };
 
 static int find_model(struct onnx_state *state, struct vaccel_session *session,
@@ -33,10 +30,8 @@ static int find_model(struct onnx_state *state, struct vaccel_session *session,
 		return onnx_resource_model(state, resource, model, error);
 	if (found != VACCEL_ENOENT)
 		return error_set_errno(error, found, "cannot look for the session's model");
-	const char *name = getenv(default_models[task].variable);
-	if (!name || !*name)
-		name = default_models[task].name;
-	return installed_models_get(&state->installed, name, model, error);
+	return installed_models_get(&state->installed, host_setting(default_models[task]), model,
+				    error);
 }
 
 static int check_task(const struct model *model, enum model_task task, struct error *error)
@@ -56,8 +51,9 @@ static int check_task(const struct model *model, enum model_task task, struct er
 static void describe_input(const struct model_description *description, void *data,
 			   struct tensor *tensor)
 {
-	static const int elements[] = {
-	    [INPUT_FLOAT32] = ORT_FLOAT32, [INPUT_UINT8] = ORT_UINT8, [INPUT_INT32] = ORT_INT32};
+	static const int elements[] = {[INPUT_FLOAT32] = ELEMENT_FLOAT32,
+				       [INPUT_UINT8] = ELEMENT_UINT8,
+				       [INPUT_INT32] = ELEMENT_INT32};
 	bool planar = description->layout == LAYOUT_NCHW;
 	*tensor = (struct tensor){.element = elements[description->type],
 				  .rank = 4,
@@ -86,20 +82,21 @@ static int prepare(struct vision_run *run, const void *data, size_t length, uint
 	return preprocess_fill(description, &image, &run->view, *tensor, error);
 }
 
-/* The places of all outputs that the description names: boxes first. */
-static int find_outputs(const struct vision_run *run, size_t places[2 * DESCRIPTION_LEVELS_MAX],
-			size_t *count, struct error *error)
+/* All outputs that the description names: boxes first. */
+static int find_outputs(const struct vision_run *run,
+			struct network_port ports[2 * DESCRIPTION_LEVELS_MAX], size_t *count,
+			struct error *error)
 {
 	const struct model_description *description = &run->model->description;
 	const struct output_names *groups[] = {&description->boxes, &description->scores};
 	*count = 0;
 	for (size_t group = 0; group < 2; group++) {
 		for (size_t i = 0; i < groups[group]->count; i++) {
-			int place = network_find_output(run->network->network,
-							groups[group]->names[i], error);
-			if (place < 0)
-				return place;
-			places[(*count)++] = (size_t)place;
+			int result =
+			    network_find_output(run->network->network, groups[group]->names[i], 0,
+						&ports[(*count)++], error);
+			if (result)
+				return result;
 		}
 	}
 	return 0;
@@ -120,16 +117,23 @@ static int check_input_name(const struct vision_run *run, struct error *error)
 static int run_network(struct vision_run *run, void *data, uint64_t deadline_ns,
 		       struct error *error)
 {
-	size_t places[2 * DESCRIPTION_LEVELS_MAX], count;
+	struct network_port outputs[2 * DESCRIPTION_LEVELS_MAX];
+	struct network *network = run->network->network;
 	struct tensor input;
+	const struct batch_limits batch = onnx_batch_limits(run->model);
+	struct network_call call = {.batch = &batch,
+				    .input_ports = network->inputs,
+				    .output_ports = outputs,
+				    .inputs = &input,
+				    .input_count = 1,
+				    .deadline_ns = deadline_ns};
 	int result = check_input_name(run, error);
 	if (!result)
-		result = find_outputs(run, places, &count, error);
+		result = find_outputs(run, outputs, &call.output_count, error);
 	if (result)
 		return result;
 	describe_input(&run->model->description, data, &input);
-	result = network_run(run->network->network, &input, 1, places, count, deadline_ns,
-			     &run->result, error);
+	result = batch_run(network, &call, &run->result, error);
 	run->boxes = run->result.tensors;
 	run->scores = run->result.tensors + run->model->description.boxes.count;
 	return result;
@@ -139,7 +143,7 @@ int vision_execute(struct vaccel_session *session, enum model_task task, const v
 		   size_t length, struct vision_run *run, struct error *error)
 {
 	struct onnx_state *state = onnx_state();
-	uint64_t deadline_ns = mayfly_op_deadline_ns();
+	uint64_t deadline_ns = mayfly_plugin_deadline_ns();
 	uint64_t start = clock_now_ns();
 	memset(run, 0, sizeof(*run));
 	if (deadline_ns && start >= deadline_ns)
@@ -151,9 +155,13 @@ int vision_execute(struct vaccel_session *session, enum model_task task, const v
 		result = check_task(run->model, task, error);
 	if (result)
 		return result;
+	result = onnx_use_model(run->model, error);
+	if (result)
+		return result;
 	cleanup_free void *tensor = NULL;
 	result = prepare(run, data, length, deadline_ns, &tensor, error);
 	uint64_t prepared = clock_now_ns();
+	mayfly_plugin_enter_phase(MAYFLY_PHASE_QUEUE); /* until it is loaded */
 	if (!result)
 		result = network_cache_get(&state->networks, &run->model->source, deadline_ns,
 					   &run->network, error);
@@ -162,6 +170,7 @@ int vision_execute(struct vaccel_session *session, enum model_task task, const v
 		return result;
 	}
 	uint64_t loaded = clock_now_ns();
+	mayfly_plugin_enter_phase(MAYFLY_PHASE_INPUT);
 	result = run_network(run, tensor, deadline_ns, error);
 	if (result)
 		return error_wrap(error, "model %s", run->model->name);

@@ -16,7 +16,7 @@ struct vision_run {
 
 /* Runs `task` on the JPEG or PNG picture in `data`: with the model that is registered with the
  * session, else with the task's default one. Ends with vision_release(), also after an error.
- * Honours mayfly_op_deadline_ns() (-ETIMEDOUT). Thread-safe. */
+ * Honours mayfly_plugin_deadline_ns() (-ETIMEDOUT). Thread-safe. */
 int vision_execute(struct vaccel_session *session, enum model_task task, const void *data,
 		   size_t length, struct vision_run *run, struct error *error);
 void vision_release(struct vision_run *run);

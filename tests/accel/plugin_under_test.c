@@ -1,4 +1,5 @@
-/* A plugin in five editions, chosen when it is compiled: one that works, and four with a fault. */
+/* A plugin in six editions, chosen when it is compiled: one that works, one that says that it passes
+ * sessions on, and four with a fault. */
 #include "vaccel.h"
 
 #ifdef PLUGIN_FOREIGN
@@ -42,6 +43,45 @@ static int fini(void)
 	return VACCEL_OK;
 }
 
+#ifdef PLUGIN_PASSING
+static int session_init(struct vaccel_session *session, uint32_t flags)
+{
+	session->remote_id = 40 + (vaccel_id_t)flags;
+	return VACCEL_OK;
+}
+
+static int session_update(struct vaccel_session *session, uint32_t flags)
+{
+	session->remote_id = 50 + (vaccel_id_t)flags;
+	return VACCEL_OK;
+}
+
+static int session_release(struct vaccel_session *session)
+{
+	session->remote_id = 0;
+	return VACCEL_OK;
+}
+
+static int resource_register(struct vaccel_resource *resource, struct vaccel_session *session)
+{
+	resource->remote_id = 60 + (vaccel_id_t)resource->nr_blobs;
+	return session->remote_id ? VACCEL_OK : VACCEL_EPERM;
+}
+
+static int resource_unregister(struct vaccel_resource *resource, struct vaccel_session *session)
+{
+	(void)session;
+	resource->remote_id = 0;
+	return VACCEL_OK;
+}
+
+VACCEL_PLUGIN(.name = "passing", .version = "1", .vaccel_version = VERSION, .init = init,
+	      .type = VACCEL_PLUGIN_REMOTE, .fini = fini, .is_virtio = true,
+	      .session_init = session_init, .session_update = session_update,
+	      .session_release = session_release, .resource_register = resource_register,
+	      .resource_unregister = resource_unregister)
+#else
 VACCEL_PLUGIN(.name = NAME, .version = "1", .vaccel_version = VERSION, .type = VACCEL_PLUGIN_FPGA,
 	      .init = init, .fini = fini)
+#endif
 #endif

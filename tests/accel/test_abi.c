@@ -14,6 +14,12 @@ SIZE_IS(vaccel_plugin, 224);
 SIZE_IS(vaccel_plugin_info, 96);
 SIZE_IS(vaccel_op, 24);
 SIZE_IS(vaccel_config, 32);
+SIZE_IS(vaccel_tf_tensor, 40);
+SIZE_IS(vaccel_tf_buffer, 16);
+SIZE_IS(vaccel_tf_node, 16);
+SIZE_IS(vaccel_tf_status, 16);
+SIZE_IS(vaccel_tflite_tensor, 40);
+SIZE_IS(vaccel_arg_list, 32);
 SIZE_IS(vaccel_torch_tensor, 48);
 SIZE_IS(vaccel_torch_buffer, 16);
 SIZE_IS(vaccel_prof_region, 40);
@@ -29,6 +35,13 @@ int main(void)
 	CHECK_NUMBER(offsetof(struct vaccel_plugin, ops), 24);
 	CHECK_NUMBER(offsetof(struct vaccel_plugin, info), 216);
 
+	CHECK_NUMBER(offsetof(struct vaccel_tf_tensor, dims), 24);
+	CHECK_NUMBER(offsetof(struct vaccel_tf_tensor, data_type), 32);
+	CHECK_NUMBER(offsetof(struct vaccel_arg_list, curr_idx), 16);
+
+	CHECK_NUMBER(VACCEL_TF_UINT64, 23);
+	CHECK_NUMBER(VACCEL_TF_COMPLEX, VACCEL_TF_COMPLEX64);
+	CHECK_NUMBER(VACCEL_TFLITE_INT4, 18);
 	CHECK_NUMBER(VACCEL_OP_TORCH_MODEL_RUN, 15);
 	CHECK_NUMBER(VACCEL_OP_MAX, 24);
 	CHECK_NUMBER(VACCEL_ARG_UCHAR_ARRAY, 26);
@@ -47,6 +60,8 @@ int main(void)
 		   "float32_array");
 	CHECK_TEXT(vaccel_resource_type_to_str((vaccel_resource_type_t)77), "VACCEL_RESOURCE_MAX");
 	char small[4];
-	CHECK_NUMBER(vaccel_str_to_lower("TOO LONG", small, sizeof(small), NULL), VACCEL_EINVAL);
+	CHECK_NUMBER(vaccel_str_to_lower("TOO LONG", small, sizeof(small), NULL), VACCEL_OK);
+	CHECK_TEXT(small, "too");
+	CHECK_NUMBER(vaccel_str_to_lower("X", small, 0, NULL), VACCEL_EINVAL);
 	return check_status();
 }

@@ -29,9 +29,12 @@ int main(void)
 	CHECK(!memcmp(blob.data, bytes, sizeof(bytes)));
 
 	/* Never over a file that is there. */
+	CHECK_NUMBER(vaccel_blob_persist(&blob, directory, "again", false), VACCEL_EEXIST);
 	CHECK_NUMBER(
 	    vaccel_blob_from_buf(&heap, bytes, sizeof(bytes), false, "plain", directory, false),
-	    VACCEL_EEXIST);
+	    VACCEL_OK);
+	CHECK(!strncmp(heap->name, "plain.", 6) && strlen(heap->name) == 12);
+	CHECK_NUMBER(vaccel_blob_delete(heap), VACCEL_OK);
 	CHECK_NUMBER(
 	    vaccel_blob_from_buf(&heap, bytes, sizeof(bytes), false, "plain", directory, true),
 	    VACCEL_OK);

@@ -1,5 +1,7 @@
 /* The headers as a C++ program uses them. */
+#include "mayfly/orientation.h"
 #include "mayfly/results.h"
+#include "mayfly/tensors.h"
 #include "vaccel.h"
 
 int main()

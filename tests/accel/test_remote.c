@@ -5,11 +5,12 @@
  */
 #include <stdlib.h>
 
-#include "accel/dispatch.h"
-#include "accel/state.h"
-#include "accel/wire.h"
+#include "accel/ops/dispatch.h"
+#include "accel/transports/transport.h"
+#include "accel/wire/wire.h"
 #include "check.h"
 #include "mayfly/results.h"
+#include "mayfly/tensors.h"
 #include "util/clock.h"
 #include "vaccel.h"
 
@@ -98,6 +99,50 @@ static void loop_close(struct accel_transport *transport)
 	loop.closed++;
 }
 
+/* Rank 0 there and back; by name, which this plugin does not look at. */
+static void test_scalar(struct vaccel_session *session, struct vaccel_resource *model,
+			struct vaccel_torch_tensor *in)
+{
+	struct vaccel_torch_tensor *out = NULL;
+	in->nr_dims = 0;
+	in->size = sizeof(float);
+	for (int named = 0; named < 2; named++) {
+		static const char *const names[] = {"name"};
+		if (!CHECK_NUMBER(mayfly_model_run(session, model, named ? names : NULL, &in, 1,
+						   named ? names : NULL, &out, 1),
+				  VACCEL_OK))
+			continue;
+		CHECK(out->nr_dims == 0 && out->dims[0] == 1 && out->size == sizeof(float));
+		CHECK(*(float *)out->data == 1);
+		vaccel_torch_tensor_delete(out);
+	}
+	CHECK_NUMBER(mayfly_model_run(session, model, NULL, &in, 1, NULL, &out, 0), VACCEL_EINVAL);
+	CHECK_NUMBER(mayfly_model_run(session, model, NULL, NULL, -1, NULL, &out, 1),
+		     VACCEL_EINVAL);
+}
+
+/* As many as there may be, and one more: that is said. */
+static void test_many_tensors(struct vaccel_session *session, struct vaccel_resource *model)
+{
+	enum { INPUTS = 300, OUTPUTS = WIRE_TENSORS_MAX - INPUTS };
+	static struct vaccel_torch_tensor inputs[INPUTS], *in[INPUTS], *out[OUTPUTS + 1];
+	static int64_t values[INPUTS], one = 1;
+	for (int i = 0; i < INPUTS; i++) {
+		values[i] = (int64_t)i * i;
+		inputs[i] = (struct vaccel_torch_tensor){&values[i], sizeof(values[i]), false, 1,
+							 &one,	     VACCEL_TORCH_LONG};
+		in[i] = &inputs[i];
+	}
+	if (CHECK(!vaccel_torch_model_run(session, model, NULL, in, INPUTS, out, OUTPUTS)))
+		for (int i = 0; i < OUTPUTS; i++) {
+			CHECK(*(int64_t *)out[i]->data == values[i]);
+			vaccel_torch_tensor_delete(out[i]);
+		}
+	CHECK_NUMBER(vaccel_torch_model_run(session, model, NULL, in, INPUTS, out, OUTPUTS + 1),
+		     VACCEL_ERANGE);
+	CHECK(strstr(mayfly_op_reason(), "511 tensors"));
+}
+
 static void test_resources(struct vaccel_session *session)
 {
 	struct vaccel_resource named, bytes;
@@ -126,7 +171,9 @@ static void test_resources(struct vaccel_session *session)
 				CHECK(((float *)out[i]->data)[k] == numbers[k]);
 			vaccel_torch_tensor_delete(out[i]);
 		}
+	test_scalar(session, &bytes, in);
 	vaccel_torch_tensor_delete(in);
+	test_many_tensors(session, &bytes);
 	CHECK_NUMBER(vaccel_resource_release(&bytes), VACCEL_OK);
 }
 
@@ -161,7 +208,7 @@ int main(void)
 	if (!CHECK(!vaccel_bootstrap()))
 		return check_status();
 	loop.transport = (struct accel_transport){.call = loop_call, .close = loop_close};
-	accel_transport_attach(&loop.transport);
+	transport_attach(&loop.transport);
 	if (!CHECK(!vaccel_session_init(&session, VACCEL_PLUGIN_REMOTE)))
 		return check_status();
 	CHECK(session.is_virtio && session.remote_id > 0 && !session.plugin);

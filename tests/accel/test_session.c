@@ -81,7 +81,9 @@ static void test_library(void)
 	CHECK_NUMBER(vaccel_config_init(&config, NULL, VACCEL_LOG_WARN, NULL, true, true), 0);
 	CHECK_NUMBER(vaccel_bootstrap_with_config(&config), VACCEL_OK);
 	CHECK(vaccel_config()->profiling_enabled && vaccel_config()->version_ignore);
-	CHECK_NUMBER(vaccel_log_threshold, VACCEL_LOG_WARN);
+	SLogConfig log;
+	slog_config_get(&log);
+	CHECK_NUMBER(log.nFlags, SLOG_ERROR | SLOG_FATAL | SLOG_WARN);
 	CHECK_NUMBER(vaccel_session_init(&session, 0), VACCEL_ENOTSUP);
 	vaccel_config_release(&config);
 	CHECK_NUMBER(vaccel_bootstrap(), VACCEL_OK);

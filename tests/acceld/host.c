@@ -4,9 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +19,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
+#include "util/host_settings.h"
+#include "util/spawn.h"
 #include "vaccel.h"
 
 #define START_LIMIT_MS 20000
+
+static int find_socket(struct host *host)
+{
+	struct error error = {0};
+	int result = host_settings_path(host->socket, sizeof(host->socket), ".sock", &error);
+	if (result)
+		fprintf(stderr, "%s\n", error.text);
+	return result;
+}
 
 int host_directory_make(struct host *host)
 {
@@ -34,23 +46,36 @@ int host_directory_make(struct host *host)
 		perror(host->directory);
 		return -errno;
 	}
-	snprintf(host->socket, sizeof(host->socket), "%s/mayfly/acceld.sock", host->directory);
 	char parent[128];
 	snprintf(parent, sizeof(parent), "%s/mayfly", host->directory);
 	setenv("XDG_RUNTIME_DIR", host->directory, 1);
-	return mkdir(parent, 0700) ? -errno : 0;
+	return mkdir(parent, 0700) ? -errno : find_socket(host);
+}
+
+/* All that hosts make, with whichever settings. */
+static void remove_all(const char *directory, const char *pattern)
+{
+	char path[192];
+	glob_t found = {0};
+	snprintf(path, sizeof(path), "%s/%s", directory, pattern);
+	glob(path, GLOB_NOSORT, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		if (remove(found.gl_pathv[i]))
+			perror(found.gl_pathv[i]);
+	globfree(&found);
 }
 
 void host_directory_remove(struct host *host)
 {
-	static const char *const names[] = {"mayfly/acceld.sock", "mayfly/acceld.sock.lock",
-					    "mayfly/acceld.log", "mayfly", ""};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[192];
-		snprintf(path, sizeof(path), "%s/%s", host->directory, names[i]);
-		if (remove(path) && errno != ENOENT)
-			perror(path);
-	}
+	static const char *const names[] = {"mayfly/acceld*", "mayfly", ""};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		remove_all(host->directory, names[i]);
+}
+
+void host_log_path(const struct host *host, char *path, size_t size)
+{
+	snprintf(path, size, "%.*s.log", (int)(strlen(host->socket) - strlen(".sock")),
+		 host->socket);
 }
 
 static int wait_until_ready(int reader)
@@ -76,22 +101,29 @@ int host_start(struct host *host, const char *plugins, const char *const argumen
 	if (result)
 		return result;
 	setenv("VACCEL_PLUGINS", plugins, 1);
-	char *words[8] = {"mayfly-acceld", "--foreground", "--ready-fd=3"};
+	result = find_socket(host);
+	if (result)
+		return result;
+	const char *words[8] = {"mayfly-acceld", "--foreground", "--ready-fd=3"};
 	for (size_t i = 0; arguments && arguments[i] && i < 4; i++)
-		words[3 + i] = (char *)arguments[i];
+		words[3 + i] = arguments[i];
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	cleanup_close int reader = ends[0];
 	cleanup_close int writer = ends[1];
-	posix_spawn_file_actions_t actions;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, writer, 3);
-	posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-	result = posix_spawn(&host->pid, program, &actions, NULL, words, environ);
-	posix_spawn_file_actions_destroy(&actions);
+	const int descriptors[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, writer};
+	struct spawn_process process;
+	result = spawn_start(&(struct spawn){.program = program,
+					     .arguments = words,
+					     .descriptors = descriptors,
+					     .descriptor_count = 4,
+					     .kind = SPAWN_JOB},
+			     &process);
 	if (result)
-		return -result;
+		return result;
+	host->pid = process.pid;
+	spawn_release(&process);
 	close(take_fd(&writer));
 	result = wait_until_ready(reader);
 	if (result)
@@ -109,10 +141,10 @@ int host_stop(struct host *host, int signal)
 	return status;
 }
 
-pid_t host_pid(const struct host *host)
+static pid_t find_listener(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", host->socket);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", path);
 	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
@@ -122,22 +154,72 @@ pid_t host_pid(const struct host *host)
 	return peer.pid;
 }
 
+pid_t host_pid(const struct host *host)
+{
+	char pattern[192];
+	glob_t found = {0};
+	pid_t pid = -1;
+	snprintf(pattern, sizeof(pattern), "%s/mayfly/acceld*.sock", host->directory);
+	glob(pattern, 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc && pid < 0; i++)
+		pid = find_listener(found.gl_pathv[i]);
+	globfree(&found);
+	return pid;
+}
+
+size_t host_children(pid_t parent, const char *name, pid_t *children, size_t room)
+{
+	char path[64], found[32];
+	size_t count = 0;
+	pid_t child;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	cleanup_fclose FILE *file = fopen(path, "re");
+	while (file && count < room && fscanf(file, "%d", &child) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", child);
+		cleanup_fclose FILE *comm = fopen(path, "re");
+		if (comm && fscanf(comm, "%31s", found) == 1 && !strcmp(found, name))
+			children[count++] = child;
+	}
+	return count;
+}
+
 pid_t host_worker(pid_t supervisor)
 {
-	char path[64];
 	pid_t worker;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", supervisor, supervisor);
-	cleanup_fclose FILE *file = fopen(path, "re");
-	return file && fscanf(file, "%d", &worker) == 1 ? worker : -1;
+	return host_children(supervisor, "acceld-worker", &worker, 1) ? worker : -1;
+}
+
+pid_t host_zygote(pid_t supervisor)
+{
+	pid_t zygote;
+	return host_children(supervisor, "acceld-zygote", &zygote, 1) ? zygote : -1;
+}
+
+size_t host_tenants(pid_t supervisor, pid_t *workers, size_t room)
+{
+	pid_t zygote = host_zygote(supervisor);
+	return zygote > 0 ? host_children(zygote, "acceld-tenant", workers, room) : 0;
+}
+
+/* Whether nobody has this lock. */
+static bool is_free(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 || !flock(fd, LOCK_EX | LOCK_NB);
 }
 
 bool host_is_gone(const struct host *host, int patience_ms)
 {
-	char path[192];
-	snprintf(path, sizeof(path), "%s.lock", host->socket);
+	char pattern[192];
+	snprintf(pattern, sizeof(pattern), "%s/mayfly/acceld*.lock", host->directory);
 	for (int waited = 0; waited <= patience_ms; waited += 10) {
-		cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB))
+		glob_t found = {0};
+		bool all = true;
+		glob(pattern, 0, NULL, &found);
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			all &= is_free(found.gl_pathv[i]);
+		globfree(&found);
+		if (all)
 			return true;
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	}
@@ -215,9 +297,14 @@ void peer_close(struct peer *peer)
 int peer_call(struct peer *peer, const struct accel_call *call)
 {
 	uint64_t extent;
-	int result = wire_encode(peer->window, PEER_WINDOW_SIZE, call, ++peer->request, &extent);
+	struct accel_call limited = *call;
+	if (peer->limit_ns)
+		limited.deadline_ns = peer->limit_ns;
+	int result =
+	    wire_encode(peer->window, PEER_WINDOW_SIZE, &limited, ++peer->request, &extent);
 	if (result)
 		return result;
+	peer->extent = extent;
 	struct error error = {0};
 	result = accel_client_call(peer->client, 0, extent, peer->deadline_ns, &error);
 	if (result)
@@ -225,6 +312,12 @@ int peer_call(struct peer *peer, const struct accel_call *call)
 	int status;
 	result = wire_read_answer(peer->window, extent, call, peer->request, &status);
 	return result ? result : status;
+}
+
+const char *peer_reason(const struct peer *peer, char *text, size_t size)
+{
+	wire_read_reason(peer->window, peer->extent, text, size);
+	return text;
 }
 
 /* A call with one INT64 as its only output. */
@@ -267,6 +360,12 @@ int64_t peer_register_model(struct peer *peer, int64_t session, const char *name
 	return call_for_id(peer, WIRE_OP_RESOURCE_REGISTER, session, inputs, 2);
 }
 
+int64_t peer_register(struct peer *peer, int64_t session, const struct vaccel_arg *inputs,
+		      size_t input_count)
+{
+	return call_for_id(peer, WIRE_OP_RESOURCE_REGISTER, session, inputs, input_count);
+}
+
 int64_t peer_register_blob(struct peer *peer, int64_t session, uint32_t type, const char *name,
 			   const void *content, size_t length)
 {
@@ -276,7 +375,7 @@ int64_t peer_register_blob(struct peer *peer, int64_t session, uint32_t type, co
 	    {.buf = (void *)name, .size = strlen(name) + 1, .type = VACCEL_ARG_STRING},
 	    {.buf = (void *)content, .size = length, .type = VACCEL_ARG_BUFFER},
 	};
-	return call_for_id(peer, WIRE_OP_RESOURCE_REGISTER, session, inputs, 4);
+	return peer_register(peer, session, inputs, 4);
 }
 
 int peer_unregister(struct peer *peer, int64_t session, int64_t resource)

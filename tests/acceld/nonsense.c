@@ -28,8 +28,8 @@ static void spoil(struct vaccel_torch_tensor *tensor, enum nonsense_tensor kind)
 		tensor->dims[0] = -SIDE;
 		break;
 	case TENSOR_OF_OVERFLOWING_SIDES:
-		tensor->dims[0] =
-		    INT64_MAX / 2 + 1 + SIDE; /* times 4: as many bytes as there are */
+		/* Times 4: as many bytes as there are. */
+		tensor->dims[0] = INT64_MAX / 2 + 1 + SIDE;
 		break;
 	case TENSOR_OF_UNKNOWN_TYPE:
 		tensor->data_type = (enum vaccel_torch_data_type)99;

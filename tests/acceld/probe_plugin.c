@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,8 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "acceld/tenants/tenant_channel.h"
+#include "attack.h"
 #include "mayfly/results.h"
 #include "nonsense.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
 #include "vaccel.h"
 
@@ -88,22 +92,70 @@ static int tell_rights(char *text, size_t size)
 	return 0;
 }
 
-/* What a plugin should not do, where the picture is that word; -1 where it is none. */
-static int misbehave(const char *word, size_t length, unsigned char *text, size_t size)
+static char *volatile nowhere; /* raise(3) is not for everybody */
+
+static void *spin_for_ever(void *unused)
 {
-	if (length == strlen("crash") && !memcmp(word, "crash", length))
-		raise(SIGSEGV);
-	if (length == strlen("hang") && !memcmp(word, "hang", length)) {
+	(void)unused;
+	for (volatile uint64_t turns = 0;; turns++)
+		;
+	return NULL;
+}
+
+/* What a tenant's worker that has been taken over might say to the one that believes nothing. */
+static void talk_nonsense(const char *word)
+{
+	enum { CHANNEL = 3 };
+	const struct tenant_answer answer = {.status = 0, .serial = UINT64_MAX};
+	if (!strcmp(word, "hang up")) {
+		close(CHANNEL);
+		spin_for_ever(NULL);
+	}
+	if (!strcmp(word, "babble"))
+		send(CHANNEL, "something else", 14, MSG_NOSIGNAL);
+	if (!strcmp(word, "lie"))
+		send(CHANNEL, &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
+/* What a plugin should not do, where the picture is that word; -1 where it is none. */
+static int misbehave(const char *word, unsigned char *text, size_t size)
+{
+	if (!strcmp(word, "crash"))
+		*(volatile char *)nowhere = 1;
+	if (!strcmp(word, "quit"))
+		_exit(0);
+	if (!strcmp(word, "hang")) {
 		nanosleep(&(struct timespec){.tv_sec = 3}, NULL); /* whatever the deadline */
 		return 0;
 	}
-	if (length == strlen("no end") && !memcmp(word, "no end", length)) {
+	if (!strcmp(word, "spin in threads")) {
+		pthread_t thread;
+		for (int i = 0; i < 20; i++)
+			pthread_create(&thread, NULL, spin_for_ever, NULL);
+	}
+	if (!strncmp(word, "spin", strlen("spin")))
+		spin_for_ever(NULL);
+	if (!strcmp(word, "no end")) {
 		memset(text, 'x', size);
 		return 0;
 	}
-	if (length == strlen("no code") && !memcmp(word, "no code", length))
+	if (!strcmp(word, "no code"))
 		return -123456;
+	talk_nonsense(word);
 	return -1;
+}
+
+/* What tells about the process; -1 where the word is none of these. */
+static int tell(const char *word, char *text, size_t size)
+{
+	if (!strcmp(word, "rights"))
+		return tell_rights(text, size);
+	if (!strcmp(word, "attack"))
+		return attack_all(text, size);
+	if (strcmp(word, "who") != 0)
+		return -1;
+	snprintf(text, size, "%d", getpid());
+	return 0;
 }
 
 /* The text is the content of the session's model: its blobs one after the other. */
@@ -112,9 +164,12 @@ static int probe_detect(struct vaccel_session *session, const void *image, unsig
 {
 	struct vaccel_resource *model;
 	size_t used = 0;
-	if (image_length == strlen("rights") && !memcmp(image, "rights", image_length))
-		return tell_rights((char *)out_text, text_size);
-	int result = misbehave(image, image_length, out_text, text_size);
+	char word[32] = "";
+	if (image_length < sizeof(word))
+		memcpy(word, image, image_length);
+	int result = tell(word, (char *)out_text, text_size);
+	if (result == -1)
+		result = misbehave(word, out_text, text_size);
 	if (result != -1)
 		return result;
 	result = vaccel_session_resource_by_type(session, &model, VACCEL_RESOURCE_MODEL);
@@ -142,11 +197,28 @@ static int probe_register(struct vaccel_resource *resource, struct vaccel_sessio
 	return 0;
 }
 
+/* Of matrices by rows, as its prototype says. */
+static int probe_sgemm(struct vaccel_session *session, int64_t m, int64_t n, int64_t k, float alpha,
+		       float *a, int64_t lda, float *b, int64_t ldb, float beta, float *c,
+		       int64_t ldc)
+{
+	(void)session;
+	for (int64_t row = 0; row < m; row++)
+		for (int64_t column = 0; column < n; column++) {
+			float sum = 0;
+			for (int64_t i = 0; i < k; i++)
+				sum += a[row * lda + i] * b[i * ldb + column];
+			c[row * ldc + column] = alpha * sum + beta * c[row * ldc + column];
+		}
+	return 0;
+}
+
 static struct vaccel_op ops[] = {
     VACCEL_OP_INIT(noop, VACCEL_OP_NOOP, probe_noop),
     VACCEL_OP_INIT(classify, VACCEL_OP_IMAGE_CLASSIFY, probe_classify),
     VACCEL_OP_INIT(detect, VACCEL_OP_IMAGE_DETECT, probe_detect),
     VACCEL_OP_INIT(torch_run, VACCEL_OP_TORCH_MODEL_RUN, nonsense_torch_run),
+    VACCEL_OP_INIT(sgemm, VACCEL_OP_BLAS_SGEMM, probe_sgemm),
 };
 
 /* Crashes where a test has put a file. */
@@ -156,7 +228,7 @@ static int probe_init(void)
 	snprintf(path, sizeof(path), "%s/mayfly/probe-crash", getenv("XDG_RUNTIME_DIR"));
 	if (!access(path, F_OK))
 		raise(SIGABRT); /* which AddressSanitizer does not handle */
-	return vaccel_plugin_register_ops(ops, sizeof(ops) / sizeof(ops[0]));
+	return vaccel_plugin_register_ops(ops, ARRAY_SIZE(ops));
 }
 
 static int probe_fini(void)

@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
 #include "check.h"
 #include "host.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
+#include "util/descriptors_pass.h"
 #include "vaccel.h"
 
 static int connect_raw(const struct host *host)
@@ -35,21 +37,7 @@ static int connect_raw(const struct host *host)
 static void send_with_descriptors(int socket, const void *data, size_t length, const int *fds,
 				  size_t count)
 {
-	struct iovec vector = {.iov_base = (void *)data, .iov_len = length};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(16 * sizeof(int))];
-	} control = {0};
-	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	}
-	CHECK(sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)length);
+	CHECK_NUMBER(descriptors_send(socket, data, length, fds, count, 0), 0);
 }
 
 static struct wire_packet packet_of(uint16_t kind)
@@ -109,7 +97,7 @@ static void test_bad_windows(const struct host *host)
 	CHECK_NUMBER(hello_with(host, &hello, &ends[0], 1), EINVAL);
 	static const uint64_t sizes[] = {
 	    0, 1, 4095, PEER_WINDOW_SIZE + 4096, 1ULL << 40, UINT64_MAX, UINT64_MAX - 4095};
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		hello.length = sizes[i];
 		CHECK_NUMBER(hello_with(host, &hello, &good, 1), EINVAL);
 	}
@@ -137,7 +125,7 @@ static void test_bad_hellos(const struct host *host)
 	static char large[100000];
 	memset(large, 0x41, sizeof(large));
 	static const size_t lengths[] = {1, sizeof(hello) - 1, sizeof(hello) + 1, sizeof(large)};
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
 		cleanup_close int socket = connect_raw(host);
 		send_with_descriptors(socket, large, lengths[i], &good, 1);
 		CHECK_NUMBER(receive_status(socket), -1);
@@ -159,7 +147,7 @@ static void test_bad_packets(const struct host *host)
 {
 	cleanup_close int good = memory_of(PEER_WINDOW_SIZE, F_SEAL_SHRINK);
 	static const uint16_t kinds[] = {0, WIRE_PACKET_HELLO, 77, UINT16_MAX};
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		cleanup_close int socket = raw_peer(host, good);
 		struct wire_packet packet = packet_of(kinds[i]);
 		send_with_descriptors(socket, &packet, sizeof(packet), NULL, 0);
@@ -176,7 +164,7 @@ static void test_bad_packets(const struct host *host)
 		      {1, 4096},
 		      {0, 0},
 		      {0, 4096}};
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		struct wire_packet packet = packet_of(WIRE_PACKET_CALL);
 		packet.offset = places[i].offset;
 		packet.length = places[i].length;
@@ -300,6 +288,7 @@ static void test_deaf_peer(const struct host *host)
 	close(socket);
 }
 
+/* --connections=16: eight for one tenant. */
 static void test_too_many(const struct host *host)
 {
 	struct peer peers[8];
@@ -334,7 +323,7 @@ static bool settles_at(int (*count)(pid_t), pid_t pid, int wanted)
 
 int main(void)
 {
-	static const char *const arguments[] = {"--connections=8", NULL};
+	static const char *const arguments[] = {"--connections=16", NULL};
 	struct host host;
 	if (!CHECK(!host_start(&host, getenv("PROBE_PLUGIN"), arguments)))
 		return check_status();

@@ -18,6 +18,7 @@
 #include "confine/confine.h"
 #include "confine/sanitizers.h"
 #include "host.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/paths.h"
@@ -119,9 +120,7 @@ static int race(void)
 	return session == 1 && !result ? 0 : 1;
 }
 
-/* What a user would take for the end of a wait: well below what opening may take without a
- * deadline.
- */
+/* How long a user would wait: well below what opening may take without a deadline. */
 #define SOON_NS (5 * NANOSECONDS_PER_SECOND)
 
 static uint64_t in_ms(uint64_t milliseconds)
@@ -189,7 +188,7 @@ static void test_full_queue(void)
 	host_directory_remove(&host);
 }
 
-/* Everybody comes at once where there is no host: there will be one. */
+/* Many clients come at once while there is no host: one host is started. */
 static void test_start_race(void)
 {
 	struct host host;
@@ -222,7 +221,7 @@ static void test_log_stays_short(void)
 	char path[192];
 	if (!CHECK(!host_directory_make(&host)))
 		return;
-	snprintf(path, sizeof(path), "%s/mayfly/acceld.log", host.directory);
+	host_log_path(&host, path, sizeof(path));
 	if (CHECK(!peer_open(&peer, NULL))) {
 		int log = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 		CHECK(log >= 0 && !ftruncate(log, 100 << 20));
@@ -355,7 +354,7 @@ static void copy_host_into(const struct host *host)
 
 /* What models/fetch.py installs, in the cache that the test was started with. */
 static const char *const installed[] = {"onnxruntime", "models", "manifest.sha256"};
-#define INSTALLED (sizeof(installed) / sizeof(installed[0]))
+#define INSTALLED ARRAY_SIZE(installed)
 
 static bool find_installed(char paths[INSTALLED][PATH_MAX])
 {
@@ -384,8 +383,8 @@ static void test_rights(void)
 		/* EPERM by the filter, EACCES by Landlock. */
 		CHECK_TEXT(text,
 			   confine_landlock_version() > 0
-			       ? "fork 1, socket 1, exec 1, write 13, list 13, read 0, replace 0"
-			       : "fork 1, socket 1, exec 1, write 0, list 0, read 0, replace 0");
+			       ? "fork 1, socket 1, exec 1, write 13, list 13, read 13, replace 13"
+			       : "fork 1, socket 1, exec 1, write 0, list 0, read 0, replace 1");
 		pid_t pid = host_pid(&host);
 		peer_close(&peer);
 		send_signal(pid, SIGTERM);
@@ -394,8 +393,19 @@ static void test_rights(void)
 	host_directory_remove(&host);
 }
 
-/* A host whose plugin is installed only after it has started, and models still later. */
-static void test_late_engine(void)
+/* The description of a plugin. */
+static void describe_into(const struct host *host, const char *name, const char *more)
+{
+	char path[192], text[128];
+	struct error error = {0};
+	snprintf(path, sizeof(path), "%s/%s.plugin", host->directory, name);
+	snprintf(text, sizeof(text), "default yes\n%s", more);
+	CHECK_NUMBER(file_replace(path, text, strlen(text), &error), 0);
+}
+
+/* A host whose plugin is installed only after it has started, and models still later. `listed`: the
+ * plugin's description is there from the beginning. */
+static void test_late_engine(bool listed)
 {
 	struct host host;
 	struct peer peer;
@@ -414,6 +424,9 @@ static void test_late_engine(void)
 	copy_host_into(&host);
 	link_into(&host, getenv("VACCEL_LIBRARY"), "libvaccel.so.0");
 	link_into(&host, getenv("NOOP_PLUGIN"), "libvaccel-noop.so");
+	describe_into(&host, "noop", "priority 0\n");
+	if (listed)
+		describe_into(&host, "onnx", "awaited yes\n");
 	setenv("VACCEL_PLUGINS", "", 1);
 	setenv("LD_LIBRARY_PATH", host.directory, 1);
 	setenv("MAYFLY_LIBDIR", host.directory, 1);
@@ -423,13 +436,15 @@ static void test_late_engine(void)
 		int64_t noop = peer_session_init(&peer, VACCEL_PLUGIN_DEBUG);
 		CHECK_NUMBER(peer_noop(&peer, noop), 0);
 		install_into(&host, getenv("ONNX_PLUGIN"), "libvaccel-onnx.so");
+		if (!listed)
+			describe_into(&host, "onnx", "awaited yes\n");
 		int64_t session = -VACCEL_ENODEV;
 		for (int tries = 0; tries < 100 && session == -VACCEL_ENODEV; tries++) {
 			sleep_ms(50);
 			session = peer_session_init(&peer, 0);
 		}
 		CHECK(session > 0);
-		/* It is not the noop plugin, which finds something in anything. */
+		/* It must not be the noop plugin, which finds something in any picture. */
 		char text[32] = "";
 		CHECK_NUMBER(peer_detect(&peer, session, "abc", 3, text, sizeof(text)),
 			     VACCEL_ENOENT);
@@ -460,9 +475,10 @@ static void test_late_engine(void)
 	char command[192];
 	snprintf(command, sizeof(command), "rm -rf '%s/mayfly'", host.directory);
 	CHECK(!system(command));
-	static const char *const names[] = {"libvaccel.so.0", "libvaccel-noop.so",
-					    "libvaccel-onnx.so", "acceld/mayfly-acceld", "acceld"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	static const char *const names[] = {
+	    "libvaccel.so.0", "libvaccel-noop.so",    "noop.plugin", "libvaccel-onnx.so",
+	    "onnx.plugin",    "acceld/mayfly-acceld", "acceld"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[192];
 		snprintf(path, sizeof(path), "%s/%s", host.directory, names[i]);
 		CHECK(!remove(path));
@@ -486,6 +502,7 @@ int main(void)
 	test_term_during_op();
 	test_bad_plugin(probe);
 	test_rights();
-	test_late_engine();
+	test_late_engine(true);
+	test_late_engine(false);
 	return check_status();
 }

@@ -13,6 +13,7 @@
 #include "mayfly/results.h"
 #include "mayfly/wire.h"
 #include "nonsense.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
 #include "vaccel.h"
 
@@ -177,7 +178,7 @@ static void test_results(const struct host *host)
 	struct peer peer;
 	if (!open_peer(&peer, host))
 		return;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		for (int kind = RESULT_SOUND + 1; kind < RESULT_COUNT; kind++)
 			CHECK_NUMBER(ask_results(&peer, ops[i], (uint8_t)kind), VACCEL_EBACKEND);
 		CHECK_NUMBER(ask_results(&peer, ops[i], RESULT_SOUND), 0);

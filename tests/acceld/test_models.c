@@ -1,19 +1,25 @@
 /* A guest that sends models of its own, made to do harm: each ends in an error of its own op, and
  * mayfly-acceld serves on. */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
 #include "check.h"
 #include "confine/sanitizers.h"
 #include "host.h"
+#include "mayfly/results.h"
 #include "onnx/cache.h"
 #include "onnx/tiny_model.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "vaccel.h"
 #include "vaccel/ops/torch.h"
 
@@ -36,8 +42,8 @@ struct tensor_call {
 	uint64_t limit_ns;
 };
 
-/* Runs the model. The first result's bytes go to `result` (NULL: nowhere), which must be as many.
- */
+/* Runs the model. The first result's bytes go to `result` (NULL:
+ * nowhere), which must be as many. */
 static int run(struct peer *peer, const struct tensor_call *call, void *result, size_t size)
 {
 	int64_t model = call->model;
@@ -74,20 +80,31 @@ static int run(struct peer *peer, const struct tensor_call *call, void *result, 
 	return status;
 }
 
+/* A call of the model with one number, whose type `shape` names as the tensor's. */
+static struct tensor_call call_with_number(struct peer *peer, int64_t session,
+					   const struct tiny_model *model, const int64_t shape[2],
+					   const void *number)
+{
+	const bool is_integer = shape[0] == VACCEL_TORCH_LONG;
+	return (struct tensor_call){
+	    .session = session,
+	    .model = register_model(peer, session, model),
+	    .shape = shape,
+	    .shape_count = 2,
+	    .type = is_integer ? VACCEL_ARG_INT64_ARRAY : VACCEL_ARG_FLOAT32_ARRAY,
+	    .data = number,
+	    .size = is_integer ? sizeof(int64_t) : sizeof(float),
+	    .outputs = 1,
+	};
+}
+
 static void test_broken_models(struct peer *peer, int64_t session)
 {
 	struct tiny_model good, model;
 	tiny_model_circle(&model);
 	const int64_t shape[] = {VACCEL_TORCH_FLOAT, 1};
 	const float one = 1;
-	struct tensor_call call = {.session = session,
-				   .model = register_model(peer, session, &model),
-				   .shape = shape,
-				   .shape_count = 2,
-				   .type = VACCEL_ARG_FLOAT32_ARRAY,
-				   .data = &one,
-				   .size = sizeof(one),
-				   .outputs = 1};
+	struct tensor_call call = call_with_number(peer, session, &model, shape, &one);
 	CHECK(call.model > 0);
 	CHECK(run(peer, &call, NULL, 0) > 0);
 	CHECK_NUMBER(peer_unregister(peer, session, call.model), 0);
@@ -141,7 +158,7 @@ static void test_absurd_shapes(struct peer *peer, int64_t session)
 				   .data = data,
 				   .size = sizeof(data),
 				   .outputs = 1};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		call.shape = cases[i].shape;
 		call.shape_count = cases[i].count;
 		CHECK_NUMBER(run(peer, &call, NULL, 0), VACCEL_EINVAL);
@@ -167,26 +184,22 @@ static void test_flood(struct peer *peer, int64_t session)
 	int64_t count;
 	struct tiny_model model;
 	tiny_model_flood(&model);
-	struct tensor_call call = {.session = session,
-				   .model = register_model(peer, session, &model),
-				   .shape = shape,
-				   .shape_count = 2,
-				   .type = VACCEL_ARG_INT64_ARRAY,
-				   .data = &count,
-				   .size = sizeof(count),
-				   .outputs = 1};
+	struct tensor_call call = call_with_number(peer, session, &model, shape, &count);
 	float zeros[10];
 	count = 10;
 	CHECK_NUMBER(run(peer, &call, zeros, sizeof(zeros)), 0);
 	static const int64_t counts[] = {1LL << 29, 1LL << 38, 1LL << 60, INT64_MAX, -1, INT64_MIN};
 	/* A sanitizer's operator new ends the process where it should throw. */
-	for (size_t i = CONFINE_SANITIZED ? 4 : 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+	for (size_t i = CONFINE_SANITIZED ? 4 : 0; i < ARRAY_SIZE(counts); i++) {
 		count = counts[i];
 		CHECK(run(peer, &call, NULL, 0) > 0);
 	}
 	/* Beyond the window. */
 	count = PEER_WINDOW_SIZE / 4;
 	CHECK_NUMBER(run(peer, &call, NULL, 0), VACCEL_ENOSPC);
+	char reason[256];
+	wire_read_reason(peer->window, PEER_WINDOW_SIZE, reason, sizeof(reason));
+	CHECK(strstr(reason, "and may have 1048576"));
 	CHECK_NUMBER(peer_unregister(peer, session, call.model), 0);
 }
 
@@ -196,15 +209,8 @@ static void test_endless(struct peer *peer, int64_t session)
 	static const float one = 1;
 	struct tiny_model model;
 	tiny_model_endless(&model);
-	struct tensor_call call = {.session = session,
-				   .model = register_model(peer, session, &model),
-				   .shape = shape,
-				   .shape_count = 2,
-				   .type = VACCEL_ARG_FLOAT32_ARRAY,
-				   .data = &one,
-				   .size = sizeof(one),
-				   .outputs = 1,
-				   .limit_ns = 200000000};
+	struct tensor_call call = call_with_number(peer, session, &model, shape, &one);
+	call.limit_ns = 200000000;
 	uint64_t start_ns = clock_now_ns();
 	CHECK_NUMBER(run(peer, &call, NULL, 0), VACCEL_EAGAIN);
 	CHECK(clock_now_ns() - start_ns < 10 * NANOSECONDS_PER_SECOND);
@@ -256,7 +262,7 @@ static void test_scribbling(struct peer *peer, int64_t session)
 		return;
 	for (int round = 0; round < 50; round++) {
 		int result = run(peer, &call, NULL, 0);
-		/* Whatever came of it, it came of the message: the connection is still there. */
+		/* Whatever the message did, the connection is still there. */
 		CHECK(result >= 0 || result == -EBADMSG || result == -ENOMEM);
 	}
 	scribbler.stop = true;
@@ -264,10 +270,118 @@ static void test_scribbling(struct peer *peer, int64_t session)
 	CHECK_NUMBER(peer_unregister(peer, session, call.model), 0);
 }
 
+/* A model from a file beside this test, with one number. Returns the status. */
+static int run_file(struct peer *peer, int64_t session, const char *name, uint64_t limit_ns,
+		    char *reason, size_t size)
+{
+	static const int64_t shape[] = {VACCEL_TORCH_FLOAT, 1};
+	static const float one = 1;
+	char path[PATH_MAX];
+	uint8_t *content = NULL;
+	size_t length = 0;
+	snprintf(path, sizeof(path), "%s/%s", getenv("MODELS"), name);
+	CHECK_NUMBER(file_read(path, 1 << 20, &content, &length, NULL), 0);
+	struct tensor_call call = {.session = session,
+				   .shape = shape,
+				   .shape_count = 2,
+				   .type = VACCEL_ARG_FLOAT32_ARRAY,
+				   .data = &one,
+				   .size = sizeof(one),
+				   .outputs = 1,
+				   .limit_ns = limit_ns};
+	call.model =
+	    peer_register_blob(peer, session, VACCEL_RESOURCE_MODEL, "m.onnx", content, length);
+	free(content);
+	CHECK(call.model > 0);
+	int status = run(peer, &call, NULL, 0);
+	peer_reason(peer, reason, size);
+	CHECK_NUMBER(peer_unregister(peer, session, call.model), 0);
+	return status;
+}
+
+/* It names a file of the host in a way that a check before the engine's own took for nothing. */
+static void test_reading(struct peer *peer, int64_t session)
+{
+	char reason[MAYFLY_REASON_SIZE];
+	CHECK(run_file(peer, session, "read.onnx", 0, reason, sizeof(reason)) > 0);
+	CHECK(strstr(reason, "Operation not permitted"));
+}
+
+/* The engine follows a wild pointer. */
+static void test_crashing(struct peer *peer, int64_t session)
+{
+	char reason[MAYFLY_REASON_SIZE];
+	CHECK_NUMBER(run_file(peer, session, "crash.onnx", 0, reason, sizeof(reason)),
+		     VACCEL_EBACKEND);
+	CHECK_TEXT(reason, "the model crashed the worker that ran it (Segmentation fault)");
+}
+
+/* Hundreds of thousands of boxes, each compared with each, by an operator that does not look up. */
+static void test_deaf(struct peer *peer, int64_t session)
+{
+	char reason[MAYFLY_REASON_SIZE];
+	uint64_t start_ns = clock_now_ns();
+	CHECK_NUMBER(
+	    run_file(peer, session, "endless.onnx", NANOSECONDS_PER_SECOND, reason, sizeof(reason)),
+	    VACCEL_EAGAIN);
+	CHECK(strstr(reason, "deadline"));
+	CHECK(clock_now_ns() - start_ns < 2 * NANOSECONDS_PER_SECOND);
+}
+
+/* Registers the bytes of a .tflite model, and runs it on a sound; the score, or -1. */
+static int hear(struct peer *peer, int64_t session, const uint8_t *bytes, size_t length)
+{
+	const int64_t shape[] = {VACCEL_TORCH_CHAR, 1, 3, 40};
+	int8_t sound[120];
+	uint8_t score = 0;
+	memset(sound, -128, sizeof(sound));
+	struct tensor_call call = {
+	    .session = session,
+	    .model =
+		peer_register_blob(peer, session, VACCEL_RESOURCE_MODEL, "m.tflite", bytes, length),
+	    .shape = shape,
+	    .shape_count = ARRAY_SIZE(shape),
+	    .type = VACCEL_ARG_INT8_ARRAY,
+	    .data = sound,
+	    .size = sizeof(sound),
+	    .outputs = 1,
+	};
+	if (!CHECK(call.model > 0))
+		return -1;
+	int result = run(peer, &call, &score, sizeof(score));
+	CHECK_NUMBER(peer_unregister(peer, session, call.model), 0);
+	return result ? -1 : score;
+}
+
+/* A model for TensorFlow Lite, as it is and with bytes that are something else. What comes of those,
+ * errors, other scores, or the end of the process that runs them, is nobody else's. */
+static void test_tflite(struct peer *peer, int64_t session)
+{
+	char path[PATH_MAX];
+	uint8_t *bytes = NULL;
+	size_t length;
+	enum { SCORE = 9, CHANGES = 12 }; /* as tests/onnx/tensorflow_answers.h has it */
+	CHECK_NUMBER(paths_cache(path, sizeof(path), "tflite/hey_mycroft.tflite", NULL), 0);
+	if (!CHECK_NUMBER(file_read(path, 1 << 20, &bytes, &length, NULL), 0))
+		return;
+	CHECK_NUMBER(hear(peer, session, bytes, length), SCORE);
+	for (size_t i = 0; i < CHANGES; i++) {
+		uint8_t *changed = &bytes[(i * 2654435761u + 8) % length];
+		const uint8_t before = *changed;
+		*changed ^= (uint8_t)(1u << i % 8) | 0x80;
+		hear(peer, session, bytes, length);
+		*changed = before;
+	}
+	CHECK_NUMBER(hear(peer, session, bytes, length), SCORE);
+	free(bytes);
+}
+
 int main(void)
 {
 	static const char *const arguments[] = {"--memory=1G", NULL};
+	CHECK(!chdir("/")); /* what names a file, names it from there */
 	cache_require("onnxruntime/libonnxruntime.so.1.31.1");
+	cache_require("tflite/libtensorflowlite_c.so");
 	struct host host;
 	struct peer peer;
 	if (!CHECK(!host_start(&host, getenv("ONNX_PLUGIN"), arguments)))
@@ -280,6 +394,12 @@ int main(void)
 		test_flood(&peer, session);
 		test_endless(&peer, session);
 		test_scribbling(&peer, session);
+		test_tflite(&peer, session);
+		if (!CONFINE_SANITIZED) {
+			test_reading(&peer, session);
+			test_crashing(&peer, session);
+		}
+		test_deaf(&peer, session);
 		CHECK_NUMBER(host_worker(host.pid), worker);
 		CHECK_NUMBER(peer_noop(&peer, session), 0);
 		peer_close(&peer);

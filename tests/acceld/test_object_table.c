@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "acceld/worker/object_table.h"
 #include "check.h"
-#include "object_table.h"
 
 /* Objects are indices into these. */
 struct log {

@@ -2,8 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
 #include "check.h"
+#include "sizes/sizes.h"
 #include "vaccel/error.h"
 
 #define SPACE 65536
@@ -111,7 +112,13 @@ static void test_small_extent(void)
 	struct vaccel_arg output = {.buf = out, .size = 10, .type = VACCEL_ARG_BUFFER};
 	struct accel_call call = {.outputs = &output, .output_count = 1};
 	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
-	CHECK_NUMBER(exchange.extent, 128 + 10);
+	CHECK_NUMBER(exchange.extent, 128 + WIRE_REASON_MAX); /* room for what went wrong */
+	CHECK_NUMBER(wire_encode(exchange.space, 200, &call, 1, &exchange.extent), 0);
+	CHECK_NUMBER(exchange.extent, 200);
+	output.size = 2000;
+	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), 0);
+	CHECK_NUMBER(exchange.extent, 128 + 2000);
+	output.size = 10;
 	CHECK_NUMBER(wire_encode(exchange.space, 137, &call, 1, &exchange.extent), -ENOSPC);
 	CHECK_NUMBER(wire_encode(exchange.space, 10, &call, 1, &exchange.extent), -ENOSPC);
 	call.output_count = WIRE_ARGUMENTS_MAX + 1;
@@ -120,6 +127,64 @@ static void test_small_extent(void)
 	call.input_count = 2;
 	CHECK_NUMBER(wire_encode(exchange.space, SPACE, &call, 1, &exchange.extent), -E2BIG);
 	exchange_release(&exchange);
+}
+
+/* Why a call failed arrives as a whole, however short the call is. */
+static void test_reason(void)
+{
+	struct exchange exchange;
+	exchange_init(&exchange);
+	int64_t number = 1;
+	struct vaccel_arg input = {.buf = &number, .size = 8, .type = VACCEL_ARG_INT64};
+	struct accel_call calls[] = {{.input_count = 0}, {.inputs = &input, .input_count = 1}};
+	char reason[WIRE_REASON_MAX + 1], read[2 * WIRE_REASON_MAX];
+	memset(reason, 'x', sizeof(reason));
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_NUMBER(wire_encode(exchange.space, SPACE, &calls[i], 1, &exchange.extent), 0);
+		CHECK_NUMBER(wire_decode(&exchange.message, exchange.space, exchange.extent, NULL),
+			     0);
+		CHECK_NUMBER(wire_answer(&exchange.message, VACCEL_EINVAL, 0), VACCEL_EINVAL);
+		reason[WIRE_REASON_MAX] = 0;
+		wire_explain(&exchange.message, reason);
+		wire_read_reason(exchange.space, exchange.extent, read, sizeof(read));
+		CHECK_TEXT(read, reason);
+		reason[WIRE_REASON_MAX] = 'x'; /* and no more than that */
+		reason[sizeof(reason) - 1] = 0;
+		wire_explain(&exchange.message, reason);
+		wire_read_reason(exchange.space, exchange.extent, read, sizeof(read));
+		CHECK_NUMBER(strlen(read), WIRE_REASON_MAX);
+	}
+	exchange_release(&exchange);
+}
+
+/* As many arguments as there may be, and few again. */
+static void test_many_arguments(void)
+{
+	static struct vaccel_arg inputs[WIRE_ARGUMENTS_MAX];
+	static uint8_t numbers[WIRE_ARGUMENTS_MAX];
+	static _Alignas(WIRE_ALIGNMENT) uint8_t large[WIRE_ARGUMENTS_MAX * 128];
+	static const size_t counts[] = {WIRE_ARGUMENTS_MAX, 1, 64, 65, WIRE_ARGUMENTS_MAX, 0};
+	struct wire_message message;
+	wire_message_init(&message, NULL);
+	for (size_t i = 0; i < WIRE_ARGUMENTS_MAX; i++) {
+		numbers[i] = (uint8_t)(i * 31);
+		inputs[i] = (struct vaccel_arg){&numbers[i], 1, VACCEL_ARG_UINT8, 0, false};
+	}
+	for (size_t turn = 0; turn < ARRAY_SIZE(counts); turn++) {
+		struct accel_call call = {.inputs = inputs, .input_count = counts[turn]};
+		uint64_t extent;
+		int status;
+		CHECK_NUMBER(wire_encode(large, sizeof(large), &call, turn, &extent), 0);
+		if (!CHECK_NUMBER(wire_decode(&message, large, extent, NULL), 0))
+			continue;
+		for (size_t i = 0; i < counts[turn]; i++)
+			if (!CHECK(*(uint8_t *)message.arguments[i].buf == numbers[i]))
+				break;
+		CHECK_NUMBER(wire_answer(&message, 0, 0), 0);
+		CHECK(message.lists_capacity <= 64); /* who is idle holds no more */
+		CHECK_NUMBER(wire_read_answer(large, extent, &call, turn, &status), 0);
+	}
+	wire_message_release(&message);
 }
 
 static void test_status_and_lack_of_room(void)
@@ -147,7 +212,8 @@ static void test_status_and_lack_of_room(void)
 	exchange.message.arguments[1].buf = calloc(1, 4096);
 	exchange.message.arguments[1].size = 4096;
 	exchange.message.arguments[1].owned = true;
-	wire_answer(&exchange.message, 0, 0);
+	CHECK_NUMBER(wire_answer(&exchange.message, 0, 0), VACCEL_ENOSPC);
+	CHECK(exchange.message.needed > 4096 && exchange.message.needed < 8192);
 	CHECK_NUMBER(wire_read_answer(exchange.space, 4096, &call, 2, &status), 0);
 	CHECK_NUMBER(status, VACCEL_ENOSPC);
 
@@ -239,7 +305,10 @@ static void test_refusals(void)
 	REFUSED(draft.arguments[0].reserved = 1);
 	REFUSED(draft.arguments[3].reserved2 = 1);
 	REFUSED(draft.arguments[0].flags = WIRE_ARGUMENT_GROWS);
-	REFUSED(draft.arguments[2].flags = 2);
+	REFUSED(draft.arguments[2].flags = 8);
+	REFUSED(draft.arguments[0].flags = WIRE_ARGUMENT_CARRIES);
+	REFUSED(draft.arguments[0].flags = WIRE_ARGUMENT_IN_WINDOW);
+	REFUSED(draft.arguments[2].flags = WIRE_ARGUMENT_IN_WINDOW);
 	REFUSED(draft.arguments[2].flags = WIRE_ARGUMENT_GROWS);
 	REFUSED(draft.arguments[0].offset = 192);
 	REFUSED(draft.arguments[0].offset = 0);
@@ -313,7 +382,7 @@ static void leave_pattern(struct exchange *exchange, bool refused)
 static void test_outputs_begin_zeroed(void)
 {
 	static const uint64_t sizes[] = {1, 63, 64, 65, 100, 1000};
-	enum { COUNT = sizeof(sizes) / sizeof(sizes[0]) };
+	enum { COUNT = ARRAY_SIZE(sizes) };
 	static uint8_t room[1000];
 	struct exchange exchange;
 	struct vaccel_arg outputs[COUNT];
@@ -431,6 +500,8 @@ int main(void)
 {
 	test_round_trip();
 	test_small_extent();
+	test_reason();
+	test_many_arguments();
 	test_status_and_lack_of_room();
 	test_refusals();
 	test_reuse();

@@ -23,7 +23,7 @@
 #define CRASHES 16 /* with which a host ends */
 #define CALLERS 8
 
-/* Nothing takes so long but what hangs. */
+/* Longer than anything takes that does not hang. */
 #define LIMIT_MS 20000
 
 static void sleep_ms(long milliseconds)
@@ -65,7 +65,7 @@ static void read_log(const struct host *host, char *text, size_t size)
 	uint8_t *log = NULL;
 	size_t length = 0;
 	struct error error = {0};
-	snprintf(path, sizeof(path), "%s/mayfly/acceld.log", host->directory);
+	host_log_path(host, path, sizeof(path));
 	CHECK_NUMBER(file_read(path, 1 << 20, &log, &length, &error), 0);
 	snprintf(text, size, "%s", log ? (const char *)log : "");
 	free(log);
@@ -300,7 +300,7 @@ static void break_plugin(const struct host *host, bool broken)
 	CHECK(broken ? !file_replace(path, "", 0, &error) : !unlink(path));
 }
 
-/* Who needed the host hears of it. */
+/* The client that needed the host is told. */
 static void test_first_start_crashes(void)
 {
 	struct host host;

@@ -99,13 +99,9 @@ class Errors(unittest.TestCase):
         self.refused(2, "unknown verb 'docter': did you mean doctor?", "docter")
         self.refused(2, "unknown verb 'xyzzy': see mayfly --help", "xyzzy")
         self.refused(2, "doctor: unknown option '--jsn': did you mean --json?", "doctor", "--jsn")
-        self.refused(1, "there is no verb 'xyzzy'", "help", "xyzzy")
-        self.refused(1, "no completion for the shell 'tcsh'", "completion", "tcsh")
-        self.refused(1, "did you mean fetch?", "models", "fech")
-        self.refused(1, "help on one verb", "help", "run", "root")
-        self.refused(1, "takes no operands", "doctor", "me")
-        self.refused(1, "takes no operands", "version", "me")
-        self.refused(1, "list takes no names", "models", "list", "me")
+        self.refused(1, "unknown verb 'docter': did you mean doctor?", "help", "docter")
+        self.refused(2, "'tcsh' is none of bash, zsh, fish", "completion", "tcsh")
+        self.refused(2, "did you mean fetch?", "models", "fech")
 
     def test_values(self):
         self.refused(2, "--log: 'loud' is none of error, warn, info, debug", "version", "--log=loud")
@@ -167,6 +163,32 @@ class Completion(unittest.TestCase):
                     subprocess.run([shell, "-n", file.name], check=True, timeout=LIMIT)
 
 
+class OddNames(unittest.TestCase):
+    def test_reports_are_whole(self):
+        """Paths that are no UTF-8: what goes out as JSON is JSON, and nothing is left out."""
+        with tempfile.TemporaryDirectory() as home:
+            cache = os.path.join(os.fsencode(home), b"caf\xe9")
+            os.makedirs(os.path.join(cache, b"models"))
+            os.chmod(cache, 0o700)
+            variables = {"MAYFLY_CACHE": os.fsdecode(cache), "XDG_RUNTIME_DIR": home}
+            reports = {words: subprocess.run(
+                [MAYFLY, *words], capture_output=True, timeout=LIMIT, stdin=subprocess.DEVNULL,
+                env={**os.environ, **variables}, check=False).stdout
+                       for words in (("models", "--json"), ("doctor", "--json"), ("doctor",),
+                                     ("acceld", "status", "--json"))}
+        shown = f"{home}/caf\ufffd"
+        self.assertIn(shown, json.loads(reports["models", "--json"])["cache"])
+        findings = json.loads(reports["doctor", "--json"])["findings"]
+        text = reports["doctor",].decode(errors="replace")
+        self.assertEqual(len(findings), sum(line[:2] == "  " and line[2] != " " and
+                                            not line.lstrip().startswith("->")
+                                            for line in text.splitlines()))
+        self.assertTrue([finding for finding in findings if shown in finding["value"]])
+        settings = json.loads(reports["acceld", "status", "--json"])["settings"]
+        escaped = f"{home}/caf\\xe9"  # by the host, for its log
+        self.assertTrue([setting for setting in settings if escaped in setting], settings)
+
+
 class Doctor(unittest.TestCase):
     def test_report(self):
         with tempfile.TemporaryDirectory() as home:
@@ -191,11 +213,55 @@ class Doctor(unittest.TestCase):
         if not kvm:
             self.assertTrue(findings["kvm"]["state"] == "note" and findings["kvm"]["advice"])
 
+    def test_advice_can_be_followed(self):
+        """What it takes is there: programs on the path, files of modules, rights."""
+        with tempfile.TemporaryDirectory() as home:
+            for path in (os.environ["PATH"], "/nonexistent"):
+                variables = {"MAYFLY_CACHE": f"{home}/cache", "XDG_RUNTIME_DIR": home, "PATH": path}
+                report = json.loads(mayfly("doctor", "--json", **variables).stdout)
+                advice = [finding["advice"] for finding in report["findings"]]
+                self.assertTrue(any("mayfly models fetch" in text for text in advice))
+                for text in advice:
+                    for program in ("sudo", "apt-get", "systemd-run", "modprobe", "usermod"):
+                        if program in text:
+                            self.assertTrue(shutil.which(program, path=path), text)
+                    if "sudo" in text:
+                        self.assertNotEqual(os.geteuid(), 0, text)
+                    if "systemd-run" in text:
+                        self.assertTrue(os.path.isdir("/run/systemd/system"), text)
+                    if "modprobe" in text:
+                        self.assertTrue(os.path.isdir(f"/lib/modules/{os.uname().release}"), text)
+
     def test_chosen_engine_that_is_not_there(self):
         result = mayfly("doctor", "--json", MAYFLY_ONNXRUNTIME="/nonexistent/libonnxruntime.so")
         engine = [f for f in json.loads(result.stdout)["findings"] if f["name"] == "onnxruntime"]
         self.assertEqual([finding["state"] for finding in engine], ["missing"])
         self.assertEqual(result.returncode, 1)
+
+
+DESCRIPTION = """# a model
+title = A model
+task = classify
+input = pixels
+input_size = 32 32
+input_layout = nchw
+input_type = float32
+resize = stretch
+decode = scores
+output = scores
+classes = 2
+labels = labels.txt
+"""
+
+
+class ControlGroups(unittest.TestCase):
+    @unittest.skipIf(os.path.exists("/run/systemd/system"), "systemd rules this machine")
+    def test_no_systemd(self):
+        for variables in ({}, {"DBUS_SYSTEM_BUS_ADDRESS": "nonsense", "DBUS_SESSION_BUS_ADDRESS": "nonsense"}):
+            result = mayfly("run", "--cgroup=systemd", "hello", **variables)
+            self.assertEqual(result.returncode, 125)
+            self.assertRegex(result.stderr, "cannot reach the systemd of this (machine|user) by D-Bus|"
+                                            "libsystemd.so.0 is needed")
 
 
 class Models(unittest.TestCase):
@@ -208,7 +274,8 @@ class Models(unittest.TestCase):
         folder = self.cache / "models" / name
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(b"weights of " + name.encode())
-        (folder / "model.txt").write_text("# a model\ntitle = A model\ntask = detect\n")
+        (folder / "model.txt").write_text(DESCRIPTION)
+        (folder / "labels.txt").write_text("thing\nother thing\n")
         if listed:
             with open(self.cache / "manifest.sha256", "a", encoding="ascii") as manifest:
                 for path in folder.iterdir():
@@ -233,8 +300,8 @@ class Models(unittest.TestCase):
         result, models = self.listing()
         self.assertEqual(result.returncode, 0)
         self.assertEqual([(m["name"], m["task"], m["state"]) for m in models],
-                         [("one", "detect", "ok"), ("onesome", "detect", "not in the manifest"),
-                          ("two", "detect", "ok")])
+                         [("one", "classify", "ok"), ("onesome", "classify", "own"),
+                          ("two", "classify", "ok")])
         self.assertEqual(models[0]["bytes"], sum(
             path.stat().st_size for path in (self.cache / "models/one").iterdir()))
 
@@ -254,7 +321,44 @@ class Models(unittest.TestCase):
         self.install("one", listed=False)
         (self.cache / "manifest.sha256").write_bytes(b"\n\0\xff" + b"x" * 70000 + b"\nshort")
         result, models = self.listing()
-        self.assertEqual((result.returncode, models[0]["state"]), (0, "not in the manifest"))
+        self.assertEqual((result.returncode, models[0]["state"]), (0, "own"))
+
+    def test_own_models_that_cannot_be_used(self):
+        """Each in one way; what is said names the file and, where there are lines, the line."""
+        def remove(name):
+            return lambda folder: (folder / name).unlink()
+
+        def write(name, data):
+            return lambda folder: (folder / name).write_bytes(data)
+
+        text = DESCRIPTION.encode()
+        for damage, says in (
+                (remove("labels.txt"), "/labels.txt"),
+                (remove("model.onnx"), "no model.onnx"),
+                (write("model.onnx", b""), "no file with anything in it"),
+                (write("model.txt", text.replace(b"classes = 2", b"classes = 3")),
+                 "2 labels for a model of 3"),
+                (write("model.txt", text.replace(b"32 32", b"32")), "model.txt:5: "),
+                (write("model.txt", text.replace(b"nchw", b"nwhc")), "model.txt:6: "),
+                (write("model.txt", text + b"clases = 2\n"), "model.txt:13: "),
+                (write("model.txt", b"task classify"), "model.txt:1: "),
+                (write("model.txt", b"\xff"), 'model.txt:1: "?" is not key = value'),
+                (write("model.txt", b"\xff\xfe = 1"), 'model.txt:1: unknown key "??"'),
+                (write("model.txt", b"task = \xff"), 'model.txt:1: task: "?" is none of'),
+                (write("labels.txt", b"thing\n\nother\n"), "labels.txt:2: ")):
+            with self.subTest(says=says):
+                self.install("mine", listed=False)
+                damage(self.cache / "models/mine")
+                result, models = self.listing()
+                self.assertEqual((result.returncode, models[0]["state"]), (1, "broken"))
+                self.assertIn(says, models[0]["problem"])
+                self.assertIn(says, result.stderr)
+                table = mayfly("models", MAYFLY_CACHE=str(self.cache))
+                self.assertRegex(table.stdout, r"(?m)^mine .* broken$")
+                doctor = json.loads(mayfly("doctor", "--json",
+                                           MAYFLY_CACHE=str(self.cache)).stdout)
+                self.assertIn("models_broken", [found["name"] for found in doctor["findings"]])
+                shutil.rmtree(self.cache / "models/mine")
 
     def test_fetching_what_is_unknown(self):
         result = mayfly("models", "fetch", "nonesuch", MAYFLY_CACHE=str(self.cache))

@@ -32,11 +32,13 @@ def main():
 
         findings = json.loads(mayfly("doctor", "--json").stdout)["findings"]
         parts = {finding["name"]: finding for finding in findings
-                 if finding["name"] in ("plugin_noop", "plugin_onnx", "acceld_program")}
-        assert len(parts) == 3, findings
+                 if finding["name"] in ("plugins", "acceld_program")}
+        assert len(parts) == 2, findings
         for finding in parts.values():
             assert finding["state"] == "ok", finding
-            assert finding["value"].startswith(f"{folder}/root/"), finding
+        assert parts["acceld_program"]["value"].startswith(f"{folder}/root/"), findings
+        assert parts["plugins"]["value"].startswith("onnx "), findings
+        assert " noop" in parts["plugins"]["value"], findings
 
         unknown = mayfly("models", "fetch", "nonesuch")
         assert b"there is no nonesuch" in unknown.stderr, unknown.stderr

@@ -3,15 +3,16 @@
 
 #include <errno.h>
 
-#include "cli/help.h"
+#include "cli/command/help.h"
 #include "options/options.h"
 #include "options/quantity.h"
 #include "options/suggest.h"
+#include "sizes/sizes.h"
 
 struct values {
 	bool quiet;
 	const char *name, *stats;
-	struct option_list environment;
+	struct option_list environment, disks;
 	uint64_t repeat, memory, timeout, cpus;
 	int isolation;
 };
@@ -33,9 +34,10 @@ static const struct option_spec specs[] = {
      "what holds the guest", .choices = isolations},
     {"cpus", 0, OPTION_DECIMAL, offsetof(struct values, cpus), "NUMBER", "processors",
      .minimum = 10, .maximum = 1000000},
+    {"disk", 0, OPTION_NAMED, offsetof(struct values, disks), "FILE", "a disk"},
 };
 
-#define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))
+#define SPEC_COUNT ARRAY_SIZE(specs)
 #define WORDS_MAX  600
 
 struct parsed {
@@ -95,6 +97,19 @@ static void test_optional_value_needs_equals(void)
 	CHECK_NUMBER(parsed.operands.count, 1);
 }
 
+static void test_named_values(void)
+{
+	struct parsed parsed;
+	char line[] = "--disk:a=x --disk:b:c=y=z --disk:a=@3";
+	parse(&parsed, false, line);
+	CHECK_NUMBER(parsed.result, 0);
+	if (CHECK_NUMBER(parsed.values.disks.count, 3)) {
+		CHECK_TEXT(parsed.values.disks.values[0], "a=x");
+		CHECK_TEXT(parsed.values.disks.values[1], "b:c=y=z");
+		CHECK_TEXT(parsed.values.disks.values[2], "a=@3");
+	}
+}
+
 static void test_options_end_at_operand(void)
 {
 	struct parsed parsed;
@@ -119,6 +134,16 @@ static void test_refused_forms(void)
 	    {"--memry=1M", "unknown option '--memry=1M': did you mean --memory?"},
 	    {"--xylophone", "unknown option '--xylophone': see --help"},
 	    {"-z", "unknown option '-z': see --help"},
+	    {"--disk", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk a=b", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk=a=b", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk=a:b=c", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk:", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk:a", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk:a=", "--disk is given as --disk:NAME=FILE"},
+	    {"--disk:=b", "--disk is given as --disk:NAME=FILE"},
+	    {"--disc:a=b", "unknown option '--disc:a=b': did you mean --disk?"},
+	    {"--memory:a=1M", "unknown option '--memory:a=1M': did you mean --memory?"},
 	    {"--quiet=yes", "--quiet takes no value, but got 'yes'"},
 	    {"-qq", "-q takes no value, but got 'q'"},
 	    {"--name", "--name needs a value: --name=NAME"},
@@ -142,7 +167,7 @@ static void test_refused_forms(void)
 			   "point, for example 1.5"},
 	    {"--cpus=0.009", "--cpus: '0.009' is out of range: give 0.01 to 1000"},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct parsed parsed;
 		char line[128];
 		snprintf(line, sizeof(line), "%s", cases[i].line);
@@ -208,7 +233,7 @@ static void test_quantities(void)
 	CHECK_NUMBER(quantity_parse_decimal("18446744073709552", &amount, &error), -ERANGE);
 	static const char *const no_decimals[] = {"",	 ".",  "1.",  ".5",   "1.2345",
 						  "1,5", "-1", "1e3", "1.5 ", "1.5.5"};
-	for (size_t i = 0; i < sizeof(no_decimals) / sizeof(no_decimals[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(no_decimals); i++)
 		if (!CHECK_NUMBER(quantity_parse_decimal(no_decimals[i], &amount, &error), -EINVAL))
 			fprintf(stderr, "  of '%s'\n", no_decimals[i]);
 
@@ -263,6 +288,7 @@ int main(void)
 {
 	test_accepted_forms();
 	test_optional_value_needs_equals();
+	test_named_values();
 	test_options_end_at_operand();
 	test_refused_forms();
 	test_limits();

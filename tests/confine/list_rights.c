@@ -1,6 +1,6 @@
 /* Prints the allow-lists, a line for each entry that is not in the list before as well, separated
  * by tabs: role, call, number, the argument that is looked at (0: none), its mask and value,
- * "seldom" or "absent" or "-", purpose.
+ * "seldom", "absent", "trapped" or "-", purpose.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,9 @@ int main(void)
 	for (size_t i = 0; i < TABLES; i++)
 		for (size_t k = tables[i].inherited; k < tables[i].count; k++) {
 			const struct confine_call *call = &tables[i].calls[k];
-			const char *kind = call->absent ? "absent" : "-";
+			const char *kind = call->absent	   ? "absent"
+					   : call->trapped ? "trapped"
+							   : "-";
 			printf("%s\t%s\t%d\t%d\t%#" PRIx64 "\t%#" PRIx64 "\t%s\t%s\n",
 			       tables[i].name, call->name, call->number, call->argument, call->mask,
 			       call->value, call->seldom ? "seldom" : kind, call->purpose);

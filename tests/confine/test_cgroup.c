@@ -76,7 +76,7 @@ static void test_limits(void)
 {
 	struct error error = {0};
 	struct confine_cgroup group;
-	CHECK(!confine_cgroup_make(&group, NULL, &limits, &error));
+	CHECK(!confine_cgroup_make(&group, NULL, &limits, &(pid_t){0}, &error));
 	CHECK(exists(group.path));
 	CHECK_NUMBER(confine_cgroup_memory(&group), CONFINE_MEMORY_ENOUGH);
 	CHECK_NUMBER(in_group(&group, use_little), 0);
@@ -98,7 +98,7 @@ static void test_removal(void)
 	struct error error = {0};
 	struct confine_cgroup group;
 	int status = -1;
-	CHECK(!confine_cgroup_make(&group, NULL, &limits, &error));
+	CHECK(!confine_cgroup_make(&group, NULL, &limits, &(pid_t){0}, &error));
 	pid_t pid = fork();
 	if (!pid)
 		for (;;)
@@ -116,17 +116,18 @@ static void test_left_overs(void)
 	struct confine_cgroup mine, other;
 	char left[PATH_MAX];
 	int status = -1;
-	CHECK(!confine_cgroup_make(&mine, NULL, &limits, &error));
+	CHECK(!confine_cgroup_make(&mine, NULL, &limits, &(pid_t){0}, &error));
 	snprintf(left, sizeof(left), "%s", mine.path);
 	pid_t pid = fork();
 	if (!pid)
-		_exit(confine_cgroup_make(&other, NULL, &limits, NULL) || !exists(left));
+		_exit(confine_cgroup_make(&other, NULL, &limits, &(pid_t){0}, NULL) ||
+		      !exists(left));
 	CHECK(waitpid(pid, &status, 0) == pid && !status);
 	snprintf(left, sizeof(left), "%.*smayfly-run-%d",
 		 (int)(strrchr(mine.path, '/') + 1 - mine.path), mine.path, pid);
 	CHECK(exists(left));
 	confine_cgroup_remove(&mine);
-	CHECK(!confine_cgroup_make(&mine, NULL, &limits, &error));
+	CHECK(!confine_cgroup_make(&mine, NULL, &limits, &(pid_t){0}, &error));
 	CHECK(!exists(left));
 	confine_cgroup_remove(&mine);
 }
@@ -135,7 +136,7 @@ int main(void)
 {
 	struct error error = {0};
 	struct confine_cgroup group;
-	if (confine_cgroup_make(&group, NULL, &limits, &error)) {
+	if (confine_cgroup_make(&group, NULL, &limits, &(pid_t){0}, &error)) {
 		printf("skipped: no control group can be made here: %s\n", error.text);
 		CHECK_TEXT(group.missing.text, error.text);
 		CHECK_NUMBER(group.group, -1);

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "confine/cgroup_place.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 
@@ -52,7 +53,7 @@ static void remove_group(const char *group)
 {
 	static const char *const files[] = {"/cgroup.controllers", "/cgroup.subtree_control", ""};
 	char path[PATH_MAX];
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		in_group(path, group, files[i]);
 		CHECK(!remove(path));
 	}

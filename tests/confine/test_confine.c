@@ -19,6 +19,7 @@
 #include "check.h"
 #include "confine/confine.h"
 #include "confine/sanitizers.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 
 /* Runs `body` in a child and returns its wait status: its checks count by its exit status. */
@@ -54,7 +55,7 @@ static void filter(enum confine_refusal refusal)
 {
 	const struct confine_policy policy = {
 	    .calls = few_calls,
-	    .call_count = sizeof(few_calls) / sizeof(few_calls[0]),
+	    .call_count = ARRAY_SIZE(few_calls),
 	    .refusal = refusal,
 	};
 	struct confine_report report = {0};
@@ -151,7 +152,7 @@ static void landlock_holds(void)
 	struct error error = {0};
 	int early = open(directory, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	int version = confine_landlock(paths, 3, &error);
+	int version = confine_landlock(paths, 3, 0, &error);
 	if (!CHECK(version > 0))
 		return;
 	CHECK_NUMBER(try_open("in/file", O_RDONLY), 0);
@@ -191,7 +192,7 @@ static void check_landlock(void)
 	CHECK_CHILD(landlock_holds);
 	static const char *const left[] = {"in/file", "in",   "out/file", "out/new",
 					   "out",     "file", ""};
-	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
 		in_directory(path, sizeof(path), left[i]);
 		CHECK(!remove(path));
 	}

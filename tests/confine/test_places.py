@@ -47,13 +47,18 @@ class Places(unittest.TestCase):
             self.assertEqual(findings[name]["state"], "ok", name)
 
     def check_snapshot(self, isolation, *command):
-        """Taken there, and good here."""
+        """Taken there, and good here; one of another user's where it was taken from him."""
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o777)
             file = os.path.join(folder, "hello.snap")
             taken = run(*command, "snapshot", f"--isolation={isolation}", "-o", file, "hello")
             self.assertEqual((taken.returncode, taken.stdout, os.listdir(folder)),
                              (0, b"", ["hello.snap"]), taken.stderr)
+            if os.stat(file).st_uid != os.geteuid():
+                served = run(MAYFLY, "run", file)
+                self.assertEqual(served.returncode, 125, served.stderr)
+                self.assertIn(b"belongs to another user", served.stderr)
+                os.chown(file, os.geteuid(), os.getegid())
             served = run(MAYFLY, "run", file)
             self.assertEqual((served.returncode, served.stdout), (0, b"Hello, Ada!\n"),
                              served.stderr)

@@ -7,7 +7,9 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 HOST = "mayfly-acceld"
-WORKER = b"acceld-worker"  # a child of its host; of this process, where it has lost that
+# Forked by their host, and named by what they are. Children of this process where they lost that.
+WORKER = b"acceld-worker"
+FORKED = (WORKER, b"acceld-zygote", b"acceld-tenant", b"acceld-optimise")
 
 
 def adopt_orphans():
@@ -20,12 +22,16 @@ def children(known=()):
     `known` are those for whose status somebody else waits."""
     found = {}
     for task in pathlib.Path("/proc/self/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
+        try:
+            listed = (task / "children").read_text().split()
+        except OSError:
+            continue  # a thread that has just ended
+        for pid in map(int, listed):
             if pid in known:
                 continue
             try:
                 name = pathlib.Path(f"/proc/{pid}/comm").read_bytes().strip()
-                if name != WORKER:
+                if name not in FORKED:
                     name = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
                 stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
             except OSError:
@@ -47,7 +53,9 @@ def hosts(known=()):
 def workers(host):
     """The workers of an accelerator host: one, or none for a moment."""
     try:
-        return list(map(int, pathlib.Path(f"/proc/{host}/task/{host}/children").read_text().split()))
+        forked = pathlib.Path(f"/proc/{host}/task/{host}/children").read_text().split()
+        return [int(pid) for pid in forked
+                if pathlib.Path(f"/proc/{pid}/comm").read_bytes().strip() == WORKER]
     except OSError:
         return []
 

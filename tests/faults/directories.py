@@ -8,7 +8,7 @@ CACHE = pathlib.Path(os.environ.get("MAYFLY_CACHE") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path(os.environ["HOME"], ".cache"), "mayfly"))
 PHOTO = CACHE / "photos" / "dog.jpg"
 USED = ("models", "onnxruntime", "photos")
-SERVER_FILES = {"mayfly", "mayfly/acceld.sock", "mayfly/acceld.sock.lock", "mayfly/acceld.log"}
+SERVER_FILES = re.compile(r"mayfly(/acceld(-[0-9a-f]{12})?\.(sock|sock\.lock|sock\.key|log))?")
 TEMPORARY = re.compile(r"\.(?!sha256)[A-Za-z0-9]{6}$")
 
 
@@ -38,8 +38,8 @@ class Directories:
 
     def unexpected(self):
         """Files in the run-time directory that nobody should have left."""
-        return {str(file.relative_to(self.runtime))
-                for file in self.runtime.rglob("*")} - SERVER_FILES
+        names = {str(file.relative_to(self.runtime)) for file in self.runtime.rglob("*")}
+        return {name for name in names if not SERVER_FILES.fullmatch(name)}
 
     def temporary(self):
         """Files of the cache that somebody began to write."""

@@ -229,6 +229,20 @@ WRAP(DIR *, opendir, (const char *path), (path), NULL, EMFILE, HARD)
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1, EMFILE, HARD)
 WRAP(int, mkostemp, (char *path, int flags), (path, flags), -1, ENOSPC, HARD)
 WRAP(int, dup2, (int from, int to), (from, to), -1, EMFILE, HARD)
+
+/* All but the log, of which the program knows nothing. */
+EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	const unsigned log = (unsigned)plan.log;
+	if (fails("close_range", ENOMEM, HARD, __builtin_return_address(0)))
+		return -1;
+	if (plan.log < 0 || log < first || log > last)
+		return (int)syscall(SYS_close_range, first, last, flags);
+	if (log > first && syscall(SYS_close_range, first, log - 1, flags))
+		return -1;
+	return log < last ? (int)syscall(SYS_close_range, log + 1, last, flags) : 0;
+}
+
 WRAP(int, pipe2, (int ends[2], int flags), (ends, flags), -1, EMFILE, HARD)
 WRAP(int, eventfd, (unsigned value, int flags), (value, flags), -1, EMFILE, HARD)
 WRAP(int, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags), -1, EMFILE, HARD)
@@ -291,6 +305,10 @@ EXPORT int clone(int (*start)(void *), void *stack, int flags, void *argument, .
 
 WRAP(pid_t, fork, (void), (), -1, EAGAIN, HARD)
 WRAP(int, posix_spawn,
+     (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
+      const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]),
+     (pid, path, actions, attributes, arguments, variables), EAGAIN, EAGAIN, HARD)
+WRAP(int, posix_spawnp,
      (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
       const posix_spawnattr_t *attributes, char *const arguments[], char *const variables[]),
      (pid, path, actions, attributes, arguments, variables), EAGAIN, EAGAIN, HARD)

@@ -16,6 +16,7 @@
 
 #include "root/image.h"
 #include "root/pack.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/hash.h"
@@ -54,7 +55,7 @@ static void remove_folder(void)
 	static const char *const names[] = {"layout/oci-layout", "layout/blobs/sha256",
 					    "layout/blobs", "layout", ""};
 	char path[PATH_MAX];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		remove(path_of(path, names[i]));
 }
 
@@ -69,7 +70,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
 		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	check(mkdtemp(folder) != NULL);
 	atexit(remove_folder);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		check(!mkdir(path_of(path, names[i]), 0700));
 	check(!file_replace(path_of(path, "layout/oci-layout"), "{}", 2, NULL));
 	return 0;

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf_file.h"
 #include "mayfly/guest_abi.h"
-#include "util/checked.h"
+#include "monitor/elf/elf_file.h"
+#include "sizes/sizes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,13 +7,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "monitor_internal.h"
-#include "page_area.h"
-#include "slot.h"
+#include "monitor/guests/native/guest.h"
+#include "monitor/memory/page_area.h"
+#include "monitor/memory/page_tables.h"
+#include "monitor/monitor_internal.h"
+#include "monitor/slot/slot.h"
+#include "sizes/sizes.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
-#include "virtual_cpu.h"
 
 int LLVMFuzzerInitialize(int *count, char ***words);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,23 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define STRETCH	      64 /* a byte of the input says how many such pieces a write has */
 #define SLEEP_NS_MASK 1023UL
 
-static void check(bool promise)
-{
-	if (!promise)
-		abort();
-}
-
 /* ── the guest ───────────────────────────────────────────────────────────────────────────────── */
-
-/* What is left of the input; one for all machines of a run. */
-static struct {
-	const uint8_t *next, *end;
-} input;
-
-static uint8_t take(void)
-{
-	return input.next < input.end ? *input.next++ : 0;
-}
 
 static uint64_t take_value(void)
 {
@@ -62,14 +49,14 @@ static uint64_t take_value(void)
 				       WINDOW_ARENA_SIZE,
 				       GUEST_READ | GUEST_WRITE,
 				       GUEST_READ | GUEST_EXECUTE};
-	uint8_t choice = take();
-	if (choice < sizeof(odd) / sizeof(odd[0]))
+	uint8_t choice = take_byte();
+	if (choice < ARRAY_SIZE(odd))
 		return odd[choice];
 	if (choice < 0x80)
-		return take();
+		return take_byte();
 	uint64_t value = 0;
 	for (int i = 0; i < 8; i++)
-		value |= (uint64_t)take() << 8 * i;
+		value |= (uint64_t)take_byte() << 8 * i;
 	return value;
 }
 
@@ -83,11 +70,11 @@ static void write_somewhere(uint8_t *window)
 		     {WINDOW_ROOT_OFFSET, WINDOW_ROOT_SIZE},
 		     {WINDOW_RESPONSE_OFFSET, WINDOW_RESPONSE_SIZE},
 		     {WINDOW_ARENA_OFFSET, WINDOW_ARENA_SIZE}};
-	uint8_t choice = take();
-	uint64_t size = areas[choice % 6].size, at = (uint64_t)take() * 8 % size;
-	uint64_t length = 1 + (uint64_t)(take() % STRETCH);
+	uint8_t choice = take_byte();
+	uint64_t size = areas[choice % 6].size, at = (uint64_t)take_byte() * 8 % size;
+	uint64_t length = 1 + (uint64_t)(take_byte() % STRETCH);
 	for (uint64_t i = 0; i < length && at + i < size; i++)
-		window[areas[choice % 6].offset + at + i] = take();
+		window[areas[choice % 6].offset + at + i] = take_byte();
 }
 
 struct machine_played {
@@ -111,21 +98,21 @@ static void hurry(volatile struct guest_control *control)
 }
 
 static int run_guest(struct machine *machine, enum machine_entry entry, uint64_t deadline_ns,
-		     enum machine_stop *stop, struct guest_fault *fault, struct error *error)
+		     struct machine_exit *exit, struct error *error)
 {
 	uint8_t *window = played(machine)->window->memory;
 	volatile struct guest_control *control = window_control(played(machine)->window);
 	(void)entry;
 	(void)deadline_ns;
 	(void)error;
-	for (int step = 0; step < STEPS_MAX && input.next < input.end; step++) {
-		uint8_t kind = take();
+	for (int step = 0; step < STEPS_MAX && has_input(); step++) {
+		uint8_t kind = take_byte();
 		if (kind < 0x40) {
 			control->hypercall = kind % (GUEST_HYPERCALL_LAST + 3);
 			for (int i = 0; i < 4; i++)
 				control->arguments[i] = take_value();
 			hurry(control);
-			*stop = MACHINE_HYPERCALL;
+			exit->stop = MACHINE_HYPERCALL;
 			return 0;
 		}
 		if (kind < 0x50)
@@ -135,25 +122,25 @@ static int run_guest(struct machine *machine, enum machine_entry entry, uint64_t
 		else if (kind < 0xe0)
 			write_somewhere(window);
 		else if (kind < 0xf0) {
-			*fault = (struct guest_fault){
+			exit->fault = (struct guest_fault){
 			    .vector = take_value(), .rip = take_value(), .address = take_value()};
-			*stop = MACHINE_FAULT;
+			exit->stop = MACHINE_FAULT;
 			return 0;
 		} else if (kind < 0xf8) {
-			*fault =
+			exit->fault =
 			    (struct guest_fault){.vector = GUEST_VECTOR_TICK, .rip = take_value()};
-			*stop = MACHINE_TICK;
+			exit->stop = MACHINE_TICK;
 			return 0;
 		} else if (kind < 0xfc) {
 			hurry(control);
-			*stop = MACHINE_HYPERCALL;
+			exit->stop = MACHINE_HYPERCALL;
 			return 0;
 		} else {
-			*stop = kind & 1 ? MACHINE_LOST : MACHINE_DEADLINE;
+			exit->stop = kind & 1 ? MACHINE_LOST : MACHINE_DEADLINE;
 			return 0;
 		}
 	}
-	*stop = MACHINE_DEADLINE;
+	exit->stop = MACHINE_DEADLINE;
 	return 0;
 }
 
@@ -169,25 +156,25 @@ static void check_page_tables(struct machine_played *self)
 	struct error error = {0};
 	struct image view = *self->image;
 	view.memory = self->area.memory;
-	check(!virtual_cpu_check(&view, &error));
+	check(!page_tables_check(&view, NULL, &error));
 }
 
 static const struct isolation isolation_played;
 
 static int create_machine(struct machine **machine, const struct isolation_host *host,
-			  const struct image *image, const struct window *window, bool private,
-			  struct error *error)
+			  const struct machine_description *description, struct error *error)
 {
+	const struct image *image = description->image;
 	(void)host;
 	(void)error;
 	struct machine_played *self = calloc(1, sizeof(*self));
 	check(self != NULL);
 	void *memory = mmap(NULL, image->size, PROT_READ | PROT_WRITE,
-			    private ? MAP_PRIVATE : MAP_SHARED, image->memfd, 0);
+			    description->private ? MAP_PRIVATE : MAP_SHARED, image->memfd, 0);
 	check(memory != MAP_FAILED);
 	self->machine.isolation = &isolation_played;
 	self->image = image;
-	self->window = window;
+	self->window = description->window;
 	self->area = (struct page_area){.image = image, .memory = memory};
 	*machine = &self->machine;
 	return 0;
@@ -205,7 +192,7 @@ static int protect_pages(struct machine *machine, uint64_t address, uint64_t len
 			 uint32_t protection)
 {
 	played(machine)->changed = true;
-	return virtual_cpu_protect(played(machine)->area.memory, address, length, protection, NULL);
+	return page_tables_protect(played(machine)->area.memory, address, length, protection, NULL);
 }
 
 static int map_pages(struct machine *machine, const struct page_run *run)
@@ -283,13 +270,13 @@ static int respond(void *context, const void *data, size_t length, uint64_t dead
 	return 0;
 }
 
-static void take_log(void *context, const void *data, size_t length)
+static void take_log(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	use_bytes(data, length);
 	((struct received *)context)->log += length;
 }
 
-static void take_trace(void *context, const char *line, size_t length)
+static void take_trace(void *context, const char *line, size_t length, uint64_t deadline_ns)
 {
 	(void)context;
 	for (size_t i = 0; i < length; i++)
@@ -322,8 +309,7 @@ static void load_image(void)
 	check(!image_map(&loaded, GUEST_POOL_BASE, POOL_SIZE, GUEST_READ | GUEST_WRITE, &error));
 	check(!image_map(&loaded, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE,
 			 &error));
-	loaded.start = loaded.resume = GUEST_LIBOS_BASE;
-	check(!virtual_cpu_prepare(&loaded, &error));
+	check(!page_tables_build(&loaded, NULL, &error));
 }
 
 static struct monitor *make_monitor(bool warm_up)
@@ -331,15 +317,18 @@ static struct monitor *make_monitor(bool warm_up)
 	struct error error = {0};
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 	check(monitor != NULL);
-	monitor->root.fd = -1;
 	monitor->isolation = &isolation_played;
 	monitor->dialer.dial = refuse_to_dial;
-	monitor->name = strdup("fuzz");
+	struct guest_native *guest = calloc(1, sizeof(*guest));
+	check(guest != NULL);
+	guest->root.fd = -1;
+	guest->guest = (struct guest){.kind = &guest_native, .name = strdup("fuzz")};
+	monitor->guest = &guest->guest;
 	guest_time_init(&monitor->time);
 	check(!image_copy(&monitor->image, &loaded, &error));
 	if (warm_up) {
-		monitor->warm_up = calloc(1, 100);
-		monitor->warm_up_length = 100;
+		monitor->setup.warm_up = calloc(1, 100);
+		monitor->setup.warm_up_length = 100;
 	}
 	return monitor;
 }
@@ -356,11 +345,10 @@ int LLVMFuzzerInitialize(int *count, char ***words)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t request_bytes[3000];
-	input.next = data;
-	input.end = data + size;
-	uint8_t flags = take();
+	begin_input(data, size);
+	uint8_t flags = take_byte();
 	struct monitor *monitor = make_monitor(flags & 1);
-	for (int i = 0; i < REQUESTS_MAX && input.next < input.end; i++) {
+	for (int i = 0; i < REQUESTS_MAX && has_input(); i++) {
 		struct received received = {0};
 		struct request_result result = {0};
 		struct error error = {0};

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "description.h"
+#include "models/description.h"
 
 static void expect(bool promise)
 {

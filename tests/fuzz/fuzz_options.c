@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "options/options.h"
+#include "sizes/sizes.h"
 
 #define WORDS_MAX  400
 #define SIZE_MIN   4096
@@ -18,7 +19,7 @@
 struct values {
 	bool flag;
 	const char *text, *optional;
-	struct option_list list;
+	struct option_list list, named;
 	uint64_t count, size, duration, decimal;
 	int choice;
 };
@@ -31,6 +32,7 @@ static const struct option_spec specs[] = {
     {"optional", 0, OPTION_STRING, offsetof(struct values, optional), "FILE",
      .value_optional = true},
     {"list", 'l', OPTION_LIST, offsetof(struct values, list), "WORD"},
+    {"named", 0, OPTION_NAMED, offsetof(struct values, named), "WORD"},
     {"count", 'c', OPTION_COUNT, offsetof(struct values, count), "N"},
     {"size", 's', OPTION_SIZE, offsetof(struct values, size), "SIZE", .minimum = SIZE_MIN,
      .maximum = SIZE_LIMIT},
@@ -61,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		words[word_count++] = word;
 
 	struct values values = {.size = SIZE_MIN};
-	const struct option_set set = {specs, sizeof(specs) / sizeof(specs[0]), &values};
+	const struct option_set set = {specs, ARRAY_SIZE(specs), &values};
 	struct operands operands;
 	struct error error = {0};
 	int result = options_parse(&set, 1, size & 1, word_count, words, &operands, &error);
@@ -75,7 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expect(values.size >= SIZE_MIN && values.size <= SIZE_LIMIT);
 	expect(values.decimal <= DECIMAL_LIMIT);
 	expect(values.choice >= 0 && values.choice < 3);
-	expect(values.list.count <= OPTION_LIST_MAX);
+	expect(values.list.count <= OPTION_LIST_MAX && values.named.count <= OPTION_LIST_MAX);
+	for (size_t i = 0; i < values.named.count; i++)
+		expect(strchr(values.named.values[i], '=') > values.named.values[i]);
 	free(text);
 	return 0;
 }

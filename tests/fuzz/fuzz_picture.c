@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "image.h"
+#include "picture/image.h"
 #include "util/clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,7 +16,7 @@ static void use_picture(struct picture *picture)
 	unsigned sum = 0;
 	for (size_t i = 0; i < 3 * (size_t)picture->width * picture->height; i++)
 		sum += picture->pixels[i];
-	image_shrink(picture, 2 + sum % 3);
+	picture_shrink(picture, 2 + sum % 3);
 }
 
 static void decode(const uint8_t *data, size_t size, unsigned width, unsigned height)

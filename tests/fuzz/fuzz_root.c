@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "root/image.h"
-#include "util/checked.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/hash.h"

@@ -1,12 +1,17 @@
 /* Snapshot files from hostile hands. The input is what a file begins with, the header and the
  * metadata, and behind that changes of page tables, 16 bytes each: what is accepted keeps the
- * promises of snapshot_file.h and virtual_cpu.h. */
+ * promises of snapshot/file.h and page_tables.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot_file.h"
-#include "util/checked.h"
-#include "virtual_cpu.h"
+#include "monitor/devices/bus.h"
+#include "monitor/kvm/deprivileged/state.h"
+#include "monitor/kvm/kernel/ring0.h"
+#include "monitor/kvm/x86_64/cpu_state.h"
+#include "monitor/memory/page_tables.h"
+#include "monitor/snapshot/file.h"
+#include "sizes/sizes.h"
 
 #define MEMORY_SIZE (64UL << 10)
 #define ROOT_SIZE   (16UL << 10)
@@ -29,16 +34,40 @@ static void check_snapshot(const struct snapshot *snapshot, const struct snapsho
 		check(range_within(region->offset, region->length, image->size));
 		check(range_within(region->address, region->length, GUEST_HYPERCALL));
 	}
-	check(image_region_at(image, image->resume) != NULL);
 	check(range_within(image->file_offset, image->size, layout->header.file_size));
 	for (size_t i = 0; i < layout->extent_count; i++)
 		check(range_within(layout->extents[i].offset, layout->extents[i].length,
 				   image->size));
 	for (size_t i = 0; i < snapshot->journal.count; i++)
 		check(snapshot->journal.messages[i].length <= WINDOW_ARENA_SIZE);
-	check(snapshot->prefix.length <= PREFIX_MAX);
+	check(snapshot->setup_output.length <= SETUP_OUTPUT_MAX);
 	check(!snapshot->root.size == !snapshot->root.path[0]);
+	check(snapshot->state.machine.length <= sizeof(snapshot->state.machine.bytes));
+	check(!snapshot->state.devices_length == !snapshot->state.devices);
 	check(snapshot->root.size == image->root_size && image->root == -1);
+}
+
+/* Whoever it is made for, the states of processor and devices are refused or harmless. */
+static void check_state(const struct guest_state *state)
+{
+	struct error error = {0};
+	struct bus *bus = bus_create(&error);
+	check(bus && !bus_attach(bus, "console", "", &error) &&
+	      !bus_attach(bus, "power", "", &error) &&
+	      !bus_attach(bus, "rtc", "port=0x170", &error));
+	if (!bus_load(bus, state->devices, state->devices_length, &error)) {
+		uint8_t *data = NULL;
+		size_t length = 0;
+		check(!bus_save(bus, &data, &length, &error));
+		check(!bus_load(bus, data, length, &error));
+		free(data);
+	} else {
+		check(error.code == EBADMSG);
+	}
+	bus_release(bus);
+	cpu_state_is_sound(&state->machine, 7);
+	deprivileged_state_is_sound(&state->machine, 7);
+	ring0_state_is_sound(&state->machine, 7);
 }
 
 static void parse(const uint8_t *data, size_t size)
@@ -53,10 +82,12 @@ static void parse(const uint8_t *data, size_t size)
 		check(!error.code || *error.text);
 		return;
 	}
-	if (!snapshot_parse(&snapshot, &layout, data + sizeof(layout.header), &error))
+	if (!snapshot_parse(&snapshot, &layout, data + sizeof(layout.header), &error)) {
 		check_snapshot(&snapshot, &layout);
-	else
+		check_state(&snapshot.state);
+	} else {
 		check(error.code > 0 && *error.text);
+	}
 	snapshot_release(&snapshot);
 	snapshot_layout_release(&layout);
 }
@@ -69,8 +100,8 @@ static void change_page_tables(const uint8_t *data, size_t size)
 	struct error error = {0};
 	check(!image_create_with_root(&image, MEMORY_SIZE, -1, ROOT_SIZE, &error));
 	check(!image_map(&image, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ | GUEST_WRITE, &error));
-	check(!virtual_cpu_prepare(&image, &error));
-	check(!virtual_cpu_check(&image, &error));
+	check(!page_tables_build(&image, NULL, &error));
+	check(!page_tables_check(&image, NULL, &error));
 	for (; size >= 16; data += 16, size -= 16) {
 		uint64_t place, value;
 		memcpy(&place, data, sizeof(place));
@@ -78,12 +109,12 @@ static void change_page_tables(const uint8_t *data, size_t size)
 		place = image.page_tables + place % (image.page_tables_size / 8) * 8;
 		memcpy(image.memory + place, &value, sizeof(value));
 	}
-	if (!virtual_cpu_check(&image, &error)) {
+	if (!page_tables_check(&image, NULL, &error)) {
 		uint32_t protection;
-		virtual_cpu_protection_run(image.memory, GUEST_POOL_BASE,
+		page_tables_protection_run(image.memory, GUEST_POOL_BASE,
 					   GUEST_POOL_BASE + MEMORY_SIZE, &protection);
-		virtual_cpu_protect(image.memory, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ, NULL);
-		check(!virtual_cpu_check(&image, &error));
+		page_tables_protect(image.memory, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ, NULL);
+		check(!page_tables_check(&image, NULL, &error));
 	}
 	image_release(&image);
 }

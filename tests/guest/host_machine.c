@@ -11,8 +11,19 @@
 #include <sys/stat.h>
 #include <sys/ucontext.h>
 
-#include "area.h"
-#include "libos.h"
+#include "arch/hypercall.h"
+#include "arch/registers.h"
+#include "arch/thread_state.h"
+#include "guest/drivers/random.h"
+#include "guest/kernel/boot.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/fault.h"
+#include "guest/mm/pool.h"
+#include "guest/mm/vma.h"
+#include "guest/x86_64/vectors.h"
+#include "mayfly/root_wire.h"
 #include "root_server/wire.h"
 #include "serve.h"
 
@@ -67,8 +78,8 @@ static void take_fault(int signal, siginfo_t *information, void *context)
 	const greg_t code = ((const ucontext_t *)context)->uc_mcontext.gregs[REG_ERR];
 	const uint64_t address = (uint64_t)information->si_addr;
 	(void)signal;
-	if (!area_contains(address, 1) ||
-	    !area_touch(address, GUEST_READ | (code & 2 ? GUEST_WRITE : 0))) {
+	if (!mmap_area_contains(address, 1) ||
+	    !vma_fault(address, GUEST_READ | (code & 2 ? GUEST_WRITE : 0))) {
 		host.faults++;
 		siglongjmp(host.at_fault, 1);
 	}
@@ -111,9 +122,9 @@ void host_start_with_root(size_t pool_pages, int root)
 	    .realtime_ns = 1700000000 * NANOSECONDS,
 	};
 	catch_faults();
-	memory_init();
+	pool_init();
 	random_reseed();
-	files_init();
+	boot_files();
 }
 
 void *host_memory(size_t size)
@@ -248,6 +259,10 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 {
 	switch (call) {
 	case HYPERCALL_READ:
+		if (host.request_late) {
+			host.request_late--;
+			return -EAGAIN;
+		}
 		host.reads++;
 		return pass_request();
 	case HYPERCALL_WRITE:
@@ -281,6 +296,11 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 	}
 }
 
+int64_t hypercall_make(enum guest_hypercall call, uint64_t first, uint64_t second, uint64_t third)
+{
+	return machine_hypercall(call, first, second, third);
+}
+
 void machine_freeze(void)
 {
 	volatile struct guest_control *control = machine_control();
@@ -299,50 +319,47 @@ static __attribute__((noreturn)) void no_machine(const char *what)
 	exit(1);
 }
 
-void machine_switch(struct thread *from, struct thread *to)
+void thread_state_init(void)
+{
+}
+
+void thread_state_switch(struct thread_state *from, struct thread_state *to)
 {
 	(void)from;
 	(void)to;
 	no_machine("second thread");
 }
 
-void machine_prepare_switch(struct thread *thread, struct system_call_frame *frame)
+void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,
+		       uint64_t stack, const uint64_t *thread_pointer)
 {
-	(void)thread;
-	(void)frame;
+	(void)state;
+	(void)registers;
+	(void)stack;
+	(void)thread_pointer;
 	no_machine("second thread");
 }
 
-void machine_save_vectors(void *state)
+void vector_state_save(void *state)
 {
 	(void)state;
 	no_machine("vector state");
 }
 
-void machine_load_vectors(const void *state)
+void vector_state_load(const void *state)
 {
 	(void)state;
 	no_machine("vector state");
 }
 
-uint32_t machine_vector_state_size(void)
+uint32_t vector_state_size(void)
 {
 	return 576;
 }
 
-uint64_t machine_vector_components(void)
+uint64_t vector_state_components(void)
 {
 	return 3;
-}
-
-uint64_t machine_fs_base(void)
-{
-	return 0;
-}
-
-uint64_t machine_gs_base(void)
-{
-	return 0;
 }
 
 void machine_exit(int status)

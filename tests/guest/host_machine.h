@@ -14,6 +14,7 @@ struct host_machine {
 	const char *request; /* what is left of the request; the first part comes with the freeze */
 	size_t request_length;
 	size_t request_part; /* bytes that the monitor passes at a time */
+	int request_late;    /* how often the next part is not there yet */
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
 	char told[256]; /* the last line for the user */

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "calls.h"
+#include "guest/kernel/calls.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/heap.h"
+#include "guest/mm/pool.h"
+#include "guest/mm/user_memory.h"
 #include "host_machine.h"
-#include "libos.h"
-#include "pool.h"
 #include "tests/check.h"
 
 #define POOL_PAGES 256
@@ -63,7 +65,7 @@ static void test_exhaustion(void)
 	CHECK(holds(all, free_pages * PAGE, 0));
 	memset((void *)all, 7, free_pages * PAGE);
 	CHECK_NUMBER(map(1), -ENOMEM);
-	CHECK(!memory_allocate_pages(1));
+	CHECK(!pool_allocate(1));
 	CHECK_NUMBER(unmap(all, free_pages), 0);
 	CHECK_NUMBER(pool_free_pages(), free_pages);
 	CHECK_NUMBER(unmap(all, free_pages), 0); /* nothing there: no error */
@@ -226,6 +228,47 @@ static void test_advice(void)
 	CHECK_NUMBER(SYSTEM(madvise, (uint64_t)area, PAGE, MADV_DONTNEED), -ENOMEM);
 }
 
+/* MADV_WIPEONFORK: zero in clones, as long as that very memory is mapped. */
+static void test_marks(void)
+{
+	int64_t area = map(4), unmarked = map(1);
+	uint64_t second = (uint64_t)area + PAGE, third = second + PAGE;
+	memset((void *)area, 6, 4 * PAGE);
+	memset((void *)unmarked, 6, PAGE);
+	CHECK_NUMBER(SYSTEM(madvise, second, 3 * PAGE, MADV_WIPEONFORK), 0);
+	CHECK_NUMBER(SYSTEM(madvise, third + PAGE, PAGE, MADV_KEEPONFORK), 0);
+	CHECK_NUMBER(SYSTEM(mprotect, third, PAGE, PROT_READ), 0);
+	CHECK_NUMBER(pool_wipe_on_fork(), 0);
+	CHECK(holds(area, PAGE, 6) && holds((int64_t)second, 2 * PAGE, 0));
+	CHECK(holds((int64_t)third + PAGE, PAGE, 6) && holds(unmarked, PAGE, 6));
+	CHECK(!user_writable(third, 1));
+	/* It moves and grows with the mark, and what comes in its place has none. */
+	int64_t moved = SYSTEM(mremap, second, PAGE, 300 * PAGE, MREMAP_MAYMOVE);
+	CHECK(moved < 0);
+	moved = SYSTEM(mremap, second, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
+	CHECK(moved > 0 && moved != (int64_t)second);
+	CHECK_NUMBER(SYSTEM(mmap, second, PAGE, READ_WRITE, ANONYMOUS | MAP_FIXED, NO_FILE, 0),
+		     (int64_t)second);
+	memset((void *)second, 7, PAGE);
+	memset((void *)moved, 7, 2 * PAGE);
+	CHECK_NUMBER(pool_wipe_on_fork(), 0);
+	CHECK(holds((int64_t)second, PAGE, 7) && holds(moved, 2 * PAGE, 0));
+	CHECK_NUMBER(unmap(area, 4), 0);
+	CHECK_NUMBER(unmap(moved, 2), 0);
+	int64_t again = map(4);
+	memset((void *)again, 8, 4 * PAGE);
+	CHECK_NUMBER(pool_wipe_on_fork(), 0);
+	CHECK(holds(again, 4 * PAGE, 8));
+	unmap(again, 4);
+	unmap(unmarked, 1);
+	/* What the program was loaded with is not taken, and who asks for that learns it. */
+	CHECK_NUMBER(
+	    SYSTEM(madvise, ADDRESS(host_memory(2 * PAGE)) & ~(PAGE - 1), PAGE, MADV_WIPEONFORK),
+	    -EINVAL);
+	CHECK_NUMBER(SYSTEM(madvise, (uint64_t)again, PAGE, MADV_WIPEONFORK), -ENOMEM);
+	CHECK_NUMBER(SYSTEM(madvise, (uint64_t)again, 0, UINT64_MAX), -EINVAL);
+}
+
 static void test_arguments(void)
 {
 	CHECK_NUMBER(SYSTEM(mmap, 0, 0, READ_WRITE, ANONYMOUS, NO_FILE, 0), -EINVAL);
@@ -275,6 +318,7 @@ int main(void)
 	test_protection();
 	test_program_protection();
 	test_advice();
+	test_marks();
 	test_arguments();
 	test_heap();
 	return check_status();

@@ -6,10 +6,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "calls.h"
+#include "guest/kernel/calls.h"
+#include "guest/lib/system_call.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/user_memory.h"
 #include "host_machine.h"
-#include "libos.h"
-#include "pool.h"
+#include "sizes/sizes.h"
 #include "tests/check.h"
 
 #define POOL_PAGES 256
@@ -25,7 +27,7 @@ static const struct named_call calls[] = {
 	{                                                                                          \
 #name, call_##name                                                                 \
 	}
-#include "calls.def"
+#include "mayfly/calls.def"
 #undef CALL
     {"mayfly_ready", call_mayfly_ready},
     {"mayfly_arena", call_mayfly_arena},
@@ -35,10 +37,10 @@ static const struct named_call calls[] = {
 /* Addresses that a program may not use: null page, nowhere, the pool where nothing is mapped, the
  * library OS's part of it, its window, the last byte there is, a kernel address. */
 static uint64_t bad_addresses[8];
-#define BAD_COUNT (sizeof(bad_addresses) / sizeof(bad_addresses[0]))
+#define BAD_COUNT ARRAY_SIZE(bad_addresses)
 
-/* Calls with one argument that must be a good pointer; the `bad` argument takes each bad address.
- */
+/* Calls with one argument that must be a good pointer;
+ * the `bad` argument takes each bad address. */
 struct pointer_case {
 	system_call_function *function;
 	int bad;
@@ -148,7 +150,7 @@ static void test_faults(uint64_t file)
 	    {call_sigaltstack, 1, {0, 0}},
 	    {call_mayfly_arena, 0, {0}},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (size_t bad = 0; bad < BAD_COUNT; bad++) {
 			uint64_t arguments[6];
 			memcpy(arguments, cases[i].arguments, sizeof(arguments));
@@ -213,7 +215,7 @@ static void test_mixtures(void)
 	const struct guest_start start = libos_start_info;
 	uint64_t state = 88172645463325252UL;
 	unsigned long failed = 0;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (is_excluded(&calls[i]))
 			continue;
 		for (int round = 0; round < 400; round++) {
@@ -225,8 +227,7 @@ static void test_mixtures(void)
 				else if (choice % 4 == 1)
 					arguments[k] = choice & 8 ? path : good;
 				else
-					arguments[k] =
-					    odd[choice / 4 % (sizeof(odd) / sizeof(odd[0]))];
+					arguments[k] = odd[choice / 4 % ARRAY_SIZE(odd)];
 			}
 			failed += call_fails(calls[i].function, arguments);
 			/* What the call may have taken away or written over. */

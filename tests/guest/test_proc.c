@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "calls.h"
-#include "files.h"
+#include "guest/kernel/calls.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/pool.h"
+#include "guest/sched/process.h"
+#include "guest/sched/processor_time.h"
 #include "host_machine.h"
-#include "libos.h"
-#include "pool.h"
 #include "tests/check.h"
 
 #define TEXT_SIZE 32768
@@ -50,7 +52,8 @@ static void test_machine(void)
 	struct guest_clock *clock = (struct guest_clock *)&machine_control()->clock;
 	struct guest_clock saved = *clock;
 	*clock = (struct guest_clock){.monotonic_ns = 12345 * NANOSECONDS / 100};
-	time_start();
+	clock_start();
+	processor_time_start();
 	CHECK(has("/proc/uptime", "123.45 123.45\n"));
 	clock->monotonic_ns += NANOSECONDS;
 	CHECK(has("/proc/uptime", "124.45 123.45\n"));
@@ -76,6 +79,7 @@ static void test_process(void)
 			      0};
 	memcpy(stack, words, sizeof(words));
 	libos_start_info.stack = ADDRESS(stack);
+	libos_start_info.auxiliary = ADDRESS(stack + 6);
 	CHECK_NUMBER(read_all("/proc/self/cmdline", 5), 20);
 	CHECK(!memcmp(text, "program\0an argument", 20));
 	CHECK_NUMBER(read_all("/proc/self/environ", 4096), 4);
@@ -86,6 +90,10 @@ static void test_process(void)
 	CHECK(has("/proc/self/maps", "10000000-14000000 rw-p "));
 	CHECK(has("/proc/2/stat", "2 (program) R 1 2 2 0 "));
 	CHECK(has("/proc/self/status", "Name:\tprogram\n"));
+	CHECK(has("/proc/self/stat", " 0 0 0 20 0 1 0 "));
+	CHECK_NUMBER(SYSTEM(setpriority, 0, 0, 5), 0);
+	CHECK(has("/proc/self/stat", " 0 0 0 25 5 1 0 "));
+	CHECK(has("/proc/self/task/2/stat", " 0 0 0 25 5 1 0 "));
 	CHECK_NUMBER(SYSTEM(setuid, 7), 0);
 	CHECK(has("/proc/self/status", "Uid:\t7\t7\t7\t7\n"));
 	/* What the program wrote over its vectors is no fault of the library OS. */
@@ -93,7 +101,7 @@ static void test_process(void)
 	stack[4] = UINT64_MAX - 2;
 	CHECK(read_all("/proc/self/cmdline", 4096) >= 0);
 	CHECK(read_all("/proc/self/environ", 4096) >= 0);
-	libos_start_info.stack = 8;
+	libos_start_info.stack = libos_start_info.auxiliary = 8;
 	CHECK_NUMBER(read_all("/proc/self/cmdline", 4096), 0);
 	CHECK_NUMBER(read_all("/proc/self/auxv", 4096), 0);
 }
@@ -135,6 +143,32 @@ static void test_files(void)
 	CHECK_NUMBER(read_all("/proc/uptime", 4096), -ENOENT);
 }
 
+/* The process is listed and found under the id that it has, and found under the one it had. */
+static void test_new_id(void)
+{
+	char path[64], id[16];
+	for (int i = 0; i < 2; i++) {
+		process_renew_id(4711);
+		const int length = snprintf(id, sizeof(id), "%u", process_id());
+		CHECK_NUMBER(SYSTEM(readlink, host_text("/proc/self"), ADDRESS(text), 100), length);
+		CHECK(!memcmp(text, id, (size_t)length));
+		snprintf(path, sizeof(path), "/proc/%s/stat", id);
+		CHECK(has(path, id));
+		CHECK(has("/proc/2/stat", id));
+		CHECK(has("/proc/self/stat", id));
+		int64_t proc = SYSTEM(open, host_text("/proc"), O_RDONLY | O_DIRECTORY);
+		int64_t listed = SYSTEM(getdents64, (uint64_t)proc, ADDRESS(text), TEXT_SIZE);
+		CHECK(listed > 0 && memmem(text, (size_t)listed, id, (size_t)length + 1));
+		SYSTEM(close, (uint64_t)proc);
+		snprintf(path, sizeof(path), "/proc/%s", id);
+		CHECK_NUMBER(SYSTEM(chdir, host_text("/proc/self")), 0);
+		CHECK_NUMBER(SYSTEM(getcwd, ADDRESS(text), 100), length + 7);
+		CHECK_TEXT(text, path);
+		CHECK_NUMBER(SYSTEM(chdir, host_text("/")), 0);
+	}
+	CHECK_NUMBER(read_all("/proc/3/stat", 4096), -ENOENT);
+}
+
 static void test_no_memory(void)
 {
 	/* Takes all that is left, in pieces that get smaller. */
@@ -152,6 +186,7 @@ int main(void)
 	test_process();
 	test_pool_maps();
 	test_files();
+	test_new_id();
 	test_no_memory();
 	return check_status();
 }

@@ -9,10 +9,14 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "calls.h"
+#include "guest/kernel/calls.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/pool.h"
+#include "guest/sched/process.h"
+#include "guest/sched/processor_time.h"
 #include "host_machine.h"
-#include "libos.h"
-#include "pool.h"
+#include "sizes/sizes.h"
 #include "tests/check.h"
 
 /* 0 where the call returned, else how it ended: 1 exit, 2 signal. */
@@ -35,13 +39,13 @@ static void test_end(void)
 static void test_signals(void)
 {
 	uint64_t *action = host_memory(32), *old = host_memory(32), *set = host_memory(8);
-	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_ID, SIGTERM)), 2);
+	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_FIRST_ID, SIGTERM)), 2);
 	CHECK_NUMBER(host.status, SIGTERM);
-	CHECK_NUMBER(ENDS(SYSTEM(tgkill, PROCESS_ID, PROCESS_ID, SIGABRT)), 2);
+	CHECK_NUMBER(ENDS(SYSTEM(tgkill, PROCESS_FIRST_ID, PROCESS_FIRST_ID, SIGABRT)), 2);
 	CHECK_NUMBER(host.status, SIGABRT);
-	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_ID, SIGCHLD)), 0);
-	CHECK_NUMBER(SYSTEM(kill, PROCESS_ID, 0), 0);
-	CHECK_NUMBER(SYSTEM(kill, PROCESS_ID, 65), -EINVAL);
+	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_FIRST_ID, SIGCHLD)), 0);
+	CHECK_NUMBER(SYSTEM(kill, PROCESS_FIRST_ID, 0), 0);
+	CHECK_NUMBER(SYSTEM(kill, PROCESS_FIRST_ID, 65), -EINVAL);
 	CHECK_NUMBER(SYSTEM(kill, 77, SIGTERM), -ESRCH);
 	action[0] = (uint64_t)SIG_IGN;
 	CHECK_NUMBER(SYSTEM(rt_sigaction, SIGTERM, ADDRESS(action), 0, 8), 0);
@@ -56,15 +60,52 @@ static void test_signals(void)
 	CHECK_NUMBER(SYSTEM(rt_sigprocmask, SIG_BLOCK, ADDRESS(set), 0, 8), 0);
 	CHECK_NUMBER(SYSTEM(rt_sigprocmask, SIG_BLOCK, 0, ADDRESS(old), 8), 0);
 	CHECK_NUMBER(old[0], 1UL << (SIGUSR1 - 1));
-	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_ID, SIGUSR1)), 0);
+	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_FIRST_ID, SIGUSR1)), 0);
 	CHECK_NUMBER(SYSTEM(rt_sigpending, ADDRESS(old), 8), 0);
 	CHECK_NUMBER(old[0], 1UL << (SIGUSR1 - 1));
 	CHECK_NUMBER(SYSTEM(rt_sigtimedwait, ADDRESS(set), 0, 0, 8), SIGUSR1);
-	CHECK_NUMBER(SYSTEM(rt_sigtimedwait, ADDRESS(set), 0, 0, 8), -EDEADLK);
-	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_ID, SIGUSR1)), 0);
+	CHECK_NUMBER(ENDS(SYSTEM(rt_sigtimedwait, ADDRESS(set), 0, 0, 8)), 2);
+	CHECK_NUMBER(host.status, SIGKILL);
+	CHECK_NUMBER(ENDS(SYSTEM(kill, PROCESS_FIRST_ID, SIGUSR1)), 0);
 	CHECK_NUMBER(ENDS(SYSTEM(rt_sigprocmask, SIG_UNBLOCK, ADDRESS(set), 0, 8)), 2);
 	CHECK_NUMBER(host.status, SIGUSR1);
 	CHECK_NUMBER(SYSTEM(rt_sigprocmask, 9, ADDRESS(set), 0, 8), -EINVAL);
+}
+
+/* In a clone the process has another id; the one before still names it, and threads keep theirs. */
+static void test_new_id(void)
+{
+	struct rlimit *limit = host_memory(sizeof(*limit));
+	CHECK_NUMBER(SYSTEM(getpid, 0), PROCESS_FIRST_ID);
+	const uint32_t draws[] = {0, 1, 4711, 1U << 22, (1U << 22) - 300 - 1, UINT32_MAX};
+	for (size_t i = 0; i < ARRAY_SIZE(draws); i++) {
+		process_renew_id(draws[i]);
+		CHECK(process_id() >= 300 && process_id() < PROCESS_ID_MAX);
+	}
+	process_renew_id(4711);
+	const uint32_t first = process_id();
+	process_renew_id(4711); /* the thread has that id */
+	CHECK(process_id() != first);
+	const uint64_t names[] = {PROCESS_FIRST_ID, process_id()};
+	CHECK_NUMBER(SYSTEM(getpid, 0), process_id());
+	CHECK_NUMBER(SYSTEM(getpgrp, 0), process_id());
+	CHECK_NUMBER(SYSTEM(gettid, 0), PROCESS_FIRST_ID);
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t id = names[i];
+		CHECK_NUMBER(SYSTEM(getpgid, id), process_id());
+		CHECK_NUMBER(SYSTEM(getsid, id), process_id());
+		CHECK_NUMBER(SYSTEM(kill, id, 0), 0);
+		CHECK_NUMBER(SYSTEM(kill, -id, 0), 0);
+		CHECK_NUMBER(SYSTEM(tkill, id, 0), 0);
+		CHECK_NUMBER(SYSTEM(tgkill, id, names[1 - i], 0), 0);
+		CHECK_NUMBER(SYSTEM(prlimit64, id, RLIMIT_STACK, 0, ADDRESS(limit)), 0);
+		CHECK_NUMBER(SYSTEM(getpriority, PRIO_PROCESS, id), 20);
+		CHECK_NUMBER(SYSTEM(getpriority, PRIO_PGRP, id), 20);
+	}
+	CHECK_NUMBER(SYSTEM(kill, first, 0), -ESRCH);
+	CHECK_NUMBER(SYSTEM(tkill, first, 0), -ESRCH);
+	CHECK_NUMBER(SYSTEM(getsid, first), -ESRCH);
+	CHECK_NUMBER(ENDS(SYSTEM(kill, process_id(), SIGHUP)), 2);
 }
 
 static void test_threads(void)
@@ -73,7 +114,8 @@ static void test_threads(void)
 	struct timespec *timeout = host_memory(sizeof(*timeout));
 	*word = 5;
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 4, 0), -EAGAIN);
-	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 5, 0), -EDEADLK);
+	CHECK_NUMBER(ENDS(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 5, 0)), 2);
+	CHECK_NUMBER(host.status, SIGKILL);
 	timeout->tv_nsec = 1000000000 - 1;
 	host.slept_ns = 0;
 	CHECK_NUMBER(SYSTEM(futex, ADDRESS(word), FUTEX_WAIT, 5, ADDRESS(timeout)), -ETIMEDOUT);
@@ -144,7 +186,8 @@ static void test_time(void)
 	uint64_t before = clock_ns(CLOCK_MONOTONIC);
 	CHECK(clock_ns(CLOCK_MONOTONIC) >= before);
 	CHECK(before > 5 * NANOSECONDS);
-	time_start();
+	clock_start();
+	processor_time_start();
 	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) < NANOSECONDS);
 	clock->multiplier = 0;
 	CHECK_NUMBER(clock_ns(CLOCK_MONOTONIC), 5 * NANOSECONDS);
@@ -174,5 +217,6 @@ int main(void)
 	test_identity();
 	test_limits();
 	test_time();
+	test_new_id();
 	return check_status();
 }

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-#include "calls.h"
+#include "arch/registers.h"
+#include "guest/kernel/dispatch.h"
+#include "guest/machine/hypercall.h"
+#include "guest/sched/process.h"
 #include "host_machine.h"
-#include "libos.h"
 #include "tests/check.h"
 
 #define RECORD_SIZE sizeof(struct guest_trace_record)
@@ -39,7 +41,7 @@ static void clear_trace(void)
 static void test_off(void)
 {
 	machine_control()->trace = 0;
-	CHECK_NUMBER(dispatch(SYS_getpid, 0, 0, 0), PROCESS_ID);
+	CHECK_NUMBER(dispatch(SYS_getpid, 0, 0, 0), PROCESS_FIRST_ID);
 	CHECK_NUMBER(machine_control()->trace_length, 0);
 	machine_control()->trace = 1;
 }
@@ -53,7 +55,7 @@ static void test_records(void)
 	CHECK_NUMBER(record->kind, GUEST_TRACE_RETURNED);
 	CHECK_NUMBER(record->number, SYS_open);
 	CHECK_NUMBER(record->result, file);
-	CHECK_NUMBER(record->thread, PROCESS_ID);
+	CHECK_NUMBER(record->thread, PROCESS_FIRST_ID);
 	CHECK_NUMBER(record->arguments[0], path);
 	CHECK_NUMBER(record->arguments[2], 0600);
 	CHECK(record->begin_ns && record->end_ns >= record->begin_ns);

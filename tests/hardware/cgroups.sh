@@ -24,12 +24,12 @@ await() { # WANTED COMMAND...
 	done
 }
 
-# Starts a run that waits, in $place with options, and sets $group and $keeper.
+# Starts a run that waits, in $place with options, and sets $group and $broker.
 begin() { # PLACE OPTION...
 	place=$1
 	shift
 	$mayfly --timeout=10m "$@" /bin/busybox sleep 600 2>$page &
-	keeper=$!
+	broker=$!
 	await some groups "$place"
 	group=$(groups "$place")
 	await some cat "$group/cgroup.procs"
@@ -44,7 +44,7 @@ members() {
 
 # Waits for the run's end, whose status and words are to be these, and for its group's end.
 finish() { # NAME STATUS WORDS
-	wait $keeper
+	wait $broker
 	check "$1: status" "$2" "$?"
 	case $(cat $page) in
 	*"$3"*) echo "ok: $1: report" ;;
@@ -86,8 +86,8 @@ one_of "memory" "$group/memory.max" $((512 << 20)) $((1024 << 20))
 one_of "processes" "$group/pids.max" 4 64
 check "all at once" 1 "$(cat "$group/memory.oom.group")"
 check "no processor time asked for" "max 100000" "$(cat "$group/cpu.max")"
-check "the keeper is outside" "0::/" "$(cat /proc/$keeper/cgroup)"
-kill -9 $(members mayfly)
+check "the broker is outside" "0::/" "$(cat /proc/$broker/cgroup)"
+kill -9 $(members mayfly-monitor)
 finish "a killed monitor" 125 "signal 9"
 
 # The wall is behind all that guests can do, and what may be written into a tmpfs.
@@ -98,7 +98,7 @@ for isolation in kvm process; do
 done
 begin $top >/tmp/response
 one_of "a response in memory" "$group/memory.max" $((1536 << 20)) $((2048 << 20))
-kill -9 $(members mayfly)
+kill -9 $(members mayfly-monitor)
 finish "a response that does not come" 125 "signal 9"
 
 begin $top
@@ -106,28 +106,28 @@ echo 64K >"$group/memory.max"
 finish "too much memory" 125 "(memory.max)"
 
 begin $top
-kill -9 $keeper
-wait $keeper
+kill -9 $broker
+wait $broker
 await no cat "$group/cgroup.procs"
-check "a killed keeper leaves its group" "$group" "$(groups $top)"
+check "a killed broker leaves its group" "$group" "$(groups $top)"
 check "the next run" "Hello, Ada!" "$(echo Ada | $mayfly hello)"
 check "it cleans up" "" "$(groups $top)"
 
 begin $top --isolation=process
 await some members process_guest
 check "a guest process is held, too" 1 "$(members process_guest | grep -c .)"
-kill -9 $(members mayfly)
+kill -9 $(members mayfly-monitor)
 finish "a killed monitor of processes" 125 "signal 9"
 
 begin $top --root=/
 check "so is the server of a root" 1 "$(members mayfly-rootd | grep -c .)"
-kill -9 $(members mayfly)
+kill -9 $(members mayfly-monitor)
 finish "a killed monitor with a root" 125 "signal 9"
 
 mkdir $top/named $top/full
 begin $top/named --cgroup=$top/named --cpus=0.25
 check "processor time" "25000 100000" "$(cat "$group/cpu.max")"
-kill -9 $(members mayfly)
+kill -9 $(members mayfly-monitor)
 finish "in a named group" 125 "signal 9"
 sleep 100 &
 echo $! >$top/full/cgroup.procs

@@ -4,11 +4,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
 #include "attacker.h"
 #include "mayfly/results.h"
 #include "messages.h"
-#include "monitor/process_guest.h"
+#include "monitor/process/guest.h"
 #include "onnx/tiny_model.h"
 #include "pictures.h"
 #include "vaccel.h"
@@ -115,15 +115,8 @@ int attack_flood_with_messages(uint64_t number)
  * find. The guest runs beside the monitor under process isolation only. */
 int attack_change_message_behind_the_monitor(uint64_t number)
 {
-	uint32_t flags = 0;
-	int64_t id = 0;
-	struct vaccel_arg input = {.buf = &flags, .size = sizeof(flags), .type = VACCEL_ARG_UINT32};
-	struct vaccel_arg output = {.buf = &id, .size = sizeof(id), .type = VACCEL_ARG_INT64};
-	struct accel_call call = {.op = WIRE_OP_SESSION_INIT,
-				  .inputs = &input,
-				  .input_count = 1,
-				  .outputs = &output,
-				  .output_count = 1};
+	struct session_call session;
+	message_prepare_session(&session);
 	struct host_call ring = {SYS_write, PROCESS_EVENTS, (long)(uintptr_t) "", 1, 0};
 	struct process_command command;
 	struct host_call listen = {SYS_read, PROCESS_COMMANDS, (long)(uintptr_t)&command,
@@ -131,7 +124,7 @@ int attack_change_message_behind_the_monitor(uint64_t number)
 	message_noop(0); /* connects */
 	/* Later than the monitor, sooner than the host: from far too late on, until it works. */
 	for (uint64_t wait = 4000000; wait > 100; wait -= wait / 32) {
-		uint64_t extent = message_encode(&call);
+		uint64_t extent = message_encode(&session.call);
 		const struct wire_argument *result =
 		    (struct wire_argument *)(message_header() + 1) + 1;
 		volatile int64_t *opened =

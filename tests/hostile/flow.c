@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "attacker.h"
-#include "monitor/process_guest.h"
+#include "monitor/process/guest.h"
 
 extern const uint8_t code_of_32_bits[];
 void system_call_with(const uint64_t registers[7], uint64_t stack);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "attacker.h"
-#include "monitor/process_guest.h"
+#include "monitor/process/guest.h"
 
 static const uint64_t odd_values[] = {
     0,

@@ -19,7 +19,8 @@ static int write_at(uint64_t address)
 	return 1;
 }
 
-/* Addresses of nobody: gaps between the parts of the layout, and beyond what a process has. */
+/* Addresses where nothing is: gaps between the parts of the layout, and beyond what a process
+ * has. */
 static const uint64_t outside[] = {
     0,
     GUEST_STACK_TOP + GUEST_PAGE_SIZE,
@@ -250,7 +251,7 @@ int attack_map_far_and_wide(uint64_t number)
 	return 1;
 }
 
-/* Everything away that can be taken away, the program itself, too. */
+/* Takes away everything that can be taken away, the program itself, too. */
 int attack_unmap_everything(uint64_t number)
 {
 	hypercall(HYPERCALL_UNMAP, 0, UINT64_MAX - GUEST_PAGE_SIZE + 1, 0);

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "accel/wire.h"
+#include "accel/wire/wire.h"
 #include "attacker.h"
 #include "vaccel.h"
 #include "vaccel/ops/torch.h"
@@ -39,18 +39,26 @@ int message_call(const struct accel_call *call)
 	return status;
 }
 
+void message_prepare_session(struct session_call *session)
+{
+	*session = (struct session_call){
+	    .input = {.buf = &session->flags,
+		      .size = sizeof(session->flags),
+		      .type = VACCEL_ARG_UINT32},
+	    .output = {.buf = &session->id, .size = sizeof(session->id), .type = VACCEL_ARG_INT64},
+	    .call = {.op = WIRE_OP_SESSION_INIT,
+		     .inputs = &session->input,
+		     .input_count = 1,
+		     .outputs = &session->output,
+		     .output_count = 1},
+	};
+}
+
 int64_t message_open_session(void)
 {
-	uint32_t flags = 0;
-	int64_t id = 0;
-	struct vaccel_arg input = {.buf = &flags, .size = sizeof(flags), .type = VACCEL_ARG_UINT32};
-	struct vaccel_arg output = {.buf = &id, .size = sizeof(id), .type = VACCEL_ARG_INT64};
-	struct accel_call call = {.op = WIRE_OP_SESSION_INIT,
-				  .inputs = &input,
-				  .input_count = 1,
-				  .outputs = &output,
-				  .output_count = 1};
-	return message_call(&call) ? -1 : id;
+	struct session_call session;
+	message_prepare_session(&session);
+	return message_call(&session.call) ? -1 : session.id;
 }
 
 int message_noop(int64_t session)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "accel/transport.h"
+#include "accel/wire/call.h"
 
 /* The arena, where messages lie. */
 struct wire_header *message_header(void);
@@ -17,6 +17,15 @@ int message_ring(uint64_t extent);
 
 /* The call's status, 0 or a VACCEL_ code; -1 where the message was refused. */
 int message_call(const struct accel_call *call);
+
+/* The call that opens a session; `call` points into the rest. */
+struct session_call {
+	uint32_t flags;
+	int64_t id; /* of the session; 0 before */
+	struct vaccel_arg input, output;
+	struct accel_call call;
+};
+void message_prepare_session(struct session_call *session);
 
 /* The number of a new session, or -1. */
 int64_t message_open_session(void);

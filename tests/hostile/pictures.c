@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jpeglib.h>
 #include <zlib.h>
+
+#include "onnx/jpeg_writer.h"
 
 #define SIDE 65535
 
@@ -51,26 +52,13 @@ const uint8_t *picture_bomb_png(size_t *length)
 const uint8_t *picture_bomb_jpeg(uint64_t progressive, size_t *length)
 {
 	static uint8_t row[3 * 16];
-	struct jpeg_compress_struct encoder;
-	struct jpeg_error_mgr errors;
-	unsigned char *picture = NULL;
-	unsigned long size = 0;
-	encoder.err = jpeg_std_error(&errors);
-	jpeg_create_compress(&encoder);
-	jpeg_mem_dest(&encoder, &picture, &size);
-	encoder.image_width = encoder.image_height = 16;
-	encoder.input_components = 3;
-	encoder.in_color_space = JCS_RGB;
-	jpeg_set_defaults(&encoder);
+	struct jpeg_writer writer;
+	jpeg_writer_begin(&writer, 16, 16, false);
 	if (progressive)
-		jpeg_simple_progression(&encoder);
-	jpeg_start_compress(&encoder, TRUE);
-	for (int i = 0; i < 16; i++) {
-		JSAMPROW rows[] = {row};
-		jpeg_write_scanlines(&encoder, rows, 1);
-	}
-	jpeg_finish_compress(&encoder);
-	jpeg_destroy_compress(&encoder);
+		jpeg_simple_progression(&writer.codec);
+	jpeg_writer_end(&writer, row, 0);
+	unsigned char *picture = writer.data;
+	const unsigned long size = writer.length;
 	/* Start of frame: marker, length, precision, height, width. */
 	for (unsigned long i = 0; i + 9 < size; i++)
 		if (picture[i] == 0xff && picture[i + 1] == (progressive ? 0xc2 : 0xc0))

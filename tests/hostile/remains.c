@@ -83,10 +83,14 @@ static void leave(const char *text)
 		fill(heap, size, pattern);
 	fill_stack(size < 512 << 10 ? size : 512 << 10, pattern);
 	fill_files(size / 4, pattern);
-	static const uint64_t areas[] = {WINDOW_LOG_OFFSET,	WINDOW_TRACE_OFFSET,
-					 WINDOW_REQUEST_OFFSET, WINDOW_RESPONSE_OFFSET,
-					 WINDOW_ARENA_OFFSET,	WINDOW_SIZE};
-	for (int i = 0; i < 5; i++) {
+	static const uint64_t areas[] = {WINDOW_LOG_OFFSET,
+					 WINDOW_TRACE_OFFSET,
+					 WINDOW_VARIABLES_OFFSET,
+					 WINDOW_REQUEST_OFFSET,
+					 WINDOW_RESPONSE_OFFSET,
+					 WINDOW_ARENA_OFFSET,
+					 WINDOW_SIZE};
+	for (int i = 0; i < 6; i++) {
 		uint64_t part = areas[i + 1] - areas[i] < size ? areas[i + 1] - areas[i] : size;
 		fill((volatile uint64_t *)(GUEST_WINDOW_BASE + areas[i]), part, pattern);
 		fill((volatile uint64_t *)(GUEST_WINDOW_BASE + areas[i + 1] - 4096), 4096, pattern);

@@ -1,4 +1,4 @@
-/* Attacks on what there is only so much of: time, memory, files, output. */
+/* Attacks on limited resources: time, memory, files, output. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -16,7 +16,8 @@
 #include "confine/sanitizers.h"
 #include "host_state.h"
 #include "mayfly/guest_abi.h"
-#include "monitor.h"
+#include "monitor/serving.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -71,7 +72,7 @@ static const struct attack attacks[] = {
 #include "attacks.def"
 };
 
-#define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
+#define ATTACKS ARRAY_SIZE(attacks)
 
 struct answer {
 	char text[256];
@@ -89,12 +90,12 @@ static int respond(void *context, const void *data, size_t length, uint64_t dead
 	return 0;
 }
 
-static void take_log(void *context, const void *data, size_t length)
+static void take_log(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
 	((struct answer *)context)->log_length += length;
 }
 
-static void take_trace(void *context, const char *line, size_t length)
+static void take_trace(void *context, const char *line, size_t length, uint64_t deadline_ns)
 {
 	for (size_t i = 0; i < length; i++)
 		CHECK(line[i] == '\n' || (line[i] >= ' ' && line[i] <= '~'));
@@ -103,12 +104,8 @@ static void take_trace(void *context, const char *line, size_t length)
 static bool serve(struct monitor *monitor, const char *text, uint64_t timeout_ns,
 		  struct request_result *result, struct answer *answer)
 {
-	struct error error = {0};
 	*answer = (struct answer){0};
 	const struct request request = {
-	    .data = text,
-	    .length = strlen(text),
-	    .fd = -1,
 	    .timeout_ns = timeout_ns,
 	    .response_limit = RESPONSE_LIMIT,
 	    .log_limit = LOG_LIMIT,
@@ -117,10 +114,7 @@ static bool serve(struct monitor *monitor, const char *text, uint64_t timeout_ns
 	    .trace = strstr(text, "trace") ? take_trace : NULL,
 	    .context = answer,
 	};
-	if (CHECK_NUMBER(monitor_serve(monitor, &request, result, &error), 0))
-		return true;
-	fprintf(stderr, "  %s: %s\n", text, error.text);
-	return false;
+	return serve_text(monitor, text, request, result);
 }
 
 /* The next one is served as if nothing had been. */
@@ -161,7 +155,7 @@ static bool ended_as_expected(const struct expectation *wanted, const struct req
 	case END_IN_VAIN:
 		return result->outcome == OUTCOME_EXITED && result->status == 0;
 	case END_CONTAINED:
-		/* 66: the attacker got what it wanted. */
+		/* Status 66: the attacker got what it wanted. */
 		return result->outcome != OUTCOME_LOST &&
 		       !(result->outcome == OUTCOME_EXITED && result->status == 66);
 	}
@@ -252,12 +246,12 @@ static struct monitor *open_attacker(const char *isolation, const char *program,
 	const char *const arguments[] = {"attacker", name, number, NULL};
 	const char *const environment[] = {NULL};
 	const struct monitor_options options = {
-	    .program = program,
-	    .root = root,
-	    .arguments = arguments,
-	    .environment = environment,
+	    .guest.program = program,
+	    .guest.root = root,
+	    .guest.arguments = arguments,
+	    .guest.environment = environment,
 	    .isolation = isolation,
-	    .memory = 64UL << 20,
+	    .guest.memory = 64UL << 20,
 	    .warm_up = name ? "serve 1" : NULL,
 	    .warm_up_length = name ? strlen("serve 1") : 0,
 	};
@@ -279,7 +273,7 @@ static void test_hostile_setup(const char *isolation, const char *program)
 	    {"flood_with_messages", "0", OUTCOME_DEADLINE},
 	    {"warm_up_with_long_response", "0", OUTCOME_CRASHED},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct error error = {0};
 		struct request_result result = {0};
 		struct answer answer;
@@ -363,7 +357,7 @@ static bool make_root(const char *root, const char *program)
 static void remove_root(const char *root)
 {
 	static const char *const names[] = {"attacker", "link", "folder", ""};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[PATH_MAX];
 		snprintf(path, sizeof(path), "%s/%s", root, names[i]);
 		CHECK(!remove(path));
@@ -388,8 +382,8 @@ static unsigned attack_root(const char *isolation, const char *program, pid_t ac
 	return count;
 }
 
-/* A home of its own, so that it is seen when something is left there. Models stay where they are.
- */
+/* A home of its own, so that it is seen when something is left there.
+ * Models stay where they are. */
 static bool make_home(char *home)
 {
 	char cache[PATH_MAX];

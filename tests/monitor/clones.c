@@ -43,6 +43,7 @@ static int tell(struct clone_tale *tale, int urandom)
 	memcpy(tale->random[2], (const void *)getauxval(AT_RANDOM), CLONE_RANDOM_SIZE);
 	tale->realtime_ns = nanoseconds(CLOCK_REALTIME);
 	tale->monotonic_ns = nanoseconds(CLOCK_MONOTONIC);
+	tale->thread_used_ns = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 	tale->used_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
 	tale->start_ticks = start_ticks();
 	return 0;
@@ -53,7 +54,13 @@ int main(void)
 	struct clone_tale tale;
 	char request[16];
 	int urandom = open("/dev/urandom", O_RDONLY);
-	if (tell(&tale, urandom) || read(0, request, sizeof(request)) < 0 || tell(&tale, urandom))
+	/* Sleeping is not using. */
+	usleep(300000);
+	if (tell(&tale, urandom))
+		return 1;
+	tale.used_before_ns = tale.used_ns;
+	tale.thread_used_before_ns = tale.thread_used_ns;
+	if (read(0, request, sizeof(request)) < 0 || tell(&tale, urandom))
 		return 1;
 	return write(1, &tale, sizeof(tale)) != sizeof(tale);
 }

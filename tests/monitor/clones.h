@@ -7,7 +7,10 @@
 
 struct clone_tale {
 	unsigned char random[CLONE_RANDOM_SOURCES][CLONE_RANDOM_SIZE];
-	unsigned long realtime_ns, monotonic_ns, used_ns;
+	unsigned long realtime_ns, monotonic_ns;
+	/* Processor time of the process and its thread; before the request:
+	 * when it was looked for. */
+	unsigned long used_ns, thread_used_ns, used_before_ns, thread_used_before_ns;
 	unsigned long start_ticks; /* of the process, as /proc tells it: since boot, 100 a second */
 };
 

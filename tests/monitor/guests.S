@@ -145,7 +145,7 @@ guest guest_many_system_calls
 	report $1
 	ud2
 
-/* Where SYSCALL ends: the library OS's door (guest/entry.S) in small. Keeps rcx. */
+/* Where SYSCALL ends: the library OS's entry point (guest/x86_64/entry.S) in small. Keeps rcx. */
 	.globl guest_system_call_entry
 	.balign 16
 guest_system_call_entry:

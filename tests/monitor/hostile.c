@@ -115,8 +115,8 @@ static int change_permissions(uint64_t size)
 	return 0;
 }
 
-/* Maps pages a GiB from one another, each of which takes tables of its own, until it may no more.
- */
+/* Maps pages a GiB from one another, each of which takes tables of its own,
+ * until it may no more. */
 static int scatter(uint64_t start)
 {
 	enum { PLACES = 1024 };

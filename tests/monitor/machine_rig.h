@@ -7,14 +7,15 @@
 
 #include "check.h"
 #include "guests.h"
-#include "isolation.h"
+#include "monitor/isolation/isolation.h"
+#include "monitor/memory/page_tables.h"
 #include "util/clock.h"
-#include "virtual_cpu.h"
 
 struct rig {
 	const struct isolation *isolation;
 	struct isolation_host *host;
 	struct image image;
+	struct machine_entries entries;
 	struct window window;
 	struct machine *machine; /* a clone of the image, or NULL */
 };
@@ -23,12 +24,26 @@ struct rig {
 struct stop {
 	enum machine_stop why;
 	struct guest_fault fault;
+	struct machine_access access;
 	uint64_t argument; /* of a hypercall */
 };
 
 static inline uint64_t rig_address(const char *guest)
 {
 	return GUEST_LIBOS_BASE + (uint64_t)(guest - guests_begin);
+}
+
+/* The main() of a test of one isolation, which the arguments name. */
+static inline int rig_main(int argc, char **argv, void (*test)(const struct isolation *isolation))
+{
+	struct error error = {0};
+	const struct isolation *isolation = isolation_choose(argc > 1 ? argv[1] : "auto", &error);
+	if (!isolation) {
+		fprintf(stderr, "skipped: %s\n", error.text);
+		return CHECK_SKIPPED;
+	}
+	test(isolation);
+	return check_status();
 }
 
 static inline void rig_report(const char *what, const struct error *error)
@@ -57,10 +72,10 @@ static inline bool rig_open_with_root(struct rig *rig, const struct isolation *i
 	if (!result) {
 		memcpy(image_pointer(&rig->image, GUEST_LIBOS_BASE, code), guests_begin,
 		       (size_t)(guests_end - guests_begin));
-		rig->image.start = rig_address(start);
-		rig->image.resume = rig_address(guest_resumed);
-		rig->image.syscall_entry = rig_address(guest_system_call_entry);
-		result = virtual_cpu_prepare(&rig->image, &error);
+		rig->entries.start = rig_address(start);
+		rig->entries.resume = rig_address(guest_resumed);
+		rig->entries.system_call = rig_address(guest_system_call_entry);
+		result = page_tables_build(&rig->image, NULL, &error);
 	}
 	if (!result)
 		result = window_create(&rig->window, &error);
@@ -79,8 +94,13 @@ static inline bool rig_open(struct rig *rig, const struct isolation *isolation, 
 static inline bool rig_create(struct rig *rig, bool private)
 {
 	struct error error = {0};
-	int result = rig->isolation->create(&rig->machine, rig->host, &rig->image, &rig->window,
-					    private, &error);
+	const struct machine_description description = {
+	    .image = &rig->image,
+	    .window = &rig->window,
+	    .entries = rig->entries,
+	    .private = private,
+	};
+	int result = rig->isolation->create(&rig->machine, rig->host, &description, &error);
 	if (result) {
 		rig->machine = NULL;
 		rig_report("create", &error);
@@ -111,8 +131,12 @@ static inline struct stop rig_run_for(struct rig *rig, enum machine_entry entry,
 	struct error error = {0};
 	volatile struct guest_control *control = window_control(&rig->window);
 	control->result = result;
-	int code = rig->isolation->run(rig->machine, entry, clock_now_ns() + limit_ns, &stop.why,
-				       &stop.fault, &error);
+	struct machine_exit exit = {.stop = MACHINE_LOST};
+	int code =
+	    rig->isolation->run(rig->machine, entry, clock_now_ns() + limit_ns, &exit, &error);
+	stop.why = exit.stop;
+	stop.fault = exit.fault;
+	stop.access = exit.access;
 	if (code)
 		rig_report("run", &error);
 	CHECK_NUMBER(code, 0);

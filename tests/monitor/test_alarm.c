@@ -1,7 +1,7 @@
 /* When a guest is interrupted: only at the time that it asked for, never twice for one alarm, and
  * not at all where it asked for nothing. */
-#include "alarm.h"
 #include "check.h"
+#include "monitor/isolation/alarm.h"
 
 #define MILLISECOND 1000000UL
 #define START	    (1000 * MILLISECOND)

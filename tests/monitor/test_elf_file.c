@@ -5,8 +5,9 @@
 
 #include "check.h"
 #include "elf_builder.h"
-#include "elf_file.h"
 #include "mayfly/guest_abi.h"
+#include "monitor/elf/elf_file.h"
+#include "sizes/sizes.h"
 
 /* Parses a copy of exactly `size` bytes, so that a read beyond it is seen by sanitizers. */
 static int parse(struct elf_file *file, const void *data, size_t size, struct error *error)
@@ -223,7 +224,7 @@ static void test_spoilt(void)
 	    {spoil_entry, "where it has no code"},
 	    {spoil_entry_outside, "where it has no code"},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct elf_builder elf;
 		struct elf_file file;
 		struct error error = {0};

@@ -1,7 +1,7 @@
 /* The guest's clock, read as a guest reads it, agrees with the host's and goes forward. */
-#include "../../guest/clock.h"
 #include "check.h"
-#include "guest_time.h"
+#include "guest/machine/clock.h"
+#include "monitor/slot/guest_time.h"
 #include "util/clock.h"
 
 #define ROUNDS	      20

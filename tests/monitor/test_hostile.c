@@ -5,9 +5,11 @@
 
 #include "check.h"
 #include "mayfly/guest_abi.h"
-#include "monitor.h"
+#include "monitor/serving.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
 
+#define MEMORY	   (64UL << 20)
 #define LIMIT_NS   (200 * 1000000ULL)
 #define PATIENT_NS (20 * NANOSECONDS_PER_SECOND)
 #define LATE_NS	   NANOSECONDS_PER_SECOND /* sanitizers and busy machines are slow */
@@ -30,49 +32,17 @@ static int respond(void *context, const void *data, size_t length, uint64_t dead
 	return 0;
 }
 
-static void drop_log(void *context, const void *data, size_t length)
-{
-	(void)context;
-	(void)data;
-	(void)length;
-}
-
-static struct monitor *open_program(const char *isolation, const char *program,
-				    const char *argument)
-{
-	const char *const arguments[] = {"hostile", argument, NULL}, *const environment[] = {NULL};
-	const struct monitor_options options = {
-	    .program = program,
-	    .arguments = arguments,
-	    .environment = environment,
-	    .isolation = isolation,
-	    .memory = 64UL << 20,
-	};
-	struct monitor *monitor = NULL;
-	struct error error = {0};
-	if (!CHECK_NUMBER(monitor_open(&monitor, &options, &error), 0))
-		fprintf(stderr, "  %s\n", error.text);
-	return monitor;
-}
-
 /* Serves one request. Whatever the guest does, it is no error of the host's, and not late. */
 static void serve_within(uint64_t limit_ns, struct monitor *monitor, const char *text,
 			 struct request_result *result, struct answer *answer)
 {
-	struct error error = {0};
 	*answer = (struct answer){0};
-	const struct request request = {
-	    .data = text,
-	    .length = strlen(text),
-	    .fd = -1,
-	    .timeout_ns = limit_ns,
-	    .respond = respond,
-	    .log = drop_log,
-	    .context = answer,
-	};
 	uint64_t begin = clock_now_ns();
-	if (!CHECK_NUMBER(monitor_serve(monitor, &request, result, &error), 0))
-		fprintf(stderr, "  after %s: %s\n", text, error.text);
+	serve_text(
+	    monitor, text,
+	    (struct request){
+		.timeout_ns = limit_ns, .respond = respond, .log = drop_log, .context = answer},
+	    result);
 	if (!CHECK(clock_now_ns() - begin < limit_ns + LATE_NS))
 		fprintf(stderr, "  after %s\n", text);
 }
@@ -87,7 +57,7 @@ static void check_clean(struct monitor *monitor, const char *after)
 {
 	struct request_result result;
 	struct answer answer;
-	/* That one is to be answered, on a busy machine as well. */
+	/* This request must be answered, on a busy machine as well. */
 	serve_within(PATIENT_NS, monitor, "check", &result, &answer);
 	if (!CHECK_TEXT(answer.text, "clean\n") || !CHECK_NUMBER(result.outcome, OUTCOME_EXITED))
 		fprintf(stderr, "  after %s: %s\n", after, result.report);
@@ -103,8 +73,8 @@ static void expect(struct monitor *monitor, const char *text, enum outcome outco
 	check_clean(monitor, text);
 }
 
-/* As expect(), for a text of three parts: what to do, with which hypercall, with which arguments.
- */
+/* As expect(), for a text of three parts:
+ * what to do, with which hypercall, with which arguments. */
 static void expect_call(struct monitor *monitor, const char *deed, enum guest_hypercall call,
 			const char *arguments, enum outcome outcome)
 {
@@ -122,12 +92,12 @@ static void test_hypercalls(struct monitor *monitor)
 				       "0x8000000000000000",
 				       "0x6d0000000001",
 				       "0x6e0000000000"};
-	const size_t count = sizeof(numbers) / sizeof(numbers[0]);
+	const size_t count = ARRAY_SIZE(numbers);
 	struct request_result result;
 	struct answer answer;
 	char text[128];
-	/* All but FREEZE and SLEEP, which have tests of their own; and numbers that do not exist.
-	 */
+	/* All but FREEZE and SLEEP, which have tests of their own;
+	 * and numbers that do not exist. */
 	for (int call = 0; call <= GUEST_HYPERCALL_LAST + 1; call++) {
 		bool apart = call == HYPERCALL_FREEZE || call == HYPERCALL_SLEEP;
 		for (size_t i = 0; !apart && i < count * count; i++) {
@@ -146,8 +116,7 @@ static void test_mappings(struct monitor *monitor)
 {
 	const char *const maps[] = {
 	    "0xc000000000 0x6c0000000000 0x1000",     /* the program's heap */
-	    "0xc000000000 0x6c0000000000 0x3000000",  /* most of the pool, the library OS's part too
-						       */
+	    "0xc000000000 0x6c0000000000 0x3000000",  /* and some of the library OS's pool */
 	    "0xc000000000 0x6c0000000000 0x40000000", /* more than there is */
 	    "0x10000 0x6c0000100000 0x100000",
 	    "0x69fffffff000 0x6c0000100000 0x2000", /* over the area's end */
@@ -167,13 +136,13 @@ static void test_mappings(struct monitor *monitor)
 	struct request_result result;
 	struct answer answer;
 	char text[128];
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		snprintf(text, sizeof(text), "hypercall %d %s", HYPERCALL_MAP, maps[i]);
 		serve(monitor, text, &result, &answer);
 		CHECK(result.outcome != OUTCOME_LOST);
 		check_clean(monitor, text);
 	}
-	for (size_t i = 0; i < sizeof(unmaps) / sizeof(unmaps[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(unmaps); i++)
 		expect_call(monitor, "hypercall", HYPERCALL_UNMAP, unmaps[i], OUTCOME_EXITED);
 	expect_call(monitor, "flood", HYPERCALL_MAP, "0xc000000000 0x6c0000100000 0x1000",
 		    OUTCOME_DEADLINE);
@@ -221,7 +190,7 @@ static void test_ports(struct monitor *monitor)
 	    "ec", "ed", "66ed", "6c", "6d", "f36c", "f36d", "ee", "66ef", "6e", "f36e", "e410",
 	};
 	char text[128];
-	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(instructions); i++)
 		for (int call = 2; call < 9; call += 3) {
 			snprintf(text, sizeof(text), "execute %d 0 0x10 5 %s", call,
 				 instructions[i]);
@@ -248,7 +217,9 @@ static void test_interrupts(struct monitor *monitor)
 /* The set-up sees nothing of the request: it would be in every clone. */
 static void test_peeking_setup(const char *isolation, const char *program)
 {
-	struct monitor *monitor = open_program(isolation, program, "--peek");
+	struct monitor *monitor;
+	if (!CHECK(!open_program(&monitor, isolation, program, "--peek", MEMORY)))
+		return;
 	check_clean(monitor, "peek");
 	check_clean(monitor, "peek");
 	monitor_close(monitor);
@@ -258,7 +229,9 @@ static void test_peeking_setup(const char *isolation, const char *program)
  * its request brought is not for the next one. */
 static void test_unread_announcement(const char *isolation, const char *program)
 {
-	struct monitor *monitor = open_program(isolation, program, "--announce");
+	struct monitor *monitor;
+	if (!CHECK(!open_program(&monitor, isolation, program, "--announce", MEMORY)))
+		return;
 	char secret[512];
 	struct error error = {0};
 	struct request_result result;
@@ -283,7 +256,9 @@ static void test_unread_announcement(const char *isolation, const char *program)
 /* A program that never reads its request runs from its start each time, in a clean machine. */
 static void test_without_request(const char *isolation, const char *program)
 {
-	struct monitor *monitor = open_program(isolation, program, "--no-request");
+	struct monitor *monitor;
+	if (!CHECK(!open_program(&monitor, isolation, program, "--no-request", MEMORY)))
+		return;
 	for (int i = 0; i < 4; i++)
 		check_clean(monitor, "a run without a request");
 	monitor_close(monitor);
@@ -291,23 +266,14 @@ static void test_without_request(const char *isolation, const char *program)
 
 int main(int argc, char **argv)
 {
-	struct error error = {0};
 	if (argc != 3) {
 		fprintf(stderr, "usage: test_hostile ISOLATION PROGRAM\n");
 		return EXIT_FAILURE;
 	}
-	const struct monitor_options nothing = {
-	    .program = argv[2],
-	    .arguments = (const char *const[]){argv[2], NULL},
-	    .environment = (const char *const[]){NULL},
-	    .isolation = argv[1],
-	    .memory = 64UL << 20,
-	};
-	struct monitor *monitor = NULL;
-	if (monitor_open(&monitor, &nothing, &error)) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return strstr(error.text, "cannot be had") ? CHECK_SKIPPED : EXIT_FAILURE;
-	}
+	struct monitor *monitor;
+	int failed = open_program(&monitor, argv[1], argv[2], NULL, MEMORY);
+	if (failed)
+		return failed;
 	check_clean(monitor, "the start");
 	test_hypercalls(monitor);
 	test_mappings(monitor);

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "image.h"
+#include "monitor/memory/image.h"
 #include "util/cleanup.h"
 
 #define PAGE GUEST_PAGE_SIZE

@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "footprint.h"
-#include "kvm_machine.h"
 #include "machine_rig.h"
+#include "monitor/kvm/machine.h"
+#include "monitor/memory/working_set.h"
+#include "monitor/x86_64/page_entries.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 
 #define MILLISECOND 1000000ULL
@@ -105,7 +107,7 @@ static void test_faults(const struct isolation *isolation)
 	    {guest_noncanonical, 13, 0, 0, true, false},
 	    {guest_privileged, 13, 0, 0, true, false},
 	};
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		struct rig rig;
 		if (rig_open(&rig, isolation, faults[i].guest) && rig_create(&rig, true)) {
 			struct stop stop = rig_run(&rig, MACHINE_START, 0);
@@ -125,7 +127,7 @@ static void test_faults(const struct isolation *isolation)
 					"address %#lx, rip %#lx\n",
 					i, isolation->name, stop.fault.vector,
 					stop.fault.error_code, stop.fault.address, stop.fault.rip);
-			/* And a machine that fell serves the next request. */
+			/* A machine whose guest crashed serves the next request. */
 			rig_reset(&rig);
 			CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_FAULT);
 		}
@@ -237,6 +239,48 @@ static void test_protect_in_setup(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
+/* Physical memory that is not there is a device's: an access stops the machine, and is finished by
+ * whoever serves it. Bytes at the program's address are such. */
+static void test_device_memory(const struct isolation *isolation)
+{
+	const uint64_t device = 1UL << 36;
+	struct rig rig;
+	if (!isolation->has_ports)
+		return;
+	if (rig_open(&rig, isolation, guest_use)) {
+		uint64_t *leaf = page_find_leaf(rig.image.memory, GUESTS_PROGRAM);
+		*leaf = (*leaf & ~ENTRY_ADDRESS) | device;
+	}
+	if (rig_create(&rig, true)) {
+		for (int round = 0; round < 2; round++) {
+			CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
+			struct stop stop = rig_run(&rig, MACHINE_CONTINUE, GUESTS_PROGRAM + 4);
+			CHECK(stop.why == MACHINE_MEMORY && !stop.access.is_write);
+			CHECK_NUMBER(stop.access.address, device + 4);
+			CHECK_NUMBER(stop.access.size, 1);
+			CHECK_NUMBER(stop.access.count, 1);
+			*stop.access.data = 0x5a;
+			stop = rig_run(&rig, MACHINE_CONTINUE, 0);
+			CHECK(stop.why == MACHINE_HYPERCALL);
+			CHECK_NUMBER(stop.argument, 0x5a);
+			stop = rig_run(&rig, MACHINE_CONTINUE, GUESTS_PROGRAM + 1);
+			CHECK(stop.why == MACHINE_MEMORY && stop.access.is_write);
+			CHECK_NUMBER(stop.access.address, device);
+			CHECK_NUMBER(*stop.access.data, 0xc3);
+			CHECK(rig_run(&rig, MACHINE_CONTINUE, 0).why == MACHINE_HYPERCALL);
+			/* One that nobody serves is told like a fault, and is not finished later. */
+			struct error error = {0};
+			struct guest_fault fault;
+			stop = rig_run(&rig, MACHINE_CONTINUE, GUESTS_PROGRAM);
+			CHECK(stop.why == MACHINE_MEMORY);
+			CHECK_NUMBER(isolation->inspect(rig.machine, &fault, &error), 0);
+			CHECK_NUMBER(fault.r12, GUESTS_PROGRAM);
+			rig_reset(&rig);
+		}
+	}
+	rig_close(&rig);
+}
+
 static void test_private_bytes(const struct isolation *isolation)
 {
 	struct rig rig;
@@ -248,10 +292,10 @@ static void test_private_bytes(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
-static bool is_touched(const struct footprint *footprint, uint64_t address)
+static bool is_touched(const struct working_set *working_set, uint64_t address)
 {
 	size_t count;
-	const uint64_t *touched = footprint_touched(footprint, &count);
+	const uint64_t *touched = working_set_touched(working_set, &count);
 	for (size_t i = 0; i < count; i++)
 		if (touched[i] == address)
 			return true;
@@ -286,8 +330,8 @@ static size_t mapped_pages(const struct rig *rig)
 	return count;
 }
 
-/* Maps pages that no request touches, as the kernel does around those that are read where it finds
- * the time. */
+/* Maps pages that no request touches, as the kernel does around those that are read when it has
+ * time. */
 static void map_surplus(const struct rig *rig)
 {
 	const uint8_t *pool = image_pointer(&rig->image, GUEST_POOL_BASE, GUESTS_DATA_SIZE);
@@ -315,38 +359,37 @@ static void serve_in_clone(struct rig *rig, int requests, bool surplus, size_t p
 	rig_destroy(rig);
 }
 
-/* The second request of a snapshot tells which pages it touched, in whichever clone it is: clones
- * that are made later have them, and none has others. They all serve alike. */
+/* The first request of a snapshot tells which pages it touched: clones that are made later have them,
+ * and none has others. They all serve alike. */
 static void test_touched(const struct isolation *isolation, int requests)
 {
-	struct footprint *footprint = calloc(1, sizeof(*footprint));
+	struct working_set *working_set = calloc(1, sizeof(*working_set));
 	struct rig rig;
 	size_t count, pages[2] = {0, 0};
-	if (!rig_open(&rig, isolation, guest_count) || !CHECK(footprint)) {
+	if (!rig_open(&rig, isolation, guest_count) || !CHECK(working_set)) {
 		rig_close(&rig);
-		free(footprint);
+		free(working_set);
 		return;
 	}
-	rig.image.footprint = footprint;
+	rig.image.working_set = working_set;
 	/* The guest reads the first page alone. */
 	uint8_t *pool = image_pointer(&rig.image, GUEST_POOL_BASE, GUESTS_DATA_SIZE);
 	memset(pool + GUEST_PAGE_SIZE, 1, GUESTS_DATA_SIZE - GUEST_PAGE_SIZE);
 	serve_in_clone(&rig, requests, true, pages);
-	footprint_touched(footprint, &count);
-	CHECK(requests > 1 ? count > 0 : !count);
-	if (requests > 1)
-		CHECK(pages[1] < pages[0]);
-	serve_in_clone(&rig, 0, false, pages); /* which does not count */
+	working_set_touched(working_set, &count);
+	CHECK(count > 0);
+	CHECK(pages[0] < GUESTS_DATA_SIZE / GUEST_PAGE_SIZE); /* the surplus is gone */
+	serve_in_clone(&rig, 0, false, pages);		      /* which does not count */
 	for (int clone = 0; clone < 2; clone++)
 		serve_in_clone(&rig, 3, false, pages);
-	footprint_touched(footprint, &count);
-	CHECK(is_touched(footprint, GUEST_LIBOS_BASE));
-	CHECK(is_touched(footprint, GUEST_HYPERCALL));
-	CHECK(is_touched(footprint, GUEST_WINDOW_BASE));
-	CHECK(!is_touched(footprint, GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET));
+	working_set_touched(working_set, &count);
+	CHECK(is_touched(working_set, GUEST_LIBOS_BASE));
+	CHECK(is_touched(working_set, GUEST_HYPERCALL));
+	CHECK(is_touched(working_set, GUEST_WINDOW_BASE));
+	CHECK(!is_touched(working_set, GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET));
 	CHECK(pages[0] <= count && pages[1] == pages[0]);
 	rig_close(&rig);
-	free(footprint);
+	free(working_set);
 }
 
 static void test_isolation(const struct isolation *isolation)
@@ -365,17 +408,11 @@ static void test_isolation(const struct isolation *isolation)
 	test_deadline(isolation);
 	test_protect(isolation);
 	test_protect_in_setup(isolation);
+	test_device_memory(isolation);
 	test_private_bytes(isolation);
 }
 
 int main(int argc, char **argv)
 {
-	struct error error = {0};
-	const struct isolation *isolation = isolation_choose(argc > 1 ? argv[1] : "auto", &error);
-	if (!isolation) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return CHECK_SKIPPED;
-	}
-	test_isolation(isolation);
-	return check_status();
+	return rig_main(argc, argv, test_isolation);
 }

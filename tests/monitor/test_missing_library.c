@@ -1,5 +1,5 @@
 /* What is said about a library that an interpreter did not find. */
-#include "missing_library.h"
+#include "monitor/guests/native/missing_library.h"
 
 #include "check.h"
 

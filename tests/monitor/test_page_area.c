@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "machine_rig.h"
-#include "page_area.h"
+#include "monitor/memory/page_area.h"
 #include "util/cleanup.h"
 
 #define PAGE	   GUEST_PAGE_SIZE
@@ -43,7 +43,7 @@ static bool open_image(struct image *image, uint64_t root_size)
 		result = image_map(image, POOL, 32 * PAGE, READ_WRITE, &error);
 	image->root_size = root_size;
 	if (!result)
-		result = virtual_cpu_prepare(image, &error);
+		result = page_tables_build(image, NULL, &error);
 	return CHECK_NUMBER(result, 0);
 }
 
@@ -75,8 +75,8 @@ static void test_refusals(void)
 	CHECK_NUMBER(put(&area, FAR, POOL, 2 * PAGE, READ_WRITE), 0);
 	CHECK_NUMBER(put(&area, FAR + PAGE, POOL + 4 * PAGE, PAGE, READ_WRITE), -EEXIST);
 	CHECK_NUMBER(put(&area, 2 * FAR, POOL + PAGE, PAGE, GUEST_READ | GUEST_EXECUTE), -EINVAL);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, POOL, PAGE, READ_WRITE, NULL), -ENOMEM);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, POOL + 4 * PAGE, PAGE, GUEST_READ, NULL), 0);
+	CHECK_NUMBER(page_tables_protect(image.memory, POOL, PAGE, READ_WRITE, NULL), -ENOMEM);
+	CHECK_NUMBER(page_tables_protect(image.memory, POOL + 4 * PAGE, PAGE, GUEST_READ, NULL), 0);
 	CHECK_NUMBER(put(&area, 2 * FAR, POOL + 4 * PAGE, PAGE, READ_WRITE), -EINVAL);
 	find(&area, FAR, 2 * PAGE, POOL, READ_WRITE);
 }
@@ -92,7 +92,7 @@ static void test_runs(void)
 	const uint64_t edge = (1UL << 39) - 4 * PAGE;
 	CHECK_NUMBER(put(&area, edge, POOL + 8 * PAGE, 8 * PAGE, READ_WRITE), 0);
 	find(&area, edge, 8 * PAGE, POOL + 8 * PAGE, READ_WRITE);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, edge + PAGE, PAGE, 0, NULL), 0);
+	CHECK_NUMBER(page_tables_protect(image.memory, edge + PAGE, PAGE, 0, NULL), 0);
 	find(&area, edge, PAGE, POOL + 8 * PAGE, READ_WRITE);
 	CHECK(page_area_find(&area, edge + PAGE, GUEST_AREA_END, &run));
 	CHECK_NUMBER(run.length, PAGE);
@@ -105,13 +105,13 @@ static void test_runs(void)
 	CHECK_NUMBER(put(&area, FAR, GUEST_ROOT_BASE + PAGE, 2 * PAGE, GUEST_READ), 0);
 	CHECK_NUMBER(put(&area, 2 * FAR, GUEST_ROOT_BASE + PAGE, 2 * PAGE, GUEST_READ), 0);
 	find(&area, FAR, 2 * PAGE, GUEST_ROOT_BASE + PAGE, GUEST_READ);
-	CHECK_NUMBER(virtual_cpu_protect(image.memory, FAR, PAGE, READ_WRITE, NULL), -EACCES);
+	CHECK_NUMBER(page_tables_protect(image.memory, FAR, PAGE, READ_WRITE, NULL), -EACCES);
 	CHECK_NUMBER(
-	    virtual_cpu_protect(image.memory, FAR, 2 * PAGE, GUEST_READ | GUEST_EXECUTE, NULL), 0);
+	    page_tables_protect(image.memory, FAR, 2 * PAGE, GUEST_READ | GUEST_EXECUTE, NULL), 0);
 	find(&area, FAR, 2 * PAGE, GUEST_ROOT_BASE + PAGE, GUEST_READ | GUEST_EXECUTE);
 }
 
-/* Tables run out, and what was asked for then is not there in part. */
+/* Tables run out, and then nothing of what was asked for is there. */
 static void test_tables_run_out(void)
 {
 	cleanup(image_release) struct image image;
@@ -141,20 +141,20 @@ static void test_check(void)
 		return;
 	struct page_area area = {.image = &image, .memory = image.memory};
 	CHECK_NUMBER(put(&area, FAR, POOL, 2 * PAGE, GUEST_READ | GUEST_EXECUTE), 0);
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
 
 	CHECK(page_area_find(&area, FAR, GUEST_AREA_END, &run));
 	page_area_unmap(&area, &run, NULL);
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
 	/* What will be a table once must be empty. */
 	image.memory[area.next_table + 2 * PAGE + 8] = 1;
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), -EBADMSG);
 	image.memory[area.next_table + 2 * PAGE + 8] = 0;
 	image.root_size = PAGE;
 	CHECK_NUMBER(put(&area, FAR, GUEST_ROOT_BASE, PAGE, GUEST_READ), 0);
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), 0);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
 	image.root_size = 0; /* a page beyond its end */
-	CHECK_NUMBER(virtual_cpu_check(&image, &error), -EBADMSG);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), -EBADMSG);
 }
 
 /* ── a guest ─────────────────────────────────────────────────────────────────────────────────── */
@@ -282,7 +282,7 @@ static void test_in_setup(const struct isolation *isolation)
 	CHECK_NUMBER(map(&rig, FAR + 2 * PAGE, POOL + 2 * PAGE, PAGE, 0), 0);
 	CHECK_NUMBER(use(&rig, FAR + PAGE, USE_WRITE), 1);
 	rig_destroy(&rig);
-	CHECK_NUMBER(virtual_cpu_check(&rig.image, &error), 0);
+	CHECK_NUMBER(page_tables_check(&rig.image, NULL, &error), 0);
 	if (rig_create(&rig, true)) {
 		CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
 		for (int round = 0; round < 3; round++) {
@@ -299,19 +299,17 @@ static void test_in_setup(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
-int main(int argc, char **argv)
+static void test_all(const struct isolation *isolation)
 {
-	struct error error = {0};
-	const struct isolation *isolation = isolation_choose(argc > 1 ? argv[1] : "auto", &error);
-	if (!isolation) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return CHECK_SKIPPED;
-	}
 	test_refusals();
 	test_runs();
 	test_tables_run_out();
 	test_check();
 	test_in_clone(isolation);
 	test_in_setup(isolation);
-	return check_status();
+}
+
+int main(int argc, char **argv)
+{
+	return rig_main(argc, argv, test_all);
 }

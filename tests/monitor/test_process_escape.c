@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "machine_rig.h"
+#include "monitor/x86_64/exceptions.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 
 #define MILLISECOND 1000000ULL
@@ -19,12 +21,12 @@ static void test_forbidden(void)
 				      guest_forbidden_address, guest_forbidden_descriptor,
 				      guest_forbidden_growth,  guest_forbidden_target,
 				      guest_forbidden_mapping, guest_forbidden_unmapping};
-	for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
 		struct rig rig;
 		if (rig_open(&rig, &isolation_process, guests[i]) && rig_create(&rig, true)) {
 			struct stop stop = rig_run(&rig, MACHINE_START, 0);
 			CHECK(stop.why == MACHINE_FAULT);
-			CHECK_NUMBER(stop.fault.vector, MACHINE_VECTOR_FORBIDDEN);
+			CHECK_NUMBER(stop.fault.vector, EXCEPTION_FORBIDDEN);
 			rig_reset(&rig);
 			CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_FAULT);
 		}
@@ -42,7 +44,7 @@ static void test_flood(void)
 		while (stop.why == MACHINE_HYPERCALL && ++runs < 10000)
 			stop = rig_run(&rig, MACHINE_CONTINUE, 0);
 		CHECK(stop.why == MACHINE_FAULT);
-		CHECK_NUMBER(stop.fault.vector, MACHINE_VECTOR_ASTRAY);
+		CHECK_NUMBER(stop.fault.vector, EXCEPTION_ASTRAY);
 		rig_reset(&rig);
 		CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_HYPERCALL);
 	}
@@ -70,7 +72,7 @@ static void test_killed_from_outside(void)
 		int signal;
 		enum machine_stop why;
 	} ends[] = {{SIGKILL, MACHINE_LOST}, {SIGTERM, MACHINE_LOST}};
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct rig rig;
 		if (rig_open(&rig, &isolation_process, guest_spin) && rig_create(&rig, true)) {
 			CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_HYPERCALL);
@@ -136,14 +138,13 @@ static void test_setup_fails(void)
 	struct error error = {0};
 	if (rig_open(&rig, &isolation_process, guest_echo)) {
 		rig.image.regions[2].address = GUEST_HYPERCALL + 4096;
-		CHECK_NUMBER(virtual_cpu_prepare(&rig.image, &error), 0);
+		CHECK_NUMBER(page_tables_build(&rig.image, NULL, &error), 0);
 	}
 	if (rig_create(&rig, true)) {
-		enum machine_stop stop;
-		struct guest_fault fault;
+		struct machine_exit exit;
 		CHECK_NUMBER(isolation_process.run(rig.machine, MACHINE_START,
-						   clock_now_ns() + NANOSECONDS_PER_SECOND, &stop,
-						   &fault, &error),
+						   clock_now_ns() + NANOSECONDS_PER_SECOND, &exit,
+						   &error),
 			     -EEXIST);
 		CHECK(strstr(error.text, "a guest process could not map the image"));
 	}

@@ -7,9 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "footprint.h"
 #include "machine_rig.h"
-#include "page_area.h"
+#include "monitor/memory/page_area.h"
+#include "monitor/memory/working_set.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 
 #define PAGE	GUEST_PAGE_SIZE
@@ -68,7 +69,7 @@ static void check_contents(struct rig *rig)
 					   2 * IMAGE_LARGE_PAGE - PAGE,
 					   2 * IMAGE_LARGE_PAGE,
 					   SIZE - PAGE};
-	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++)
 		CHECK_NUMBER(use(rig, GUEST_ROOT_BASE + offsets[i], READING), stamp(offsets[i]));
 }
 
@@ -77,7 +78,7 @@ static void test_reading(struct rig *rig)
 	static const uint64_t places[] = {0, IMAGE_LARGE_PAGE, SIZE - PAGE};
 	check_contents(rig);
 	CHECK_NUMBER(use(rig, GUEST_ROOT_BASE + SIZE, READING), -1);
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		start_anew(rig);
 		CHECK_NUMBER(use(rig, GUEST_ROOT_BASE + places[i], WRITING), -1);
 		start_anew(rig);
@@ -111,27 +112,27 @@ static void test_showing(struct rig *rig)
 	CHECK_NUMBER(use(rig, PLACE, READING), -1);
 }
 
-static void open_clone(struct rig *rig, struct footprint *footprint)
+static void open_clone(struct rig *rig, struct working_set *working_set)
 {
-	rig->image.footprint = footprint;
+	rig->image.working_set = working_set;
 	if (!rig_create(rig, true))
 		exit(check_status());
 	CHECK_NUMBER(rig_run(rig, MACHINE_RESUME, 0).argument, 0);
 }
 
 /* The large pages that a request reads are known, and touched for those that come later. */
-static void test_footprint(struct rig *rig)
+static void test_working_set(struct rig *rig)
 {
-	struct footprint footprint = {0};
-	rig->image.resume = rig->image.start;
+	struct working_set working_set = {0};
+	rig->entries.resume = rig->entries.start;
 	for (int clone = 0; clone < 3; clone++) {
-		open_clone(rig, &footprint);
+		open_clone(rig, &working_set);
 		check_contents(rig);
 		rig_reset(rig);
 		rig_destroy(rig);
 	}
 	size_t count = 0;
-	const uint64_t *touched = footprint_touched(&footprint, &count);
+	const uint64_t *touched = working_set_touched(&working_set, &count);
 	size_t of_root = 0;
 	for (size_t i = 0; i < count; i++) {
 		of_root += touched[i] >= GUEST_ROOT_BASE;
@@ -150,20 +151,18 @@ static void test_root(const struct isolation *isolation, bool on_disk)
 		test_showing(&rig);
 		rig_destroy(&rig);
 		if (isolation == &isolation_kvm)
-			test_footprint(&rig);
+			test_working_set(&rig);
 	}
 	rig_close(&rig);
 }
 
-int main(int argc, char **argv)
+static void test_all(const struct isolation *isolation)
 {
-	struct error error = {0};
-	const struct isolation *isolation = isolation_choose(argc > 1 ? argv[1] : "auto", &error);
-	if (!isolation) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return CHECK_SKIPPED;
-	}
 	test_root(isolation, false);
 	test_root(isolation, true);
-	return check_status();
+}
+
+int main(int argc, char **argv)
+{
+	return rig_main(argc, argv, test_all);
 }

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "check.h"
 #include "clones.h"
-#include "isolation.h"
-#include "monitor.h"
+#include "monitor/isolation/isolation.h"
+#include "monitor/serving.h"
+#include "sizes/sizes.h"
 #include "util/clock.h"
 
 enum { THREADS = 16, REQUESTS = 50 };
@@ -29,26 +29,14 @@ static int respond(void *context, const void *data, size_t length, uint64_t dead
 	return 0;
 }
 
-static void drop_log(void *context, const void *data, size_t length)
-{
-	(void)context;
-	(void)data;
-	(void)length;
-}
-
 static void serve_one(struct server *server, struct slot *slot)
 {
 	struct request_result result;
 	struct error error = {0};
-	const struct request request = {
-	    .data = "x",
-	    .length = 1,
-	    .fd = -1,
-	    .timeout_ns = LIMIT_NS,
-	    .respond = respond,
-	    .log = drop_log,
-	    .context = server,
-	};
+	const struct request request = text_request("x", (struct request){.timeout_ns = LIMIT_NS,
+									  .respond = respond,
+									  .log = drop_log,
+									  .context = server});
 	if (!CHECK_NUMBER(slot_serve(slot, &request, &result, &error), 0))
 		fprintf(stderr, "  %s\n", error.text);
 	else
@@ -85,7 +73,7 @@ static int compare(const void *one, const void *other)
 static void check_random(const struct server servers[THREADS])
 {
 	static unsigned char all[THREADS * REQUESTS][CLONE_RANDOM_SIZE];
-	const size_t count = sizeof(all) / sizeof(all[0]);
+	const size_t count = ARRAY_SIZE(all);
 	for (size_t i = 0; i < THREADS; i++)
 		memcpy(all[i * REQUESTS], servers[i].random, sizeof(servers[i].random));
 	qsort(all, count, CLONE_RANDOM_SIZE, compare);
@@ -110,32 +98,15 @@ static void test_slots(struct monitor *monitor)
 
 int main(int argc, char **argv)
 {
-	struct error error = {0};
 	struct monitor *monitor = NULL;
 	if (argc < 3)
 		return 1;
-	const char *const arguments[] = {"clones", NULL}, *const environment[] = {NULL};
-	const struct monitor_options options = {
-	    .program = argv[2],
-	    .arguments = arguments,
-	    .environment = environment,
-	    .isolation = argv[1],
-	    .memory = 64UL << 20,
-	};
-	if (!isolation_choose(argv[1], &error)) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return CHECK_SKIPPED;
-	}
-	const struct request limits = {
-	    .fd = -1, .timeout_ns = LIMIT_NS, .respond = respond, .log = drop_log};
-	struct request_result result;
-	bool finished = false;
-	if (CHECK_NUMBER(monitor_open(&monitor, &options, &error), 0) &&
-	    CHECK_NUMBER(monitor_prepare(monitor, &limits, &finished, &result, &error), 0) &&
-	    CHECK(!finished))
+	int failed = open_program(&monitor, argv[1], argv[2], NULL, 64UL << 20);
+	if (failed)
+		return failed;
+	if (prepare(monitor,
+		    (struct request){.timeout_ns = LIMIT_NS, .respond = respond, .log = drop_log}))
 		test_slots(monitor);
-	else
-		fprintf(stderr, "  %s\n", error.text);
 	monitor_close(monitor);
 	return check_status();
 }

@@ -16,6 +16,7 @@ static void *serve(void *context)
 	    .isolation = shared->isolation,
 	    .host = shared->host,
 	    .image = shared->image,
+	    .entries = shared->entries,
 	    .window.memfd = -1,
 	};
 	struct error error = {0};
@@ -55,12 +56,5 @@ static void test_threads(const struct isolation *isolation)
 
 int main(int argc, char **argv)
 {
-	struct error error = {0};
-	const struct isolation *isolation = isolation_choose(argc > 1 ? argv[1] : "auto", &error);
-	if (!isolation) {
-		fprintf(stderr, "skipped: %s\n", error.text);
-		return CHECK_SKIPPED;
-	}
-	test_threads(isolation);
-	return check_status();
+	return rig_main(argc, argv, test_threads);
 }

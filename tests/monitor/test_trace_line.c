@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "mayfly/guest_abi.h"
-#include "trace_line.h"
+#include "monitor/trace/line.h"
 
 #define SPOILT_ROUNDS 20000
 

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "monitor/memory/window.h"
 #include "util/cleanup.h"
-#include "window.h"
 
 /* What a window may keep for the next request. */
 #define KEPT_MAX (2UL << 20)

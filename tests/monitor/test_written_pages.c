@@ -6,8 +6,9 @@
 
 #include "check.h"
 #include "mayfly/guest_abi.h"
+#include "monitor/memory/written_pages.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
-#include "written_pages.h"
 
 #define PAGE  GUEST_PAGE_SIZE
 #define PAGES 2048UL
@@ -76,7 +77,7 @@ static void test_pattern(struct written_pages *pages, bool (*chosen)(size_t page
 	}
 	const bool can_scan = pages->can_scan;
 	const size_t rooms[] = {1, 3, 256};
-	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
 		find_all(pages, start, end, rooms[i], scanned);
 		pages->can_scan = false;
 		find_all(pages, start, end, rooms[i], read);

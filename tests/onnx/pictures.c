@@ -5,36 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jpeglib.h>
 #include <png.h>
 #include <zlib.h>
+
+#include "jpeg_writer.h"
 
 struct picture_file picture_jpeg(const uint8_t *rgb, unsigned width, unsigned height,
 				 bool progressive)
 {
-	struct jpeg_compress_struct compress;
-	struct jpeg_error_mgr errors;
-	unsigned char *data = NULL;
-	unsigned long length = 0;
-	compress.err = jpeg_std_error(&errors);
-	jpeg_create_compress(&compress);
-	jpeg_mem_dest(&compress, &data, &length);
-	compress.image_width = width;
-	compress.image_height = height;
-	compress.input_components = 3;
-	compress.in_color_space = JCS_RGB;
-	jpeg_set_defaults(&compress);
-	jpeg_set_quality(&compress, 95, TRUE);
+	struct jpeg_writer writer;
+	jpeg_writer_begin(&writer, width, height, false);
+	jpeg_set_quality(&writer.codec, 95, TRUE);
 	if (progressive)
-		jpeg_simple_progression(&compress);
-	jpeg_start_compress(&compress, TRUE);
-	for (unsigned y = 0; y < height; y++) {
-		JSAMPROW row = (JSAMPROW)(rgb + (size_t)y * width * 3);
-		jpeg_write_scanlines(&compress, &row, 1);
-	}
-	jpeg_finish_compress(&compress);
-	jpeg_destroy_compress(&compress);
-	return (struct picture_file){data, length};
+		jpeg_simple_progression(&writer.codec);
+	jpeg_writer_end(&writer, rgb, (size_t)width * 3);
+	return (struct picture_file){writer.data, writer.length};
 }
 
 static void append(png_structp png, png_bytep data, size_t length)
@@ -96,6 +81,52 @@ struct picture_file picture_png_header(uint32_t width, uint32_t height)
 	put_big_endian(data + 33, 1000);
 	memcpy(data + 37, image_data, sizeof(image_data));
 	return (struct picture_file){data, SIZE};
+}
+
+void picture_put_orientation(struct picture_file *picture, uint8_t orientation)
+{
+	/* After JPEG's head of the segment: a TIFF structure with this one tag. */
+	uint8_t segment[] = {0xff, 0xe1, 0, 34, 'E', 'x',	  'i', 'f', 0, 0,    'M', 'M',
+			     0,	   42,	 0, 0,	0,   8,		  0,   1,   1, 0x12, 0,	  3,
+			     0,	   0,	 0, 1,	0,   orientation, 0,   0,   0, 0,    0,	  0};
+	enum { TIFF = 10, TIFF_SIZE = sizeof(segment) - TIFF, PNG_HEADER = 33 };
+	uint8_t chunk[8 + TIFF_SIZE + 4] = {0, 0, 0, TIFF_SIZE, 'e', 'X', 'I', 'f'};
+	memcpy(chunk + 8, segment + TIFF, TIFF_SIZE);
+	put_big_endian(chunk + 8 + TIFF_SIZE, (uint32_t)crc32(0, chunk + 4, 4 + TIFF_SIZE));
+	bool is_jpeg = picture->data[0] == 0xff;
+	size_t place = is_jpeg ? 2 : PNG_HEADER;
+	size_t added = is_jpeg ? sizeof(segment) : sizeof(chunk);
+	uint8_t *grown = realloc(picture->data, picture->length + added);
+	if (!grown)
+		abort();
+	memmove(grown + place + added, grown + place, picture->length - place);
+	memcpy(grown + place, is_jpeg ? segment : chunk, added);
+	picture->data = grown;
+	picture->length += added;
+}
+
+/* Written as the standard words it: which side of what is seen the first row and the first column
+ * of the file are. */
+void picture_turn_back(uint8_t orientation, const uint8_t *rgb, unsigned width, unsigned height,
+		       uint8_t *out)
+{
+	bool rows_are_columns = orientation >= 5;
+	bool first_row_below = orientation == 3 || orientation == 4; /* or else above */
+	bool first_row_right = orientation == 6 || orientation == 7; /* or else left */
+	bool first_column_right = orientation == 2 || orientation == 3;
+	bool first_column_below = orientation == 7 || orientation == 8;
+	unsigned rows = rows_are_columns ? width : height;
+	unsigned columns = rows_are_columns ? height : width;
+	for (unsigned row = 0; row < rows; row++)
+		for (unsigned column = 0; column < columns; column++, out += 3) {
+			unsigned x = first_column_right ? width - 1 - column : column;
+			unsigned y = first_row_below ? height - 1 - row : row;
+			if (rows_are_columns) {
+				x = first_row_right ? width - 1 - row : row;
+				y = first_column_below ? height - 1 - column : column;
+			}
+			memcpy(out, rgb + ((size_t)y * width + x) * 3, 3);
+		}
 }
 
 void picture_quarters(uint8_t *rgb, unsigned width, unsigned height)

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "decode.h"
+#include "sizes/sizes.h"
 
 static const struct preprocess_view whole = {0, 0, 1, 1};
 
@@ -20,7 +21,7 @@ static struct model model_of(unsigned classes)
 
 static struct tensor tensor_of(float *values, size_t count)
 {
-	return (struct tensor){.element = ORT_FLOAT32,
+	return (struct tensor){.element = ELEMENT_FLOAT32,
 			       .rank = 1,
 			       .shape = {(int64_t)count},
 			       .data = values,
@@ -116,11 +117,54 @@ static void test_objects_of_hostile_models(void)
 	    decode_objects(&model, &box_tensor, &score_tensor, &whole, objects, 10, &count, &error),
 	    -EINVAL);
 	score_tensor = tensor_of(odd_scores, 12);
-	score_tensor.element = ORT_INT32;
+	score_tensor.element = ELEMENT_INT32;
 	CHECK_NUMBER(
 	    decode_objects(&model, &box_tensor, &score_tensor, &whole, objects, 10, &count, &error),
 	    -EINVAL);
 	CHECK_NUMBER(count, 0);
+}
+
+/* NaN does not win, and hides no number. */
+static void test_objects_beside_nan(void)
+{
+	static const enum score_form forms[] = {SCORE_PROBABILITY, SCORE_LOGISTIC, SCORE_SOFTMAX};
+	for (size_t form = 0; form < 3; form++) {
+		/* Three rows for one place: NaN first, NaN last, and nothing but NaN. */
+		float row[] = {NAN, 0, 5, 5, 0, NAN, NAN, NAN, NAN};
+		struct model model = model_of(3);
+		struct tensor box_tensor = tensor_of(boxes, 12), score_tensor = tensor_of(row, 9);
+		struct mayfly_object objects[4];
+		struct error error = {0};
+		size_t count;
+		model.description.threshold = 0.5f;
+		model.description.score_form = forms[form];
+		CHECK_NUMBER(decode_objects(&model, &box_tensor, &score_tensor, &whole, objects, 4,
+					    &count, &error),
+			     0);
+		if (CHECK_NUMBER(count, 2)) {
+			CHECK_TEXT(objects[0].label, "dog");
+			CHECK_TEXT(objects[1].label, "cat");
+			CHECK(objects[0].score > 0.9f && objects[0].score <= 1);
+		}
+		/* The best two boxes have no place, and do not displace the third. */
+		float lost[12];
+		memcpy(lost, boxes, sizeof(lost));
+		lost[0] = NAN;
+		lost[6] = INFINITY;
+		float equal[] = {9, 0, 0, 8, 0, 0, 7, 0, 0};
+		box_tensor = tensor_of(lost, 12);
+		score_tensor = tensor_of(equal, 9);
+		decode_objects(&model, &box_tensor, &score_tensor, &whole, objects, 4, &count,
+			       &error);
+		if (CHECK_NUMBER(count, 1))
+			CHECK(near(objects[0].x, 0.2) && near(objects[0].width, 0.4));
+		float nothing[] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+		score_tensor = tensor_of(nothing, 9);
+		CHECK_NUMBER(decode_objects(&model, &box_tensor, &score_tensor, &whole, objects, 4,
+					    &count, &error),
+			     -EINVAL);
+		CHECK(strstr(error.text, "no score that is a number"));
+	}
 }
 
 static void test_anchors(void)
@@ -176,6 +220,76 @@ static void test_labels(void)
 	CHECK_NUMBER(decode_labels(&model, &tensor, labels, 3, &count, &error), -EINVAL);
 }
 
+/* Infinite scores, and those that are no numbers, in each form: complete, in order, 0 to 1. */
+static void test_labels_of_odd_scores(void)
+{
+	static const struct {
+		float values[4];
+		enum score_form form;
+		size_t count;
+		uint32_t first;
+		double score;
+	} cases[] = {
+	    {{NAN, 0, 3, 1}, SCORE_SOFTMAX, 2, 2, 0.8438},
+	    {{NAN, 0, INFINITY, 1}, SCORE_SOFTMAX, 2, 2, 1},
+	    {{INFINITY, 0, INFINITY, NAN}, SCORE_SOFTMAX, 2, 0, 0.5},
+	    {{-INFINITY, -INFINITY, 3, -INFINITY}, SCORE_SOFTMAX, 3, 2, 1},
+	    {{-INFINITY, NAN, -INFINITY, -INFINITY}, SCORE_SOFTMAX, 3, 0, 1 / 3.},
+	    {{NAN, 0, INFINITY, 0.5f}, SCORE_PROBABILITY, 2, 2, 1},
+	    {{-INFINITY, 0, NAN, 0.5f}, SCORE_PROBABILITY, 2, 3, 0.5},
+	    {{INFINITY, 0, NAN, -INFINITY}, SCORE_LOGISTIC, 2, 0, 1},
+	    {{3e38f, 3e38f, -3e38f, NAN}, SCORE_SOFTMAX, 2, 0, 0.5},
+	};
+	static char *lines[] = {"cat", NULL, "dog", "cow"};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct model model = model_of(4);
+		float values[4];
+		struct tensor tensor = tensor_of(values, 4);
+		struct mayfly_label labels[4];
+		struct error error = {0};
+		size_t count;
+		memcpy(values, cases[i].values, sizeof(values));
+		model.labels.lines = lines;
+		model.description.score_form = cases[i].form;
+		CHECK_NUMBER(decode_labels(&model, &tensor, labels, 4, &count, &error), 0);
+		if (!CHECK_NUMBER(count, cases[i].count))
+			continue;
+		CHECK_NUMBER(labels[0].index, cases[i].first);
+		CHECK(near(labels[0].score, cases[i].score));
+		for (size_t j = 0; j < count; j++) {
+			CHECK(labels[j].score >= 0 && labels[j].score <= 1);
+			CHECK(!j || labels[j].score <= labels[j - 1].score);
+		}
+	}
+	float nothing[] = {NAN, NAN, NAN};
+	struct model model = model_of(3);
+	struct tensor tensor = tensor_of(nothing, 3);
+	struct mayfly_label label;
+	struct error error = {0};
+	size_t count;
+	CHECK_NUMBER(decode_labels(&model, &tensor, &label, 1, &count, &error), -EINVAL);
+	CHECK(strstr(error.text, "no score that is a number"));
+}
+
+/* A label of anybody's comes out as UTF-8, cut between two characters. */
+static void test_label_texts(void)
+{
+	static char latin[] = "Gr\xfcn", *lines[] = {latin, NULL, NULL};
+	char longer[71], out[MAYFLY_LABEL_SIZE];
+	struct model model = model_of(3);
+	model.labels.lines = lines;
+	decode_put_label(&model, 0, out, sizeof(out));
+	CHECK_TEXT(out, "Gr\xef\xbf\xbdn");
+	memset(longer, 'x', 70);
+	longer[70] = 0;
+	memcpy(longer + 62, "\xc3\xbc", 2);
+	lines[0] = longer;
+	decode_put_label(&model, 0, out, sizeof(out));
+	CHECK_NUMBER(strlen(out), 62);
+	decode_put_label(&model, 2, out, sizeof(out));
+	CHECK_TEXT(out, "");
+}
+
 static void test_keypoints(void)
 {
 	struct model model = model_of(3);
@@ -191,6 +305,9 @@ static void test_keypoints(void)
 		CHECK(near(points[0].x, 0.25) && near(points[0].y, 0.5));
 		CHECK(near(points[1].x, 0) && near(points[1].y, 1) && points[1].score == 0);
 	}
+	values[0] = NAN; /* nowhere: not seen */
+	decode_keypoints(&model, &tensor, &view, points, 3, &count, &error);
+	CHECK(points[0].y == 0 && points[0].score == 0);
 	tensor = tensor_of(values, 8);
 	CHECK_NUMBER(decode_keypoints(&model, &tensor, &view, points, 3, &count, &error), -EINVAL);
 }
@@ -199,7 +316,7 @@ static void test_mask(void)
 {
 	struct model model = model_of(1);
 	float values[] = {0, 0.5f, 1, 2};
-	struct tensor tensor = {.element = ORT_FLOAT32,
+	struct tensor tensor = {.element = ELEMENT_FLOAT32,
 				.rank = 4,
 				.shape = {1, 2, 2, 1},
 				.data = values,
@@ -211,6 +328,15 @@ static void test_mask(void)
 	CHECK_NUMBER(mask.width, 2);
 	CHECK_NUMBER(mask.height, 2);
 	CHECK(pixels[0] == 0 && pixels[1] == 128 && pixels[2] == 255 && pixels[3] == 255);
+	float odd[] = {NAN, INFINITY, -INFINITY, NAN};
+	tensor.data = odd;
+	for (int logistic = 0; logistic < 2; logistic++) {
+		model.description.score_form = logistic ? SCORE_LOGISTIC : SCORE_PROBABILITY;
+		CHECK_NUMBER(decode_mask(&model, &tensor, &whole, &mask, &error), 0);
+		CHECK(pixels[0] == 0 && pixels[1] == 255 && pixels[2] == 0 && pixels[3] == 0);
+	}
+	model.description.score_form = SCORE_PROBABILITY;
+	tensor.data = values;
 	mask.room = 3;
 	CHECK_NUMBER(decode_mask(&model, &tensor, &whole, &mask, &error), -ENOSPC);
 	CHECK_NUMBER(mask.width, 2);
@@ -224,7 +350,7 @@ static void test_mask(void)
 static void test_depth(void)
 {
 	float values[] = {3, NAN, 1, 8};
-	struct tensor tensor = {.element = ORT_FLOAT32,
+	struct tensor tensor = {.element = ELEMENT_FLOAT32,
 				.rank = 3,
 				.shape = {1, 2, 2},
 				.data = values,
@@ -244,8 +370,11 @@ int main(void)
 	test_objects();
 	test_object_view();
 	test_objects_of_hostile_models();
+	test_objects_beside_nan();
 	test_anchors();
 	test_labels();
+	test_labels_of_odd_scores();
+	test_label_texts();
 	test_keypoints();
 	test_mask();
 	test_depth();

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "description.h"
+#include "models/description.h"
 
 #define INPUT                                                                                      \
 	"input = image\ninput_size = 300 200\ninput_layout = nhwc\ninput_type = float32\n"         \

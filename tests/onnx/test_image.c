@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "image.h"
+#include "picture/image.h"
 #include "pictures.h"
 #include "util/clock.h"
 
@@ -76,6 +76,26 @@ static void test_scaled(void)
 	check_decodes(picture_png(quarters, WIDTH, HEIGHT, 3, false), 500, 500, WIDTH, HEIGHT);
 }
 
+/* In all orientations the same is seen: JPEG and PNG, scaled down or not, interlaced or not. */
+static void test_orientations(void)
+{
+	static uint8_t turned[sizeof(quarters)];
+	for (uint8_t orientation = 1; orientation <= 8; orientation++) {
+		bool across = orientation >= 5;
+		unsigned width = across ? HEIGHT : WIDTH, height = across ? WIDTH : HEIGHT;
+		picture_turn_back(orientation, quarters, WIDTH, HEIGHT, turned);
+		for (int kind = 0; kind < 8; kind++) {
+			bool is_scaled = kind & 4;
+			struct picture_file file =
+			    kind & 1 ? picture_png(turned, width, height, 3, kind & 2)
+				     : picture_jpeg(turned, width, height, kind & 2);
+			picture_put_orientation(&file, orientation);
+			check_decodes(file, is_scaled ? 40 : 0, is_scaled ? 30 : 0,
+				      is_scaled ? 48 : WIDTH, is_scaled ? 32 : HEIGHT);
+		}
+	}
+}
+
 static void test_transparency(void)
 {
 	static const uint8_t pixels[] = {200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 128};
@@ -105,7 +125,8 @@ static void test_refused(void)
 	check_refused(copy_of("\xff\xd8\xff", 3), -EINVAL, "no JPEG or PNG");
 	check_refused(copy_of("\xff\xd8\xff\xe0 and then nothing", 20), -EINVAL, "broken JPEG");
 	check_refused(picture_png_header(65535, 65535), -EINVAL, "broken PNG");
-	check_refused(picture_png_header(60000, 60000), -EFBIG, "too large");
+	check_refused(picture_png_header(60000, 60000), -EFBIG,
+		      "too large: it has 60000 x 60000 pixels, at most 67108864 are taken");
 	check_refused(picture_png_header(64, 64), -EINVAL, "broken PNG");
 
 	struct picture_file bomb = picture_jpeg(quarters, WIDTH, HEIGHT, false);
@@ -160,11 +181,11 @@ static void test_shrink(void)
 {
 	uint8_t pixels[] = {0, 0, 0, 10, 20, 30, 99, 99, 99, 20, 40, 60, 30, 60, 90, 99, 99, 99};
 	struct picture image = {.pixels = pixels, .width = 3, .height = 2};
-	image_shrink(&image, 2);
+	picture_shrink(&image, 2);
 	CHECK_NUMBER(image.width, 1);
 	CHECK_NUMBER(image.height, 1);
 	CHECK(pixels[0] == 15 && pixels[1] == 30 && pixels[2] == 45);
-	image_shrink(&image, 2); /* cannot get smaller */
+	picture_shrink(&image, 2); /* cannot get smaller */
 	CHECK_NUMBER(image.width, 1);
 }
 
@@ -173,6 +194,7 @@ int main(void)
 	picture_quarters(quarters, WIDTH, HEIGHT);
 	test_good();
 	test_scaled();
+	test_orientations();
 	test_transparency();
 	test_refused();
 	test_truncated();

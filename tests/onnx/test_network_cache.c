@@ -4,7 +4,8 @@
 #include <time.h>
 
 #include "cache.h"
-#include "network_cache.h"
+#include "engines.h"
+#include "runtime/network_cache.h"
 #include "tiny_model.h"
 #include "util/clock.h"
 
@@ -126,18 +127,18 @@ static void test_failure(struct network_cache *cache)
 
 int main(void)
 {
-	struct engine engine;
+	struct engines engines;
 	struct network_cache cache;
 	struct error error = {0};
 	cache_require("onnxruntime/libonnxruntime.so.1.31.1");
-	if (!CHECK_NUMBER(engine_open(&engine, &error), 0)) {
+	if (!CHECK_NUMBER(engines_init(&engines, &error), 0)) {
 		fprintf(stderr, "  %s\n", error.text);
 		return check_status();
 	}
-	network_cache_init(&cache, &engine, 1 << 20);
+	network_cache_init(&cache, engines_create_network, &engines, 1 << 20);
 	test_deadlines(&cache);
 	test_failure(&cache);
 	network_cache_release(&cache);
-	engine_close(&engine);
+	engines_release(&engines);
 	return check_status();
 }

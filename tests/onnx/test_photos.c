@@ -4,9 +4,10 @@
 #include <stdlib.h>
 
 #include "cache.h"
-#include "image.h"
 #include "mayfly/results.h"
+#include "picture/image.h"
 #include "pictures.h"
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "vaccel.h"
@@ -122,6 +123,38 @@ static void test_png(struct vaccel_session *session, const struct photo *dog)
 	    VACCEL_OK);
 	check_dog_photo(objects, count);
 	free(png.data);
+	picture_release(&image);
+}
+
+/* However a photograph was stored, people and models see the same in the same places. */
+static void test_orientations(struct vaccel_session *session, const struct photo *dog)
+{
+	struct picture image;
+	struct error error = {0};
+	if (!CHECK_NUMBER(image_decode(dog->data, dog->length, 0, 0, 0, &image, &error), 0))
+		return;
+	uint8_t *turned = malloc((size_t)image.width * image.height * 3);
+	for (uint8_t orientation = 1; orientation <= 8; orientation++) {
+		bool across = orientation >= 5;
+		struct mayfly_object objects[OBJECTS_MAX];
+		struct mayfly_label labels[2];
+		size_t count = 0;
+		picture_turn_back(orientation, image.pixels, image.width, image.height, turned);
+		struct picture_file file = picture_jpeg(turned, across ? image.height : image.width,
+							across ? image.width : image.height, false);
+		picture_put_orientation(&file, orientation);
+		CHECK_NUMBER(mayfly_detect_objects(session, file.data, file.length, objects,
+						   OBJECTS_MAX, &count),
+			     VACCEL_OK);
+		check_dog_photo(objects, count);
+		CHECK_NUMBER(
+		    mayfly_classify_labels(session, file.data, file.length, labels, 2, &count),
+		    VACCEL_OK);
+		CHECK(count == 2 && (!strcmp(labels[0].label, "malamute") ||
+				     !strcmp(labels[0].label, "German shepherd")));
+		free(file.data);
+	}
+	free(turned);
 	picture_release(&image);
 }
 
@@ -260,7 +293,7 @@ static void test_deadline(struct vaccel_session *session, const struct photo *do
 	struct mayfly_object objects[OBJECTS_MAX];
 	size_t count;
 	const uint64_t milliseconds[] = {0, 1, 4};
-	for (size_t i = 0; i < sizeof(milliseconds) / sizeof(milliseconds[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(milliseconds); i++) {
 		mayfly_op_set_deadline(clock_now_ns() + milliseconds[i] * 1000000);
 		CHECK_NUMBER(mayfly_detect_objects(session, dog->data, dog->length, objects,
 						   OBJECTS_MAX, &count),
@@ -316,6 +349,7 @@ int main(void)
 	test_detection(&session, &dog);
 	test_detection_text(&session, &dog);
 	test_png(&session, &dog);
+	test_orientations(&session, &dog);
 	test_classification(&session, &dog);
 	test_pose(&session, &person);
 	test_segmentation(&session, &person);

@@ -2,6 +2,7 @@
 #include "tiny_model.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FLOAT = 1, INT64 = 7, BOOL = 9 };
@@ -50,7 +51,10 @@ static void put_port(struct tiny_model *graph, unsigned field, const char *name,
 	struct tiny_model port = {.length = 0};
 	for (size_t i = 0; i < rank; i++) {
 		struct tiny_model dimension = {.length = 0};
-		put_number(&dimension, 1, (uint64_t)sizes[i]);
+		if (sizes[i] < 0) /* any */
+			put_text(&dimension, 2, "rows");
+		else
+			put_number(&dimension, 1, (uint64_t)sizes[i]);
 		put_message(&shape, 1, &dimension);
 	}
 	put_number(&tensor, 1, (uint64_t)element);
@@ -166,6 +170,41 @@ void tiny_model_flood(struct tiny_model *model)
 	put_model(model, &graph);
 }
 
+void tiny_model_dense(struct tiny_model *model, int64_t side, unsigned layers)
+{
+	static const char *const names[] = {"x", "h1", "h2", "h3", "h4", "h5", "h6", "h7", "h8"};
+	static const char *const products[] = {"p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"};
+	const int64_t square[] = {side, side}, rows[] = {-1, side};
+	struct tiny_model graph = {.length = 0};
+	/* Numbers of which no two are alike, as they are in a trained model: sines of 0, 1, 2, … */
+	const int64_t zero = 0, one = 1, all = side * side;
+	put_int64s(&graph, "zero", &zero, 1, true);
+	put_int64s(&graph, "one", &one, 1, true);
+	put_int64s(&graph, "all", &all, 1, true);
+	put_int64s(&graph, "square", square, 2, false);
+	static const char *const range[] = {"zero", "all", "one"}, *const numbers[] = {"numbers"};
+	struct tiny_model count = node("Range", range, 3, numbers, 1);
+	struct tiny_model cast = node("Cast", numbers, 1, &(const char *){"floats"}, 1);
+	struct tiny_model to = {.length = 0};
+	put_text(&to, 1, "to");
+	put_number(&to, 3, FLOAT);
+	put_number(&to, 20, 2); /* the attribute is a number */
+	put_message(&cast, NODE_ATTRIBUTE, &to);
+	put_message(&graph, GRAPH_NODE, &count);
+	put_message(&graph, GRAPH_NODE, &cast);
+	put_node(&graph, "Sin", "floats", NULL, "sines");
+	put_node(&graph, "Reshape", "sines", "square", "weights");
+	for (unsigned i = 0; i < layers; i++) {
+		bool last = i + 1 == layers;
+		put_node(&graph, "MatMul", names[i], "weights", last ? "y" : products[i]);
+		if (!last)
+			put_node(&graph, "Abs", products[i], NULL, names[i + 1]);
+	}
+	put_port(&graph, GRAPH_INPUT, "x", FLOAT, rows, 2);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, rows, 2);
+	put_model(model, &graph);
+}
+
 void tiny_model_slow_to_load(struct tiny_model *model, int64_t side, unsigned products)
 {
 	static const char *const names[] = {"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8"};
@@ -202,5 +241,22 @@ void tiny_model_sort(struct tiny_model *model, int64_t count)
 	put_int64s(&graph, "all", &count, 1, false);
 	put_port(&graph, GRAPH_INPUT, "x", FLOAT, &count, 1);
 	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &count, 1);
+	put_model(model, &graph);
+}
+
+void tiny_model_sum(struct tiny_model *model, unsigned count)
+{
+	static const int64_t one = 1;
+	struct tiny_model graph = {.length = 0}, sum = {.length = 0};
+	char name[16];
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		put_text(&sum, NODE_INPUT, name);
+		put_port(&graph, GRAPH_INPUT, name, FLOAT, &one, 1);
+	}
+	put_text(&sum, NODE_OUTPUT, "y");
+	put_text(&sum, NODE_OPERATOR, "Sum");
+	put_message(&graph, GRAPH_NODE, &sum);
+	put_port(&graph, GRAPH_OUTPUT, "y", FLOAT, &one, 1);
 	put_model(model, &graph);
 }

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,7 @@ import pack  # pylint: disable=wrong-import-position
 MAYFLY, ACCELD = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
 LIMIT = 300  # seconds for one command
 SKIP = 77
+INTERRUPTIONS = 9  # at moments of packing
 PICTURE = pack.fetch.cache_root() / "photos/dog.jpg"
 
 MODULES = """
@@ -75,26 +77,26 @@ with vaccel.Session() as session:
     photo = sys.stdin.buffer.read()
     def digits(number): return float("%.4g" % number)
     objects = [{"label": o.label, "score": digits(o.score), "box": [digits(n) for n in o.box]}
-               for o in session.detect(photo)]
-    labels = [{"label": l.label, "score": digits(l.score)} for l in session.classify(photo)]
-    mask = session.segment(photo)
+               for o in session.detect_objects(photo)]
+    labels = [{"label": l.label, "score": digits(l.score)} for l in session.classify_labels(photo)]
+    mask = session.segment_mask(photo)
     assert len(mask.pixels) == mask.width * mask.height > 0
-    assert session.pose(photo)
+    assert session.pose_keypoints(photo)
     try:
-        session.detect(b"no picture")
+        session.detect_objects(b"no picture")
     except vaccel.Error as error:
         assert error.errno == 22, error
     else:
         raise AssertionError("no picture was taken for one")
 for closed, picture in ((session, photo), (vaccel.Session(), b"")):
     try:
-        closed.detect(picture)
+        closed.detect_objects(picture)
     except ValueError:
         pass
     else:
         raise AssertionError("no session or picture was taken for one")
 try:
-    vaccel.Session(model="nonesuch").detect(photo)
+    vaccel.Session(model="nonesuch").detect_objects(photo)
 except vaccel.Error as error:
     assert error.errno == 2, error
 print(json.dumps([objects, labels]))
@@ -137,11 +139,12 @@ def command(*words, given=b"", **variables):
                           timeout=LIMIT, check=False, env={**os.environ, **variables})
 
 
-def wait_until(true):
-    for _ in range(LIMIT * 10):
+def wait_until(true, pause=0.1):
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
         if true():
             return
-        time.sleep(0.1)
+        time.sleep(pause)
     raise TimeoutError("in vain")
 
 
@@ -296,6 +299,10 @@ class Packing(Python):
                                         options=["--env=UNIT=words"])
                 self.assertEqual((served.stdout, served.returncode), (b"3 words", 0),
                                  text(served.stderr))
+        superfluous = command("run", image, "more", given=b"a")
+        self.assertEqual((superfluous.returncode, superfluous.stdout), (2, b""))
+        self.assertIn("words: takes no argument: the request is its input, but got 'more'",
+                      text(superfluous.stderr))
         image.unlink()
 
     def test_refusals(self):
@@ -316,6 +323,115 @@ class Packing(Python):
             (empty / "requirements.txt").write_text(wanted + "\n")
             self.refused(empty, "requirements.txt", "needs a version and a hash")
 
+    def function(self):
+        source = pathlib.Path(tempfile.mkdtemp(dir=self.folder)) / "linked"
+        source.mkdir()
+        (source / "handler.py").write_text("""
+import os, module
+def handle(request):
+    return " ".join([open("/function/link").read(), open("/function/deep/up").read(),
+                     open("/function/absolute").read(), os.readlink("/function/link"),
+                     str(os.path.islink("/function/folder")), module.name])
+""")
+        return source
+
+    def test_links(self):
+        """Those within the folder stay links; what one outside leads to is not taken along."""
+        source = self.function()
+        (source / "text").write_text("text")
+        (source / "deep").mkdir()
+        (source / "real").mkdir()
+        (source / "real" / "module.py").write_text("name = __name__\n")
+        for name, target in (("link", "text"), ("deep/up", "../text"), ("folder", "real"),
+                             ("absolute", source / "text"), ("module.py", "real/module.py"),
+                             ("loop", ".")):
+            (source / name).symlink_to(target)
+        result = self.pack(source)
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        image = self.folder / "out.img"
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                result = self.run_image(isolation, image)
+                self.assertEqual((result.returncode, text(result.stdout)),
+                                 (0, "text text text text True module"), text(result.stderr))
+        image.unlink()
+
+    def test_links_that_lead_outside(self):
+        outside = self.folder / "outside"
+        outside.mkdir(exist_ok=True)
+        (outside / "secret").write_text("secret")
+        for name, target in (("file", outside / "secret"), ("folder", outside),
+                             ("relative", "../../outside/secret"), ("twice", "first"),
+                             ("deep/up", "../../../outside/secret"), ("nothing", "/nothing"),
+                             ("module.py", outside / "secret")):
+            with self.subTest(name):
+                source = self.function()
+                (source / "deep").mkdir()
+                (source / name).symlink_to(target)
+                if name == "twice":
+                    (source / "first").symlink_to(outside / "secret")
+                self.refused(source, "link")
+
+    def test_what_is_no_file(self):
+        source = self.function()
+        os.mkfifo(source / "fifo\x1b[2J\x9b2J\u202e")
+        self.refused(source, "fifo?[2J?2J?", "neither")
+
+    def test_lock(self):
+        """requirements.txt is made of names, and what it says can be packed."""
+        folder = self.folder / "locked"
+        folder.mkdir()
+        (folder / "handler.py").write_text(
+            "import idna\ndef handle(request):\n    return idna.encode(request.decode())\n")
+        for source, says in ((folder, "there is no"), (folder / "none", "there is no")):
+            result = command("root", "python", "--lock", source)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(says, text(result.stderr))
+        (folder / "requirements.in").write_text("idna\n")
+        result = command("root", "python", "--lock", folder)
+        if "cannot reach" in text(result.stderr):
+            self.skipTest("no network")
+        self.assertEqual(result.returncode, 0, text(result.stderr))
+        self.assertRegex((folder / "requirements.txt").read_text(),
+                         r"(?m)^idna==\S+ --hash=sha256:[0-9a-f]{64}$")
+        self.assertEqual(sorted(path.name for path in folder.iterdir()),
+                         ["handler.py", "requirements.in", "requirements.txt"])
+        packed = self.pack(folder)
+        self.assertEqual(packed.returncode, 0, text(packed.stderr))
+        served = command("run", self.folder / "out.img", given="b\u00fccher.example".encode())
+        self.assertEqual(served.stdout, b"xn--bcher-kva.example", text(served.stderr))
+        (self.folder / "out.img").unlink()
+        (folder / "requirements.in").write_text("idna==0.0.0\n")
+        failed = command("root", "python", "--lock", folder)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("idna==0.0.0", text(failed.stderr))
+
+    def test_file_that_cannot_be_written(self):
+        """Nothing is left beside it, whatever the reason."""
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaises(UnicodeEncodeError):
+                pack.replace_file(pathlib.Path(folder, "requirements.txt"), "\udc80")
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_requirements_run_nothing(self):
+        """Neither file can make pip build, and so run, what a stranger put beside it."""
+        source, ran = self.function(), self.folder / "ran"
+        evil = source / "evil"
+        evil.mkdir()
+        (evil / "setup.py").write_text(f"open({str(ran)!r}, 'w')\n")
+        pin = "==1 --hash=sha256:" + 64 * "0"
+        for line in ("./evil", f"{evil}", f"evil @ file://{evil}", "-e ./evil", "--no-binary=:all:",
+                     "-r other.in", f"file://{evil}#egg=evil", "${HOME}", "evil\\\n@ file:///x"):
+            with self.subTest(line):
+                (source / "requirements.in").write_text(f"idna\n{line}\n")
+                result = command("root", "python", "--lock", source)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn("is no name of a package", text(result.stderr))
+                (source / "requirements.txt").write_text(f"{line}{pin}\n")
+                self.refused(source, "requirements.txt", "needs a version and a hash")
+                (source / "requirements.txt").unlink()
+        self.assertFalse(ran.exists())
+
     def test_damaged_packages(self):
         """Wheels in the cache are checked whenever they are used."""
         progress = pack.fetch.Progress()
@@ -330,20 +446,44 @@ class Packing(Python):
         self.refused(PHOTO, "DO NOT MATCH THE HASHES", "delete that directory",
                      MAYFLY_CACHE=str(cache))
 
+    def interrupt(self, temporary, number, moment, send):
+        """Packs, and sends a signal so many seconds after something was begun. Returns the status."""
+        with subprocess.Popen([MAYFLY, "root", "python", PHOTO, "-o", temporary / "out.img"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              start_new_session=True,
+                              env={**os.environ, "TMPDIR": str(temporary / "of-pip")}) as process:
+            wait_until(lambda: any((temporary / "of-pip").iterdir()) or process.poll() is not None,
+                       pause=0.0005)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(moment)
+            if process.returncode is None:
+                send(process.pid, number)
+            said = text(process.stderr.read())
+        self.assertNotIn("Traceback", said)
+        return process.returncode
+
     def test_interrupted(self):
-        """Nothing is left of what was half packed, nor of what pip began."""
-        temporary = self.folder / "temporary"
-        temporary.mkdir()
-        for number, begun in ((signal.SIGINT, "*"), (signal.SIGTERM, "pip-*"),
-                              (signal.SIGHUP, "pip-*")):
-            with subprocess.Popen([MAYFLY, "root", "python", PHOTO, "-o", self.folder / "out.img"],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  start_new_session=True,
-                                  env={**os.environ, "TMPDIR": str(temporary)}) as process:
-                wait_until(lambda: any(temporary.rglob(begun)))
-                os.killpg(process.pid, number)
-            wait_until(lambda: not any(temporary.iterdir()))
-            self.assertFalse((self.folder / "out.img").exists())
+        """Whenever it is ended, by a terminal or by a signal to the command alone, nothing is left of
+        what was half packed, nor of what pip began: not even when the command is over."""
+        temporary = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        (temporary / "of-pip").mkdir()
+        began = time.monotonic()
+        self.assertEqual(self.interrupt(temporary, 0, LIMIT, os.kill), 0)
+        whole = time.monotonic() - began
+        (temporary / "out.img").unlink()
+        moments = random.Random(seed := random.randrange(10 ** 6))
+        for step in range(INTERRUPTIONS):
+            number = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[step % 3]
+            moment = moments.uniform(0, whole if step % 2 else 0.3)
+            status = self.interrupt(temporary, number, moment,
+                                    (os.killpg, os.kill)[step // 2 % 2])
+            told = f"seed {seed}, step {step}, {number.name} after {moment:.4f} s"
+            self.assertEqual(list((temporary / "of-pip").iterdir()), [], told)
+            self.assertEqual([path.name for path in sorted(temporary.iterdir())],
+                             ["of-pip", "out.img"] if status == 0 else ["of-pip"], told)
+            (temporary / "out.img").unlink(missing_ok=True)
+        time.sleep(0.5)
+        self.assertEqual(list((temporary / "of-pip").iterdir()), [])
 
     def test_images_without_a_command(self):
         """What a root image says about itself is checked."""

@@ -17,6 +17,8 @@ import tarfile
 import tempfile
 import unittest
 
+import oci_layout
+
 MAYFLY = pathlib.Path(sys.argv.pop(1)).resolve()
 LIMIT = 60  # seconds for one command
 
@@ -104,6 +106,77 @@ class Archives(unittest.TestCase):
         self.refused(self.write(archive(member("a", type=tarfile.LNKTYPE, linkname="b"))), "b")
         self.refused(self.write(archive(member("", type=tarfile.SYMTYPE, linkname="b"))), "root")
 
+    def bombs(self):
+        """Archives of a few kilobytes, with a file of 16 GiB, in each form that tar has for holes; and
+        compressed zeros."""
+        hole = self.folder / "hole"
+        with hole.open("wb") as file:
+            file.truncate(16 << 30)
+        for form in (["--format=gnu"], *(["--format=posix", f"--sparse-version={version}"]
+                                         for version in ("0.0", "0.1", "1.0"))):
+            made = self.folder / "sparse.tar"
+            subprocess.run(["tar", "--sparse", *form, "-C", self.folder, "-cf", made, "hole"],
+                           check=True, timeout=LIMIT)
+            yield " ".join(form), made.read_bytes()
+        zeros = tarfile.TarInfo("zeros")
+        zeros.size = 1 << 30
+        yield "declared", gzip.compress(zeros.tobuf() + bytes(1 << 20))
+        piece = archive(member("zeros", bytes(4 << 20)))[:(4 << 20) + tarfile.BLOCKSIZE]
+        yield "in pieces", gzip.compress(piece) * 100 + gzip.compress(archive())
+
+    def test_bombs(self):
+        for name, data in self.bombs():
+            with self.subTest(name):
+                self.refused(self.write(data), "holes or zeros")
+                self.refused(self.layout_of_layers(data), "layer 1", "holes or zeros")
+        whole = self.layout_of_layers(archive(member("whole", b"text")))
+        self.assertEqual(self.build(whole).returncode, 0)
+
+    def test_bomb_in_layers(self):
+        """Each layer may grow by itself; all of them, or one again and again, may not."""
+        data = gzip.compress(archive(member("zeros", bytes(200 << 20))))
+        self.refused(self.layout_of_layers(*[data] * 3), "layer 2", "holes or zeros")
+
+    def test_directory_with_a_hole(self):
+        tree = self.folder / "tree"
+        tree.mkdir()
+        with (tree / "hole").open("wb") as file:
+            file.truncate(16 << 30)
+        self.refused(tree, "hole", "times what they take")
+
+    def test_directory_with_many_holes(self):
+        """Each file may be there; all of them together may not."""
+        tree = self.folder / "tree"
+        tree.mkdir()
+        for i in range(40):
+            with (tree / f"hole{i:02}").open("wb") as file:
+                file.truncate(100 << 20)
+        self.refused(tree, "hole", "times what they take")
+
+    def test_what_compresses_well(self):
+        """A tree of ordinary size is packed, however well it was compressed."""
+        plain = archive(*(member(f"zeros{i}", bytes(1 << 20)) for i in range(60)))
+        result = self.build(self.write(lzma.compress(plain, preset=0)))
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_names_on_a_terminal(self):
+        """What a terminal would obey does not reach it."""
+        for name in ("a\x1b[2Jb", "a\u009b2Jb", "a\u202eb", "a\u2066b", "a\u2028b", "a\u061cb"):
+            with self.subTest(ascii(name)):
+                result = self.build(self.write(archive(member(f"../{name}"))))
+                self.assertNotIn(name, result.stderr.decode())
+                self.assertRegex(result.stderr.decode(), r"a\?+(\[2J|2J)?b")
+        raw = archive(member("../a")).replace(b"../a\0", b"../\x9b")
+        info = bytearray(raw[:512])
+        info[148:156] = b" " * 8
+        info[148:156] = b"%06o\0 " % sum(info)
+        result = self.build(self.write(bytes(info) + raw[512:]))
+        self.assertNotIn(b"\x9b", result.stderr)
+
+    def layout_of_layers(self, *layers):
+        """An OCI layout with those layers."""
+        return oci_layout.write_layout(pathlib.Path(tempfile.mkdtemp(dir=self.folder)), layers)
+
     def layout(self, index):
         folder = self.folder / "layout"
         folder.mkdir(exist_ok=True)
@@ -121,6 +194,18 @@ class Archives(unittest.TestCase):
         self.refused(self.layout(json.dumps(other)), "x86-64")
         for digest in ("md5:0", "sha256:" + "../" * 22, "sha256:" + "0" * 64):
             self.refused(self.layout(json.dumps({"manifests": [{"digest": digest}]})))
+
+    def test_layouts_of_pipes(self):
+        """Nobody writes to them: who waited for that would wait without an end."""
+        layout = self.layout(None)
+        os.mkfifo(layout / "index.json")
+        self.refused(layout, "index.json is not a regular file")
+        blobs = self.folder / "layout/blobs/sha256"
+        blobs.mkdir(parents=True)
+        os.mkfifo(blobs / ("0" * 64))
+        (layout / "index.json").unlink()
+        self.refused(self.layout(json.dumps({"manifests": [{"digest": "sha256:" + "0" * 64}]})),
+                     "not a regular file")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@ usage: test_directory.py MAYFLY ISOLATION
 
 Exits with 77, saying why, where this machine cannot run the test.
 """
+import glob
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -54,6 +58,82 @@ def attempt(what):
 """
 
 
+# Looks at everything that directories list, as deep as the first argument says below "/", and at all
+# of the library OS's own files.
+LOOK_AT_ALL = """
+import os, sys
+looked = 0
+def look(folder, depth):
+    global looked
+    try:
+        entries = list(os.scandir(folder))
+    except PermissionError:
+        return
+    assert sorted(entry.name for entry in entries) == sorted(set(os.listdir(folder))), folder
+    for entry in entries:
+        if os.path.basename(folder) in ("fd", "fdinfo") and int(entry.name) > 2:
+            continue # the one by which it was listed
+        looked += 1
+        status = os.lstat(entry.path)
+        assert entry.is_symlink() == (status.st_mode >> 12 == 0o12), entry.path
+        if entry.is_symlink():
+            os.readlink(entry.path)
+        elif entry.is_dir() and depth > 1:
+            look(entry.path, depth - 1)
+        elif not entry.is_dir() and folder.startswith("/proc"):
+            open(entry.path, "rb").read()
+        assert os.access(entry.path, os.F_OK) or entry.is_symlink(), entry.path
+look("/", int(sys.argv[1]))
+for folder in ("/proc", "/proc/self/", "/dev"):
+    look(folder, 20)
+print("looked at", looked)
+"""
+
+
+# Programs that read what /proc tells, each with a word of its answer.
+PROCESS_TOOLS = [
+    (["ps", "-eLf"], "ps -eLf"),
+    (["ps", "-o", "pid,tid,psr,stat,nlwp,wchan,lstart,cmd"], "STARTED"),
+    (["top", "-b", "-n", "1"], "MiB Mem"),
+    (["free", "-m"], "Mem:"),
+    (["vmstat"], "procs"),
+    (["vmstat", "-s"], "total memory"),
+    (["uptime"], "load average"),
+    (["pmap", "-x", "2"], "total kB"),
+    (["pwdx", "2"], "2: /"),
+    (["df", "-i", "/tmp"], "Inodes"),
+]
+
+# Everything that psutil tells of a process, and most of what it tells of a machine.
+PSUTIL = """
+import json, os, psutil, threading
+process = psutil.Process()
+end = threading.Event()
+thread = threading.Thread(target=end.wait)
+thread.start()
+os.chdir("/tmp")
+told = process.as_dict(ad_value="denied")
+end.set()
+thread.join()
+for ask in (psutil.cpu_times, psutil.cpu_stats, psutil.virtual_memory, psutil.swap_memory,
+            psutil.boot_time, psutil.getloadavg, psutil.users, psutil.net_connections,
+            psutil.net_if_stats, psutil.net_io_counters, psutil.disk_io_counters,
+            psutil.disk_partitions, lambda: psutil.disk_partitions(all=True)):
+    ask()
+open("/tmp/opened", "w").write("x" * 1000)
+file = open("/tmp/opened")
+file.seek(5)
+print(json.dumps([
+    told["cwd"], told["num_threads"], len(told["threads"]), process.num_threads(),
+    "denied" in told.values(), process.rlimit(psutil.RLIMIT_NOFILE)[0],
+    process.io_counters().write_chars >= 1000, told["num_ctx_switches"].voluntary > 0,
+    process.memory_full_info().uss > 1 << 20, len(process.memory_maps(grouped=False)) > 10,
+    [[opened.path, opened.position, opened.mode] for opened in process.open_files()],
+    [other.pid for other in psutil.process_iter()] == [os.getpid()],
+]))
+"""
+
+
 def run(*arguments, root="/", given=b"", **more):
     return subprocess.run([MAYFLY, "run", f"--isolation={ISOLATION}", "--root", str(root), *arguments],
                           input=given, capture_output=True, timeout=TIMEOUT_S, check=False, **more)
@@ -76,6 +156,31 @@ class Machine(unittest.TestCase):
         self.assertIn(b"/dev/urandom", result.stdout)
         self.assertIn(b"/sys/* bash", result.stdout)
         self.assertNotIn(b"/dev/tty", result.stdout)
+
+    def test_listed(self):
+        """What a directory lists can be looked at; what it does not list is not there."""
+        result = run("python3", "-c", LOOK_AT_ALL, "2")
+        self.assertRegex(result.stdout.decode(), "^looked at [0-9]{3,}$", result.stderr)
+        for line in (["ls", "-la", "/"], ["find", "/", "-maxdepth", "2", "-ls"]):
+            result = run(*line)
+            self.assertEqual((result.stderr, result.returncode), (b"", 0))
+            self.assertNotIn(b" /sys", result.stdout)
+
+    def test_process_tools(self):
+        for line, says in PROCESS_TOOLS:
+            if not shutil.which(line[0]):
+                continue
+            with self.subTest(line=line):
+                result = run(*line)
+                self.assertEqual((result.returncode, result.stderr), (0, b""), result.stdout)
+                self.assertIn(says, result.stdout.decode())
+
+    @unittest.skipUnless(glob.glob("/usr/lib/python3/dist-packages/psutil"), "no python3-psutil")
+    def test_psutil(self):
+        result = run(PYTHON, "-c", PSUTIL)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertEqual(json.loads(result.stdout), [
+            "/tmp", 2, 2, 1, False, 1024, True, True, True, True, [["/tmp/opened", 5, "r"]], True])
 
     def test_requests(self):
         """What the set-up fetched is in the snapshot; clones fetch on, and share nothing."""
@@ -170,6 +275,42 @@ No such file or directory
 Not a directory
 """, result.stderr)
 
+    def test_listed(self):
+        """What is of no kind that is served, may not be read, or vanishes; also in an image."""
+        for name in ("file", "mine", "closed"):
+            (self.data / name).touch()
+        os.mkfifo(self.data / "pipe")
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(self.data / "socket"))
+        if os.geteuid() == 0:
+            os.mknod(self.data / "device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        (self.data / "nowhere").symlink_to("none")
+        (self.data / "closed").chmod(0)
+        (self.data / "folder").mkdir()
+        (self.data / "folder" / "inside").touch()
+        (self.data / "folder").chmod(0)
+        result = self.python(LOOK_AT_ALL, "6")
+        self.assertRegex(result.stdout.decode(), "^looked at [0-9]{3,}$", result.stderr)
+        result = self.python("import os; print(sorted(os.listdir('/data')))")
+        self.assertEqual(result.stdout.decode(),
+                         "['closed', 'file', 'folder', 'mine', 'nowhere']\n", result.stderr)
+        out = self.changed("""
+for folder, names in ("/data", []), ("/data", ["file", "mine"]):
+    for name in names:
+        attempt(lambda: os.lstat("/data/" + name))
+    print(sorted(os.listdir(folder)))
+""", lambda _server: (self.data / "file").unlink(), "/data")
+        self.assertEqual(out, "['closed', 'file', 'folder', 'mine', 'nowhere']\n"
+                         "['closed', 'folder', 'mine', 'nowhere']\n", self.said)
+        (self.data / "folder").chmod(0o755)
+        (self.data / "closed").chmod(0o644)
+        image = self.folder / "root.img"
+        packed = subprocess.run([MAYFLY, "root", "build", self.folder, "-o", image], check=False,
+                                capture_output=True, timeout=TIMEOUT_S)
+        self.assertEqual(packed.returncode, 0, packed.stderr)
+        result = run("python3", "-c", LOOK_AT_ALL, "6", root=image)
+        self.assertRegex(result.stdout.decode(), "^looked at [0-9]{3,}$", result.stderr)
+
     def test_large(self):
         for number in range(MANY):
             (self.data / f"file-{number}").touch()
@@ -187,6 +328,41 @@ with open("/sparse", "rb") as file:
 """)
         self.assertEqual(result.stdout.decode(),
                          f"{MANY} {(5 << 30) + 4} True\nb'\\x00\\x00tail'\n{{0}}\n", result.stderr)
+
+    def test_mapped(self):
+        """Files larger than the memory come as they are touched, and others' buffers with them."""
+        size, step = 200 << 20, 50 << 20
+        for name, length in (("mapped", size), ("copied", 70 << 20)):
+            with open(self.data / name, "wb") as file:
+                file.truncate(length)
+                for at in range(0, length, step):
+                    file.seek(at + 5000)
+                    file.write(bytes([at // step + 1]) * 10)
+        (self.data / "source").write_bytes(bytes(i * 7 % 251 for i in range(3 << 20)))
+        program = f"""
+import mmap, sys
+def map(name, access):
+    with open(name, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=access)
+whole = map("/data/mapped", mmap.ACCESS_READ)
+copied = map("/data/copied", mmap.ACCESS_COPY)
+sys.stdin.read()
+for turn in range(2):
+    print(sum(whole[i] for i in range(5000 - 4096, {size}, 4096)), len(whole))
+at = {step} + 4000
+with open("/data/source", "rb", buffering=0) as file:
+    print(file.readinto(memoryview(copied)[at:at + {3 << 20}]))
+source = open("/data/source", "rb").read()
+print(copied[at:at + len(source)] == source, set(copied[at + len(source):at + (8 << 20)]))
+print([copied[i + 5000] for i in range(0, len(copied), {step})], set(copied[at - 3000:at]))
+"""
+        result = run("--memory=128M", "-n", "2", "python3", "-c", program, root=self.folder)
+        out = f"10 {size}\n" * 2 + f"{3 << 20}\nTrue {{0}}\n"
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = result.stdout.decode().splitlines()
+        self.assertEqual(lines[:4], out.splitlines()[:4], result.stderr)
+        self.assertRegex(lines[4], r"^\[1, \d+\] \{0\}$", result.stderr)
+        self.assertEqual(len(lines), 5)
 
     def test_changes(self):
         """Files that become shorter, vanish, or are others, while the program runs."""
@@ -255,7 +431,13 @@ for entry in sorted(os.scandir(sys.argv[1]), key=lambda entry: entry.name):
             result = run(name, "one", "two words", root=self.folder)
             self.assertEqual(result.stdout.decode(),
                              f"{[path, 'one', 'two words']} 1 /usr/bin/python3.11\n", result.stderr)
-        for text, says in (("#!/bin/none\n", "which is not to be had in the root"),
+        # As env(1) finds it, which could not start it.
+        script.write_text("#!/usr/bin/env python3\nimport sys; print(sys.argv, sys.orig_argv)\n")
+        result = run("script", "one", root=self.folder)
+        path = "/usr/bin/script"
+        self.assertEqual(result.stdout.decode(), f"{[path, 'one']} {['python3', path, 'one']}\n", result.stderr)
+        for text, says in (("#!/usr/bin/env none\n", "no program called 'none'"),
+                           ("#!/bin/none\n", "which is not to be had in the root"),
                            ("#!/bin/script\n", "which is a script itself"),
                            ("#!\n", "names no interpreter"), ("#!/" + "x" * 300, "names no interpreter"),
                            ("echo\n", "not an ELF program"), ("#", "not an ELF program")):

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "root/image.h"
+#include "sizes/sizes.h"
 #include "tests/root/tree.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -34,7 +35,7 @@ static void test_found(const struct root_image *image)
 	    {"etc/motd/", NULL, -ENOTDIR, 0},
 	    {"etc/motd/x", NULL, -ENOTDIR, 0},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char resolved[PATH_MAX];
 		struct root_file file = {0};
 		int result = root_tree_find(&image->tree, cases[i].path, &file, resolved);
@@ -116,7 +117,7 @@ static void test_damage(const char *path)
 	CHECK(tried > 1000);
 	const size_t lengths[] = {0,	       1,	sizeof(header) - 1, sizeof(header), 4096,
 				  size - 4096, size - 1};
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++)
 		CHECK_NUMBER(open_bytes(data, lengths[i], &error), -EINVAL);
 	data[offsetof(struct root_header, version)] = ROOT_VERSION + 1;
 	CHECK_NUMBER(open_bytes(data, size, &error), -EINVAL);

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <limits.h>
 
-#include "calls.h"
+#include "guest/fs/directory.h"
+#include "guest/fs/hostfs.h"
+#include "guest/kernel/calls.h"
+#include "guest/mm/pool.h"
 #include "host_machine.h"
-#include "libos.h"
-#include "pool.h"
-#include "served.h"
+#include "mayfly/root_wire.h"
+#include "sizes/sizes.h"
 #include "tests/root/tree.h"
 
 /* Reads a whole file into `text`; its length or a negative errno. */
@@ -61,8 +63,8 @@ static void sort_words(char *text, size_t size)
 		used += (size_t)snprintf(text + used, size - used, "%s ", words[i]);
 }
 
-/* The names in a directory in their order, each followed by a blank, taken `room` bytes at a time.
- */
+/* The names in a directory in their order, each followed by a blank,
+ * taken `room` bytes at a time. */
 static void list(const char *path, size_t room, char *names, size_t size)
 {
 	int64_t file = SYSTEM(open, host_text(path), O_RDONLY | O_DIRECTORY, 0);
@@ -135,6 +137,27 @@ static void test_listing(void)
 	CHECK_NUMBER(exists("/list/a"), -ENOENT);
 	list("/list", 1000, names, sizeof(names));
 	CHECK_TEXT(names, "b c motd z ");
+	/* Exchanged, of what lies below with what came since, and both again and again. */
+	static const char *const pairs[][2] = {{"/list/c", "/list/z"}, {"/list/c", "/usr/empty"}};
+	for (int i = 0; i < 5; i++) {
+		CHECK_NUMBER(SYSTEM(renameat2, (uint64_t)AT_FDCWD, host_text(pairs[i % 2][0]),
+				    (uint64_t)AT_FDCWD, host_text(pairs[i % 2][1]),
+				    RENAME_EXCHANGE),
+			     0);
+		list("/list", 40, names, sizeof(names));
+		CHECK_TEXT(names, "b c motd z ");
+	}
+	CHECK_NUMBER(read_text("/list/z", text, sizeof(text)), 3);
+	CHECK_NUMBER(read_text("/list/c", text, sizeof(text)), 0);
+	CHECK_NUMBER(read_text("/usr/empty", text, sizeof(text)), 1);
+	CHECK_TEXT(text, "c");
+	CHECK_NUMBER(SYSTEM(renameat2, (uint64_t)AT_FDCWD, host_text("/list/z"), (uint64_t)AT_FDCWD,
+			    host_text("/list/c"), RENAME_EXCHANGE),
+		     0);
+	CHECK_NUMBER(SYSTEM(renameat2, (uint64_t)AT_FDCWD, host_text("/list/z"), (uint64_t)AT_FDCWD,
+			    host_text("/usr/empty"), RENAME_EXCHANGE),
+		     0);
+	CHECK_NUMBER(read_text("/usr/empty", text, sizeof(text)), 0);
 }
 
 static void test_writing(void)
@@ -201,14 +224,15 @@ static void test_changes(int folder)
 	CHECK_NUMBER(host.roots, asked);
 	tree_write(folder, "late", "late", 4);
 	CHECK_NUMBER(exists("/late"), -ENOENT);
-	served_resume();
+	directory_new_epoch();
+	hostfs_resume();
 	CHECK_NUMBER(read_text("/late", text, sizeof(text)), 4);
 	/* A small file is kept. */
 	asked = host.roots;
 	CHECK_NUMBER(read_text("/late", text, sizeof(text)), 4);
 	CHECK_NUMBER(host.roots, asked);
-	/* Shorter than it was when it was first looked at: an end, and zeros for what was mapped.
-	 */
+	/* Shorter than it was when it was first looked at:
+	 * an end, and zeros for what was mapped. */
 	tree_write(folder, "short", text, 6000);
 	CHECK_NUMBER(SYSTEM(stat, host_text("/short"), ADDRESS(status)), 0);
 	CHECK_NUMBER(status->st_size, 6000);
@@ -295,7 +319,7 @@ static void test_streams(int folder)
 	free(contents);
 	int64_t file = SYSTEM(open, host_text("/stream"), O_RDONLY, 0);
 	uint64_t before = pool_free_pages();
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		host.roots = 0;
 		read_stream(file, buffer, steps[i]);
 		CHECK_NUMBER(host.roots, i == 3 ? 3 : STREAM_SIZE / ROOT_WIRE_CONTENTS_MAX);

@@ -19,6 +19,8 @@ import sys
 import tarfile
 import tempfile
 
+import oci_layout
+
 SKIPPED = 77
 TIMEOUT_S = 60
 PYTHON = "/usr/bin/python3.11"
@@ -76,7 +78,7 @@ except TypeError as error:
     print(error)
 """
 # Does the C library's shortest system call begin with a jump?
-PYTHON_SHORTCUT = """
+PYTHON_STUB = """
 import ctypes
 address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value
 print(0xe9 in ctypes.string_at(address, 5), ctypes.CDLL(None).getppid())
@@ -206,8 +208,8 @@ def check_python(checks, root, image):
                         "open('/etc/note', 'a').write('gone')")
     checks.check("a request's files", result.stdout == b"a note\n\n", result)
     for given in (image, root):
-        result = checks.run(given, "python3", "-c", PYTHON_SHORTCUT)
-        checks.check("a library's shortcuts", result.stdout == b"True 1\n", result)
+        result = checks.run(given, "python3", "-c", PYTHON_STUB)
+        checks.check("a library's call stubs", result.stdout == b"True 1\n", result)
     result = checks.run(image, "--env=PATH=/sbin:/usr/bin", "python3", "-c", "import os, sys; print(os.path.realpath("
                         "'/proc/self/exe'), sys.executable)")
     checks.check("names", result.stdout == b"/usr/bin/python3.11 /usr/bin/python3\n", result)
@@ -215,14 +217,6 @@ def check_python(checks, root, image):
 
 def write_layout(folder, layers):
     """Writes an OCI image layout whose layers hold these files: name -> text."""
-    blobs = folder / "blobs/sha256"
-    blobs.mkdir(parents=True)
-
-    def blob(data):
-        digest = hashlib.sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return {"digest": f"sha256:{digest}", "size": len(data)}
-
     def layer(files):
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w:gz") as archive:
@@ -230,14 +224,12 @@ def write_layout(folder, layers):
                 member = tarfile.TarInfo(name)
                 member.size, member.mode = len(data), 0o755
                 archive.addfile(member, io.BytesIO(data))
-        return blob(stream.getvalue())
+        return stream.getvalue()
 
-    manifest = blob(json.dumps({"layers": [layer(files) for files in layers]}).encode())
-    other = blob(b'{"layers": []}') | {"platform": {"os": "linux", "architecture": "arm64"}}
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_text(json.dumps({"manifests": [
-        other, manifest | {"platform": {"os": "linux", "architecture": "amd64"}}]}))
-    return blobs
+    other = oci_layout.write_blob(folder, b'{"layers": []}') | {"platform": {"os": "linux", "architecture": "arm64"}}
+    oci_layout.write_layout(folder, [layer(files) for files in layers],
+                            platform={"os": "linux", "architecture": "amd64"}, others=[other])
+    return folder / "blobs/sha256"
 
 
 def check_layout(checks, root, folder):

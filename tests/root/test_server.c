@@ -11,6 +11,7 @@
 
 #include "root_server/client.h"
 #include "root_server/wire.h"
+#include "sizes/sizes.h"
 #include "tests/root/tree.h"
 #include "util/clock.h"
 
@@ -104,7 +105,7 @@ static void test_prison(struct root_client *client)
 					    "/",	 "out/hosts", "up-and-out",    "absolute"};
 	static const int answers[] = {-EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL,
 				      -EINVAL, -EINVAL, -EINVAL, -ENOENT, 0,	   0};
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (!CHECK_NUMBER(look(client, paths[i]), answers[i]))
 			fprintf(stderr, "  path: %s\n", paths[i]);
 	/* Links are there as links only; what they name is not read. */
@@ -199,6 +200,21 @@ static void test_end(const char *path)
 	close(channel[1]);
 }
 
+/* Is the name in the listing of the folder? */
+static bool is_listed(struct root_client *client, const char *folder, const char *name)
+{
+	CHECK_NUMBER(ask(client, ROOT_LIST, folder, 0, 0), 0);
+	for (uint32_t at = 0; at < answer.length;) {
+		struct root_listed listed;
+		memcpy(&listed, extra + at, sizeof(listed));
+		if (listed.length == strlen(name) &&
+		    !memcmp(extra + at + sizeof(listed), name, listed.length))
+			return true;
+		at += (uint32_t)root_listed_size(listed.length);
+	}
+	return false;
+}
+
 /* The kernel's own file systems, as far as this kernel has them; an ordinary one is served. */
 static void try_file_systems(const char *path)
 {
@@ -218,14 +234,48 @@ static void try_file_systems(const char *path)
 	};
 	char place[PATH_MAX + 16];
 	snprintf(place, sizeof(place), "%s/var/lib", path);
-	for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++) {
 		struct root_client *client = NULL;
 		struct error error = {0};
 		if (mount("none", place, systems[i].type, 0, NULL))
 			continue;
 		if (CHECK_NUMBER(root_client_open(&client, path, &error), 0) &&
-		    !CHECK_NUMBER(look(client, "var/lib"), systems[i].answer))
+		    !(CHECK_NUMBER(look(client, "var/lib"), systems[i].answer) &&
+		      CHECK(is_listed(client, "var", "lib") == !systems[i].answer)))
 			fprintf(stderr, "  it is a %s\n", systems[i].type);
+		root_client_close(client);
+		CHECK(!umount2(place, MNT_DETACH));
+	}
+}
+
+/* Single files that are mounted on others: of whatever kind is what one sees. What is listed can be
+ * looked at, and the other way round. */
+static void try_mounted_files(const char *path)
+{
+	static const struct {
+		const char *from, *place;
+		int answer;
+	} files[] = {
+	    {"/etc/passwd", "list/a", 0},     {"/etc/passwd", "pipe", 0},
+	    {"/etc/passwd", "socket", 0},     {"/proc/uptime", "list/a", -ENOENT},
+	    {"/dev/null", "list/a", -ENOENT},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		char place[PATH_MAX + 32], folder[32] = "";
+		struct root_client *client = NULL;
+		struct error error = {0};
+		const char *name = strrchr(files[i].place, '/');
+		if (name)
+			snprintf(folder, sizeof(folder), "%.*s", (int)(name - files[i].place),
+				 files[i].place);
+		name = name ? name + 1 : files[i].place;
+		snprintf(place, sizeof(place), "%s/%s", path, files[i].place);
+		if (mount(files[i].from, place, NULL, MS_BIND, NULL))
+			continue;
+		if (CHECK_NUMBER(root_client_open(&client, path, &error), 0) &&
+		    !(CHECK_NUMBER(look(client, files[i].place), files[i].answer) &&
+		      CHECK(is_listed(client, folder, name) == !files[i].answer)))
+			fprintf(stderr, "  %s on %s\n", files[i].from, files[i].place);
 		root_client_close(client);
 		CHECK(!umount2(place, MNT_DETACH));
 	}
@@ -240,8 +290,10 @@ static void test_file_systems(const char *path)
 		unsigned failed = checks_failed;
 		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 			fprintf(stderr, "no file system can be mounted: %s\n", strerror(errno));
-		else
+		else {
 			try_file_systems(path);
+			try_mounted_files(path);
+		}
 		_exit(checks_failed == failed ? 0 : 1);
 	}
 	CHECK(child > 0 && waitpid(child, &status, 0) == child && !status);

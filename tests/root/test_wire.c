@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "sizes/sizes.h"
 #include "tests/check.h"
 
 static void test_paths(void)
@@ -17,7 +18,7 @@ static void test_paths(void)
 	    {"/a", false},  {"a/", false},  {"a//b", false}, {".", false},    {"..", false},
 	    {"a/.", false}, {"./a", false}, {"a/..", false}, {"../a", false}, {"/", false},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if (!CHECK_NUMBER(root_path_is_sound(cases[i].path, strlen(cases[i].path)),
 				  cases[i].sound))
 			fprintf(stderr, "  path: %s\n", cases[i].path);
@@ -137,7 +138,7 @@ static void test_answers(void)
 	    {{.length = 3, .type = DT_CHR, .status.mode = S_IFCHR}, false},
 	    {{.length = 3, .type = DT_REG, .status = {.mode = S_IFREG, .size = 1UL << 63}}, false},
 	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		memcpy(extra, &cases[i].listed, sizeof(good));
 		if (!CHECK(root_answer_is_sound(&list, &answer, extra) == cases[i].is_sound))
 			fprintf(stderr, "  case %zu\n", i);

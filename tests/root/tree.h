@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "root/builder.h"
+#include "sizes/sizes.h"
 #include "tests/check.h"
 
 #define TREE_BIG_SIZE 10000
@@ -113,9 +114,9 @@ static inline void tree_make(char path[], size_t size)
 	    {"nowhere", "usr/none"},
 	};
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		CHECK_NUMBER(mkdirat(folder, directories[i], 0755), 0);
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		CHECK_NUMBER(symlinkat(links[i][1], folder, links[i][0]), 0);
 	for (size_t i = 0; i < sizeof(big); i++)
 		big[i] = tree_big_byte(i);

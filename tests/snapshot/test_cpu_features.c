@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "cpu_features.h"
+#include "monitor/x86_64/cpu_features.h"
 
 int main(void)
 {
@@ -11,8 +11,8 @@ int main(void)
 	CHECK(!cpu_features_missing(&here, &here));
 	CHECK(here.xcr0 & 1); /* x87 */
 
-	/* Each feature of this machine is missed where it is taken away, under a name of its own.
-	 */
+	/* Each feature of this machine is missed where it is taken away,
+	 * under a name of its own. */
 	size_t missed = 0;
 	for (size_t word = 0; word < CPU_FEATURE_WORDS; word++) {
 		for (int bit = 0; bit < 32; bit++) {

@@ -8,33 +8,20 @@ LOOPS is the program of loops.c.
 import hashlib
 import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
-MAYFLY, LOOPS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+from running import SKIP, WithFolder, mayfly, text
+
+LOOPS = pathlib.Path(sys.argv.pop(1)).resolve()
 ISOLATION = sys.argv.pop(1)
 BUSYBOX = "/bin/busybox"
 COUNT_LINES = 'echo up; while read a; do n=$((n+1)); echo "$n $a"; done; echo over'
-LIMIT = 120  # seconds for one command
-SKIP = 77
 
 
-def mayfly(*arguments, request=b"Ada\n"):
-    return subprocess.run([MAYFLY, *map(str, arguments)], input=request, capture_output=True,
-                          timeout=LIMIT, check=False)
-
-
-def text(data):
-    return data.decode(errors="replace")
-
-
-class Requests(unittest.TestCase):
+class Requests(WithFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        super().setUp()
         self.sample = self.folder / "sample"
         self.sample.write_bytes(b"sample\n")
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """mayfly snapshot and what it writes, under one isolation: good files and bad ones.
 
-usage: test_snapshot.py MAYFLY DEEDS ISOLATION
-DEEDS is the program of tests/system/guests.c.
+usage: test_snapshot.py MAYFLY DEEDS RAW ISOLATION
+DEEDS is the program of tests/system/guests.c, RAW the image of tests/monitor/raw_guest.S.
 """
 
 import hashlib
@@ -16,36 +16,26 @@ import tempfile
 import time
 import unittest
 
-MAYFLY, DEEDS = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+from running import LIMIT, MAYFLY, SKIP, WithFolder, mayfly, text
+
+DEEDS, RAW = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
 ISOLATION = sys.argv.pop(1)
 OTHER = {"kvm": "process", "process": "kvm"}[ISOLATION]
 BUSYBOX = "/bin/busybox"
-LIMIT = 120  # seconds for one command
 PAGE = 4096
-SKIP = 77
 
 # struct snapshot_header, and the places of members in struct snapshot_metadata
 HEADER = struct.Struct("<8sIIQQQQQ32s")
-FEATURES, ROOT = 0, 40 + 80 + 16 + 32 + 72
+FEATURES, KIND, ROOT = 0, 40, 40 + 96 + 8 + 32 + 88
+MACHINE = ROOT - 16
 COUNTS = ROOT + 72
 EXTENT = struct.Struct("<QQ32s")
 REGION_SIZE, METADATA_SIZE = 32, COUNTS + 16
 
 
-def mayfly(*arguments, request=b"Ada\n", **variables):
-    return subprocess.run([MAYFLY, *map(str, arguments)], input=request, capture_output=True,
-                          timeout=LIMIT, env={**os.environ, **variables}, check=False)
-
-
-def text(data):
-    return data.decode(errors="replace")
-
-
-class Snapshot(unittest.TestCase):
+class Snapshot(WithFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        super().setUp()
         self.file = self.folder / "file.snap"
         self.cache = {"MAYFLY_CACHE": str(self.folder / "cache")}
 
@@ -224,7 +214,7 @@ class Rooted(Snapshot):
         self.build("DATA")
         self.refused(str(self.image), "not what it was made with", "make the snapshot again")
         self.build("d" * 50000)
-        self.refused(str(self.image), "another one")
+        self.refused(str(self.image), "not the one")
 
     def test_a_changed_byte(self):
         time.sleep(2.1)
@@ -242,7 +232,7 @@ class Rooted(Snapshot):
         noise.write_bytes(os.urandom(self.image.stat().st_size))
         self.change(ROOT + 8, "64s", hashlib.sha256(noise.read_bytes()).hexdigest().encode())
         noise.rename(self.image)
-        self.refused("another one")
+        self.refused("not the one")
 
     def test_hostile_metadata(self):
         for offset, kind, value in ((ROOT, "<Q", 1 << 40), (ROOT, "<Q", PAGE + 1),
@@ -333,17 +323,17 @@ class Refused(Snapshot):
             self.skipTest(f"every file has a name here: {error}")
         command = [MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", self.file, BUSYBOX, "sh",
                    "-c", "while :; do :; done"]
-        for victim in "monitor", "keeper":
+        for victim in "monitor", "broker":
             with subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                  stderr=subprocess.PIPE) as keeper:
-                children = pathlib.Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children")
+                                  stderr=subprocess.PIPE) as broker:
+                children = pathlib.Path(f"/proc/{broker.pid}/task/{broker.pid}/children")
                 deadline = time.monotonic() + LIMIT
                 while not (monitors := children.read_text().split()):
                     self.assertLess(time.monotonic(), deadline)
                     time.sleep(0.01)
-                os.kill(int(monitors[0]) if victim == "monitor" else keeper.pid, signal.SIGKILL)
-                complaint = text(keeper.stderr.read())
-            self.assertEqual(keeper.returncode, 125 if victim == "monitor" else -signal.SIGKILL)
+                os.kill(int(monitors[0]) if victim == "monitor" else broker.pid, signal.SIGKILL)
+                complaint = text(broker.stderr.read())
+            self.assertEqual(broker.returncode, 125 if victim == "monitor" else -signal.SIGKILL)
             if victim == "monitor":
                 self.assertIn("killed by signal 9", complaint)
             self.assertEqual(os.listdir(self.folder), [])
@@ -368,11 +358,14 @@ class Refused(Snapshot):
         self.expect(self.run_file(f"--isolation={OTHER}"), f"isolation {ISOLATION}")
 
     def test_other_version(self):
-        self.take("hello")
-        data, header = self.parts()
-        header[1] += 1
-        self.seal(data, header)
-        self.expect(self.run_file(), "another version", "make the snapshot again")
+        """Files of each older format, and of a newer one."""
+        for version in (1, 2, 4):
+            self.take("hello")
+            data, header = self.parts()
+            header[1] = version
+            self.seal(data, header)
+            self.expect(self.run_file(), "another version", f"(format {version}.",
+                        "make the snapshot again")
 
     def test_other_machine(self):
         self.take("hello")
@@ -441,6 +434,16 @@ class Refused(Snapshot):
         self.change_memory(0x10, 0x00affb000000ffff)  # ring 0's code segment, open to ring 3
         self.expect(self.run_file(), "descriptor tables")
 
+    def test_other_kind(self):
+        """A kind of guest that nobody knows; and one that its memory is not of."""
+        for kind, words in ((b"teapot", "of the kind teapot"), (b"raw", "no raw image"),
+                            (b"", "damaged")):
+            self.take("--memory=16M", "hello")
+            data, header = self.parts()
+            struct.pack_into("16s", data, HEADER.size + KIND, kind)
+            self.seal(data, header)
+            self.expect(self.run_file(), words)
+
     def test_other_library_os(self):
         self.take("--memory=16M", "hello")
         data, header = self.parts()
@@ -460,6 +463,67 @@ class Refused(Snapshot):
             struct.pack_into("<Q", data, HEADER.size + METADATA_SIZE + member, value)
             self.seal(data, header)
             self.expect(self.run_file(), "damaged", "regions")
+
+
+@unittest.skipUnless(ISOLATION == "kvm", "devices are for virtual machines")
+class Whole(Snapshot):
+    """Snapshots that have a virtual CPU and devices."""
+
+    expect, parts, seal = Refused.expect, Refused.parts, Refused.seal
+
+    def setUp(self):
+        super().setUp()
+        self.take(RAW)
+
+    def test_served(self):
+        for _ in range(2):
+            result = self.run_file(request=b"r")
+            self.assertEqual((result.stdout, result.returncode), (b"<0>ABCDEFGH12345678", 0),
+                             text(result.stderr))
+
+    def change(self, offset, kind, value):
+        """Changes what stands at an offset in the states of processor and devices."""
+        data, header = self.parts()
+        machine, devices = struct.unpack_from("<QQ", data, HEADER.size + MACHINE)
+        self.assertTrue(machine and devices)
+        if offset < 0:
+            offset += machine
+        struct.pack_into(kind, data, HEADER.size + header[4] - devices - machine + offset, value)
+        self.seal(data, header)
+        return machine
+
+    def test_hostile_processor(self):
+        """Bases and an address that no register holds, and vector state that no XSAVE writes."""
+        for offset, kind, value in ((128, "<Q", 1 << 63), (144, "<Q", 1 << 63), (152, "<Q", 1 << 47),
+                                    (160 + 24, "<I", 1 << 16), (160 + 512, "<Q", 1 << 62),
+                                    (160 + 512, "<Q", 1 << 18), (160 + 520, "<Q", 1 << 63),
+                                    (160 + 528, "<Q", 1)):
+            self.take(RAW)
+            self.change(offset, kind, value)
+            self.expect(self.run_file(), "damaged", "processor's state")
+
+    def test_privileges(self):
+        """Flags that only ring 0 may set have no effect."""
+        self.change(136, "<Q", 0xffffffffffffffff)
+        result = self.run_file(request=b"x")
+        self.assertEqual((result.stdout, result.returncode), (b"<0>", 7), text(result.stderr))
+
+    def test_hostile_devices(self):
+        machine = self.change(0, "<Q", 0)
+        for offset, kind, value in ((machine, "8s", b"teapot"), (machine + 24, "<Q", 1 << 63),
+                                    (machine + 24, "<Q", 1)):
+            self.take(RAW)
+            self.change(offset, kind, value)
+            self.expect(self.run_file(), "damaged", "device")
+
+    def test_hostile_lengths(self):
+        for offset, value in ((MACHINE, 0), (MACHINE, 1 << 40), (MACHINE, 1 << 13), (MACHINE + 8, 0),
+                              (MACHINE + 8, 1 << 62)):
+            self.take(RAW)
+            data, header = self.parts()
+            struct.pack_into("<Q", data, HEADER.size + offset, value)
+            self.seal(data, header)
+            self.expect(self.run_file(), "damaged")
 
 
 def main():

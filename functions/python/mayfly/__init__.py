@@ -7,6 +7,13 @@
 
     mayfly.serve(handle)
 
+or, of a function that is deployed behind a gateway and sees HTTP,
+
+    def handle(request: mayfly.Request):
+        return {"you sent": request.json()} if request.body else (404, {}, "send something")
+
+    mayfly.serve_http(handle)
+
 What was done before serve() is part of the snapshot from which every request is cloned, and so done
 once. Outside of Mayfly the same program serves one request and ends. `python3 -m mayfly MODULE`
 does the same for a module that has nothing but handle().
@@ -17,7 +24,9 @@ import gc
 import os
 import sys
 
-__all__ = ["on_clone", "ready", "serve"]
+from mayfly.handler import Headers, Request, Server
+
+__all__ = ["Headers", "Request", "environment", "on_clone", "ready", "serve", "serve_http"]
 
 _SYS_READY = 0x6D660000  # MAYFLY_SYS_READY in mayfly/guest_abi.h
 _READ_BYTES = 65536  # malloc takes no mapping of its own for so much
@@ -72,6 +81,15 @@ def ready():
     return True
 
 
+def environment():
+    """The environment with the variables that the request brings, as a dictionary of texts. os.environ
+    does not have those: it is copied when the interpreter starts, before there is a request."""
+    with open("/proc/self/environ", "rb") as file:
+        now = file.read()
+    variables = (os.fsdecode(variable).split("=", 1) for variable in now.split(b"\0"))
+    return {**dict(variable for variable in variables if len(variable) == 2), **os.environ}
+
+
 def _read_request():
     parts = []
     while part := os.read(0, _READ_BYTES):
@@ -117,4 +135,19 @@ def serve(handle):
             sys.stdout.buffer.flush()
         except Exception:
             _fail()
+        served = True
+
+
+def serve_http(handle, server=None):
+    """Answers each HTTP request that a gateway sends, with handle(Request): (status, headers, body),
+    (status, body) or a body alone. A body is bytes, text, None, what JSON can say, or an iterator, as of a
+    generator, whose parts are sent as they come. None alone is status 204. Where handle() raises an
+    exception, the response is 500 and the traceback is in the log. Under Mayfly this does not return."""
+    server = server or Server()  # given: made before the module that prints was imported
+    served = False
+    while True:
+        inside = ready()
+        if served and not inside:
+            return
+        server.serve(handle)
         served = True

@@ -29,5 +29,5 @@ def warm_up():
 def handle(photo):
     objects = [{"label": found.label, "score": round(found.score, 4),
                 "box": [round(number, 4) for number in found.box]}
-               for found in session.detect(photo)]
+               for found in session.detect_objects(photo)]
     return {"brightness": brightness(photo), "objects": objects}

@@ -49,7 +49,7 @@ struct vaccel_torch_tensor {
 	enum vaccel_torch_data_type data_type;
 };
 
-/* A tensor without data; `dims` (at least one) is copied. */
+/* A tensor without data; `dims` (at least one; NULL: zeros) is copied. */
 VACCEL_API int vaccel_torch_tensor_init(struct vaccel_torch_tensor *tensor, int64_t nr_dims,
 					const int64_t *dims, enum vaccel_torch_data_type type);
 VACCEL_API int vaccel_torch_tensor_release(struct vaccel_torch_tensor *tensor);
@@ -60,7 +60,7 @@ VACCEL_API int vaccel_torch_tensor_allocate(struct vaccel_torch_tensor **tensor,
 					    const int64_t *dims, enum vaccel_torch_data_type type,
 					    size_t total_size);
 VACCEL_API int vaccel_torch_tensor_delete(struct vaccel_torch_tensor *tensor);
-/* Points the tensor to the caller's memory; data that it owned before is freed. */
+/* Points the tensor to the caller's memory. Data that it owned before is the caller's from then on. */
 VACCEL_API int vaccel_torch_tensor_set_data(struct vaccel_torch_tensor *tensor, void *data,
 					    size_t size);
 /* Hands the data to the caller and leaves the tensor without. */
@@ -76,6 +76,14 @@ VACCEL_API int vaccel_torch_model_run(struct vaccel_session *sess, struct vaccel
 				      const struct vaccel_torch_buffer *run_options,
 				      struct vaccel_torch_tensor *const *inputs, int nr_inputs,
 				      struct vaccel_torch_tensor **outputs, int nr_outputs);
+
+/* A product of matrices, A: M×K, B: K×N, by a plugin for PyTorch. Each of the first three points to a
+ * tensor, or is NULL. A tensor that the plugin makes is put at `out`, for the caller to delete. */
+VACCEL_DEPRECATED("vAccel will drop it")
+VACCEL_API int vaccel_torch_sgemm(struct vaccel_session *sess, struct vaccel_torch_tensor **in_A,
+				  struct vaccel_torch_tensor **in_B,
+				  struct vaccel_torch_tensor **in_C, int M, int N, int K,
+				  struct vaccel_torch_tensor **out);
 
 #ifdef __cplusplus
 }

@@ -9,12 +9,12 @@ extern "C" {
 #endif
 
 /* clang-format off */
-#define VACCEL_PATH_TYPES(X, prefix) \
-	X(prefix, LOCAL_FILE, 0) \
-	X(prefix, LOCAL_DIR, 1) \
-	X(prefix, REMOTE_FILE, 2)
+#define VACCEL_PATH_TYPE_ENUM_LIST(ITEM) \
+	ITEM(LOCAL_FILE, 0, VACCEL_PATH) \
+	ITEM(LOCAL_DIR, 1, VACCEL_PATH) \
+	ITEM(REMOTE_FILE, 2, VACCEL_PATH)
 /* clang-format on */
-VACCEL_ENUM_WITH_NAMES(vaccel_path_type, VACCEL_PATH, VACCEL_PATH_TYPES)
+VACCEL_ENUM_DEF_WITH_STR_FUNCS(vaccel_path_type, VACCEL_PATH, VACCEL_PATH_TYPE_ENUM_LIST)
 
 #ifdef __cplusplus
 }

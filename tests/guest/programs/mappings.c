@@ -29,8 +29,8 @@ static void caught(int signal, siginfo_t *information, void *context)
 	siglongjmp(at_fault, information->si_code);
 }
 
-/* 0: the byte can be read or written; else the code of the fault (1: nothing there, 2: forbidden).
- */
+/* 0: the byte can be read or written; else the code of the fault (1: nothing there, 2:
+ * forbidden). */
 static int try(volatile char *address, int write)
 {
 	int code = sigsetjmp(at_fault, 1);

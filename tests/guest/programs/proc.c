@@ -2,12 +2,17 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
@@ -178,6 +183,146 @@ static void test_descriptors(void)
 	rmdir(folder);
 }
 
+static void *wait_for_end(void *end)
+{
+	pthread_mutex_lock(end);
+	pthread_mutex_unlock(end);
+	return NULL;
+}
+
+static int count_entries(const char *path)
+{
+	int count = 0;
+	DIR *listing = opendir(path);
+	const struct dirent *entry;
+	while (listing && (entry = readdir(listing)))
+		count += entry->d_name[0] != '.';
+	if (listing)
+		closedir(listing);
+	return count;
+}
+
+/* The number behind a word in a file; -1: there is no such line. */
+static long number_in(const char *path, const char *word)
+{
+	read_file(path);
+	const char *line = strstr(text, word);
+	return line ? atol(line + strlen(word)) : -1;
+}
+
+/* A thread has a directory from its start to its end, and is listed. */
+static void test_tasks(void)
+{
+	pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+	pthread_t thread;
+	char target[64] = "", expected[64], path[512];
+	pthread_mutex_lock(&end);
+	printf("tasks: %d", count_entries("/proc/self/task"));
+	if (pthread_create(&thread, NULL, wait_for_end, &end))
+		return;
+	sched_yield();
+	printf(" %d", count_entries("/proc/self/task"));
+	DIR *listing = opendir("/proc/self/task");
+	const struct dirent *entry;
+	while (listing && (entry = readdir(listing))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", entry->d_name);
+		read_file(path);
+		printf(" %d", atoi(text) == atoi(entry->d_name));
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+		printf(" %d", number_in(path, "\nPid:\t") == atoi(entry->d_name) &&
+				  number_in(path, "voluntary_ctxt_switches:\t") >= 0 &&
+				  number_in(path, "nonvoluntary_ctxt_switches:\t") >= 0);
+	}
+	if (listing)
+		closedir(listing);
+	pthread_mutex_unlock(&end);
+	pthread_join(thread, NULL);
+	/* The kernel takes a moment to forget it. */
+	for (int i = 0; i < 1000 && count_entries("/proc/self/task") > 1; i++)
+		usleep(1000);
+	ssize_t length = readlink("/proc/thread-self", target, sizeof(target) - 1);
+	snprintf(expected, sizeof(expected), "%d/task/%ld", getpid(), syscall(SYS_gettid));
+	printf(" %d %d\n", count_entries("/proc/self/task"),
+	       length > 0 && !strcmp(target, expected));
+	printf("in a task: %d %d\n", access("/proc/thread-self/status", F_OK),
+	       access("/proc/self/task/999999/stat", F_OK));
+}
+
+/* Turns that a thread gave up are counted. */
+static void test_switches(void)
+{
+	const char *path = "/proc/self/status", *word = "\nvoluntary_ctxt_switches:\t";
+	long before = number_in(path, word);
+	for (int i = 0; i < 5; i++)
+		usleep(1000);
+	printf("waits: %d\n", before >= 0 && number_in(path, word) >= before + 5);
+}
+
+static void test_current(void)
+{
+	char before[512], place[512], target[512] = "";
+	struct stat here, there;
+	if (!getcwd(before, sizeof(before)) || chdir("/tmp"))
+		return;
+	ssize_t length = readlink("/proc/self/cwd", target, sizeof(target) - 1);
+	printf("cwd: %d %s", length > 0 && getcwd(place, sizeof(place)) && !strcmp(target, place),
+	       target);
+	printf(" %d", !stat("/proc/self/cwd/", &there) && !stat(".", &here) &&
+			  here.st_ino == there.st_ino);
+	(void)!chdir("/");
+	length = readlink("/proc/self/cwd", target, sizeof(target) - 1);
+	printf(" %.*s\n", length > 0 ? (int)length : 0, target);
+	(void)!chdir(before);
+}
+
+static void test_counts(void)
+{
+	char name[] = "/tmp/mayfly-proc-XXXXXX", path[64];
+	struct rlimit limit;
+	struct statvfs system;
+	int file = mkstemp(name);
+	long written = number_in("/proc/self/io", "wchar: "), read_before;
+	long calls = number_in("/proc/self/io", "syscw: ");
+	for (int i = 0; i < 3; i++)
+		if (write(file, text, 1000) != 1000)
+			return;
+	printf("io: %d %d", number_in("/proc/self/io", "wchar: ") >= written + 3000,
+	       number_in("/proc/self/io", "syscw: ") >= calls + 3);
+	read_before = number_in("/proc/self/io", "rchar: ");
+	printf(" %d\n", pread(file, text, 700, 0) == 700 &&
+			    number_in("/proc/self/io", "rchar: ") >= read_before + 700);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", file);
+	printf("fdinfo: %ld %d %d\n", number_in(path, "pos:\t"),
+	       number_in(path, "flags:\t") % 10 == O_RDWR, access("/proc/self/fdinfo/999", F_OK));
+	close(file);
+	unlink(name);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	printf("limits: %d %d\n",
+	       number_in("/proc/self/limits", "Max open files ") == (long)limit.rlim_cur,
+	       has_line("/proc/self/limits", "Max realtime timeout "));
+	printf("files: %d\n", !statvfs("/dev/shm", &system) && system.f_files > 1000 &&
+				  system.f_ffree > 1000 && system.f_ffree <= system.f_files &&
+				  system.f_favail <= system.f_ffree);
+}
+
+/* What is touched is there, what is not, is not. */
+static void test_resident(void)
+{
+	const size_t size = 8 << 20;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return;
+	long before = number_in("/proc/self/smaps_rollup", "\nRss:");
+	memset(memory, 1, size / 2);
+	long after = number_in("/proc/self/smaps_rollup", "\nRss:");
+	long kib = (long)size / 2 / 1024;
+	printf("resident: %d %d %d\n", after - before >= kib, after - before < kib + 3072,
+	       has_line("/proc/self/smaps", "Private_Dirty:"));
+	munmap(memory, size);
+}
+
 int main(int argc, char **argv)
 {
 	int local = 0;
@@ -196,6 +341,16 @@ int main(int argc, char **argv)
 	       has_line("/proc/sys/kernel/ostype", "Linux\n"), read_file("/proc/uptime") > 4,
 	       read_file("/proc/loadavg") > 8);
 	test_descriptors();
+	test_tasks();
+	test_switches();
+	test_current();
+	test_counts();
+	test_resident();
+	printf("network: %d %d\n", has_line("/proc/net/dev", "Inter-|"),
+	       has_line("/proc/self/net/tcp", "  sl  local_address"));
+	printf("more: %d %d %d\n", number_in("/proc/vmstat", "nr_free_pages ") > 0,
+	       has_line("/proc/devices", "Character devices:"),
+	       has_line("/proc/swaps", "Filename"));
 	struct timespec used;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
 	struct tms times_used;

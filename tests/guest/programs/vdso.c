@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	printf("version: %d\n", has_version(&library, "LINUX_2.6"));
 
 	printf("agree: %d %d %d\n", agrees(CLOCK_REALTIME), agrees(CLOCK_MONOTONIC),
-	       agrees(CLOCK_PROCESS_CPUTIME_ID));
+	       agrees(CLOCK_PROCESS_CPUTIME_ID) && agrees(CLOCK_THREAD_CPUTIME_ID));
 	struct timespec first, last, next, resolution;
 	unsigned backwards = 0;
 	clock_gettime(CLOCK_MONOTONIC, &first);

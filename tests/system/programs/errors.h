@@ -38,6 +38,14 @@ static inline bool is_root(int argc, char **argv)
 	return argc > 1 && !strcmp(argv[1], "root");
 }
 
+/* A name and a path that are too long, as texts for buffers of those sizes. */
+static inline void make_long(char *name, size_t name_size, char *path, size_t path_size)
+{
+	memset(name, 'n', name_size - 1);
+	for (size_t i = 0; i < path_size - 1; i++)
+		path[i] = i % 2 ? '/' : '.';
+}
+
 /* Makes a fresh directory the current one. It is left empty, or not at all. */
 static inline void enter_scratch(char path[64])
 {

@@ -372,9 +372,7 @@ int main(void)
 {
 	char scratch[64];
 	enter_scratch(scratch);
-	memset(long_name, 'n', sizeof(long_name) - 1);
-	for (size_t i = 0; i < sizeof(long_path) - 1; i++)
-		long_path[i] = i % 2 ? '/' : '.';
+	make_long(long_name, sizeof(long_name), long_path, sizeof(long_path));
 	make_file("file", "0123456789");
 	mkdir("directory", 0755);
 	if (symlink("file", "link") || symlink("nowhere", "dangling") || symlink("loop", "loop"))

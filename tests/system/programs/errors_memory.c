@@ -124,6 +124,36 @@ static void test_mremap(void)
 	munmap(moved, 600 * PAGE);
 }
 
+/* What is not one mapping, of a size that the library OS keeps in one way or the other. */
+static void test_mremap_parts(size_t pages, size_t target_pages)
+{
+	char *block = mmap(NULL, pages * PAGE, READ_WRITE, ANONYMOUS, -1, 0);
+	TRY(mremap(block, 0, PAGE, MREMAP_MAYMOVE));
+	TRY(mremap(block, 0, 0, MREMAP_MAYMOVE));
+	munmap(block + 2 * PAGE, PAGE);
+	mprotect(block + PAGE, PAGE, PROT_READ);
+	TRY(mremap(block, 4 * PAGE, 4 * PAGE, 0) == block);
+	TRY_ANY(mremap(block, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE));
+	TRY(mremap(block, pages * PAGE, 3 * PAGE, 0) == block);
+	TRY(mprotect(block + 3 * PAGE, PAGE, PROT_READ));
+	TRY(mprotect(block, 2 * PAGE, READ_WRITE));
+	munmap(block, 2 * PAGE);
+	for (int protection = PROT_NONE; protection <= PROT_READ; protection++) {
+		char *from = mmap(NULL, pages * PAGE, READ_WRITE, ANONYMOUS, -1, 0);
+		char *to = mmap(NULL, target_pages * PAGE, READ_WRITE, ANONYMOUS, -1, 0);
+		memset(from, 'f', 3 * PAGE);
+		memset(to, 't', 3 * PAGE);
+		mprotect(from, pages * PAGE, protection);
+		TRY(mremap(from, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+		TRY(mprotect(from, PAGE, READ_WRITE));
+		TRY(write(-1, to, 1));
+		TRY(mprotect(to, 2 * PAGE, PROT_READ));
+		printf("%c%c%c\n", to[0], to[2 * PAGE - 1], to[2 * PAGE]);
+		munmap(to, target_pages * PAGE);
+		munmap(from, pages * PAGE);
+	}
+}
+
 static void test_advice(void)
 {
 	char *block = mmap(NULL, 2 * PAGE, READ_WRITE, ANONYMOUS, -1, 0);
@@ -186,6 +216,10 @@ int main(void)
 	test_munmap();
 	test_mprotect();
 	test_mremap();
+	test_mremap_parts(16, 16);
+	test_mremap_parts(16, 4096);
+	test_mremap_parts(4096, 16);
+	test_mremap_parts(4096, 4096);
 	test_advice();
 	test_brk();
 	close(directory);

@@ -218,9 +218,44 @@ static void test_epoll(void)
 	close(directory);
 }
 
+static int reopen(int descriptor, int flags)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	return open(path, flags);
+}
+
+/* An end of a pipe that is opened once more counts as an end; what has no path cannot be opened. */
+static void test_reopened(void)
+{
+	int ends[2];
+	if (pipe(ends))
+		return;
+	int reader = reopen(ends[1], O_RDONLY | O_NONBLOCK);
+	TRY(close(ends[0]));
+	TRY(write(ends[1], "abc", 3));
+	TRY(read(reader, buffer, 2));
+	int writer = reopen(reader, O_WRONLY);
+	TRY(close(ends[1]));
+	TRY(write(writer, "d", 1));
+	TRY(read(reader, buffer, 4));
+	TRY(read(reader, buffer, 4));
+	TRY(close(writer));
+	TRY(read(reader, buffer, 4));
+	TRY(close(reader));
+	int counter = eventfd(1, 0), epoll = epoll_create1(0);
+	TRY(reopen(counter, O_RDWR));
+	TRY(reopen(epoll, O_RDWR));
+	TRY(reopen(counter, O_PATH) >= 0);
+	TRY(read(counter, buffer, 8));
+	close(counter);
+	close(epoll);
+}
+
 int main(void)
 {
 	test_ends();
+	test_reopened();
 	test_poll();
 	test_select();
 	test_eventfd();

@@ -1,5 +1,5 @@
-/* The locale that the argument names (else C), wide characters, dates and formats of the C library.
- */
+/* The locale that the argument names (else C), wide characters,
+ * dates and formats of the C library. */
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>

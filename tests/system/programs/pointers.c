@@ -1,12 +1,13 @@
-/* Every system call of guest/calls.def with bad addresses in place of each of its pointers. The
- * host says what must come of it: EFAULT, or what Linux has instead. A call that is added to
- * calls.def is covered by its letters; it only needs good arguments, below. Exits with 1 where they
- * are missing. */
+/* Every system call of include/mayfly/calls.def with bad addresses in place of each of its
+ * pointers. The host says what must come of it: EFAULT, or what Linux has instead. A call that is
+ * added to calls.def is covered by its letters; it only needs good arguments, below. Exits with 1
+ * where they are missing. */
 #include <asm/prctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,13 +44,13 @@ struct call {
 #name, SYS_##name, letters, refused                                                \
 	}
 static const struct call calls[] = {
-#include "guest/calls.def"
+#include "include/mayfly/calls.def"
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* These take addresses as numbers, and do not look what is there; or they would end this program.
- */
+/* These take addresses as numbers, and do not look what is there;
+ * or they would end this program. */
 static const long numbers_only[] = {
     SYS_brk,	   SYS_mmap,  SYS_munmap,  SYS_mprotect,	SYS_mremap,	     SYS_madvise,
     SYS_msync,	   SYS_mlock, SYS_munlock, SYS_set_tid_address, SYS_set_robust_list, SYS_clone,
@@ -60,9 +61,9 @@ static const long numbers_only[] = {
 struct example {
 	long number;
 	uint64_t arguments[ARGUMENTS];
-	unsigned
-	    more; /* bits of arguments that are pointers here, although their letters do not say */
-	unsigned less; /* and of those that are none */
+	/* Bits of arguments that are pointers here, although their letters do not say so; and of
+	 * those that are none, although they do. */
+	unsigned more, less;
 	bool no_zeros; /* at the address: it would wait, or do another thing */
 };
 
@@ -160,14 +161,17 @@ static bool is_numbers_only(long number)
 	return false;
 }
 
-static void try_call(const struct call *call, const struct example *examples, size_t count)
+static struct example examples[200];
+static size_t example_count;
+
+static void try_call(const struct call *call)
 {
 	bool found = false;
 	unsigned pointers = 0;
 	for (unsigned k = 0; call->letters[k]; k++)
 		if (strchr(POINTER_KINDS, call->letters[k]))
 			pointers |= 1U << k;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < example_count; i++) {
 		if (examples[i].number != call->number)
 			continue;
 		found = true;
@@ -197,32 +201,46 @@ static int opened(int descriptor)
 	return descriptor;
 }
 
-int main(void)
+static void add(const struct example *list, size_t count)
 {
-	const uint64_t file = (uint64_t)opened(mkstemp(path));
-	const uint64_t directory = (uint64_t)opened(open("/tmp", O_RDONLY));
-	const uint64_t null = (uint64_t)opened(open("/dev/null", O_RDWR));
-	const uint64_t endless = (uint64_t)opened(open("/dev/zero", O_RDONLY));
-	const uint64_t other = (uint64_t)opened(open("/tmp", O_RDWR | O_TMPFILE, 0600));
-	const uint64_t zero = (uint64_t)zeros, name = (uint64_t)path,
-		       none = (uint64_t) "/tmp/none/x";
-	const uint64_t set = (uint64_t)&signal_set;
-	const uint64_t epoll = (uint64_t)opened(epoll_create1(0));
+	for (size_t i = 0; i < count && example_count < COUNT(examples); i++)
+		examples[example_count++] = list[i];
+}
+
+/* What good arguments refer to. */
+static uint64_t file, directory, null, endless, other, epoll, pipe_end, number;
+static struct sigevent silent = {.sigev_notify = SIGEV_NONE};
+static const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
+static uint32_t word;
+
+static bool open_all(void)
+{
 	struct epoll_event event = {.events = EPOLLIN};
-	struct sigevent silent = {.sigev_notify = SIGEV_NONE};
-	const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
 	int ends[2], timer;
-	uint32_t word = 0;
+	file = (uint64_t)opened(mkstemp(path));
+	directory = (uint64_t)opened(open("/tmp", O_RDONLY));
+	null = (uint64_t)opened(open("/dev/null", O_RDWR));
+	endless = (uint64_t)opened(open("/dev/zero", O_RDONLY));
+	other = (uint64_t)opened(open("/tmp", O_RDWR | O_TMPFILE, 0600));
+	epoll = (uint64_t)opened(epoll_create1(0));
 	if (pipe(ends) || write(ends[1], "x", 1) != 1 || write((int)file, zeros, PAGE) != PAGE ||
 	    epoll_ctl((int)epoll, EPOLL_CTL_ADD, ends[0], &event) ||
 	    syscall(SYS_timer_create, CLOCK_MONOTONIC, &silent, &timer))
-		return 1;
-	const uint64_t pipe_end = (uint64_t)ends[0], number = (uint64_t)timer;
-	const uint64_t futex = (uint64_t)&word;
-	const uint64_t ready = (uint64_t)&ready_poll, ready_files = (uint64_t)&ready_set;
+		return false;
+	pipe_end = (uint64_t)ends[0];
+	number = (uint64_t)timer;
 	ready_poll = (struct pollfd){.fd = (int)null, .events = POLLOUT};
 	FD_SET(null, &ready_set);
-	const struct example examples[] = {
+	return true;
+}
+
+/* Descriptors, and what waits for them. */
+static void add_files(void)
+{
+	const uint64_t zero = (uint64_t)zeros, name = (uint64_t)path,
+		       none = (uint64_t) "/tmp/none/x";
+	const uint64_t set = (uint64_t)&signal_set, closed = UINT64_MAX;
+	const struct example list[] = {
 	    {SYS_open, {name, O_RDONLY}},
 	    {SYS_openat, {HERE, name, O_RDONLY}},
 	    {SYS_creat, {none, 0600}},
@@ -239,9 +257,9 @@ int main(void)
 	    {SYS_sendfile, {null, file, zero, 8}},
 	    {SYS_copy_file_range, {file, zero, other, zero + 8, 8, 0}},
 	    {SYS_poll, {zero, 1, 0}},
-	    {SYS_ppoll, {ready, 1, zero, set, SET_SIZE}},
-	    {SYS_select, {null + 1, zero, ready_files, zero, zero}},
-	    {SYS_pselect6, {null + 1, zero, ready_files, zero, zero, zero}},
+	    {SYS_ppoll, {(uint64_t)&ready_poll, 1, zero, set, SET_SIZE}},
+	    {SYS_select, {null + 1, zero, (uint64_t)&ready_set, zero, zero}},
+	    {SYS_pselect6, {null + 1, zero, (uint64_t)&ready_set, zero, zero, zero}},
 	    {SYS_epoll_ctl, {epoll, EPOLL_CTL_MOD, null, zero}},
 	    {SYS_epoll_wait, {epoll, zero, 4, 0}},
 	    {SYS_epoll_pwait, {epoll, zero, 4, 0, set, SET_SIZE}},
@@ -249,6 +267,17 @@ int main(void)
 	    {SYS_ioctl, {pipe_end, FIONBIO, zero}, .more = 1 << 2},
 	    {SYS_pipe, {zero}},
 	    {SYS_pipe2, {zero, 0}},
+	};
+	add(list, COUNT(list));
+}
+
+/* Directories and names. */
+static void add_names(void)
+{
+	const uint64_t zero = (uint64_t)zeros, name = (uint64_t)path,
+		       none = (uint64_t) "/tmp/none/x";
+	const uint64_t set = (uint64_t)&signal_set, closed = UINT64_MAX;
+	const struct example list[] = {
 	    {SYS_getdents64, {directory, zero, PAGE}},
 	    {SYS_mkdir, {none, 0700}},
 	    {SYS_mkdirat, {HERE, none, 0700}},
@@ -284,6 +313,30 @@ int main(void)
 	    {SYS_utime, {name, zero}},
 	    {SYS_statfs, {name, zero}},
 	    {SYS_fstatfs, {file, zero}},
+	    /* Of what is not there: else the answer is the file system's. */
+	    {SYS_setxattr, {none, name, zero, 8, 0}},
+	    {SYS_getxattr, {none, name, zero, 8}},
+	    {SYS_listxattr, {none, zero, 8}},
+	    {SYS_removexattr, {none, name}},
+	    {SYS_lsetxattr, {none, name, zero, 8, 0}},
+	    {SYS_lgetxattr, {none, name, zero, 8}},
+	    {SYS_llistxattr, {none, zero, 8}},
+	    {SYS_lremovexattr, {none, name}},
+	    {SYS_fsetxattr, {closed, name, zero, 8, 0}},
+	    {SYS_fgetxattr, {closed, name, zero, 8}},
+	    {SYS_flistxattr, {closed, zero, 8}},
+	    {SYS_fremovexattr, {closed, name}},
+	};
+	add(list, COUNT(list));
+}
+
+/* Time, threads, the process and its signals. */
+static void add_rest(void)
+{
+	const uint64_t zero = (uint64_t)zeros, name = (uint64_t)path,
+		       none = (uint64_t) "/tmp/none/x";
+	const uint64_t set = (uint64_t)&signal_set, closed = UINT64_MAX, self = (uint64_t)getpid();
+	const struct example list[] = {
 	    {SYS_clock_gettime, {CLOCK_MONOTONIC, zero}},
 	    {SYS_clock_getres, {CLOCK_MONOTONIC, zero}},
 	    {SYS_gettimeofday, {zero, zero}},
@@ -296,10 +349,15 @@ int main(void)
 	    {SYS_arch_prctl, {ARCH_GET_FS, zero}},
 	    {SYS_prctl, {PR_SET_NAME, zero}, .more = 1 << 1},
 	    {SYS_prctl, {PR_GET_NAME, zero}, .more = 1 << 1},
-	    {SYS_futex, {futex, FUTEX_WAIT_PRIVATE, 1, zero}, .less = 1 << 4},
-	    {SYS_futex, {futex, FUTEX_WAKE_PRIVATE, 1}, .less = 1 << 3 | 1 << 4},
-	    {SYS_futex, {futex, FUTEX_WAKE, 1}, .less = 1 << 3 | 1 << 4, .no_zeros = true},
-	    {SYS_futex, {futex, FUTEX_CMP_REQUEUE_PRIVATE, 1, 1, futex, 0}, .less = 1 << 3},
+	    {SYS_futex, {(uint64_t)&word, FUTEX_WAIT_PRIVATE, 1, zero}, .less = 1 << 4},
+	    {SYS_futex, {(uint64_t)&word, FUTEX_WAKE_PRIVATE, 1}, .less = 1 << 3 | 1 << 4},
+	    {SYS_futex,
+	     {(uint64_t)&word, FUTEX_WAKE, 1},
+	     .less = 1 << 3 | 1 << 4,
+	     .no_zeros = true},
+	    {SYS_futex,
+	     {(uint64_t)&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, 1, (uint64_t)&word, 0},
+	     .less = 1 << 3},
 	    {SYS_getresuid, {zero, zero, zero}},
 	    {SYS_getresgid, {zero, zero, zero}},
 	    {SYS_uname, {zero}},
@@ -310,9 +368,17 @@ int main(void)
 	    {SYS_sysinfo, {zero}},
 	    {SYS_sched_getaffinity, {0, 8, zero}},
 	    {SYS_sched_setaffinity, {0, 8, zero}},
+	    {SYS_sched_setscheduler, {0, SCHED_OTHER, zero}},
+	    {SYS_sched_setparam, {0, zero}},
+	    {SYS_sched_getparam, {0, zero}},
+	    {SYS_sched_setattr, {0, zero, 0}},
+	    {SYS_sched_getattr, {0, zero, 48, 0}},
+	    {SYS_sched_rr_get_interval, {0, zero}},
 	    {SYS_getcpu, {zero, zero, zero}},
 	    {SYS_rt_sigaction, {SIGUSR2, zero, zero, SET_SIZE}},
 	    {SYS_rt_sigprocmask, {SIG_BLOCK, zero, zero, SET_SIZE}},
+	    {SYS_rt_sigqueueinfo, {self, 0, zero}},
+	    {SYS_rt_tgsigqueueinfo, {self, self, 0, zero}},
 	    {SYS_rt_sigpending, {zero, SET_SIZE}},
 	    {SYS_rt_sigtimedwait, {set, zero, zero, SET_SIZE}},
 	    {SYS_rt_sigsuspend, {zero, SET_SIZE}, .no_zeros = true},
@@ -323,10 +389,20 @@ int main(void)
 	    {SYS_timer_settime, {number, 0, zero, zero}},
 	    {SYS_timer_gettime, {number, zero}},
 	};
+	add(list, COUNT(list));
+}
+
+int main(void)
+{
+	if (!open_all())
+		return 1;
+	add_files();
+	add_names();
+	add_rest();
 	signal(SIGUSR1, ignore);
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signal_set, NULL, SET_SIZE);
 	for (size_t i = 0; i < COUNT(calls); i++)
-		try_call(&calls[i], examples, COUNT(examples));
+		try_call(&calls[i]);
 	unlink(path);
 	return failed;
 }

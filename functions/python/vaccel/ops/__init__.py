@@ -1,0 +1,1 @@
+"""Ops, a file for each family; vaccel.Session has all of them."""

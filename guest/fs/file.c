@@ -1,0 +1,117 @@
+/* Open files; see file.h. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "guest/machine/clock.h"
+#include "guest/mm/backing.h"
+#include "guest/mm/heap.h"
+#include "guest/sched/thread.h"
+#include "inode.h"
+#include "sizes/sizes.h"
+
+struct file *file_of_backing(const struct backing *backing)
+{
+	return (struct file *)((char *)(uintptr_t)backing - offsetof(struct file, backing));
+}
+
+struct file *file_open(struct inode *inode, int flags)
+{
+	struct file *file = heap_allocate(sizeof(*file));
+	if (!file)
+		return NULL;
+	inode_hold(inode);
+	file->operations = inode->file_operations;
+	file->inode = inode;
+	file->references = 1;
+	file->flags = flags;
+	return file;
+}
+
+int file_start(struct file *file)
+{
+	static const struct file_operations none = {0};
+	int error = file->operations->open ? file->operations->open(file) : 0;
+	if (error)
+		file->operations = &none; /* there is nothing to release */
+	return error;
+}
+
+void file_set_directory(struct file *file, struct inode *directory)
+{
+	inode_hold(directory);
+	file->directory = directory;
+}
+
+void file_hold(struct file *file)
+{
+	file->references++;
+}
+
+void file_drop(struct file *file)
+{
+	if (--file->references)
+		return;
+	if (file->operations->release)
+		file->operations->release(file);
+	if (file->directory)
+		inode_drop(file->directory);
+	inode_drop(file->inode);
+	heap_free(file, sizeof(*file));
+}
+
+bool file_readable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+bool file_writable(const struct file *file)
+{
+	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+uint32_t file_poll(struct file *file)
+{
+	return file->operations->poll ? file->operations->poll(file)
+				      : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+int64_t file_wait(struct file *file, const char *waiting_for, thread_look_function *look)
+{
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	/* Another thread may close it meanwhile. */
+	file_hold(file);
+	thread_current()->look = look;
+	int error = thread_wait(&thread_files_channel, NO_DEADLINE, waiting_for);
+	bool closed = file->references == 1;
+	file_drop(file);
+	if (closed)
+		return -EBADF;
+	return error == -EINTR ? -RESTART_CALL : error;
+}
+
+int file_refuse_open(struct file *file)
+{
+	return -ENXIO;
+}
+
+int64_t file_set_position(struct file *file, int64_t start, int64_t offset)
+{
+	int64_t result;
+	if (add_overflows(start, offset, &result) || result < 0)
+		return -EINVAL;
+	file->offset = (uint64_t)result;
+	return result;
+}
+
+int64_t file_seek_position(struct file *file, int64_t offset, uint32_t whence)
+{
+	if (whence > SEEK_CUR)
+		return -EINVAL;
+	return file_set_position(file, whence == SEEK_CUR ? (int64_t)file->offset : 0, offset);
+}

@@ -1,0 +1,70 @@
+/* The system call that maps files, and memory without one. */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "guest/fs/descriptors.h"
+#include "guest/fs/file.h"
+#include "guest/lib/system_call.h"
+#include "guest/mm/backing.h"
+#include "guest/mm/mapping.h"
+#include "guest/mm/ranges.h"
+#include "sizes/sizes.h"
+
+/* The file that a mapping is of; NULL with 0 for an anonymous one. */
+static int find_file(const uint64_t arguments[6], struct file **file)
+{
+	*file = NULL;
+	if (arguments[3] & MAP_ANONYMOUS)
+		return 0;
+	*file = descriptor_opened(arguments[4]);
+	return *file ? 0 : -EBADF;
+}
+
+/* May it be mapped in this way? *backing: what the mapping is of. */
+static int find_backing(const uint64_t arguments[6], struct file *file, struct backing **backing)
+{
+	bool is_shared = (arguments[3] & MAP_TYPE) != MAP_PRIVATE;
+	*backing = NULL;
+	if (!file)
+		return 0;
+	if (is_shared && arguments[2] & PROT_WRITE && !file_writable(file))
+		return -EACCES;
+	if (!file_readable(file))
+		return -EACCES;
+	int error = file->operations->map ? file->operations->map(file, backing) : -ENODEV;
+	/* Nothing that is written to memory goes to a file. */
+	return !error && *backing && is_shared && arguments[2] & PROT_WRITE ? -ENODEV : error;
+}
+
+SYSTEM_CALL(mmap)
+{
+	const uint64_t type = arguments[3] & MAP_TYPE;
+	uint64_t protection = arguments[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	uint64_t pages, end;
+	struct file *file;
+	struct map_request request = {
+	    .address = arguments[0],
+	    .flags = arguments[3],
+	    .offset = arguments[5],
+	};
+	if (!is_aligned(request.offset))
+		return -EINVAL;
+	int error = find_file(arguments, &file);
+	if (!error)
+		error = check_range(0, arguments[1], &pages);
+	if (error)
+		return error;
+	if (add_overflows(request.offset, pages * GUEST_PAGE_SIZE, &end))
+		return -EOVERFLOW;
+	if (type != MAP_PRIVATE && type != MAP_SHARED &&
+	    (type != MAP_SHARED_VALIDATE || arguments[3] & MAP_ANONYMOUS))
+		return -EINVAL;
+	error = find_backing(arguments, file, &request.backing);
+	if (!error)
+		error = mapping_check_protection(protection);
+	if (error)
+		return error;
+	request.length = pages * GUEST_PAGE_SIZE;
+	request.protection = mapping_protection(protection);
+	return mapping_create(&request);
+}

@@ -1,0 +1,14 @@
+/* What system calls moved to and from files. */
+#ifndef MAYFLY_GUEST_TRANSFER_H
+#define MAYFLY_GUEST_TRANSFER_H
+
+#include <stdint.h>
+
+/* Calls that read or wrote, and the bytes that they moved. */
+struct transfer_counts {
+	uint64_t reads, writes, read, written;
+};
+
+struct transfer_counts transfer_counts(void);
+
+#endif

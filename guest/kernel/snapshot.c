@@ -1,0 +1,93 @@
+/* The one freeze, and where requests begin and end; see snapshot.h. docs/guest-abi.md has the
+ * rules.
+ *
+ * When the program first waits for its request (or says that it is ready), the monitor takes the
+ * snapshot from which every request is then cloned. Where there is a request to warm up with,
+ * the program gets that first, and the snapshot is taken where it waits for the next. */
+#include "snapshot.h"
+
+#include "arch/hypercall.h"
+#include "guest/drivers/random.h"
+#include "guest/fs/directory.h"
+#include "guest/fs/hostfs.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/fault.h"
+#include "guest/mm/pool.h"
+#include "guest/mm/user_memory.h"
+#include "guest/mm/vma.h"
+#include "guest/sched/process.h"
+#include "guest/sched/processor_time.h"
+#include "guest/sched/thread.h"
+#include "guest/signal/signals.h"
+#include "variables.h"
+
+#define AT_RANDOM_SIZE 16
+
+static enum {
+	SETTING_UP,
+	WARMING_UP, /* the request in the window is the one to warm up with */
+	SERVING,
+} phase;
+
+static bool warmed; /* the program showed that it serves one request after another */
+
+/* A clone is to the program what a child is that it forked: what is marked MADV_WIPEONFORK is zero
+ * there. It is so in the snapshot already, and costs a clone nothing. */
+static void wipe_marked(void)
+{
+	pool_wipe_on_fork();
+	vma_wipe_on_fork();
+}
+
+static void freeze(void)
+{
+	/* Set before the freeze, so that it is part of the snapshot. */
+	phase = SERVING;
+	wipe_marked();
+	vma_fault_ahead();
+	processor_time_stop();
+	machine_freeze();
+	directory_new_epoch();
+	hostfs_resume();
+	clock_start();
+	processor_time_start();
+	signals_resume();
+	threads_resume();
+	random_reseed();
+	struct {
+		uint8_t at_random[AT_RANDOM_SIZE];
+		uint32_t id;
+	} fresh;
+	random_bytes(&fresh, sizeof(fresh));
+	process_renew_id(fresh.id);
+	/* An error is ignored: the program may have unmapped the page. */
+	(void)user_copy_out(libos_start_info.at_random, fresh.at_random, AT_RANDOM_SIZE);
+	variables_resume();
+}
+
+void snapshot_begin_request(void)
+{
+	if (phase != SETTING_UP)
+		return;
+	if (machine_control()->warm_up && !machine_hypercall(HYPERCALL_WARM_UP, 0, 0, 0)) {
+		phase = WARMING_UP;
+		warmed = true;
+		return;
+	}
+	freeze();
+}
+
+void snapshot_end_request(void)
+{
+	if (phase == WARMING_UP)
+		freeze();
+	else if (phase == SERVING)
+		machine_exit(0);
+}
+
+bool snapshot_is_warmed(void)
+{
+	return warmed;
+}

@@ -1,0 +1,18 @@
+/* The one freeze, and where requests begin and end. */
+#ifndef MAYFLY_GUEST_SNAPSHOT_H
+#define MAYFLY_GUEST_SNAPSHOT_H
+
+#include <stdbool.h>
+
+/* The program is about to see a request: takes the snapshot if none was taken yet, or fetches the
+ * request to warm up with. Afterwards one is in the window. */
+void snapshot_begin_request(void);
+
+/* The program is done with its request and asks for the next: ends this one. After a warm-up the
+ * snapshot is taken here, and the call returns in each clone with a request in the window. */
+void snapshot_end_request(void);
+
+/* The program was warmed up: it serves one request after another. */
+bool snapshot_is_warmed(void);
+
+#endif

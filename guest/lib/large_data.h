@@ -1,0 +1,9 @@
+/* Where large tables lie. */
+#ifndef MAYFLY_GUEST_LARGE_DATA_H
+#define MAYFLY_GUEST_LARGE_DATA_H
+
+/* For tables of more than a few hundred bytes which requests seldom write: the linker's script
+ * keeps them apart from what each request writes, so that fewer pages have to be reset. */
+#define LARGE_DATA __attribute__((section(".bss.large")))
+
+#endif

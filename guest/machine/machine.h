@@ -1,0 +1,30 @@
+/* The machine as its monitor gives it: what it does for the library OS. */
+#ifndef MAYFLY_GUEST_MACHINE_H
+#define MAYFLY_GUEST_MACHINE_H
+
+#include <stdint.h>
+
+#include "hypercall.h"
+
+/* Makes a hypercall and returns its result. While it waits for somebody else, the program uses no
+ * processor time. */
+int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
+			  uint64_t third);
+
+/* HYPERCALL_MAP: puts `length` bytes of pages at `address` of the mapping area. */
+int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection);
+
+/* Ends the request; `status` is the program's exit status. */
+__attribute__((noreturn)) void machine_exit(int status);
+
+/* Ends the request as a signal would. */
+__attribute__((noreturn)) void machine_abort(int signal);
+
+/* A line for whoever runs the program, in its log: what it cannot do here, or why it ends. */
+void machine_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line for the monitor's debug log; costs one branch where nobody listens. Knows what
+ * text_format() does. */
+void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,45 @@
+/* What the pages of a mapping come from, where they do not begin as zeros: a file, mostly.
+ *
+ * Which mappings have which backing is asked when a page is touched, for /proc/self/maps, and
+ * because what is of a file is not wiped in clones. A file that is mapped stays, as on Linux,
+ * when its descriptor is closed. */
+#ifndef MAYFLY_GUEST_BACKING_H
+#define MAYFLY_GUEST_BACKING_H
+
+#include <stdint.h>
+
+struct backing;
+
+struct backing_operations {
+	/* Copies what there is at [offset, offset + length): less at its end. A count or a negative
+	 * errno. */
+	int64_t (*read)(struct backing *backing, void *out, uint64_t length, uint64_t offset);
+	/* The pages from `offset` on as they lie in the root image, which a private mapping can
+	 * show: their address there, and how many bytes, up to the end of the last page. 0:
+	 * none. */
+	uint64_t (*image_pages)(const struct backing *backing, uint64_t offset, uint64_t *length);
+	/* A mapping comes, and goes. */
+	void (*hold)(struct backing *backing);
+	void (*drop)(struct backing *backing);
+};
+
+/* Whoever has mappings embeds it. */
+struct backing {
+	const struct backing_operations *operations;
+};
+
+/* [start, end) is mapped anew: from `offset` of a backing, or of none (NULL). 0; -ENOMEM: it is of
+ * none. */
+int backing_set(uint64_t start, uint64_t end, struct backing *backing, uint64_t offset);
+
+/* What is mapped in [start, end), from whatever, goes to `target`. */
+void backing_move(uint64_t start, uint64_t end, uint64_t target);
+
+/* The mapping [start, old_end) goes on to `end`, as its backing does. */
+void backing_grow(uint64_t start, uint64_t old_end, uint64_t end);
+
+/* What `address` is mapped from, with the address' offset in it; NULL: nothing. *limit is moved
+ * down to where that ends to be so. */
+struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit);
+
+#endif

@@ -1,0 +1,289 @@
+/* Mappings; see mapping.h. There are two kinds: small ones lie in the pool, where memory is there
+ * at once and no hypercall is needed; all others in the mapping area, where addresses cost nothing
+ * and pages come when they are touched (vma.h). brk grows from the pool's bottom.
+ *
+ * Differences from Linux, all of them invisible to most programs: files of the tree are mapped
+ * by copying them, large ones as they are touched, so a shared writable mapping is refused;
+ * pages are writable or executable, never both; behind the end of a mapped file there are zeros. */
+#include "mapping.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "arch/code.h"
+#include "backing.h"
+#include "fault.h"
+#include "guest/lib/system_call.h"
+#include "guest/machine/hypercall.h"
+#include "pool.h"
+#include "ranges.h"
+#include "regions.h"
+#include "sizes/sizes.h"
+#include "vma.h"
+
+_Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC == GUEST_EXECUTE,
+	       "protections are passed on as they are");
+
+/* Mappings of at most this length lie in the pool, where a touch costs no exit. Mappings of a
+ * few times that do so, too, if they take only a small share of what is free. Larger ones are
+ * mostly reserved and touched little: stacks of threads, heaps of runtimes. */
+#define POOL_MAPPING_SMALL (1UL << 20)
+#define POOL_MAPPING_MAX   (4UL << 20)
+#define POOL_MAPPING_SHARE 8
+#define POOL_COPY_MAX	   (64UL << 10) /* of a file */
+#define COPY_SHARE	   2		/* of what is free, for a copy of a file */
+
+#define LOW_LIMIT (1UL << 31) /* MAP_32BIT */
+
+static uint64_t program_break; /* 0: brk was not called yet */
+
+int mapping_check_protection(uint64_t protection)
+{
+	if (protection & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	if ((protection & PROT_WRITE) && (protection & PROT_EXEC))
+		return -EACCES;
+	return 0;
+}
+
+/* What the processor makes of it: what can be written or executed can also be read. */
+uint32_t mapping_protection(uint64_t protection)
+{
+	return (uint32_t)protection | (protection ? GUEST_READ : 0);
+}
+
+/* ── brk ─────────────────────────────────────────────────────────────────────────────────────── */
+
+SYSTEM_CALL(brk)
+{
+	uint64_t base = libos_start_info.pool_base;
+	if (!program_break)
+		program_break = base;
+	uint64_t wanted = arguments[0];
+	if (!pool_contains(wanted, 0))
+		return (int64_t)program_break;
+	uint64_t old_pages = page_count(program_break - base);
+	uint64_t new_pages = page_count(wanted - base);
+	uint64_t old_end = base + old_pages * GUEST_PAGE_SIZE;
+	if (new_pages > old_pages) {
+		uint64_t more = new_pages - old_pages;
+		while (!pool_is_free(old_end, more) || pool_map(old_end, more))
+			if (!vma_reclaim())
+				return (int64_t)program_break;
+	} else {
+		pool_unmap(base + new_pages * GUEST_PAGE_SIZE, old_pages - new_pages);
+	}
+	program_break = wanted;
+	return (int64_t)program_break;
+}
+
+/* ── mmap ────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_fixed(const struct map_request *request)
+{
+	return request->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+}
+
+/* A private copy of what the file has, where it is not mapped from the root image. */
+static int copy_backing(const struct map_request *request, uint64_t address)
+{
+	if (!request->backing || request->image)
+		return 0;
+	int64_t copied = request->backing->operations->read(request->backing, (void *)address,
+							    request->length, request->offset);
+	return copied < 0 ? (int)copied : 0;
+}
+
+static int64_t map_in_pool(const struct map_request *request, uint64_t address)
+{
+	const uint64_t pages = request->length / GUEST_PAGE_SIZE;
+	if (pool_map(address, pages))
+		return -ENOMEM;
+	int error = copy_backing(request, address);
+	if (!error)
+		error = pool_protect(address, pages, request->protection);
+	if (error)
+		pool_unmap(address, pages);
+	return error ? error : (int64_t)address;
+}
+
+static int64_t map_fixed_in_pool(const struct map_request *request)
+{
+	const uint64_t pages = request->length / GUEST_PAGE_SIZE;
+	if (pool_is_reserved(request->address, pages))
+		return -ENOMEM;
+	if (request->flags & MAP_FIXED_NOREPLACE && !pool_is_free(request->address, pages))
+		return -EEXIST;
+	pool_unmap(request->address, pages);
+	return map_in_pool(request, request->address);
+}
+
+/* A file that takes much of what is free comes as it is touched; else all at once, which costs
+ * fewer exits, and code must be looked at as a whole. */
+static bool is_lazy(const struct map_request *request)
+{
+	return request->backing && !request->image && !(request->protection & GUEST_EXECUTE) &&
+	       request->length / GUEST_PAGE_SIZE > pool_free_pages() / COPY_SHARE;
+}
+
+static int64_t map_in_area(const struct map_request *request, uint64_t address)
+{
+	const uint64_t end = address + request->length;
+	const bool copies = request->backing && !request->image;
+	if (is_lazy(request)) {
+		int error = vma_map_file(address, end, request->protection);
+		return error ? error : (int64_t)address;
+	}
+	if (copies && request->length / GUEST_PAGE_SIZE > pool_free_pages())
+		return -ENOMEM;
+	uint64_t image_end = address;
+	if (request->image)
+		image_end += request->image_length < request->length ? request->image_length
+								     : request->length;
+	int error = 0;
+	if (image_end < end)
+		error = vma_map(image_end, end,
+				copies ? GUEST_READ | GUEST_WRITE : request->protection, 0);
+	if (!error && image_end > address)
+		error = vma_map(address, image_end, request->protection, request->image);
+	if (!error && copies) {
+		vma_populate(address, end);
+		error = copy_backing(request, address);
+	}
+	if (!error && copies && request->protection & GUEST_EXECUTE)
+		code_rewrite(address, end);
+	if (!error && copies)
+		error = vma_protect(address, end, request->protection);
+	if (!error && copies)
+		error = vma_set_file_backed(address, end);
+	return error ? error : (int64_t)address;
+}
+
+int64_t mapping_make_fixed(const struct map_request *request)
+{
+	if (!is_aligned(request->address))
+		return -EINVAL;
+	if (pool_contains(request->address, request->length))
+		return map_fixed_in_pool(request);
+	if (!mmap_area_contains(request->address, request->length))
+		return -ENOMEM;
+	if (request->flags & MAP_FIXED_NOREPLACE &&
+	    !vma_is_free(request->address, request->address + request->length))
+		return -EEXIST;
+	return map_in_area(request, request->address);
+}
+
+/* Small memory, or a copy of a small file; libraries go where their stubs can be near. */
+static bool suits_pool(const struct map_request *request)
+{
+	if (request->image || !request->protection || request->flags & MAP_32BIT)
+		return false;
+	if (request->backing)
+		return request->length <= POOL_COPY_MAX;
+	return request->length <= POOL_MAPPING_SMALL ||
+	       (request->length <= POOL_MAPPING_MAX &&
+		request->length / GUEST_PAGE_SIZE <= pool_free_pages() / POOL_MAPPING_SHARE);
+}
+
+int64_t mapping_make_anywhere(const struct map_request *request)
+{
+	const uint64_t hint = round_down(request->address, GUEST_PAGE_SIZE);
+	if (hint && mmap_area_contains(hint, request->length) &&
+	    vma_is_free(hint, hint + request->length))
+		return map_in_area(request, hint);
+	uint64_t address = suits_pool(request) ? pool_find(request->length / GUEST_PAGE_SIZE) : 0;
+	if (address)
+		return map_in_pool(request, address);
+	address = vma_unmapped_area(request->length,
+				    request->flags & MAP_32BIT ? LOW_LIMIT : GUEST_AREA_END);
+	return address ? map_in_area(request, address) : -ENOMEM;
+}
+
+/* What does not fit into the memory that is free now is refused, so that programs which look at the
+ * result have a chance; reservations are not (vm.overcommit_memory 0 is alike), nor is what takes
+ * the place of one: Go makes 64 MiB of its reservation usable at a time, and touches little. */
+bool mapping_is_too_large(uint64_t pages, uint32_t protection, uint64_t flags)
+{
+	if (!(protection & GUEST_WRITE) || flags & (MAP_NORESERVE | MAP_FIXED))
+		return false;
+	while (pages > pool_free_pages())
+		if (!vma_reclaim())
+			return true;
+	return false;
+}
+
+void mapping_remove(uint64_t address, uint64_t length, bool in_pool)
+{
+	if (in_pool)
+		pool_unmap(address, length / GUEST_PAGE_SIZE);
+	else
+		vma_unmap(address, address + length);
+}
+
+int64_t mapping_create(struct map_request *request)
+{
+	if (request->backing && request->backing->operations->image_pages)
+		request->image = request->backing->operations->image_pages(
+		    request->backing, request->offset, &request->image_length);
+	if (mapping_is_too_large(request->length / GUEST_PAGE_SIZE, request->protection,
+				 request->flags))
+		return -ENOMEM;
+	int64_t address;
+	do {
+		address = is_fixed(request) ? mapping_make_fixed(request)
+					    : mapping_make_anywhere(request);
+	} while (address == -ENOMEM && vma_reclaim());
+	if (address < 0)
+		return address;
+	int error = backing_set((uint64_t)address, (uint64_t)address + request->length,
+				request->backing, request->offset);
+	if (error)
+		mapping_remove((uint64_t)address, request->length,
+			       pool_contains((uint64_t)address, request->length));
+	return error ? error : address;
+}
+
+int mapping_unmap(uint64_t address, uint64_t pages)
+{
+	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
+	backing_set(address, end, NULL, 0);
+	if (pool_contains(address, end - address)) {
+		pool_unmap(address, pages);
+		return 0;
+	}
+	int error = regions_unmap(address, end);
+	if (error || end <= GUEST_AREA_BASE || address >= GUEST_AREA_END)
+		return error;
+	return vma_unmap(address < GUEST_AREA_BASE ? GUEST_AREA_BASE : address,
+			 end > GUEST_AREA_END ? GUEST_AREA_END : end);
+}
+
+SYSTEM_CALL(munmap)
+{
+	uint64_t pages;
+	int error = check_range(arguments[0], arguments[1], &pages);
+	if (error || !is_user_range(arguments[0], pages))
+		return -EINVAL;
+	return mapping_unmap(arguments[0], pages);
+}
+
+SYSTEM_CALL(mprotect)
+{
+	const uint64_t for_atomics = 8; /* PROT_SEM: all memory is */
+	uint64_t address = arguments[0], protection = arguments[2] & ~for_atomics, pages;
+	if (is_aligned(address) && !arguments[1])
+		return 0;
+	int error = check_range(address, arguments[1], &pages);
+	if (!error)
+		error = mapping_check_protection(protection);
+	if (error)
+		return error;
+	const uint32_t effective = mapping_protection(protection);
+	const uint64_t length = pages * GUEST_PAGE_SIZE;
+	if (pool_contains(address, length))
+		return pool_is_mapped(address, pages) ? pool_protect(address, pages, effective)
+						      : -ENOMEM;
+	if (mmap_area_contains(address, length) && !regions_overlap(address, address + length))
+		return vma_protect(address, address + length, effective);
+	return regions_protect(address, address + length, effective);
+}

@@ -1,0 +1,116 @@
+/* The program's segments and stack; see regions.h.
+ *
+ * The list is short (a handful of segments, a stack) and its order means nothing. The monitor lists
+ * all that it mapped: what lies from the pool on is not the program's, or pool.c knows it better.
+ */
+#include "regions.h"
+
+#include <errno.h>
+
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+
+static struct guest_region *region_at(uint64_t address)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (address >= region->start && address < region->end &&
+		    region->end <= GUEST_POOL_BASE && !region->unmapped)
+			return region;
+	}
+	return NULL;
+}
+
+bool regions_accessible(uint64_t address, uint64_t end, uint32_t access)
+{
+	/* A range may span several regions, as a struct across .rodata and .data does. */
+	while (address < end) {
+		const struct guest_region *region = region_at(address);
+		if (!region || (region->protection & access) != access)
+			return false;
+		address = region->end;
+	}
+	return true;
+}
+
+uint64_t regions_accessible_end(uint64_t address, uint32_t access)
+{
+	const struct guest_region *region = region_at(address);
+	return region && (region->protection & access) == access ? region->end : 0;
+}
+
+uint64_t regions_overlap(uint64_t start, uint64_t end)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		const struct guest_region *region = &libos_start_info.regions[i];
+		if (region->start < end && start < region->end)
+			return region->start;
+	}
+	return 0;
+}
+
+static bool regions_add(uint64_t start, uint64_t end, uint32_t protection)
+{
+	if (libos_start_info.region_count == GUEST_REGIONS_MAX)
+		return false;
+	libos_start_info.regions[libos_start_info.region_count++] =
+	    (struct guest_region){.start = start, .end = end, .protection = protection};
+	return true;
+}
+
+/* Makes `address` a border between regions, so that each side can change on its own. */
+static bool regions_split(uint64_t address)
+{
+	struct guest_region *region = region_at(address);
+	if (!region || region->start == address)
+		return true;
+	if (!regions_add(address, region->end, region->protection))
+		return false;
+	region->end = address;
+	return true;
+}
+
+int regions_protect(uint64_t start, uint64_t end, uint32_t protection)
+{
+	if (!regions_accessible(start, end, 0) || !regions_split(start) || !regions_split(end))
+		return -ENOMEM;
+	int64_t error = machine_hypercall(HYPERCALL_PROTECT, start, end - start, protection);
+	if (error)
+		return (int)error;
+	while (start < end) {
+		struct guest_region *region = region_at(start);
+		region->protection = protection;
+		start = region->end;
+	}
+	return 0;
+}
+
+int regions_unmap(uint64_t start, uint64_t end)
+{
+	if (!regions_split(start) || !regions_split(end))
+		return -ENOMEM;
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (region->start < start || region->end > end || region->end > GUEST_POOL_BASE ||
+		    region->unmapped)
+			continue;
+		int64_t error = machine_hypercall(HYPERCALL_PROTECT, region->start,
+						  region->end - region->start, 0);
+		if (error)
+			return (int)error;
+		region->unmapped = 1;
+	}
+	return 0;
+}
+
+const struct guest_region *regions_next(uint64_t address)
+{
+	const struct guest_region *found = NULL;
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		const struct guest_region *region = &libos_start_info.regions[i];
+		if (region->start >= address && region->end <= GUEST_POOL_BASE &&
+		    !region->unmapped && (!found || region->start < found->start))
+			found = region;
+	}
+	return found;
+}

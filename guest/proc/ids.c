@@ -1,0 +1,97 @@
+/* Nothing is updated when the id changes, so a clone that never looks at /proc does nothing for
+ * it. */
+#include "ids.h"
+
+#include "guest/fs/directory.h"
+#include "guest/fs/inode.h"
+#include "guest/fs/path.h"
+#include "guest/fs/symlink.h"
+#include "guest/lib/text.h"
+#include "guest/sched/process.h"
+#include "guest/sched/thread.h"
+
+#define ID_SIZE 16
+
+/* 0: no number. */
+static uint64_t parse_id(const char *name, size_t length)
+{
+	uint64_t id;
+	return text_parse_number(name, length, PROCESS_ID_MAX, &id) ? id : 0;
+}
+
+/* What stands for the name that a directory was made with. */
+static const char *show_name(const char *name, size_t *length)
+{
+	static char own[ID_SIZE];
+	if (parse_id(name, *length) != PROCESS_FIRST_ID)
+		return name;
+	*length = text_print(own, sizeof(own), "%u", process_id());
+	return own;
+}
+
+static const char *name_of(const struct dentry *dentry, size_t *length)
+{
+	return show_name(dentry->name, length);
+}
+
+static bool is_called(const char *name, size_t length, const char *text)
+{
+	return length == strlen(text) && !memcmp(name, text, length);
+}
+
+/* The current directory, wherever it is now. */
+static int update_current(struct inode *link)
+{
+	char path[PATH_MAX];
+	size_t start = sizeof(path);
+	if (directory_path(path_current(), path, &start))
+		start = sizeof(path); /* it was removed, or is too deep: as the root */
+	if (start == sizeof(path))
+		path[--start] = '/';
+	link->link.leads_to = path_current();
+	return symlink_set_target(link, path + start, sizeof(path) - start);
+}
+
+static int update_link(const char *name, size_t length, struct inode *inode)
+{
+	char text[2 * ID_SIZE + 8];
+	size_t text_length;
+	if (is_called(name, length, "cwd"))
+		return update_current(inode);
+	if (is_called(name, length, "self"))
+		text_length = text_print(text, sizeof(text), "%u", process_id());
+	else if (is_called(name, length, "thread-self"))
+		text_length = text_print(text, sizeof(text), "%u/task/%d", process_id(),
+					 thread_current()->id);
+	else
+		return 0;
+	return symlink_set_target(inode, text, text_length);
+}
+
+/* What is found is brought up to date before it is used. */
+static int lookup(struct inode *directory, const char *name, size_t length, struct inode **found)
+{
+	char first[ID_SIZE];
+	uint64_t id = parse_id(name, length);
+	if (id && process_has_id(id)) {
+		length = text_print(first, sizeof(first), "%u", PROCESS_FIRST_ID);
+		name = first;
+	}
+	int error = directory_lookup(directory, name, length, found);
+	return error || !*found ? error : update_link(name, length, *found);
+}
+
+static bool list(const struct inode *directory, uint64_t cookie, struct dirent_info *info)
+{
+	if (!directory_list(directory, cookie, info))
+		return false;
+	info->name = show_name(info->name, &info->length);
+	return true;
+}
+
+const struct inode_operations proc_ids = {
+    .lookup = lookup,
+    .list = list,
+    .name = name_of,
+    .free = directory_free,
+};

@@ -1,0 +1,24 @@
+/* /proc: what there is to know of the guest and of its one process. */
+#ifndef MAYFLY_GUEST_PROC_H
+#define MAYFLY_GUEST_PROC_H
+
+#include <stdint.h>
+
+#include "guest/fs/pseudo.h"
+
+struct proc_file {
+	const char *name;
+	pseudo_function *generate;
+};
+
+/* Of the machine, with a NULL behind the last one; the names have no directories in them. */
+extern const struct proc_file proc_machine_files[], proc_kernel_files[], proc_memory_files[],
+    proc_files_files[], proc_network_files[];
+
+/* Of the process. */
+extern const struct proc_file proc_process_files[];
+
+/* Puts /proc into the tree. */
+void proc_init(void);
+
+#endif

@@ -1,0 +1,20 @@
+/* Locks in futexes; see futex_lock.c. */
+#ifndef MAYFLY_GUEST_FUTEX_LOCK_H
+#define MAYFLY_GUEST_FUTEX_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+
+int64_t futex_lock(uint64_t address, uint64_t deadline_ns);
+int64_t futex_try_lock(uint64_t address);
+int64_t futex_unlock(uint64_t address);
+
+/* Makes the first of those who wait for the lock its owner, with `flags` in its word. */
+bool futex_hand_over(uint64_t address, uint32_t flags);
+
+/* A thread died: those who wait for its locks get them. */
+void futex_release_locks(const struct thread *owner);
+
+#endif

@@ -1,0 +1,161 @@
+/* System calls that ask who and where the program is. It is root, unless its image says otherwise,
+ * alone, on a machine named mayfly: what is checked is checked outside of the guest. */
+#include "identity.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+
+#include "arch/linux.h"
+#include "guest/lib/system_call.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/user_memory.h"
+#include "process.h"
+
+#define PARENT_ID 1
+
+SYSTEM_CALL(getpid)
+{
+	return process_id();
+}
+
+SYSTEM_CALL(getppid)
+{
+	return PARENT_ID;
+}
+
+SYSTEM_CALL(getpgrp)
+{
+	return process_id();
+}
+
+/* The program leads its process group and its session. */
+static int64_t own_group(uint64_t process)
+{
+	return !(uint32_t)process || process_has_id(process) ? (int64_t)process_id() : -ESRCH;
+}
+
+SYSTEM_CALL(getpgid)
+{
+	return own_group(arguments[0]);
+}
+
+SYSTEM_CALL(getsid)
+{
+	return own_group(arguments[0]);
+}
+
+SYSTEM_CALL(setpgid)
+{
+	/* A session's leader stays in its group. */
+	if ((int32_t)arguments[0] < 0 || (int32_t)arguments[1] < 0)
+		return -EINVAL;
+	return own_group(arguments[0]) < 0 ? -ESRCH : -EPERM;
+}
+
+SYSTEM_CALL(setsid)
+{
+	return -EPERM;
+}
+
+static struct {
+	uint32_t user, group;
+} identity;
+
+void identity_init(void)
+{
+	identity.user = libos_start_info.user;
+	identity.group = libos_start_info.group;
+}
+
+uint32_t identity_user(void)
+{
+	return identity.user;
+}
+
+uint32_t identity_group(void)
+{
+	return identity.group;
+}
+
+SYSTEM_CALL(getuid)
+{
+	return identity.user;
+}
+
+SYSTEM_CALL(geteuid)
+{
+	return identity.user;
+}
+
+SYSTEM_CALL(getgid)
+{
+	return identity.group;
+}
+
+SYSTEM_CALL(getegid)
+{
+	return identity.group;
+}
+
+/* Real, effective and saved ids are always the same: root may become any user, and cannot come
+ * back. */
+static int64_t become(uint32_t *id, uint64_t wanted)
+{
+	if (wanted > UINT32_MAX - 1)
+		return -EINVAL;
+	if (identity.user && *id != (uint32_t)wanted)
+		return -EPERM;
+	*id = (uint32_t)wanted;
+	return 0;
+}
+
+SYSTEM_CALL(setuid)
+{
+	return become(&identity.user, (uint32_t)arguments[0]);
+}
+
+SYSTEM_CALL(setgid)
+{
+	return become(&identity.group, (uint32_t)arguments[0]);
+}
+
+static int64_t report_three(const uint64_t arguments[6], uint32_t id)
+{
+	int error = 0;
+	for (int i = 0; i < 3 && !error; i++)
+		error = user_copy_out(arguments[i], &id, sizeof(id));
+	return error;
+}
+
+SYSTEM_CALL(getresuid)
+{
+	return report_three(arguments, identity.user);
+}
+
+SYSTEM_CALL(getresgid)
+{
+	return report_three(arguments, identity.group);
+}
+
+SYSTEM_CALL(getgroups)
+{
+	return (int32_t)arguments[0] < 0 ? -EINVAL : 0;
+}
+
+const struct utsname *identity_names(void)
+{
+	static const struct utsname names = {
+	    .sysname = "Linux",
+	    .nodename = "mayfly",
+	    .release = "6.1.0-mayfly",
+	    .version = "#1 Mayfly library OS",
+	    .machine = LINUX_MACHINE,
+	    .domainname = "(none)",
+	};
+	return &names;
+}
+
+SYSTEM_CALL(uname)
+{
+	return user_copy_out(arguments[0], identity_names(), sizeof(struct utsname));
+}

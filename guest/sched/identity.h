@@ -1,0 +1,18 @@
+/* Who and where the program is. */
+#ifndef MAYFLY_GUEST_IDENTITY_H
+#define MAYFLY_GUEST_IDENTITY_H
+
+#include <stdint.h>
+
+struct utsname;
+
+/* Who the program is at its start. */
+void identity_init(void);
+
+uint32_t identity_user(void);
+uint32_t identity_group(void);
+
+/* What uname(2) tells. */
+const struct utsname *identity_names(void);
+
+#endif

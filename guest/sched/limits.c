@@ -1,0 +1,110 @@
+/* System calls that ask how much there is, was used, or may be used. */
+#include "limits.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/time.h>
+
+#include "guest/lib/system_call.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/pool.h"
+#include "guest/mm/user_memory.h"
+#include "process.h"
+#include "processor_time.h"
+#include "thread.h"
+
+#define PAGE_KIB (GUEST_PAGE_SIZE / 1024)
+
+/* Limits are reported but not enforced here: memory and time are bounded outside of the guest,
+ * descriptors by their table. */
+uint64_t limit_value(uint32_t resource)
+{
+	switch (resource) {
+	case RLIMIT_STACK:
+		return libos_start_info.stack_size;
+	case RLIMIT_NOFILE:
+		return LIMIT_OPEN_FILES;
+	case RLIMIT_NPROC:
+		return 1;
+	case RLIMIT_SIGPENDING:
+		return LIMIT_PENDING_SIGNALS;
+	case RLIMIT_CORE:
+	case RLIMIT_NICE: /* no thread may get a higher priority */
+	case RLIMIT_RTPRIO:
+		return 0;
+	default:
+		return RLIM_INFINITY;
+	}
+}
+
+static int64_t report_limit(uint64_t resource, uint64_t address)
+{
+	if ((uint32_t)resource >= RLIM_NLIMITS)
+		return -EINVAL;
+	uint64_t value = limit_value((uint32_t)resource);
+	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+	return user_copy_out(address, &limit, sizeof(limit));
+}
+
+static int64_t accept_limit(uint64_t resource, uint64_t address)
+{
+	struct rlimit limit;
+	int error = user_copy_in(&limit, address, sizeof(limit));
+	if (error)
+		return error;
+	if ((uint32_t)resource >= RLIM_NLIMITS || limit.rlim_cur > limit.rlim_max)
+		return -EINVAL;
+	return 0;
+}
+
+SYSTEM_CALL(getrlimit)
+{
+	return report_limit(arguments[0], arguments[1]);
+}
+
+SYSTEM_CALL(setrlimit)
+{
+	return accept_limit(arguments[0], arguments[1]);
+}
+
+SYSTEM_CALL(prlimit64)
+{
+	if ((uint32_t)arguments[0] && !process_has_id(arguments[0]))
+		return -ESRCH;
+	if ((uint32_t)arguments[1] >= RLIM_NLIMITS)
+		return -EINVAL;
+	int64_t error = arguments[2] ? accept_limit(arguments[1], arguments[2]) : 0;
+	if (!error && arguments[3])
+		error = report_limit(arguments[1], arguments[3]);
+	return error;
+}
+
+SYSTEM_CALL(getrusage)
+{
+	struct rusage usage = {0};
+	if ((int32_t)arguments[0] == RUSAGE_CHILDREN)
+		return user_copy_out(arguments[1], &usage, sizeof(usage));
+	if ((int32_t)arguments[0] != RUSAGE_SELF && (int32_t)arguments[0] != RUSAGE_THREAD)
+		return -EINVAL;
+	uint64_t used_ns = (int32_t)arguments[0] == RUSAGE_SELF
+			       ? processor_time()
+			       : processor_time_of(thread_current());
+	usage.ru_utime.tv_sec = (time_t)(used_ns / NANOSECONDS);
+	usage.ru_utime.tv_usec = (suseconds_t)(used_ns % NANOSECONDS / 1000);
+	usage.ru_maxrss = (long)((pool_total_pages() - pool_free_pages()) * PAGE_KIB);
+	return user_copy_out(arguments[1], &usage, sizeof(usage));
+}
+
+SYSTEM_CALL(sysinfo)
+{
+	struct sysinfo information = {
+	    .uptime = (long)(clock_read_ns(false) / NANOSECONDS),
+	    .totalram = pool_total_pages() * GUEST_PAGE_SIZE,
+	    .freeram = pool_free_pages() * GUEST_PAGE_SIZE,
+	    .procs = 1,
+	    .mem_unit = 1,
+	};
+	return user_copy_out(arguments[0], &information, sizeof(information));
+}

@@ -1,0 +1,14 @@
+/* What one process may use (getrlimit(2)). */
+#ifndef MAYFLY_GUEST_LIMITS_H
+#define MAYFLY_GUEST_LIMITS_H
+
+#include <stdint.h>
+
+/* Kept by the table of descriptors, and by the queues of signals. */
+#define LIMIT_OPEN_FILES      1024
+#define LIMIT_PENDING_SIGNALS 4096
+
+/* Of one resource (RLIMIT_…); RLIM_INFINITY where nothing bounds it in here. */
+uint64_t limit_value(uint32_t resource);
+
+#endif

@@ -1,0 +1,156 @@
+/* System calls on the one process: its end, its name, and its attempts to start others. */
+#include "process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "guest/lib/system_call.h"
+#include "guest/lib/text.h"
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/user_memory.h"
+#include "thread.h"
+
+#define NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
+
+static uint32_t own_id = PROCESS_FIRST_ID;
+
+uint32_t process_id(void)
+{
+	return own_id;
+}
+
+bool process_has_id(uint64_t id)
+{
+	return (uint32_t)id == own_id || (uint32_t)id == PROCESS_FIRST_ID;
+}
+
+void process_renew_id(uint32_t random)
+{
+	const uint32_t lowest = 300; /* where Linux continues after the highest id */
+	uint32_t id = lowest + random % (PROCESS_ID_MAX - lowest);
+	/* There are fewer threads than ids. */
+	while (thread_find((int32_t)id))
+		id = id + 1 < PROCESS_ID_MAX ? id + 1 : lowest;
+	own_id = id;
+}
+
+SYSTEM_CALL(exit_group)
+{
+	machine_exit((int)arguments[0]);
+}
+
+char *process_name(void)
+{
+	static char name[NAME_SIZE];
+	if (name[0])
+		return name;
+	const char *base = libos_start_info.program;
+	for (const char *next = base; *next; next++)
+		if (*next == '/')
+			base = next + 1;
+	size_t length = strlen(base);
+	memcpy(name, base, length < NAME_SIZE ? length : NAME_SIZE - 1);
+	return name;
+}
+
+static int64_t set_name(uint64_t address)
+{
+	char name[NAME_SIZE];
+	int error = user_string(address, name, sizeof(name));
+	if (error == -EFAULT)
+		return error;
+	name[NAME_SIZE - 1] = 0;
+	size_t length = strlen(name);
+	memset(process_name(), 0, NAME_SIZE);
+	memcpy(process_name(), name, length);
+	return 0;
+}
+
+SYSTEM_CALL(prctl)
+{
+	bool rest = arguments[2] || arguments[3] || arguments[4];
+	switch ((uint32_t)arguments[0]) {
+	case PR_SET_NAME:
+		return set_name(arguments[1]);
+	case PR_GET_NAME:
+		return user_copy_out(arguments[1], process_name(), NAME_SIZE);
+	case PR_GET_DUMPABLE:
+		return 1;
+	case PR_GET_NO_NEW_PRIVS:
+		return arguments[1] || rest ? -EINVAL : 1;
+	case PR_SET_DUMPABLE:
+		return arguments[1] > 1 ? -EINVAL : 0;
+	case PR_SET_NO_NEW_PRIVS:
+		return arguments[1] != 1 || rest ? -EINVAL : 0;
+	case PR_SET_PDEATHSIG:
+		return arguments[1] > SIGNAL_COUNT ? -EINVAL : 0;
+	case PR_SET_TIMERSLACK:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* There is only one process in a machine: only the monitor can clone that. */
+int64_t process_refuse(const char *call)
+{
+	static bool told;
+	if (!told)
+		machine_tell("%s: a guest has one process and one program (ENOSYS)", call);
+	told = true;
+	return -ENOSYS;
+}
+
+SYSTEM_CALL(fork)
+{
+	return process_refuse("fork");
+}
+
+SYSTEM_CALL(vfork)
+{
+	return process_refuse("vfork");
+}
+
+/* ENOSYS: C libraries then make the same thread by clone(). */
+SYSTEM_CALL(clone3)
+{
+	return -ENOSYS;
+}
+
+SYSTEM_CALL(execve)
+{
+	return process_refuse("execve");
+}
+
+SYSTEM_CALL(execveat)
+{
+	return process_refuse("execveat");
+}
+
+SYSTEM_CALL(wait4)
+{
+	const uint64_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	if ((uint32_t)arguments[2] & ~known)
+		return -EINVAL;
+	return (int32_t)arguments[0] == INT32_MIN ? -ESRCH : -ECHILD;
+}
+
+SYSTEM_CALL(waitid)
+{
+	const uint64_t kinds = WEXITED | WSTOPPED | WCONTINUED;
+	const uint64_t known = kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
+	uint32_t options = (uint32_t)arguments[3];
+	if (options & ~known || !(options & kinds) || (uint32_t)arguments[0] > P_PIDFD)
+		return -EINVAL;
+	switch ((uint32_t)arguments[0]) {
+	case P_PID:
+		return (int32_t)arguments[1] <= 0 ? -EINVAL : -ECHILD;
+	case P_PGID:
+		return (int32_t)arguments[1] < 0 ? -EINVAL : -ECHILD;
+	default:
+		return -ECHILD;
+	}
+}

@@ -1,0 +1,113 @@
+/* Processor time; see processor_time.h: what the program and each of its threads used, waits and
+ * sleeps left out. On one processor that is the time since they began without the times in which
+ * they did not run. So a clock of processor time is the monotonic one less a number, which changes
+ * only where a thread stops or goes on; it lies in the control page, where the vDSO reads it, too.
+ *
+ * Nothing of it goes back or jumps where the program is frozen: a clone goes on with what the
+ * set-up used. */
+#include "processor_time.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "process.h"
+#include "thread.h"
+
+/* In clock ids that name a process or a thread (posix-cpu-timers): ~id << 3, and what is asked. */
+#define ID_SHIFT     3
+#define ID_OF_THREAD 4U
+#define ID_WHICH     3U
+#define ID_SCHEDULED 2U /* to the nanosecond; below are the clocks of profilers */
+
+static uint64_t process_used_ns; /* when the program was frozen */
+
+static volatile struct guest_processor_clock *clock_base(void)
+{
+	return &machine_control()->processor;
+}
+
+uint64_t processor_time(void)
+{
+	return clock_used(clock_read_ns(false), clock_base()->process_base_ns);
+}
+
+uint64_t processor_time_of(const struct thread *thread)
+{
+	if (thread != thread_current())
+		return thread->processor_ns;
+	return clock_used(clock_read_ns(false), clock_base()->thread_base_ns);
+}
+
+void processor_time_stop(void)
+{
+	const uint64_t now = clock_read_ns(false);
+	process_used_ns = clock_used(now, clock_base()->process_base_ns);
+	thread_current()->processor_ns = clock_used(now, clock_base()->thread_base_ns);
+}
+
+void processor_time_start(void)
+{
+	const uint64_t now = clock_read_ns(false);
+	clock_base()->process_base_ns = now - process_used_ns;
+	clock_base()->thread_base_ns = now - thread_current()->processor_ns;
+}
+
+void processor_time_switch(struct thread *from, const struct thread *to)
+{
+	const uint64_t now = clock_read_ns(false);
+	from->processor_ns = clock_used(now, clock_base()->thread_base_ns);
+	clock_base()->thread_base_ns = now - to->processor_ns;
+}
+
+/* The thread whose clock it is; NULL: the whole process. */
+static int find_clock(uint32_t clock, const struct thread **thread)
+{
+	const uint32_t id = ~(uint32_t)((int32_t)clock >> ID_SHIFT);
+	*thread = NULL;
+	if (clock_kind(clock) == CLOCK_KIND_THREAD)
+		*thread = thread_current();
+	if (clock_kind(clock) != CLOCK_KIND_UNKNOWN)
+		return 0;
+	if ((int32_t)clock >= 0 || (clock & ID_WHICH) > ID_SCHEDULED)
+		return -EINVAL;
+	if (clock & ID_OF_THREAD)
+		*thread = id ? thread_find((int32_t)id) : thread_current();
+	else if (!id || process_has_id(id) || id == (uint32_t)thread_current()->id)
+		return 0;
+	return *thread ? 0 : -EINVAL;
+}
+
+int processor_clock_read(uint32_t clock, uint64_t *nanoseconds)
+{
+	const struct thread *thread;
+	int error = find_clock(clock, &thread);
+	if (!error)
+		*nanoseconds = thread ? processor_time_of(thread) : processor_time();
+	return error;
+}
+
+int processor_clock_wait(uint32_t clock, uint64_t until_ns)
+{
+	static const char channel;
+	const struct thread *thread;
+	int error = find_clock(clock, &thread);
+	if (!error && thread == thread_current())
+		return -EINVAL;
+	while (!error) {
+		uint64_t used;
+		/* The thread may have ended. */
+		error = processor_clock_read(clock, &used);
+		if (error || used >= until_ns)
+			break;
+		/* A thread cannot use more time than passes. */
+		error = thread_wait(&channel,
+				    thread_count() == 1 ? NO_DEADLINE
+							: clock_deadline_ns(until_ns - used),
+				    "its own processor time");
+		if (error == -ETIMEDOUT)
+			error = 0;
+	}
+	return error;
+}

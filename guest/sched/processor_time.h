@@ -1,0 +1,26 @@
+/* Processor time: what the program and each of its threads used, waits and sleeps left out. */
+#ifndef MAYFLY_GUEST_PROCESSOR_TIME_H
+#define MAYFLY_GUEST_PROCESSOR_TIME_H
+
+#include <stdint.h>
+
+struct thread;
+
+/* What the program used, and one thread of it; nanoseconds. */
+uint64_t processor_time(void);
+uint64_t processor_time_of(const struct thread *thread);
+
+/* The program is about to be frozen; a machine or a clone begins. */
+void processor_time_stop(void);
+void processor_time_start(void);
+
+/* Another thread is about to run. */
+void processor_time_switch(struct thread *from, const struct thread *to);
+
+/* Of clocks of processor time, also those that name a process or a thread. 0 or -EINVAL. */
+int processor_clock_read(uint32_t clock, uint64_t *nanoseconds);
+
+/* Waits until it shows that much; results as thread_wait(). */
+int processor_clock_wait(uint32_t clock, uint64_t until_ns);
+
+#endif

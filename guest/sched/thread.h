@@ -1,0 +1,141 @@
+/* Threads of the program: one runs, the others wait for their turn, for an event or for a time.
+ *
+ * Each has a stack of the library OS of its own, with the program's registers at its top while the
+ * thread is in the library OS. Switching happens inside the library OS only: where a thread waits,
+ * yields, or was interrupted by a tick.
+ */
+#ifndef MAYFLY_GUEST_THREAD_H
+#define MAYFLY_GUEST_THREAD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/thread_state.h"
+#include "guest/machine/clock.h"
+
+#define SIGNAL_COUNT  64
+#define SIGNAL_BIT(n) (1UL << ((n)-1))
+
+/* Signals that wait for a thread, or for any of the process; see signals.h. */
+struct signal_queue {
+	uint64_t pending; /* one bit for each */
+	struct queued_signal *first;
+};
+
+enum thread_phase { THREAD_RUNNABLE, THREAD_WAITING, THREAD_ENDED };
+
+/* Looks for something that comes from outside of the guest (the request), waiting until that
+ * monotonic time at most. True: it is there. */
+typedef bool thread_look_function(uint64_t until_ns);
+
+struct thread {
+	struct thread_state processor; /* while it does not run */
+
+	struct thread *next; /* a ring of all threads */
+	int32_t id;
+	enum thread_phase state;
+
+	/* Waiting for what? */
+	const void *channel;
+	uint64_t futex;		    /* address, for threads at the futex channel */
+	uint32_t futex_bits;	    /* which wakers it listens to */
+	uint64_t futex_turn;	    /* who waits longer has the smaller one */
+	int32_t futex_owner;	    /* whose lock it waits for; see futex_lock.c */
+	uint64_t deadline_ns;	    /* monotonic; NO_DEADLINE */
+	thread_look_function *look; /* looks for what it waits for from outside; or NULL */
+	int wait_result;
+
+	uint64_t clear_id; /* address to zero and wake at the thread's end; or 0 */
+	uint64_t robust_list;
+
+	struct signal_queue signals;
+	uint64_t blocked;    /* one bit for each */
+	uint64_t awaited;    /* by sigtimedwait */
+	uint64_t saved_mask; /* to restore when a handler has run, after sigsuspend */
+	bool restore_mask;
+	bool returns_from_handler; /* by the system call that it is in */
+	stack_t alternate_stack;
+
+	uint64_t processor_ns; /* that it had used when it last stopped; see processor_time.c */
+
+	/* What it was given and is told; see policy.c. */
+	uint8_t policy;	    /* SCHED_… */
+	bool policy_resets; /* not for threads that it makes */
+	int nice;
+	uint16_t io_priority;
+
+	uint64_t waits, interruptions; /* turns that it gave up, and that were taken from it */
+};
+
+/* Results of a wait, and of a call that is to be made again when a handler with SA_RESTART has run;
+ * the program never sees it. */
+#define RESTART_CALL	    512
+#define RESTART_CALL_ALWAYS 513 /* also without SA_RESTART */
+
+struct thread *thread_current(void);
+struct thread *thread_first(void);
+uint32_t thread_count(void);
+
+/* Turns that all threads, those that ended too, gave up or lost. */
+struct thread_turns {
+	uint64_t waits, interruptions;
+};
+
+struct thread_turns thread_turns(void);
+
+/* The thread with that id, or NULL. */
+struct thread *thread_find(int32_t id);
+
+/* The program's registers, while the current thread is in the library OS. */
+struct system_call_frame *thread_frame(void);
+
+/* Lets the others run until thread_wake() is called for the channel, or until the deadline.
+ * 0; -ETIMEDOUT; -EINTR where a signal wants the thread's attention. Where nothing could ever end
+ * the waits of all threads, the program ends here (`waiting_for` tells the log of the only one). */
+int thread_wait(const void *channel, uint64_t deadline_ns, const char *waiting_for);
+
+/* Makes all threads runnable that wait for the channel. */
+void thread_wake(const void *channel);
+
+/* Ends one thread's wait with that result. */
+void thread_resume(struct thread *thread, int result);
+
+/* The current thread was interrupted: lets another one run, if one can. */
+void thread_tick(void);
+
+/* Interrupts the program at that monotonic time, or up to a slice later. Where an earlier alarm is
+ * set, that stays. */
+void thread_set_alarm(uint64_t when_ns);
+
+/* A clone begins: its control page says nothing of alarms. */
+void threads_resume(void);
+
+/* For those who make threads and end them: a thread that can run has its turn last; the current
+ * one has no more. */
+void thread_join_ring(struct thread *thread);
+__attribute__((noreturn)) void thread_leave_ring(void);
+
+/* A thread with its stack in the library OS, in no ring yet; NULL: no memory. */
+struct thread *thread_allocate(void);
+
+/* Signals that were sent to the process while all threads blocked them. */
+extern struct signal_queue thread_process_signals;
+
+/* A signal wants the current thread's attention. */
+bool thread_signal_is_due(void);
+
+/* Timers, which the threads' waits have to heed: when the next one runs out (NO_DEADLINE), and what
+ * to do when that time has come. */
+struct thread_timers {
+	uint64_t (*next_ns)(void);
+	void (*expire)(uint64_t now_ns);
+};
+
+/* From now on there may be timers. */
+void thread_set_timers(const struct thread_timers *timers);
+
+/* What waits for a change of any file's readiness; see thread_wait(). */
+extern const char thread_files_channel;
+
+#endif

@@ -1,0 +1,360 @@
+/* Signals: what the program arranges, who gets a signal, and what waits for its turn.
+ * signal_frame.c lets handlers run, send.c and wait.c have the system calls that send
+ * and wait.
+ *
+ * No signal comes from outside of the guest: the program's own, its timers', and its faults. */
+#include "signals.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "arch/registers.h"
+#include "arch/signals.h"
+#include "guest/lib/large_data.h"
+#include "guest/lib/system_call.h"
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
+#include "guest/sched/thread.h"
+#include "queue.h"
+
+#define SMALLEST_STACK 2048 /* MINSIGSTKSZ of the kernel; the C library computes its own */
+
+static LARGE_DATA struct signal_action actions[SIGNAL_COUNT + 1];
+
+/* Page faults: most are memory that is touched for the first time. */
+#define ALWAYS_TAKEN (1UL << GUEST_VECTOR_PAGE_FAULT)
+
+/* Exceptions that the library OS takes: those, and where their signals have handlers. The control
+ * page of each clone must have them. */
+static uint64_t upcalls = ALWAYS_TAKEN;
+
+const char signal_channel;
+
+static const uint64_t harmless = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) |
+				 SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
+				 SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
+
+const struct signal_action *signal_action(int signal)
+{
+	return &actions[signal];
+}
+
+bool signal_is_ignored(int signal)
+{
+	uint64_t handler = actions[signal].handler;
+	return handler == (uint64_t)SIG_IGN ||
+	       (handler == (uint64_t)SIG_DFL && harmless & SIGNAL_BIT(signal));
+}
+
+/* ── sending ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* The thread is in sigtimedwait for it: blocked or not, handled or not, it goes there. */
+static bool awaits(const struct thread *thread, int signal)
+{
+	return thread->state == THREAD_WAITING && thread->awaited & SIGNAL_BIT(signal);
+}
+
+static bool blocks(const struct thread *thread, int signal)
+{
+	return thread->blocked & SIGNAL_BIT(signal);
+}
+
+/* Notes the signal for a thread. */
+static int give(struct thread *thread, const siginfo_t *information, bool for_process)
+{
+	int signal = information->si_signo;
+	bool awaited = awaits(thread, signal), blocked = blocks(thread, signal);
+	if (!awaited && !blocked && signal_is_ignored(signal))
+		return 0;
+	if (!awaited && !blocked && actions[signal].handler == (uint64_t)SIG_DFL)
+		machine_abort(signal);
+	int error = signal_queue_add(&thread->signals, information, for_process);
+	if (error)
+		return error;
+	if (awaited)
+		thread_resume(thread, 0);
+	else if (!blocked)
+		thread_resume(thread, -EINTR);
+	return 0;
+}
+
+int signal_send_thread(struct thread *thread, const siginfo_t *information)
+{
+	return give(thread, information, false);
+}
+
+int signal_send_process(const siginfo_t *information)
+{
+	/* As on Linux the main thread comes first. */
+	int signal = information->si_signo;
+	struct thread *thread = thread_first();
+	do {
+		if (thread->state != THREAD_ENDED &&
+		    (!blocks(thread, signal) || awaits(thread, signal)))
+			return give(thread, information, true);
+		thread = thread->next;
+	} while (thread != thread_first());
+	return signal_queue_add(&thread_process_signals, information, true);
+}
+
+void signal_raise(int signal)
+{
+	const siginfo_t information = {
+	    .si_signo = signal, .si_code = SI_USER, .si_pid = (pid_t)process_id()};
+	signal_send_thread(thread_current(), &information);
+}
+
+void signal_force_fault(void)
+{
+	struct thread *thread = thread_current();
+	const siginfo_t information = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+	if (!signal_has_handler(SIGSEGV) || thread->blocked & SIGNAL_BIT(SIGSEGV) ||
+	    signal_send_thread(thread, &information))
+		machine_abort(SIGSEGV);
+}
+
+uint64_t signal_pending(void)
+{
+	return thread_current()->signals.pending | thread_process_signals.pending;
+}
+
+int signal_take(uint64_t set, siginfo_t *information)
+{
+	int signal = signal_queue_take(&thread_current()->signals, set, information);
+	return signal ? signal : signal_queue_take(&thread_process_signals, set, information);
+}
+
+siginfo_t *signal_of_timer(struct thread *thread, int signal, int timer)
+{
+	if (thread)
+		return signal_queue_of_timer(&thread->signals, signal, timer);
+	siginfo_t *found = signal_queue_of_timer(&thread_process_signals, signal, timer);
+	for (thread = thread_first(); !found;) {
+		found = signal_queue_of_timer(&thread->signals, signal, timer);
+		thread = thread->next;
+		if (thread == thread_first())
+			break;
+	}
+	return found;
+}
+
+/* The thread will not take these signals, but others may. */
+static void send_others(struct thread *thread, uint64_t set)
+{
+	siginfo_t information;
+	while (signal_queue_take_back(&thread->signals, set, &information))
+		signal_send_process(&information);
+}
+
+void signal_leave_thread(struct thread *thread)
+{
+	thread->state = THREAD_ENDED;
+	send_others(thread, UINT64_MAX);
+	signal_queue_drop(&thread->signals, UINT64_MAX);
+}
+
+/* Delivers what a change of the mask lets through: signals that end the program do so at once,
+ * handlers run on the way back to it. */
+void signal_set_mask(uint64_t mask)
+{
+	struct thread *thread = thread_current();
+	thread->blocked = mask & ~SIGNALS_NEVER_BLOCKED;
+	if (__builtin_expect((thread->signals.pending & thread->blocked) != 0, 0))
+		send_others(thread, thread->blocked);
+	uint64_t due = signal_pending() & ~thread->blocked;
+	for (; due; due &= due - 1) {
+		int signal = __builtin_ctzl(due) + 1;
+		siginfo_t information;
+		if (!signal_is_ignored(signal) && actions[signal].handler == (uint64_t)SIG_DFL &&
+		    signal_take(SIGNAL_BIT(signal), &information))
+			machine_abort(signal);
+	}
+}
+
+void signal_set_mask_for_wait(uint64_t mask)
+{
+	struct thread *thread = thread_current();
+	thread->saved_mask = thread->blocked;
+	thread->restore_mask = true;
+	signal_set_mask(mask);
+}
+
+int signal_read_mask_for_wait(uint64_t address, uint64_t size)
+{
+	uint64_t mask;
+	if (!address)
+		return 0;
+	if (size != SIGNAL_SET_SIZE)
+		return -EINVAL;
+	int error = user_copy_in(&mask, address, sizeof(mask));
+	if (!error)
+		signal_set_mask_for_wait(mask);
+	return error;
+}
+
+/* ── exceptions ──────────────────────────────────────────────────────────────────────────────── */
+
+bool signal_has_handler(int signal)
+{
+	uint64_t handler = actions[signal].handler;
+	return handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN;
+}
+
+static void update_upcalls(void)
+{
+	upcalls = ALWAYS_TAKEN;
+	for (uint64_t vector = 0; vector < GUEST_VECTOR_TICK; vector++) {
+		int signal = exception_signal(vector);
+		if (signal && signal_has_handler(signal))
+			upcalls |= 1UL << vector;
+	}
+	machine_control()->upcalls = upcalls;
+}
+
+void signal_reset_action(int signal)
+{
+	actions[signal].handler = (uint64_t)SIG_DFL;
+	update_upcalls();
+}
+
+void signals_resume(void)
+{
+	machine_control()->upcalls = upcalls;
+}
+
+/* ── system calls ────────────────────────────────────────────────────────────────────────────── */
+
+/* It is ignored now, so it is dropped wherever it waits. */
+static void forget(int signal)
+{
+	struct thread *thread = thread_first();
+	signal_queue_drop(&thread_process_signals, SIGNAL_BIT(signal));
+	do {
+		signal_queue_drop(&thread->signals, SIGNAL_BIT(signal));
+		thread = thread->next;
+	} while (thread != thread_first());
+}
+
+SYSTEM_CALL(rt_sigaction)
+{
+	struct signal_action action;
+	uint64_t signal = (uint32_t)arguments[0];
+	if (arguments[3] != SIGNAL_SET_SIZE || !signal || signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if (arguments[1]) {
+		int error = user_copy_in(&action, arguments[1], sizeof(action));
+		if (error)
+			return error;
+		if (SIGNALS_NEVER_BLOCKED & SIGNAL_BIT(signal))
+			return -EINVAL;
+	}
+	if (arguments[2]) {
+		int error = user_copy_out(arguments[2], &actions[signal], sizeof(action));
+		if (error)
+			return error;
+	}
+	if (arguments[1]) {
+		action.mask &= ~SIGNALS_NEVER_BLOCKED;
+		actions[signal] = action;
+		update_upcalls();
+		if (signal_is_ignored((int)signal))
+			forget((int)signal);
+	}
+	return 0;
+}
+
+SYSTEM_CALL(rt_sigprocmask)
+{
+	uint64_t blocked = thread_current()->blocked, set = 0, changed = blocked;
+	if (arguments[3] != SIGNAL_SET_SIZE)
+		return -EINVAL;
+	if (arguments[1]) {
+		int error = user_copy_in(&set, arguments[1], sizeof(set));
+		if (error)
+			return error;
+		switch ((uint32_t)arguments[0]) {
+		case SIG_BLOCK:
+			changed |= set;
+			break;
+		case SIG_UNBLOCK:
+			changed &= ~set;
+			break;
+		case SIG_SETMASK:
+			changed = set;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (arguments[2]) {
+		int error = user_copy_out(arguments[2], &blocked, sizeof(blocked));
+		if (error)
+			return error;
+	}
+	if (changed != blocked)
+		signal_set_mask(changed);
+	return 0;
+}
+
+/* ── alternate stacks ────────────────────────────────────────────────────────────────────────── */
+
+bool signal_stack_contains(const stack_t *stack, uint64_t address)
+{
+	return address - (uint64_t)stack->ss_sp - 1 < stack->ss_size;
+}
+
+bool signal_on_alternate_stack(const struct thread *thread, uint64_t stack_pointer)
+{
+	const stack_t *stack = &thread->alternate_stack;
+	return !(stack->ss_flags & (int)SS_AUTODISARM) &&
+	       signal_stack_contains(stack, stack_pointer);
+}
+
+/* What the call tells of the thread's stack. */
+static int alternate_stack_flags(const struct thread *thread, uint64_t stack_pointer)
+{
+	const stack_t *stack = &thread->alternate_stack;
+	const int own = stack->ss_flags & (int)SS_AUTODISARM;
+	if (!stack->ss_size)
+		return own | SS_DISABLE;
+	return own | (signal_on_alternate_stack(thread, stack_pointer) ? SS_ONSTACK : 0);
+}
+
+int signal_set_alternate_stack(const stack_t *wanted, uint64_t stack_pointer)
+{
+	struct thread *thread = thread_current();
+	const int mode = wanted->ss_flags & ~(int)SS_AUTODISARM;
+	if (signal_on_alternate_stack(thread, stack_pointer))
+		return -EPERM;
+	if (mode != SS_DISABLE && mode != SS_ONSTACK && mode)
+		return -EINVAL;
+	if (mode != SS_DISABLE && wanted->ss_size < SMALLEST_STACK)
+		return -ENOMEM;
+	thread->alternate_stack = *wanted;
+	if (mode == SS_DISABLE) {
+		thread->alternate_stack.ss_sp = NULL;
+		thread->alternate_stack.ss_size = 0;
+	}
+	return 0;
+}
+
+SYSTEM_CALL(sigaltstack)
+{
+	const struct thread *thread = thread_current();
+	const uint64_t stack_pointer = frame_stack_pointer(thread_frame());
+	stack_t wanted, old = {
+			    .ss_sp = thread->alternate_stack.ss_sp,
+			    .ss_size = thread->alternate_stack.ss_size,
+			    .ss_flags = alternate_stack_flags(thread, stack_pointer),
+			};
+	int error = 0;
+	if (arguments[0])
+		error = user_copy_in(&wanted, arguments[0], sizeof(wanted));
+	if (arguments[0] && !error)
+		error = signal_set_alternate_stack(&wanted, stack_pointer);
+	if (arguments[1] && !error)
+		error = user_copy_out(arguments[1], &old, sizeof(old));
+	return error;
+}

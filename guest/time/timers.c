@@ -1,0 +1,302 @@
+/* Timers that send signals: alarm, setitimer(ITIMER_REAL) and timer_create(2). */
+#include <errno.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "guest/lib/system_call.h"
+#include "guest/machine/clock.h"
+#include "guest/mm/user_memory.h"
+#include "guest/sched/thread.h"
+#include "guest/sched/timespec.h"
+#include "guest/signal/signals.h"
+#include "sizes/sizes.h"
+
+#define TIMERS_MAX     33 /* the first is ITIMER_REAL's */
+#define MICROSECOND_NS 1000UL
+
+struct timer {
+	bool exists;
+	bool silent;	 /* SIGEV_NONE: the program only asks for its time */
+	uint64_t due_ns; /* monotonic; 0: not armed */
+	uint64_t interval_ns;
+	uint32_t clock;
+	int signal, overruns;
+	int32_t thread; /* 0: the process */
+	uint64_t value;
+};
+
+static struct timer timers[TIMERS_MAX] = {{.exists = true, .signal = SIGALRM}};
+static uint32_t timers_armed;
+
+static uint64_t next_timer_ns(void)
+{
+	uint64_t next = NO_DEADLINE;
+	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
+		if (timers[i].due_ns && timers[i].due_ns < next)
+			next = timers[i].due_ns;
+	return next;
+}
+
+static void set_due(struct timer *timer, uint64_t due_ns)
+{
+	timers_armed += (due_ns != 0) - (timer->due_ns != 0);
+	timer->due_ns = due_ns;
+}
+
+static void send_alarm(int signal)
+{
+	const siginfo_t information = {.si_signo = signal, .si_code = SI_KERNEL};
+	signal_send_process(&information);
+}
+
+/* A timer's signal waits once; how often it ran out since is told with it (timer_getoverrun(2)). */
+static void send_timer(struct timer *timer, struct thread *thread, uint64_t missed)
+{
+	int number = (int)(timer - timers) - 1;
+	siginfo_t *waiting = signal_of_timer(thread, timer->signal, number);
+	if (waiting)
+		missed += (uint64_t)waiting->si_overrun + 1;
+	timer->overruns = missed < INT32_MAX ? (int)missed : INT32_MAX;
+	if (waiting) {
+		waiting->si_overrun = timer->overruns;
+		return;
+	}
+	siginfo_t information = {
+	    .si_signo = timer->signal,
+	    .si_code = SI_TIMER,
+	    .si_timerid = number,
+	    .si_overrun = timer->overruns,
+	};
+	information.si_ptr = (void *)timer->value;
+	if (thread)
+		signal_send_thread(thread, &information);
+	else
+		signal_send_process(&information);
+}
+
+static void expire(struct timer *timer, uint64_t now_ns)
+{
+	uint64_t missed = 0;
+	if (timer->interval_ns) {
+		missed = (now_ns - timer->due_ns) / timer->interval_ns;
+		set_due(timer, timer->due_ns + (missed + 1) * timer->interval_ns);
+	} else {
+		set_due(timer, 0);
+	}
+	if (timer->silent)
+		return;
+	struct thread *thread = timer->thread ? thread_find(timer->thread) : NULL;
+	if (timer == &timers[0])
+		send_alarm(timer->signal);
+	else
+		send_timer(timer, thread, missed);
+}
+
+static void expire_timers(uint64_t now_ns)
+{
+	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
+		if (timers[i].due_ns && timers[i].due_ns <= now_ns)
+			expire(&timers[i], now_ns);
+}
+
+static const struct thread_timers thread_timers = {next_timer_ns, expire_timers};
+
+static uint64_t time_left(const struct timer *timer)
+{
+	uint64_t now = clock_read_ns(false);
+	return !timer->due_ns ? 0 : timer->due_ns > now ? timer->due_ns - now : 1;
+}
+
+/* Arms for `after_ns` from now; 0 stops it. */
+static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
+{
+	timer->interval_ns = interval_ns;
+	timer->overruns = 0;
+	set_due(timer, after_ns ? clock_deadline_ns(after_ns) : 0);
+	if (!after_ns)
+		return;
+	thread_set_timers(&thread_timers);
+	thread_set_alarm(timer->due_ns);
+}
+
+/* ── alarm and setitimer ─────────────────────────────────────────────────────────────────────── */
+
+SYSTEM_CALL(alarm)
+{
+	struct timer *timer = &timers[0];
+	uint64_t left = time_left(timer);
+	arm(timer, (uint32_t)arguments[0] * NANOSECONDS, 0);
+	return (int64_t)((left + NANOSECONDS - 1) / NANOSECONDS);
+}
+
+static struct timeval to_timeval(uint64_t nanoseconds)
+{
+	return (struct timeval){
+	    .tv_sec = (time_t)(nanoseconds / NANOSECONDS),
+	    .tv_usec = (suseconds_t)(nanoseconds % NANOSECONDS / MICROSECOND_NS),
+	};
+}
+
+static bool from_timeval(const struct timeval *time, uint64_t *nanoseconds)
+{
+	if (time->tv_sec < 0 || time->tv_usec < 0 || time->tv_usec >= 1000000 ||
+	    mul_overflows((uint64_t)time->tv_sec, NANOSECONDS, nanoseconds) ||
+	    add_overflows(*nanoseconds, (uint64_t)time->tv_usec * MICROSECOND_NS, nanoseconds))
+		return false;
+	return true;
+}
+
+static int report_interval_timer(uint64_t address)
+{
+	const struct itimerval value = {
+	    .it_interval = to_timeval(timers[0].interval_ns),
+	    .it_value = to_timeval(time_left(&timers[0])),
+	};
+	return user_copy_out(address, &value, sizeof(value));
+}
+
+SYSTEM_CALL(getitimer)
+{
+	if ((uint32_t)arguments[0] != ITIMER_REAL)
+		return -EINVAL;
+	return report_interval_timer(arguments[1]);
+}
+
+SYSTEM_CALL(setitimer)
+{
+	struct itimerval value = {0};
+	uint64_t after_ns, interval_ns;
+	if ((uint32_t)arguments[0] != ITIMER_REAL)
+		return -EINVAL;
+	int error = arguments[1] ? user_copy_in(&value, arguments[1], sizeof(value)) : 0;
+	if (error)
+		return error;
+	if (!from_timeval(&value.it_value, &after_ns) ||
+	    !from_timeval(&value.it_interval, &interval_ns))
+		return -EINVAL;
+	if (arguments[2]) {
+		error = report_interval_timer(arguments[2]);
+		if (error)
+			return error;
+	}
+	arm(&timers[0], after_ns, interval_ns);
+	return 0;
+}
+
+/* ── timer_create ────────────────────────────────────────────────────────────────────────────── */
+
+static struct timer *find_timer(uint64_t number)
+{
+	uint64_t index = (uint64_t)(int32_t)number + 1;
+	return index && index < TIMERS_MAX && timers[index].exists ? &timers[index] : NULL;
+}
+
+static int describe_timer(struct timer *timer, const struct sigevent *event)
+{
+	timer->value = (uint64_t)event->sigev_value.sival_ptr;
+	timer->signal = event->sigev_signo;
+	switch (event->sigev_notify) {
+	case SIGEV_NONE:
+		timer->silent = true;
+		return 0;
+	case SIGEV_THREAD_ID:
+		timer->thread = event->_sigev_un._tid;
+		if (!thread_find(timer->thread))
+			return -EINVAL;
+		break;
+	case SIGEV_SIGNAL:
+		break;
+	default:
+		return -EINVAL;
+	}
+	return timer->signal < 1 || timer->signal > SIGNAL_COUNT ? -EINVAL : 0;
+}
+
+SYSTEM_CALL(timer_create)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	struct timer timer = {.exists = true, .clock = (uint32_t)arguments[0]};
+	int32_t number = 0;
+	if (timer.clock == CLOCK_TAI)
+		timer.clock = CLOCK_REALTIME;
+	if (timer.clock == CLOCK_MONOTONIC_RAW || timer.clock == CLOCK_REALTIME_COARSE ||
+	    timer.clock == CLOCK_MONOTONIC_COARSE)
+		return -EOPNOTSUPP;
+	if (timer.clock != CLOCK_REALTIME && timer.clock != CLOCK_MONOTONIC &&
+	    timer.clock != CLOCK_BOOTTIME)
+		return -EINVAL;
+	while (number < TIMERS_MAX - 1 && timers[number + 1].exists)
+		number++;
+	if (number == TIMERS_MAX - 1)
+		return -EAGAIN;
+	event.sigev_value.sival_int = number;
+	int error = arguments[1] ? user_copy_in(&event, arguments[1], sizeof(event)) : 0;
+	if (!error)
+		error = describe_timer(&timer, &event);
+	if (!error)
+		error = user_copy_out(arguments[2], &number, sizeof(number));
+	if (error)
+		return error;
+	timers[number + 1] = timer;
+	return 0;
+}
+
+static struct timespec to_timespec(uint64_t nanoseconds)
+{
+	return (struct timespec){
+	    .tv_sec = (time_t)(nanoseconds / NANOSECONDS),
+	    .tv_nsec = (long)(nanoseconds % NANOSECONDS),
+	};
+}
+
+static int report_timer(const struct timer *timer, uint64_t address)
+{
+	const struct itimerspec value = {
+	    .it_interval = to_timespec(timer->interval_ns),
+	    .it_value = to_timespec(time_left(timer)),
+	};
+	return user_copy_out(address, &value, sizeof(value));
+}
+
+SYSTEM_CALL(timer_settime)
+{
+	struct timer *timer = find_timer(arguments[0]);
+	uint64_t interval_ns, after_ns;
+	if (!timer || !arguments[2])
+		return -EINVAL;
+	int error = timespec_read(arguments[2], &interval_ns);
+	if (!error)
+		error = timespec_read(arguments[2] + sizeof(struct timespec), &after_ns);
+	if (!error && arguments[3])
+		error = report_timer(timer, arguments[3]);
+	if (error)
+		return error;
+	if (after_ns && arguments[1] & TIMER_ABSTIME) {
+		uint64_t now = clock_read_ns(timer->clock == CLOCK_REALTIME);
+		after_ns = after_ns > now ? after_ns - now : 1;
+	}
+	arm(timer, after_ns, interval_ns);
+	return 0;
+}
+
+SYSTEM_CALL(timer_gettime)
+{
+	const struct timer *timer = find_timer(arguments[0]);
+	return timer ? report_timer(timer, arguments[1]) : -EINVAL;
+}
+
+SYSTEM_CALL(timer_getoverrun)
+{
+	const struct timer *timer = find_timer(arguments[0]);
+	return timer ? timer->overruns : -EINVAL;
+}
+
+SYSTEM_CALL(timer_delete)
+{
+	struct timer *timer = find_timer(arguments[0]);
+	if (!timer)
+		return -EINVAL;
+	set_due(timer, 0);
+	*timer = (struct timer){0};
+	return 0;
+}

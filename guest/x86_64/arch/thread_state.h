@@ -1,0 +1,39 @@
+/* What a processor keeps of a thread that does not run. */
+#ifndef MAYFLY_GUEST_ARCH_THREAD_STATE_H
+#define MAYFLY_GUEST_ARCH_THREAD_STATE_H
+
+#include <stdint.h>
+
+#include "registers.h"
+
+/* Bytes for the vector state: x87 to AVX-512 and PKRU take 2,696 so far. */
+#define VECTOR_STATE_MAX 4096
+
+/* entry.S knows all but the last members by their offsets. */
+struct thread_state {
+	uint64_t stack_pointer; /* on the thread's stack in the library OS */
+	uint64_t fs_base, gs_base;
+	void *vector_state; /* aligned to 64 bytes, VECTOR_STATE_MAX long */
+	uint64_t stack_top; /* of that stack; the program's registers lie just below it */
+
+	/* The last exception that the thread had a handler for: vector, error code, CR2. */
+	uint64_t fault_vector, fault_error, fault_address;
+};
+
+/* Where the first thread's stack ends. */
+extern char libos_stack_top[];
+
+/* Finds out which vector state there is; once, before the program starts. */
+void thread_state_init(void);
+
+/* Makes the current thread's state that of a new one, which has its stack and its memory for
+ * vector state already. `registers` are the current thread's; the new one sees the result 0, the
+ * stack pointer `stack` (0: the same one), and the thread pointer `*thread_pointer` (NULL: the
+ * same one). */
+void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,
+		       uint64_t stack, const uint64_t *thread_pointer);
+
+/* Runs `to`; returns when `from` runs again. */
+void thread_state_switch(struct thread_state *from, struct thread_state *to);
+
+#endif

@@ -1,0 +1,121 @@
+/* Upcalls: what interrupts the program without its wish, ticks and faults. */
+#include <signal.h>
+
+#include "arch/registers.h"
+#include "arch/signals.h"
+#include "guest/machine/hypercall.h"
+#include "guest/mm/fault.h"
+#include "guest/mm/user_memory.h"
+#include "guest/mm/vma.h"
+#include "guest/sched/thread.h"
+#include "guest/signal/signals.h"
+
+#define PAGE_FAULT_WRITE 2UL /* bits of its error code (SDM 3A, 4.7) */
+#define PAGE_FAULT_FETCH 16UL
+
+/* Both are called by entry.S. */
+void libos_take_own_fault(struct system_call_frame *frame);
+void libos_take_upcall(struct system_call_frame *frame);
+
+static void take_registers(struct system_call_frame *frame, const volatile struct guest_fault *from)
+{
+	*frame = (struct system_call_frame){
+	    .number = from->rax,
+	    .arguments = {from->rdi, from->rsi, from->rdx, from->r10, from->r8, from->r9},
+	    .rbx = from->rbx,
+	    .rbp = from->rbp,
+	    .r12 = from->r12,
+	    .r13 = from->r13,
+	    .r14 = from->r14,
+	    .r15 = from->r15,
+	    .rcx = from->rcx,
+	    .r11 = from->r11,
+	    .rip = from->rip,
+	    .cs = 0x33,
+	    .rflags = from->rflags,
+	    .rsp = from->rsp,
+	    .ss = 0x2b,
+	};
+}
+
+static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint64_t address)
+{
+	siginfo_t information = {.si_signo = signal, .si_code = SI_KERNEL};
+	switch (vector) {
+	case 0:
+		information.si_code = FPE_INTDIV;
+		break;
+	case 1:
+		information.si_code = TRAP_TRACE;
+		break;
+	case 6:
+		information.si_code = ILL_ILLOPN;
+		break;
+	case GUEST_VECTOR_PAGE_FAULT:
+		information.si_code = user_mapped(address, 1) ? SEGV_ACCERR : SEGV_MAPERR;
+		rip = address;
+		break;
+	case 16:
+	case 19:
+		information.si_code = FPE_FLTINV;
+		break;
+	default:
+		return information;
+	}
+	information.si_addr = (void *)rip;
+	return information;
+}
+
+/* A page of the mapping area that was not touched before. */
+static bool is_first_touch(uint64_t vector, const volatile struct guest_fault *fault)
+{
+	uint32_t access = GUEST_READ;
+	if (vector != GUEST_VECTOR_PAGE_FAULT || !mmap_area_contains(fault->address, 1))
+		return false;
+	if (fault->error_code & PAGE_FAULT_WRITE)
+		access |= GUEST_WRITE;
+	if (fault->error_code & PAGE_FAULT_FETCH)
+		access |= GUEST_EXECUTE;
+	return vma_fault(fault->address, access);
+}
+
+/* A fault of the library OS at an address of the program: the page is fetched, or the instruction
+ * faults once more and the monitor reports that. */
+void libos_take_own_fault(struct system_call_frame *frame)
+{
+	const volatile struct guest_fault *fault = &machine_control()->fault;
+	take_registers(frame, fault);
+	if (!is_first_touch(fault->vector, fault))
+		machine_control()->upcalls = 0;
+}
+
+static void take_fault(uint64_t vector, const volatile struct guest_fault *fault)
+{
+	struct thread *thread = thread_current();
+	if (is_first_touch(vector, fault))
+		return;
+	int signal = exception_signal(vector);
+	if (!signal || thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal)) {
+		/* No handler takes it: the instruction faults once more, and the monitor reports
+		 * that. */
+		machine_control()->upcalls = 0;
+		return;
+	}
+	thread->processor.fault_vector = vector;
+	thread->processor.fault_error = fault->error_code;
+	thread->processor.fault_address = fault->address;
+	const siginfo_t information = describe_fault(signal, vector, fault->rip, fault->address);
+	signal_send_thread(thread, &information);
+}
+
+void libos_take_upcall(struct system_call_frame *frame)
+{
+	const volatile struct guest_fault *fault = &machine_control()->fault;
+	take_registers(frame, fault);
+	uint64_t vector = fault->vector;
+	if (vector == GUEST_VECTOR_TICK)
+		thread_tick();
+	else
+		take_fault(vector, fault);
+	signal_deliver(frame, SIGNAL_NO_CALL);
+}

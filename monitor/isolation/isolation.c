@@ -1,0 +1,53 @@
+/* Choosing an isolation; see isolation.h. */
+#include "isolation.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sizes/sizes.h"
+#include "util/log.h"
+
+static const struct isolation *const isolations[] = {&isolation_kvm, &isolation_process};
+
+const struct isolation *isolation_automatic(struct error *first)
+{
+	const size_t count = ARRAY_SIZE(isolations);
+	for (size_t i = 0; i < count; i++) {
+		struct error reason = {0};
+		if (!isolations[i]->probe(&reason))
+			return isolations[i];
+		if (!first->code)
+			*first = reason;
+	}
+	return NULL;
+}
+
+static const struct isolation *choose_automatic(struct error *error)
+{
+	struct error first = {0};
+	const struct isolation *isolation = isolation_automatic(&first);
+	if (!isolation)
+		error_set(error, ENOTSUP, "no isolation can be had here; kvm: %s", first.text);
+	else if (first.code)
+		log_warn("isolation is %s: %s", isolation->name, first.text);
+	return isolation;
+}
+
+const struct isolation *isolation_choose(const char *name, struct error *error)
+{
+	const size_t count = ARRAY_SIZE(isolations);
+	if (!strcmp(name, "auto"))
+		return choose_automatic(error);
+	for (size_t i = 0; i < count; i++) {
+		struct error reason = {0};
+		if (strcmp(name, isolations[i]->name) != 0)
+			continue;
+		if (!isolations[i]->probe(&reason))
+			return isolations[i];
+		error_set(error, reason.code, "isolation %s cannot be had here: %s", name,
+			  reason.text);
+		return NULL;
+	}
+	error_set(error, EINVAL, "unknown isolation '%s'; there are kvm and process", name);
+	return NULL;
+}

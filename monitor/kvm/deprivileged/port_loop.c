@@ -1,0 +1,330 @@
+/* Loops around ports; see port_loop.h. References: SDM 1, 3.4.3 (flags); SDM 2, the instructions. */
+#include "port_loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address_space.h"
+#include "instruction.h"
+
+#define STEPS_MAX    48 /* between two accesses: they cost less than a trap */
+#define CACHED	     32 /* instructions, by where they stand */
+#define FLAG_CARRY   0x001UL
+#define FLAG_PARITY  0x004UL
+#define FLAG_ADJUST  0x010UL
+#define FLAG_ZERO    0x040UL
+#define FLAG_SIGN    0x080UL
+#define FLAG_OVER    0x800UL
+#define FLAGS_STATUS (FLAG_CARRY | FLAG_PARITY | FLAG_ADJUST | FLAG_ZERO | FLAG_SIGN | FLAG_OVER)
+
+/* Decoding takes longer than all else: what stands at an address is decoded once for each content. */
+struct cached {
+	bool is_valid;
+	uint64_t address;
+	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	struct instruction instruction;
+};
+
+struct port_loop {
+	ZydisDecoder decoder;
+	struct cached cached[CACHED];
+};
+
+enum step { STEP_DONE, STEP_PORT, STEP_UNKNOWN };
+
+struct port_loop *port_loop_create(struct error *error)
+{
+	struct port_loop *loop = calloc(1, sizeof(*loop));
+	if (!loop) {
+		error_set(error, ENOMEM, "no memory for a kernel");
+		return NULL;
+	}
+	ZydisDecoderInit(&loop->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	return loop;
+}
+
+void port_loop_release(struct port_loop *loop)
+{
+	free(loop);
+}
+
+/* NULL where nothing is known. */
+static const struct instruction *fetch(struct kernel *kernel, struct port_loop *loop,
+				       uint64_t address)
+{
+	struct cached *cached = &loop->cached[address % CACHED];
+	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	if (!space_read_code(kernel, address, bytes, sizeof(bytes)))
+		return NULL;
+	if (cached->is_valid && cached->address == address &&
+	    !memcmp(cached->bytes, bytes, sizeof(bytes)))
+		return &cached->instruction;
+	cached->is_valid = false;
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&loop->decoder, bytes, sizeof(bytes),
+						 &cached->instruction.decoded,
+						 cached->instruction.operands)))
+		return NULL;
+	cached->is_valid = true;
+	cached->address = address;
+	memcpy(cached->bytes, bytes, sizeof(bytes));
+	return &cached->instruction;
+}
+
+/* ── operands ────────────────────────────────────────────────────────────────────────────────── */
+
+static uint64_t mask_of(unsigned bits)
+{
+	return bits < 64 ? (1UL << bits) - 1 : UINT64_MAX;
+}
+
+/* NULL for those that are none, and for the second bytes of registers. */
+static uint64_t *general_register(const struct kernel *kernel, const ZydisDecodedOperand *operand)
+{
+	if (operand->type != ZYDIS_OPERAND_TYPE_REGISTER)
+		return NULL;
+	const ZydisRegister name = operand->reg.value;
+	const ZydisRegister whole =
+	    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, name);
+	if (ZydisRegisterGetClass(whole) != ZYDIS_REGCLASS_GPR64 ||
+	    (name >= ZYDIS_REGISTER_AH && name <= ZYDIS_REGISTER_BH))
+		return NULL;
+	return instruction_register(kernel, whole);
+}
+
+static bool read_operand(struct kernel *kernel, const struct instruction *instruction,
+			 unsigned which, uint64_t *value)
+{
+	const ZydisDecodedOperand *operand = &instruction->operands[which];
+	struct exception exception;
+	const uint64_t *place;
+	*value = 0;
+	switch (operand->type) {
+	case ZYDIS_OPERAND_TYPE_IMMEDIATE: /* extended to what it is used with */
+		*value = operand->imm.value.u;
+		return true;
+	case ZYDIS_OPERAND_TYPE_REGISTER:
+		place = general_register(kernel, operand);
+		if (!place)
+			return false;
+		*value = *place;
+		break;
+	case ZYDIS_OPERAND_TYPE_MEMORY:
+		if (operand->size > 64 ||
+		    !space_read(kernel, instruction_address(kernel, instruction, operand), value,
+				operand->size / 8, &exception))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	*value &= mask_of(operand->size);
+	return true;
+}
+
+/* A register of 32 bits takes the upper half along; smaller ones leave the rest. */
+static bool write_register(struct kernel *kernel, const ZydisDecodedOperand *operand,
+			   uint64_t value)
+{
+	const uint64_t mask = mask_of(operand->size);
+	uint64_t *place = general_register(kernel, operand);
+	if (!place)
+		return false;
+	*place = operand->size == 32 ? value & mask : (*place & ~mask) | (value & mask);
+	return true;
+}
+
+/* ── instructions ────────────────────────────────────────────────────────────────────────────── */
+
+static void set_flags(struct kernel *kernel, uint64_t kept, uint64_t flags, uint64_t result,
+		      unsigned bits)
+{
+	struct kvm_regs *regs = kernel_regs(kernel);
+	const uint64_t changed = FLAGS_STATUS & ~kept;
+	flags |= result ? 0 : FLAG_ZERO;
+	flags |= result >> (bits - 1) & 1 ? FLAG_SIGN : 0;
+	flags |= __builtin_parity((unsigned)(result & 0xff)) ? 0 : FLAG_PARITY;
+	regs->rflags = (regs->rflags & ~changed) | (flags & changed);
+}
+
+struct sum {
+	uint64_t result, flags;
+};
+
+/* a + b, or a - b, in so many bits. */
+static struct sum add_or_subtract(uint64_t a, uint64_t b, bool subtracts, unsigned bits)
+{
+	const uint64_t mask = mask_of(bits), top = 1UL << (bits - 1);
+	struct sum sum = {.result = (subtracts ? a - b : a + b) & mask};
+	const uint64_t over = (subtracts ? a ^ b : ~(a ^ b)) & (a ^ sum.result);
+	const bool carry = subtracts ? a < b : sum.result < a;
+	sum.flags = (carry ? FLAG_CARRY : 0) | (over & top ? FLAG_OVER : 0) |
+		    ((a ^ b ^ sum.result) & FLAG_ADJUST);
+	return sum;
+}
+
+static enum step move(struct kernel *kernel, const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0],
+				  *from = &instruction->operands[1];
+	const ZydisMnemonic mnemonic = instruction->decoded.mnemonic;
+	uint64_t value;
+	if (mnemonic == ZYDIS_MNEMONIC_LEA) {
+		if (from->mem.segment == ZYDIS_REGISTER_FS ||
+		    from->mem.segment == ZYDIS_REGISTER_GS)
+			return STEP_UNKNOWN;
+		value = instruction_address(kernel, instruction, from);
+	} else if (!read_operand(kernel, instruction, 1, &value))
+		return STEP_UNKNOWN;
+	if (mnemonic == ZYDIS_MNEMONIC_MOVSX || mnemonic == ZYDIS_MNEMONIC_MOVSXD)
+		value = (uint64_t)((int64_t)(value << (64 - from->size)) >> (64 - from->size));
+	return write_register(kernel, to, value) ? STEP_DONE : STEP_UNKNOWN;
+}
+
+static enum step calculate(struct kernel *kernel, const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	const ZydisMnemonic mnemonic = instruction->decoded.mnemonic;
+	const bool by_one = mnemonic == ZYDIS_MNEMONIC_INC || mnemonic == ZYDIS_MNEMONIC_DEC;
+	const bool subtracts = mnemonic == ZYDIS_MNEMONIC_SUB || mnemonic == ZYDIS_MNEMONIC_CMP ||
+			       mnemonic == ZYDIS_MNEMONIC_DEC;
+	uint64_t a, b = 1;
+	if (!read_operand(kernel, instruction, 0, &a) ||
+	    (!by_one && !read_operand(kernel, instruction, 1, &b)))
+		return STEP_UNKNOWN;
+	const struct sum sum = add_or_subtract(a, b & mask_of(to->size), subtracts, to->size);
+	if (mnemonic != ZYDIS_MNEMONIC_CMP && !write_register(kernel, to, sum.result))
+		return STEP_UNKNOWN;
+	set_flags(kernel, by_one ? FLAG_CARRY : 0, sum.flags, sum.result, to->size);
+	return STEP_DONE;
+}
+
+static enum step combine(struct kernel *kernel, const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	const ZydisMnemonic mnemonic = instruction->decoded.mnemonic;
+	uint64_t a, b;
+	if (!read_operand(kernel, instruction, 0, &a) || !read_operand(kernel, instruction, 1, &b))
+		return STEP_UNKNOWN;
+	uint64_t result = mnemonic == ZYDIS_MNEMONIC_OR	   ? a | b
+			  : mnemonic == ZYDIS_MNEMONIC_XOR ? a ^ b
+							   : a & b;
+	result &= mask_of(to->size);
+	if (mnemonic != ZYDIS_MNEMONIC_TEST && !write_register(kernel, to, result))
+		return STEP_UNKNOWN;
+	set_flags(kernel, 0, 0, result, to->size);
+	return STEP_DONE;
+}
+
+/* By a number that stands in the instruction. Of one that is not 1, the overflow flag is undefined. */
+static enum step shift(struct kernel *kernel, const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	const ZydisMnemonic mnemonic = instruction->decoded.mnemonic;
+	const unsigned bits = to->size;
+	uint64_t value, count;
+	if (instruction->operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	    !read_operand(kernel, instruction, 0, &value) ||
+	    !read_operand(kernel, instruction, 1, &count) || !count || count >= bits)
+		return STEP_UNKNOWN;
+	const bool left = mnemonic == ZYDIS_MNEMONIC_SHL;
+	const bool carry = value >> (left ? bits - count : count - 1) & 1;
+	uint64_t result = left ? value << count : value >> count;
+	if (mnemonic == ZYDIS_MNEMONIC_SAR)
+		result = (uint64_t)((int64_t)(value << (64 - bits)) >> (64 - bits + count));
+	result &= mask_of(bits);
+	if (!write_register(kernel, to, result))
+		return STEP_UNKNOWN;
+	const bool over = (value ^ result) >> (bits - 1) & 1;
+	set_flags(kernel, 0, (carry ? FLAG_CARRY : 0) | (over ? FLAG_OVER : 0), result, bits);
+	return STEP_DONE;
+}
+
+/* Conditions by their number in the instruction (SDM 2, appendix B.1.4.7): the lowest bit negates. */
+static bool condition_holds(uint64_t flags, unsigned number)
+{
+	const bool carry = flags & FLAG_CARRY, zero = flags & FLAG_ZERO;
+	const bool less = !(flags & FLAG_SIGN) != !(flags & FLAG_OVER);
+	const bool conditions[] = {
+	    flags & FLAG_OVER,	 carry, zero,	     carry || zero, flags & FLAG_SIGN,
+	    flags & FLAG_PARITY, less,	less || zero};
+	return conditions[number >> 1] != (number & 1);
+}
+
+/* *next is behind the instruction, or where it leads to. */
+static enum step jump(const struct kernel *kernel, const struct instruction *instruction,
+		      uint64_t *next)
+{
+	const ZydisDecodedInstruction *decoded = &instruction->decoded;
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	const bool always = decoded->mnemonic == ZYDIS_MNEMONIC_JMP;
+	const bool is_short = decoded->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT;
+	const bool on_flags = (decoded->opcode & 0xf0) == (is_short ? 0x70 : 0x80);
+	if (to->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !to->imm.is_relative ||
+	    !(always || on_flags))
+		return STEP_UNKNOWN;
+	if (always || condition_holds(kernel_regs(kernel)->rflags, decoded->opcode & 15))
+		*next += (uint64_t)to->imm.value.s;
+	return STEP_DONE;
+}
+
+static enum step do_instruction(struct kernel *kernel, const struct instruction *instruction,
+				uint64_t *next)
+{
+	switch (instruction->decoded.mnemonic) {
+	case ZYDIS_MNEMONIC_IN:
+	case ZYDIS_MNEMONIC_OUT:
+		return STEP_PORT;
+	case ZYDIS_MNEMONIC_NOP:
+	case ZYDIS_MNEMONIC_PAUSE:
+	case ZYDIS_MNEMONIC_ENDBR64:
+		return STEP_DONE;
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+	case ZYDIS_MNEMONIC_LEA:
+		return move(kernel, instruction);
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_INC:
+	case ZYDIS_MNEMONIC_DEC:
+		return calculate(kernel, instruction);
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_TEST:
+		return combine(kernel, instruction);
+	case ZYDIS_MNEMONIC_SHL:
+	case ZYDIS_MNEMONIC_SHR:
+	case ZYDIS_MNEMONIC_SAR:
+		return shift(kernel, instruction);
+	default:
+		break;
+	}
+	switch (instruction->decoded.meta.category) {
+	case ZYDIS_CATEGORY_COND_BR:
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return jump(kernel, instruction, next);
+	default:
+		return STEP_UNKNOWN;
+	}
+}
+
+bool port_loop_go_on(struct kernel *kernel, struct port_loop *loop)
+{
+	struct kvm_regs *regs = kernel_regs(kernel);
+	enum step step = STEP_DONE;
+	for (int i = 0; i < STEPS_MAX && step == STEP_DONE; i++) {
+		const struct instruction *instruction = fetch(kernel, loop, regs->rip);
+		if (!instruction)
+			return false;
+		uint64_t next = regs->rip + instruction->decoded.length;
+		step = do_instruction(kernel, instruction, &next);
+		if (step == STEP_DONE)
+			regs->rip = next;
+		kernel_regs_changed(kernel);
+	}
+	return step == STEP_PORT;
+}

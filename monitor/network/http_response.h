@@ -1,0 +1,42 @@
+/* Where a response of HTTP/1.x ends (RFC 9112, section 6.3). Whoever it is for reads it once more, and
+ * strictly; here it is enough to know when nothing follows. What is not sound ends with the
+ * connection. */
+#ifndef MAYFLY_MONITOR_NETWORK_HTTP_RESPONSE_H
+#define MAYFLY_MONITOR_NETWORK_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/chunked.h"
+
+enum http_response_part {
+	HTTP_STATUS_LINE,
+	HTTP_HEADERS,
+	HTTP_BODY_OF_LENGTH,
+	HTTP_BODY_IN_CHUNKS,
+	HTTP_BODY_TO_THE_END, /* of the connection */
+	HTTP_COMPLETE,
+};
+
+#define HTTP_LINE_SIZE 256 /* no line of interest is longer */
+
+struct http_response {
+	enum http_response_part part;
+	bool answers_head; /* the request was HEAD: there is no body */
+	unsigned status;
+	bool has_length, is_chunked;
+	uint64_t length;    /* of the body, or what is left of it */
+	size_t head_length; /* bytes before the body */
+	size_t line_length; /* of the line that is not complete, as much as is kept */
+	char line[HTTP_LINE_SIZE];
+	struct chunked chunks;
+};
+
+void http_response_begin(struct http_response *response, bool answers_head);
+
+/* Reads the next bytes; returns how many belong to the response, which is all of them unless it has
+ * ended. */
+size_t http_response_read(struct http_response *response, const uint8_t *data, size_t length);
+
+#endif

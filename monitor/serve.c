@@ -1,0 +1,279 @@
+/* A slot and the life of one request in it; see serve.h and monitor.h. */
+#include "serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "monitor_internal.h"
+#include "util/clock.h"
+
+int slot_build(struct slot *slot, struct monitor *monitor, const struct image *image, bool private,
+	       struct error *error)
+{
+	const struct guest_kind *kind = monitor->guest->kind;
+	*slot = (struct slot){
+	    .monitor = monitor,
+	    .guest = monitor->guest,
+	    .name = monitor->guest->name,
+	    .image = image,
+	    .time = &monitor->time,
+	    .state = monitor->frozen && kind->save ? &monitor->setup.state : NULL,
+	    .window.memfd = -1,
+	};
+	const struct machine_description description = {
+	    .image = image,
+	    .window = &slot->window,
+	    .entries = monitor->guest->entries,
+	    .state = slot->state ? &slot->state->machine : NULL,
+	    .kernel = monitor->guest->kernel,
+	    .direct = monitor->guest->direct,
+	    .private = private,
+	};
+	int result = window_create(&slot->window, error);
+	if (!result)
+		result =
+		    monitor->isolation->create(&slot->machine, monitor->host, &description, error);
+	if (result)
+		slot->machine = NULL;
+	else
+		accelerator_init(&slot->accelerator, &slot->window, &monitor->dialer);
+	if (!result && kind->open)
+		result = kind->open(slot, error);
+	if (result)
+		slot_dismantle(slot);
+	return result;
+}
+
+void slot_dismantle(struct slot *slot)
+{
+	if (slot->guest && slot->guest->kind->close)
+		slot->guest->kind->close(slot);
+	accelerator_release(&slot->accelerator);
+	if (slot->machine)
+		slot->machine->isolation->destroy(slot->machine);
+	window_release(&slot->window);
+	*slot = (struct slot){.window.memfd = -1};
+}
+
+int slot_begin(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error)
+{
+	*result = (struct request_result){0};
+	if (slot->response_kept) {
+		int cleared = window_clear_response(&slot->window, error);
+		if (cleared)
+			return cleared;
+		slot->response_kept = false;
+	}
+	slot->finishing = slot->console_is_log = false;
+	slot->request = request;
+	slot->result = result;
+	slot->consumed = 0;
+	slot->responded = slot->logged = 0;
+	slot->log_length = 0;
+	const uint64_t now_ns = clock_now_ns();
+	slot->deadline_ns = now_ns + request->timeout_ns;
+	alarm_begin(&slot->machine->alarm, now_ns);
+	slot->machine->unwanted = request->unwanted;
+	return slot->guest->kind->begin(slot, error);
+}
+
+/* What the machine does next; false: the run is over. */
+static bool go_on(enum guest_next next, enum machine_entry *entry, enum slot_end *end)
+{
+	switch (next) {
+	case GUEST_CONTINUES:
+		*entry = MACHINE_CONTINUE;
+		return true;
+	case GUEST_RESUMES:
+		*entry = MACHINE_RESUME;
+		return true;
+	case GUEST_UPCALLED:
+		*entry = MACHINE_UPCALL;
+		return true;
+	case GUEST_FROZEN:
+		*end = SLOT_FROZEN;
+		return false;
+	case GUEST_FINISHED:
+		break;
+	}
+	return false;
+}
+
+static int run_to_its_end(struct slot *slot, enum machine_entry entry, enum slot_end *end,
+			  struct error *error)
+{
+	const struct isolation *isolation = slot->machine->isolation;
+	const struct guest_kind *kind = slot->guest->kind;
+	struct machine_exit exit;
+	enum guest_next next;
+	*end = SLOT_FINISHED;
+	next = GUEST_CONTINUES;
+	int woken = entry == MACHINE_RESUME && kind->wake ? kind->wake(slot, &next, error) : 0;
+	if (woken || next == GUEST_FINISHED)
+		return woken;
+	do {
+		/* Checked here, too, for a guest that does nothing but hypercalls. */
+		if (clock_now_ns() >= slot->deadline_ns || machine_is_unwanted(slot->machine)) {
+			slot->result->outcome = OUTCOME_DEADLINE;
+			return 0;
+		}
+		int result = isolation->run(slot->machine, entry, slot->deadline_ns, &exit, error);
+		if (result)
+			return result;
+		if (exit.stop == MACHINE_DEADLINE || exit.stop == MACHINE_LOST) {
+			slot->result->outcome =
+			    exit.stop == MACHINE_LOST ? OUTCOME_LOST : OUTCOME_DEADLINE;
+			return 0;
+		}
+		next = GUEST_CONTINUES;
+		result = kind->serve_exit(slot, &exit, &next, error);
+		if (result)
+			return result;
+	} while (go_on(next, &entry, end));
+	return 0;
+}
+
+int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, struct error *error)
+{
+	int result = run_to_its_end(slot, entry, end, error);
+	/* Not the program's fault. */
+	if (result || (*end == SLOT_FINISHED && slot->result->outcome != OUTCOME_EXITED)) {
+		int cut = image_check_files(&slot->monitor->image, error);
+		if (cut)
+			return cut;
+	}
+	slot->finishing = true;
+	return result ? result : slot->guest->kind->finish(slot, *end, error);
+}
+
+int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)
+{
+	struct slot *self = calloc(1, sizeof(*self));
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for a slot");
+	int result = slot_build(self, monitor, &monitor->image, true, error);
+	if (result) {
+		free(self);
+		return error_wrap(error, "cannot clone %s", monitor->guest->name);
+	}
+	*slot = self;
+	return 0;
+}
+
+void slot_close(struct slot *slot)
+{
+	if (!slot)
+		return;
+	slot_dismantle(slot);
+	free(slot);
+}
+
+uint64_t slot_private_bytes(const struct slot *slot)
+{
+	return slot->machine->isolation->private_bytes(slot->machine) +
+	       window_resident_bytes(&slot->window);
+}
+
+/* Clears the parts of the window that nobody reads any more. */
+static int slot_clear_window(struct slot *slot, const struct request *request, struct error *error)
+{
+	slot->response_kept = request->answered;
+	return slot->response_kept ? window_clear_around_response(&slot->window, error)
+				   : window_clear(&slot->window, error);
+}
+
+/* Leaves a clean slot: memory, registers, window, sessions. */
+static int slot_reset(struct slot *slot, const struct request *request, struct error *error)
+{
+	struct monitor *monitor = slot->monitor;
+	if (slot->stale || slot->result->outcome == OUTCOME_LOST) {
+		if (request->answered)
+			request->answered(request->context, false);
+		slot_dismantle(slot);
+		return slot_build(slot, monitor, &monitor->image, true, error);
+	}
+	accelerator_reset(&slot->accelerator);
+	if (slot->guest->kind->end)
+		slot->guest->kind->end(slot);
+	alarm_end(&slot->machine->alarm, window_control(&slot->window));
+	const struct isolation *isolation = slot->machine->isolation;
+	/* Whoever waits for the answer need not wait until the machine is reset. */
+	const bool early = request->answered && isolation->leaves_window(slot->machine);
+	int result = early ? slot_clear_window(slot, request, error) : 0;
+	if (early && !result)
+		request->answered(request->context, true);
+	if (!result)
+		result = isolation->reset(slot->machine, &slot->result->pages, error);
+	if (early || result)
+		return result;
+	result = slot_clear_window(slot, request, error);
+	if (!result && request->answered)
+		request->answered(request->context, true);
+	return result;
+}
+
+/* Makes sure that the accelerator host knows what the snapshot knows. *restored: it does; else the
+ * request has missed its deadline. */
+static int slot_restore(struct slot *slot, bool *restored, struct error *error)
+{
+	struct error reason = {0};
+	int code = accelerator_restore(&slot->accelerator, &slot->monitor->setup.journal,
+				       slot->deadline_ns, &reason);
+	*restored = !code;
+	if (!code)
+		return 0;
+	slot->stale = true;
+	if (clock_now_ns() >= slot->deadline_ns) {
+		slot_miss_deadline(slot, reason.text);
+		return 0;
+	}
+	if (error)
+		*error = reason;
+	return code;
+}
+
+/* Has the request answered, and leaves the slot as that ended. */
+static int slot_answer(struct slot *slot, const struct request *request, struct error *error)
+{
+	const struct monitor *monitor = slot->monitor;
+	enum slot_end end;
+	int code = setup_output_answer(&monitor->setup.output, request,
+				       slot->deadline_ns + MONITOR_DELIVERY_NS, error);
+	if (code == -ETIMEDOUT) {
+		slot->result->outcome = OUTCOME_DEADLINE; /* the program has not begun */
+		return 0;
+	}
+	if (code)
+		return code;
+	slot->responded = monitor->setup.output.length;
+	return slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
+}
+
+int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,
+	       struct error *error)
+{
+	uint64_t begin = clock_now_ns();
+	bool restored;
+	int code = slot_begin(slot, request, result, error);
+	if (!code)
+		code = slot_restore(slot, &restored, error);
+	if (code)
+		return code;
+	uint64_t running = clock_now_ns();
+	/* Not where it is over before it has begun, because no guest could take it. */
+	if (restored && result->outcome == OUTCOME_EXITED)
+		code = slot_answer(slot, request, error);
+	if (code)
+		return code;
+	uint64_t finished = clock_now_ns();
+	result->clone_ns = running - begin;
+	result->run_ns = finished - running;
+	code = request->settle ? request->settle(request->context) : 0;
+	if (code)
+		return error_set_errno(error, -code, "cannot end the request's input");
+	/* Even if the program did not run: the request lies in the window. */
+	code = slot_reset(slot, request, error);
+	result->reset_ns = clock_now_ns() - finished;
+	return code;
+}

@@ -1,0 +1,63 @@
+/* Which pages a guest uses; see accessed_pages.h. SDM 3A, 4.8: the processor sets the accessed bit
+ * of an entry that it uses for the first time. */
+#include "monitor/memory/accessed_pages.h"
+
+#include "page_entries.h"
+
+struct leaf_visitor {
+	uint8_t *memory;
+	void (*visit)(struct leaf_visitor *self, uint64_t address, uint64_t *leaf);
+	/* for accessed_pages_find() */
+	const struct image *image;
+	void (*found)(void *context, uint64_t address);
+	void *context;
+};
+
+/* Visits the entries for present pages of ring 3, large ones too, below `table`. */
+static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, uint64_t address)
+{
+	uint64_t *entries = (uint64_t *)(self->memory + table);
+	for (uint64_t i = 0; i < PAGE_ENTRIES; i++) {
+		const uint64_t below = address | i << (12 + 9 * level);
+		if (!(entries[i] & ENTRY_PRESENT) || !(entries[i] & ENTRY_USER))
+			continue;
+		if (level && !(entries[i] & ENTRY_LARGE))
+			visit_leaves(self, entries[i] & ENTRY_ADDRESS, level - 1, below);
+		else
+			self->visit(self, below, &entries[i]);
+	}
+}
+
+static void forget_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf)
+{
+	*leaf &= ~ENTRY_ACCESSED;
+}
+
+static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf)
+{
+	if (!(*leaf & ENTRY_ACCESSED)) {
+		*leaf |= ENTRY_ACCESSED;
+		return;
+	}
+	const uint64_t *same = page_find_leaf(self->image->memory, address);
+	/* The root image is in every machine where it was in this one. */
+	if (address >= GUEST_ROOT_BASE || (same && (*same & ENTRY_PRESENT)))
+		self->found(self->context, address);
+}
+
+void accessed_pages_forget(uint8_t *memory)
+{
+	struct leaf_visitor visitor = {.memory = memory, .visit = forget_one};
+	visit_leaves(&visitor, PAGE_TABLES_ROOT, 3, 0);
+}
+
+void accessed_pages_find(uint8_t *memory, const struct image *image,
+			 void (*found)(void *context, uint64_t address), void *context)
+{
+	struct leaf_visitor visitor = {.memory = memory,
+				       .visit = find_one,
+				       .image = image,
+				       .found = found,
+				       .context = context};
+	visit_leaves(&visitor, PAGE_TABLES_ROOT, 3, 0);
+}

@@ -1,0 +1,147 @@
+/* Page tables from outside; see memory/page_tables.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/memory/page_tables.h"
+#include "page_entries.h"
+#include "system_pages.h"
+#include "util/cleanup.h"
+
+struct table_check {
+	const struct image *image;
+	uint8_t *seen;	/* one byte for each page-table page: it is part of the tree already */
+	uint8_t *moved; /* one for each page of the pool: it is in the mapping area */
+};
+
+/* A page of the pool that is in the mapping area must be there once, and not at its own place. */
+static bool moved_page_is_sound(struct table_check *check, uint64_t physical)
+{
+	const struct image_region *pool = image_region_at(check->image, GUEST_POOL_BASE);
+	if (!pool || physical < pool->offset || physical - pool->offset >= pool->length)
+		return false;
+	const uint64_t index = (physical - pool->offset) / GUEST_PAGE_SIZE;
+	const uint64_t *home =
+	    page_find_leaf(check->image->memory, pool->address + index * GUEST_PAGE_SIZE);
+	if (check->moved[index] || !home || *home != ENTRY_MOVED)
+		return false;
+	check->moved[index] = 1;
+	return true;
+}
+
+/* The mapping area has pages that were moved there, and pages of the root image, to be read. */
+static bool area_page_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
+{
+	const struct image *image = check->image;
+	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	if (address < GUEST_AREA_BASE || address >= GUEST_AREA_END ||
+	    image_region_at(image, address))
+		return false;
+	if (physical >= PAGE_ROOT_PHYSICAL)
+		return physical - PAGE_ROOT_PHYSICAL < image->root_size && !(leaf & ENTRY_WRITABLE);
+	return moved_page_is_sound(check, physical);
+}
+
+/* Where the page at guest-virtual `address` may lie. */
+static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
+{
+	const struct image *image = check->image;
+	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	if (address >= GUEST_ROOT_BASE)
+		return address - GUEST_ROOT_BASE < image->root_size && leaf & ENTRY_USER &&
+		       physical == PAGE_ROOT_PHYSICAL + (address - GUEST_ROOT_BASE);
+	if (address >= GUEST_SYSTEM_BASE)
+		return !(leaf & ENTRY_USER) && address < SYSTEM_ADDRESS(SYSTEM_SUPERVISOR) &&
+		       physical == IMAGE_SYSTEM_OFFSET + (address - GUEST_SYSTEM_BASE);
+	if (!(leaf & ENTRY_USER) && (leaf & ENTRY_PRESENT))
+		return false;
+	if (address == GUEST_HYPERCALL)
+		return physical == HYPERCALL_OFFSET && !(leaf & ENTRY_WRITABLE);
+	if (address >= GUEST_WINDOW_BASE && address < GUEST_WINDOW_BASE + WINDOW_SIZE)
+		return physical == PAGE_WINDOW_PHYSICAL + (address - GUEST_WINDOW_BASE);
+	if (leaf & ENTRY_AREA)
+		return area_page_is_sound(check, address, leaf);
+	const struct image_region *region = image_region_at(image, address);
+	return region && physical == region->offset + (address - region->address);
+}
+
+static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
+{
+	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_AREA |
+			       ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
+	/* Nothing is mapped there, or the page is in the mapping area, which is checked above. */
+	if (!leaf || leaf == ENTRY_MOVED)
+		return true;
+	if (!(leaf & ENTRY_MAPPED) || leaf & ~known || !leaf_place_is_sound(check, address, leaf))
+		return false;
+	if (address >= GUEST_ROOT_BASE)
+		return !(leaf & ENTRY_WRITABLE) && leaf & ENTRY_NO_EXECUTE;
+	return address >= GUEST_SYSTEM_BASE || !(leaf & ENTRY_WRITABLE) ||
+	       (leaf & ENTRY_NO_EXECUTE);
+}
+
+/* Large pages map the root image only: at its address, whole pages of it, read-only. */
+static bool large_page_is_sound(const struct table_check *check, uint64_t address, uint64_t entry)
+{
+	const uint64_t size = check->image->root_size, offset = address - GUEST_ROOT_BASE;
+	const uint64_t wanted =
+	    (PAGE_ROOT_PHYSICAL + offset) | page_leaf_bits_for(GUEST_READ, true) | ENTRY_LARGE;
+	return address >= GUEST_ROOT_BASE && size >= IMAGE_LARGE_PAGE &&
+	       offset <= size - IMAGE_LARGE_PAGE && (entry | ENTRY_ACCESSED) == wanted;
+}
+
+/* Each page of tables may be used once, so that the tree is walked in bounded time. */
+static bool table_is_sound(struct table_check *check, uint64_t table, int level, uint64_t address)
+{
+	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_ADDRESS;
+	const struct image *image = check->image;
+	if (table < image->page_tables || table >= image->page_tables + image->page_tables_size)
+		return false;
+	uint8_t *seen = &check->seen[(table - image->page_tables) / GUEST_PAGE_SIZE];
+	if (*seen)
+		return false;
+	*seen = 1;
+	const uint64_t *entries = (const uint64_t *)(image->memory + table);
+	for (uint64_t i = 0; i < PAGE_ENTRIES; i++) {
+		const uint64_t entry = entries[i], below = address | i << (12 + 9 * level);
+		if (level == 0 && !leaf_is_sound(check, below, entry))
+			return false;
+		if (level == 0 || !(entry & ENTRY_PRESENT))
+			continue;
+		if (level == 1 && entry & ENTRY_LARGE) {
+			if (!large_page_is_sound(check, below, entry))
+				return false;
+			continue;
+		}
+		if (entry & ~known ||
+		    !table_is_sound(check, entry & ENTRY_ADDRESS, level - 1, below))
+			return false;
+	}
+	return true;
+}
+
+/* Pages that are not tables yet may become tables without being cleared (page_area.h). */
+static bool spare_tables_are_zero(const struct table_check *check)
+{
+	static const uint8_t zeros[GUEST_PAGE_SIZE];
+	const struct image *image = check->image;
+	for (uint64_t at = 0; at < image->page_tables_size; at += GUEST_PAGE_SIZE)
+		if (!check->seen[at / GUEST_PAGE_SIZE] &&
+		    memcmp(image->memory + image->page_tables + at, zeros, sizeof(zeros)) != 0)
+			return false;
+	return true;
+}
+
+int page_tables_check(const struct image *image, const struct port_set *ports, struct error *error)
+{
+	cleanup_free uint8_t *seen = calloc(image->page_tables_size / GUEST_PAGE_SIZE, 1);
+	cleanup_free uint8_t *moved = calloc(image->size / GUEST_PAGE_SIZE, 1);
+	if (!seen || !moved)
+		return error_set(error, ENOMEM, "no memory to check page tables");
+	if (!system_pages_are_sound(image->memory + IMAGE_SYSTEM_OFFSET, ports))
+		return error_set(error, EBADMSG, "the descriptor tables are not Mayfly's");
+	struct table_check check = {image, seen, moved};
+	if (!table_is_sound(&check, image->page_tables, 3, 0) || !spare_tables_are_zero(&check))
+		return error_set(error, EBADMSG, "the page tables are not sound");
+	return 0;
+}

@@ -1,0 +1,221 @@
+/* The page tables of a guest, made and changed; see memory/page_tables.h (SDM 3A, 4.5). */
+#include "monitor/memory/page_tables.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "page_entries.h"
+#include "system_pages.h"
+
+#define SHRUNK_RUNS_MAX 32 /* that are forgotten one by one */
+
+/* What one page of the second level stands for. */
+#define HUGE_PAGE_SIZE	 (1UL << 30)
+#define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
+#define AREA_TABLES_MIN	 256UL
+
+/* ── making ──────────────────────────────────────────────────────────────────────────────────── */
+
+uint64_t page_tables_room(uint64_t memory, uint64_t root_size)
+{
+	/* One page for each 2 MiB that is mapped (of the root image, which is mapped by large pages,
+	 * for each GiB), and for each region the partly used ones at its ends and the levels above.
+	 */
+	uint64_t tables =
+	    memory / IMAGE_LARGE_PAGE + WINDOW_SIZE / IMAGE_LARGE_PAGE + root_size / HUGE_PAGE_SIZE;
+	tables += 4UL * (IMAGE_REGIONS_MAX + 3);
+	/* To these comes what the mapping area may need,
+	 * where pages may lie far from one another. */
+	tables += memory / AREA_TABLE_SHARE + AREA_TABLES_MIN;
+	return tables * GUEST_PAGE_SIZE;
+}
+
+struct table_builder {
+	struct image *image;
+	uint64_t next; /* offset of the next free page-table page */
+};
+
+/* Sets the entry for `address` in a table of `lowest` level: 0 for a page, 1 for a large one. */
+static int map_page(struct table_builder *builder, uint64_t address, int lowest, uint64_t leaf,
+		    struct error *error)
+{
+	struct image *image = builder->image;
+	uint64_t *table = (uint64_t *)(image->memory + image->page_tables);
+	for (int level = 3; level > lowest; level--) {
+		uint64_t *entry = &table[page_entry_index(address, level)];
+		if (!(*entry & ENTRY_PRESENT)) {
+			if (builder->next >= image->page_tables + image->page_tables_size)
+				return error_set(error, ENOMEM, "too few page-table pages");
+			*entry = builder->next | ENTRY_TABLE;
+			builder->next += GUEST_PAGE_SIZE;
+		}
+		table = (uint64_t *)(image->memory + (*entry & ENTRY_ADDRESS));
+	}
+	table[page_entry_index(address, lowest)] = leaf;
+	return 0;
+}
+
+static int map_range(struct table_builder *builder, uint64_t address, uint64_t physical,
+		     uint64_t length, uint64_t bits, struct error *error)
+{
+	for (uint64_t done = 0; done < length; done += GUEST_PAGE_SIZE) {
+		int result = map_page(builder, address + done, 0, (physical + done) | bits, error);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* The root image in large pages, as far as it fills them: where the page cache has it in such, one
+ * fault gives the guest 2 MiB of it. Under PVM that is one of 25 µs instead of 512. */
+static int map_root(struct table_builder *builder, struct error *error)
+{
+	const uint64_t size = builder->image->root_size;
+	const uint64_t bits = page_leaf_bits_for(GUEST_READ, true);
+	uint64_t done = 0;
+	for (; size - done >= IMAGE_LARGE_PAGE; done += IMAGE_LARGE_PAGE) {
+		const uint64_t leaf = (PAGE_ROOT_PHYSICAL + done) | bits | ENTRY_LARGE;
+		int result = map_page(builder, GUEST_ROOT_BASE + done, 1, leaf, error);
+		if (result)
+			return result;
+	}
+	return map_range(builder, GUEST_ROOT_BASE + done, PAGE_ROOT_PHYSICAL + done, size - done,
+			 bits, error);
+}
+
+static int build_page_tables(struct image *image, struct error *error)
+{
+	struct table_builder builder = {image, image->page_tables + GUEST_PAGE_SIZE};
+	int result = 0;
+	for (size_t i = 0; i < image->region_count && !result; i++) {
+		const struct image_region *region = &image->regions[i];
+		result = map_range(&builder, region->address, region->offset, region->length,
+				   page_leaf_bits_for(region->protection, true), error);
+	}
+	if (!result)
+		result = map_range(&builder, GUEST_WINDOW_BASE, PAGE_WINDOW_PHYSICAL, WINDOW_SIZE,
+				   page_leaf_bits_for(GUEST_READ | GUEST_WRITE, true), error);
+	if (!result)
+		result = map_root(&builder, error);
+	if (!result)
+		result = map_range(&builder, GUEST_HYPERCALL, HYPERCALL_OFFSET, GUEST_PAGE_SIZE,
+				   page_leaf_bits_for(GUEST_READ | GUEST_EXECUTE, true), error);
+	if (!result)
+		result = map_range(
+		    &builder, GUEST_SYSTEM_BASE, IMAGE_SYSTEM_OFFSET, SYSTEM_SUPERVISOR,
+		    page_leaf_bits_for(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE, false), error);
+	return result;
+}
+
+int page_tables_build(struct image *image, const struct port_set *ports, struct error *error)
+{
+	system_pages_build(image->memory + IMAGE_SYSTEM_OFFSET, ports);
+	return build_page_tables(image, error);
+}
+
+/* ── changing ────────────────────────────────────────────────────────────────────────────────── */
+
+/* True if entry `after` of a leaf page table allows less than `before`, or maps another page. */
+static bool entry_shrinks(uint64_t before, uint64_t after)
+{
+	if (!(before & ENTRY_PRESENT))
+		return false;
+	return !(after & ENTRY_PRESENT) || ((before ^ after) & ENTRY_ADDRESS) ||
+	       ((before & ENTRY_WRITABLE) && !(after & ENTRY_WRITABLE)) ||
+	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
+}
+
+/* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page; and after
+ * many runs all that lies between them, so that no guest makes its monitor busy for long. */
+void page_shrunk_note(struct page_shrunk *shrunk, uint64_t physical)
+{
+	struct page_hull *hull = &shrunk->hulls[physical >= PAGE_ROOT_PHYSICAL];
+	const uint64_t end = physical + GUEST_PAGE_SIZE;
+	if (physical != hull->end && hull->start < hull->end && shrunk->runs < SHRUNK_RUNS_MAX) {
+		shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
+		shrunk->runs++;
+		hull->start = hull->end = 0;
+	}
+	if (hull->start == hull->end || physical < hull->start)
+		hull->start = physical;
+	if (end > hull->end)
+		hull->end = end;
+}
+
+void page_shrunk_flush(struct page_shrunk *shrunk)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct page_hull *hull = &shrunk->hulls[i];
+		if (hull->start < hull->end)
+			shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
+		hull->start = hull->end = 0;
+	}
+}
+
+int page_tables_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
+			struct page_shrunk *shrunk)
+{
+	int result = 0;
+	for (uint64_t at = address; at < address + length; at += GUEST_PAGE_SIZE) {
+		uint64_t *leaf = page_find_leaf(memory, at);
+		if (!leaf || !(*leaf & ENTRY_MAPPED)) {
+			result = -ENOMEM;
+			break;
+		}
+		uint64_t before = *leaf;
+		if ((before & ENTRY_ADDRESS) >= PAGE_ROOT_PHYSICAL && (protection & GUEST_WRITE)) {
+			result = -EACCES;
+			break;
+		}
+		uint64_t after =
+		    (before & (ENTRY_ADDRESS | ENTRY_AREA)) | page_leaf_bits(protection);
+		if (before == after)
+			continue;
+		*leaf = after;
+		if (shrunk && entry_shrinks(before, after))
+			page_shrunk_note(shrunk, before & ENTRY_ADDRESS);
+	}
+	if (shrunk)
+		page_shrunk_flush(shrunk);
+	return result;
+}
+
+void page_tables_restore(void *table, const void *original, struct page_shrunk *shrunk)
+{
+	uint64_t *now = table;
+	const uint64_t *then = original;
+	for (size_t i = 0; i < PAGE_ENTRIES; i++) {
+		uint64_t before = now[i];
+		/* A table that was added stays (page_area.h); its own entries go. */
+		if (!then[i] && (before & ENTRY_PRESENT) && !(before & ENTRY_MAPPED))
+			continue;
+		now[i] = then[i];
+		if (entry_shrinks(before, then[i]))
+			page_shrunk_note(shrunk, before & ENTRY_ADDRESS);
+	}
+}
+
+uint64_t page_tables_find(const uint8_t *memory, uint64_t address)
+{
+	const uint64_t *leaf = page_find_leaf(memory, address);
+	return leaf ? *leaf & ENTRY_ADDRESS : UINT64_MAX;
+}
+
+uint64_t page_tables_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
+				    uint32_t *protection)
+{
+	uint64_t at = address;
+	while (at < end) {
+		const uint64_t *leaf = page_find_leaf(memory, at);
+		/* The rest of this leaf table, which covers 2 MiB. */
+		size_t count = PAGE_ENTRIES - page_entry_index(at, 0);
+		for (size_t i = 0; i < count && at < end; i++, at += GUEST_PAGE_SIZE) {
+			uint32_t here = leaf ? page_leaf_protection(leaf[i]) : 0;
+			if (at == address)
+				*protection = here;
+			else if (here != *protection)
+				return at;
+		}
+	}
+	return end;
+}

@@ -1,0 +1,28 @@
+/* Driving the one virtio device that there is (virtio.c). */
+#ifndef MAYFLY_TESTS_UNIKRAFT_VIRTIO_H
+#define MAYFLY_TESTS_UNIKRAFT_VIRTIO_H
+
+#include "guest.h"
+
+/* Flags of descriptors. */
+#define NEXT  1
+#define WRITE 2
+
+struct device {
+	uint64_t memory; /* where its registers are; 0: behind ports */
+	uint16_t port;
+};
+
+/* Finds the device of that id and makes it ready. 0: there is none, which is said. */
+int begin(struct device *device, const struct told *told, uint32_t id);
+
+/* Fills in a descriptor, whose next one is the one behind it. */
+void describe(unsigned number, const volatile void *at, uint32_t length, uint16_t flags);
+
+/* Makes the chain from descriptor 0 on available, and sleeps until it is back. Returns how much was
+ * written to it. */
+uint32_t use(const struct device *device);
+
+void say_text(const uint8_t *text, uint64_t length);
+
+#endif
