@@ -52,7 +52,8 @@ class FetchError(Exception):
 
 class Ending:
     """Signals that end this program. They are noted when they come, and heeded where nothing is half
-    done: an exception wherever they come could leave the folder behind that is just made or removed."""
+    done: an exception wherever they come could leave the folder behind that is just made or removed.
+    `mayfly` starts this program with them blocked, so that none comes before they can be noted."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -63,7 +64,13 @@ class Ending:
         for number in self.SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.SIGNALS)
         become_subreaper()
+
+    def ignore(self):
+        """From here on the work is done: a signal changes nothing of it, nor of its status."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+        self.noted = False
 
     def _note(self, *_):
         self.noted = True
@@ -142,9 +149,10 @@ def tool_name(command):
     return command[2] if command[1:2] == ["-m"] else pathlib.Path(command[0]).name
 
 
-def attempt(command, progress, limit=CHILD_TIMEOUT, **options):
+def attempt(command, progress, limit=CHILD_TIMEOUT, last=False, **options):
     """Runs a child, in a process group of its own, so that none of it is left when this is ended.
-    Returns its status and its output, which is held back unless the options say otherwise."""
+    Returns its status and its output, which is held back unless the options say otherwise. Where it does
+    the `last` of the work, it is too late to end this once it has done it."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
         child = subprocess.Popen(command, text=True, errors="replace", start_new_session=True,
@@ -165,7 +173,8 @@ def attempt(command, progress, limit=CHILD_TIMEOUT, **options):
     finally:
         if child.returncode is None:
             end_group(child)
-    progress.ending.heed()
+    if not last:
+        progress.ending.heed()
     return child.returncode, output
 
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,7 +16,8 @@
 #include "util/spawn.h"
 
 /* Whoever ends this process means the child, which has something to put in order: it is told, and is
- * waited for. */
+ * waited for. A signal that comes when the child has ended changes nothing of what it did: it is taken
+ * away, and the child's status stands. */
 static int wait_and_pass_on(struct spawn_process *child, int signals, int *status)
 {
 	struct pollfd either[] = {{.fd = child->pidfd, .events = POLLIN},
@@ -24,15 +26,16 @@ static int wait_and_pass_on(struct spawn_process *child, int signals, int *statu
 	while (!either[0].revents) {
 		if (poll(either, 2, -1) < 0 && errno != EINTR)
 			break;
-		if (either[1].revents & POLLIN &&
-		    read(signals, &signal, sizeof(signal)) == sizeof(signal))
+		while (read(signals, &signal, sizeof(signal)) == sizeof(signal))
 			spawn_signal(child, (int)signal.ssi_signo);
 	}
 	return spawn_wait(child, UINT64_MAX, status);
 }
 
-/* Signals are blocked while the child runs, in all threads that there are: this one. */
-static int start_and_wait(struct spawn *spawn, int *status)
+/* Signals are blocked while the child runs, in all threads that there are: this one. A child that
+ * `unblocks` them itself begins with them blocked too: an interpreter that is still starting would die of
+ * them with a traceback. */
+static int start_and_wait(struct spawn *spawn, bool unblocks, int *status)
 {
 	struct spawn_process child;
 	sigset_t ending, before;
@@ -40,11 +43,11 @@ static int start_and_wait(struct spawn *spawn, int *status)
 	sigaddset(&ending, SIGINT);
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGHUP);
-	cleanup_close int signals = signalfd(-1, &ending, SFD_CLOEXEC);
+	cleanup_close int signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		return -errno;
 	pthread_sigmask(SIG_BLOCK, &ending, &before);
-	spawn->blocked = &before;
+	spawn->blocked = unblocks ? NULL : &before;
 	int result = spawn_start(spawn, &child);
 	if (!result)
 		result = wait_and_pass_on(&child, signals, status);
@@ -54,7 +57,8 @@ static int start_and_wait(struct spawn *spawn, int *status)
 }
 
 /* `words` ends with NULL. */
-static int run(const char *const *words, const char *part, const char *advice, struct error *error)
+static int run(const char *const *words, const char *part, bool unblocks, const char *advice,
+	       struct error *error)
 {
 	const int streams[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	struct spawn spawn = {.program = words[0],
@@ -63,7 +67,7 @@ static int run(const char *const *words, const char *part, const char *advice, s
 			      .descriptor_count = 3,
 			      .kind = SPAWN_JOB};
 	int status = 0;
-	int result = start_and_wait(&spawn, &status);
+	int result = start_and_wait(&spawn, unblocks, &status);
 	if (result)
 		return error_set_errno(error, -result, "cannot run %s%s", part, advice);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -87,7 +91,7 @@ static int run_part(const char *interpreter, const char *part, const char *const
 	words[used++] = path;
 	for (size_t i = 0; i < count; i++)
 		words[used++] = arguments[i];
-	return run(words, part, advice, error);
+	return run(words, part, interpreter != NULL, advice, error);
 }
 
 int script_run(const char *part, const char *const *arguments, struct error *error)

@@ -439,7 +439,7 @@ def pack(arguments, interpreter, staging, progress):
     progress.clear()
     progress.drawn = False  # it says itself what it made, or what went wrong
     status, _ = fetch.attempt([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
-                              progress, stdout=None, stderr=None)
+                              progress, last=True, stdout=None, stderr=None)
     return status
 
 
@@ -489,7 +489,9 @@ def main():
     progress = fetch.Progress()
     progress.ending.catch()
     try:
-        sys.exit(work(arguments, progress))
+        status = work(arguments, progress)
+        progress.ending.ignore()
+        sys.exit(status)
     except KeyboardInterrupt:
         progress.clear()
         sys.exit("mayfly: root: interrupted")
