@@ -150,7 +150,7 @@ bool vma_fault(uint64_t address, uint32_t access)
 	const struct vma vma = *found; /* the list changes */
 	address = round_down(address, GUEST_PAGE_SIZE);
 	const bool writable = vma.protection & GUEST_WRITE;
-	if (vma.image && vma.protection & GUEST_EXECUTE && code_fill(&vma) &&
+	if (vma.image && code_may_be_rewritten(vma.protection) && code_fill(&vma) &&
 	    vma_find(address)->frame)
 		return true;
 	if (vma.image && !writable && fill_from_root(&vma, address))

@@ -4,7 +4,7 @@
  *
  * Differences from Linux, all of them invisible to most programs: files of the tree are mapped
  * by copying them, large ones as they are touched, so a shared writable mapping is refused;
- * pages are writable or executable, never both; behind the end of a mapped file there are zeros. */
+ * behind the end of a mapped file there are zeros. */
 #include "mapping.h"
 
 #include <errno.h>
@@ -41,8 +41,6 @@ int mapping_check_protection(uint64_t protection)
 {
 	if (protection & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return -EINVAL;
-	if ((protection & PROT_WRITE) && (protection & PROT_EXEC))
-		return -EACCES;
 	return 0;
 }
 
@@ -150,7 +148,7 @@ static int64_t map_in_area(const struct map_request *request, uint64_t address)
 		vma_populate(address, end);
 		error = copy_backing(request, address);
 	}
-	if (!error && copies && request->protection & GUEST_EXECUTE)
+	if (!error && copies && code_may_be_rewritten(request->protection))
 		code_rewrite(address, end);
 	if (!error && copies)
 		error = vma_protect(address, end, request->protection);
@@ -173,13 +171,16 @@ int64_t mapping_make_fixed(const struct map_request *request)
 	return map_in_area(request, request->address);
 }
 
-/* Small memory, or a copy of a small file; libraries go where their stubs can be near. */
+/* Small memory, or a copy of a small file; libraries go where their stubs can be near. Code that
+ * the program makes is gone where it was unmapped: what the pool takes back can still be used. */
 static bool suits_pool(const struct map_request *request)
 {
 	if (request->image || !request->protection || request->flags & MAP_32BIT)
 		return false;
 	if (request->backing)
 		return request->length <= POOL_COPY_MAX;
+	if (request->protection & GUEST_EXECUTE)
+		return false;
 	return request->length <= POOL_MAPPING_SMALL ||
 	       (request->length <= POOL_MAPPING_MAX &&
 		request->length / GUEST_PAGE_SIZE <= pool_free_pages() / POOL_MAPPING_SHARE);

@@ -17,7 +17,7 @@ struct map_request {
 	uint64_t image, image_length; /* the backing's pages in the root image; or 0 */
 };
 
-/* 0, -EINVAL or -EACCES: nothing is writable and executable at once. */
+/* 0 or -EINVAL. */
 int mapping_check_protection(uint64_t protection);
 
 /* What the processor makes of it: what can be written or executed can also be read. */

@@ -67,11 +67,6 @@ static int add_segment(struct elf_file *file, const Elf64_Phdr *header, const ch
 	if (header->p_vaddr % GUEST_PAGE_SIZE != header->p_offset % GUEST_PAGE_SIZE)
 		return error_set(error, ENOEXEC, "%s has a misaligned segment at %#lx", name,
 				 header->p_vaddr);
-	if ((header->p_flags & PF_W) && (header->p_flags & PF_X))
-		return error_set(error, ENOEXEC,
-				 "%s wants memory at %#lx that is both writable and executable; "
-				 "link it without -z execstack or -N",
-				 name, header->p_vaddr);
 	if (!header->p_memsz)
 		return 0;
 	if (file->segment_count == ELF_SEGMENTS_MAX)
@@ -125,10 +120,8 @@ int elf_file_parse(struct elf_file *file, const uint8_t *data, size_t size, cons
 			if (result)
 				return result;
 		}
-		if (segment.p_type == PT_GNU_STACK && (segment.p_flags & PF_X))
-			return error_set(
-			    error, ENOEXEC,
-			    "%s wants an executable stack; link it with -z noexecstack", name);
+		if (segment.p_type == PT_GNU_STACK)
+			file->executable_stack = segment.p_flags & PF_X;
 		if (segment.p_type != PT_LOAD)
 			continue;
 		result = add_segment(file, &segment, name, error);

@@ -28,6 +28,7 @@ struct elf_file {
 	uint64_t headers_address; /* guest address of the program headers, 0 where not loaded */
 	uint16_t header_count;
 	bool is_pie;
+	bool executable_stack;
 	char interpreter[ELF_INTERPRETER_MAX]; /* a path, or empty: static */
 	uint64_t low, high;		       /* page-aligned bounds of all segments */
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
@@ -35,8 +36,7 @@ struct elf_file {
 };
 
 /* Reads and checks the file: an ELF program for x86-64, segments within the file, in ascending
- * order without overlap, none both writable and executable. Says in `error` what is wrong
- * and what to do about it. Release by elf_file_release(). */
+ * order without overlap. Says in `error` what is wrong and what to do about it. Release by elf_file_release(). */
 int elf_file_open(struct elf_file *file, const char *path, struct error *error);
 
 /* The same for a file in memory, which the caller keeps. `name` is for messages. */

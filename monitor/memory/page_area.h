@@ -1,7 +1,6 @@
 /* The mapping area: guest addresses that have no page until one is put there.
  *
- * Pages of the pool are *moved* there and back: a page has one address at a time, so that it cannot
- * be writable at one and executable at another. Pages of the root image are *shown* there, never
+ * Pages of the pool are *moved* there and back: a page has one address at a time. Pages of the root image are *shown* there, never
  * writable. All of it stands in the page tables, which a snapshot and a reset take along.
  *
  * Tables that are made here stay where they are as long as the machine exists: KVM's shadow of an
@@ -39,8 +38,7 @@ bool page_run_is_shown(const struct page_run *run);
 /* Puts pages from `source` on at `address`. Both and `length` are multiples of the page size. 0;
  * -EINVAL: not in the area, or the source is neither pages of the pool that are at their place,
  * readable and writable, nor pages of the root image; -EEXIST: there is something; -EACCES: pages
- * of the root cannot be written, and no page both written and executed; -ENOMEM: no page is left
- * for tables. *shrunk (may be NULL) is told of the places that moved pages leave, where they could
+ * of the root cannot be written; -ENOMEM: no page is left for tables. *shrunk (may be NULL) is told of the places that moved pages leave, where they could
  * be written through these while they are executable. */
 int page_area_map(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk);
 

@@ -7,8 +7,8 @@
  *     read(commands, anywhere, one command)	what the monitor sent, into the guest's own memory
  *     write(events, anywhere, 1)		a hypercall that the monitor serves like any other
  *     exit_group(any)				the end of the guest
- *     mprotect(below the window, …)		never writable and executable at once, never the
- *						library OS, the window, or the hypercall page
+ *     mprotect(below the window, …)		its own pages, never the library OS, the window, or
+ *						the hypercall page
  *     mremap(below, below), munmap(below)	its own pages, and no more than it had: source and
  *						target have one length, of a few that are allowed,
  *						and neither lies in or reaches the window
@@ -16,8 +16,8 @@
  *
  * mprotect stops at the first gap, and there is one between the pool and the window, so that a
  * start below the window keeps all of it below. A guest whose control flow was taken over can so
- * make program pages writable and then executable without asking, or unmap and mix up its pages;
- * under kvm the monitor decides each change. It gains nothing towards the host by that.
+ * change the permissions of its pages without asking, or unmap and mix them up; under kvm the
+ * monitor decides each change. It gains nothing towards the host by that.
  */
 #include "filter.h"
 
@@ -69,11 +69,11 @@ static int add_rules(scmp_filter_ctx context)
 				     SCMP_A0(SCMP_CMP_EQ, PROCESS_EVENTS), SCMP_A2(SCMP_CMP_EQ, 1));
 	if (!result)
 		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(exit_group), 0);
-	const uint64_t allowed[] = {PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC};
-	for (size_t i = 0; i < ARRAY_SIZE(allowed) && !result; i++)
+	const uint64_t allowed = PROT_READ | PROT_WRITE | PROT_EXEC;
+	if (!result)
 		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 2,
 					  SCMP_A0(SCMP_CMP_LT, GUEST_WINDOW_BASE),
-					  SCMP_A2(SCMP_CMP_MASKED_EQ, ~allowed[i], 0));
+					  SCMP_A2(SCMP_CMP_MASKED_EQ, ~allowed, 0));
 	if (!result)
 		result = add_move_rules(context);
 	return result ? result : add_mapping_rules(context);

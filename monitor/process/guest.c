@@ -248,7 +248,8 @@ static void map_guest(void)
 	for (size_t i = 0; i < received.setup.mapping_count; i++) {
 		const struct process_mapping *mapping = &received.setup.mappings[i];
 		const long bits = process_protection_bits(mapping->protection);
-		if ((bits & PROT_WRITE) && (bits & PROT_EXEC))
+		if (mapping->address >= GUEST_WINDOW_BASE && (bits & PROT_WRITE) &&
+		    (bits & PROT_EXEC))
 			process_check(-EACCES, "map the image");
 		const bool shared = mapping->of_root || !received.setup.private;
 		process_check(call6(SYS_mmap, mapping->address, mapping->length, bits,

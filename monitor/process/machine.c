@@ -155,7 +155,8 @@ static int add_mappings(struct process_setup *setup, const struct image *image,
 					 "the guest's memory has more than %d parts with "
 					 "permissions of their own",
 					 PROCESS_MAPPINGS_MAX);
-		if ((protection & GUEST_WRITE) && (protection & GUEST_EXECUTE))
+		if (at >= GUEST_WINDOW_BASE && (protection & GUEST_WRITE) &&
+		    (protection & GUEST_EXECUTE))
 			return error_set(error, EACCES,
 					 "guest memory at %#lx is writable and executable", at);
 		setup->mappings[setup->mapping_count++] = (struct process_mapping){

@@ -105,8 +105,7 @@ static int check_run(const struct page_area *area, const struct page_run *run, u
 	    run->address > GUEST_AREA_END - run->length ||
 	    !find_source(image, run->source, run->length, physical))
 		return -EINVAL;
-	if ((run->protection & GUEST_WRITE) &&
-	    ((run->protection & GUEST_EXECUTE) || page_run_is_shown(run)))
+	if ((run->protection & GUEST_WRITE) && page_run_is_shown(run))
 		return -EACCES;
 	for (size_t i = 0; i < image->region_count; i++) {
 		const struct image_region *region = &image->regions[i];

@@ -76,8 +76,9 @@ static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t 
 		return false;
 	if (address >= GUEST_ROOT_BASE)
 		return !(leaf & ENTRY_WRITABLE) && leaf & ENTRY_NO_EXECUTE;
-	return address >= GUEST_SYSTEM_BASE || !(leaf & ENTRY_WRITABLE) ||
-	       (leaf & ENTRY_NO_EXECUTE);
+	/* The program may write code; what lies from the window on is never both. */
+	return address >= GUEST_SYSTEM_BASE || address < GUEST_WINDOW_BASE ||
+	       !(leaf & ENTRY_WRITABLE) || (leaf & ENTRY_NO_EXECUTE);
 }
 
 /* Large pages map the root image only: at its address, whole pages of it, read-only. */

@@ -45,7 +45,8 @@ int syscall_patches_install(struct image *image, size_t first_region, uint64_t e
 		const struct image_region *region = &image->regions[i];
 		if (region->address < low)
 			low = region->address;
-		if (region->protection & GUEST_EXECUTE)
+		/* What the program may write it may read back: that stays as it is. */
+		if ((region->protection & GUEST_EXECUTE) && !(region->protection & GUEST_WRITE))
 			result = find_sites(image, region, &sites, error);
 	}
 	if (result || !sites.count || end - low > SYSCALL_PATCH_REACH)

@@ -146,8 +146,7 @@ static int run_guest(struct machine *machine, enum machine_entry entry, uint64_t
 
 /* ── the isolation ───────────────────────────────────────────────────────────────────────────── */
 
-/* Whatever was asked for, the guest stays within its own memory, and no page is both written and
- * executed. */
+/* Whatever was asked for, the guest stays within its own memory. */
 static void check_page_tables(struct machine_played *self)
 {
 	if (!self->changed)

@@ -128,13 +128,55 @@ int attack_execute_library_os_data(uint64_t number)
 
 static uint8_t page[GUEST_PAGE_SIZE] __attribute__((aligned(GUEST_PAGE_SIZE)));
 
-/* By the system call. */
+#define ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* A program may write code of its own, but no other: not what it shares with the monitor, not the
+ * library OS's, not the door's. */
 int attack_ask_write_and_execute(uint64_t number)
 {
-	const int all = PROT_READ | PROT_WRITE | PROT_EXEC;
-	if (!mprotect(page, sizeof(page), all))
+	static const uint64_t others[] = {
+	    GUEST_WINDOW_BASE, GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET,
+	    GUEST_LIBOS_BASE,  GUEST_LIBOS_BASE + GUEST_PAGE_SIZE,
+	    GUEST_HYPERCALL,   GUEST_SYSTEM_BASE,
+	    GUEST_ROOT_BASE};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!mprotect((void *)others[i], GUEST_PAGE_SIZE, ALL) ||
+		    !hypercall(HYPERCALL_PROTECT, others[i], GUEST_PAGE_SIZE, ALL))
+			return (int)i + 1;
+	return 0;
+}
+
+/* Code that the program wrote can do what the program can do. */
+int attack_write_code(uint64_t number)
+{
+	static const uint8_t codes[][8] = {
+	    {0xf4},		      /* hlt */
+	    {0x0f, 0x20, 0xd8, 0xc3}, /* mov %cr3, %rax */
+	    {0x0f, 0x32, 0xc3},	      /* rdmsr */
+	    {0xfa, 0xc3},	      /* cli */
+	    {0xec, 0xc3},	      /* in %dx, %al */
+	    {0x0f, 0x01, 0x10, 0xc3}, /* lgdt (%rax) */
+	    {0x48, 0x0f, 0x07},	      /* sysretq */
+	};
+	uint8_t *code = mmap(NULL, GUEST_PAGE_SIZE, ALL, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (code == MAP_FAILED)
+		return 0;
+	memcpy(code, codes[number], sizeof(codes[number]));
+	call_anywhere((uint64_t)(uintptr_t)code, 0, 0, 0);
+	return 1;
+}
+
+int attack_rewrite_code_without_end(uint64_t number)
+{
+	uint8_t *code = mmap(NULL, GUEST_PAGE_SIZE, ALL, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (code == MAP_FAILED)
 		return 1;
-	return mmap(NULL, 4096, all, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+	for (uint8_t i = 0;; i++) {
+		const uint8_t made[] = {0xb8, i, 0, 0, 0, 0xc3}; /* mov $i, %eax; ret */
+		memcpy(code, made, sizeof(made));
+		if (call_anywhere((uint64_t)(uintptr_t)code, 0, 0, 0) != i)
+			return 1;
+	}
 }
 
 /* By the hypercall, and not only for the guest's own memory. */
@@ -153,7 +195,7 @@ int attack_protect_what_is_not_its_own(uint64_t number)
 	    {GUEST_POOL_BASE, UINT64_MAX - GUEST_POOL_BASE, GUEST_READ | GUEST_WRITE},
 	    {GUEST_POOL_BASE, 1UL << 63, GUEST_READ | GUEST_WRITE},
 	    {GUEST_POOL_BASE + 1, GUEST_PAGE_SIZE, GUEST_READ},
-	    {GUEST_POOL_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_WRITE | GUEST_EXECUTE},
+	    {GUEST_WINDOW_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_WRITE | GUEST_EXECUTE},
 	    {GUEST_POOL_BASE, GUEST_PAGE_SIZE, 8},
 	    {GUEST_POOL_BASE, GUEST_PAGE_SIZE, UINT64_MAX},
 	    {1UL << 63, GUEST_PAGE_SIZE, GUEST_READ | GUEST_WRITE},
@@ -194,7 +236,7 @@ int attack_map_what_is_not_its_own(uint64_t number)
 	    {PLACE, POOL_PAGE, 1, GUEST_READ},
 	    {PLACE + 1, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ},
 	    {PLACE, POOL_PAGE + 8, GUEST_PAGE_SIZE, GUEST_READ},
-	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_WRITE | GUEST_EXECUTE},
+	    {PLACE, GUEST_WINDOW_BASE, GUEST_PAGE_SIZE, GUEST_WRITE | GUEST_EXECUTE},
 	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, 8},
 	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, UINT64_MAX},
 	    {0, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ},

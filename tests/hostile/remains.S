@@ -76,4 +76,11 @@ read_registers:
 	fxsave64 2176(%rdi)
 	ret
 
+/* A page of code that nobody calls. */
+	.text
+	.globl code_room
+	.balign 4096
+code_room:
+	.skip 4096, 0xcc
+
 	.section .note.GNU-stack, "", @progbits

@@ -61,6 +61,18 @@ __attribute__((noinline)) static void fill_stack(uint64_t size, uint64_t pattern
 	place[0] = pattern;
 }
 
+/* Memory for code that the request makes, and code that the program has. */
+static void fill_code(uint64_t size, uint64_t pattern)
+{
+	extern uint64_t code_room[];
+	const int all = PROT_READ | PROT_WRITE | PROT_EXEC;
+	uint64_t *made = mmap(NULL, size, all, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made != MAP_FAILED)
+		fill(made, size, pattern);
+	if (!mprotect(code_room, 4096, all))
+		fill(code_room, 4096, pattern);
+}
+
 static void fill_files(uint64_t size, uint64_t pattern)
 {
 	int file = open("/tmp/remains", O_CREAT | O_WRONLY, 0600);
@@ -82,6 +94,7 @@ static void leave(const char *text)
 	if (heap != MAP_FAILED)
 		fill(heap, size, pattern);
 	fill_stack(size < 512 << 10 ? size : 512 << 10, pattern);
+	fill_code(size / 4, pattern);
 	fill_files(size / 4, pattern);
 	static const uint64_t areas[] = {WINDOW_LOG_OFFSET,
 					 WINDOW_TRACE_OFFSET,

@@ -265,13 +265,13 @@ guest guest_forbidden_call
 	call *%rdx
 	ud2
 
-/* mprotect(program, one page, read + write + execute) */
+/* mprotect(the program, read + write + grows down) */
 guest guest_forbidden_protection
 	find_door
 	mov %rdx, %r12
 	movabs $GUESTS_PROGRAM, %rdi
 	mov $4096, %esi
-	mov $7, %edx
+	mov $0x1000003, %edx
 	mov $10, %eax
 	call *%r12
 	ud2

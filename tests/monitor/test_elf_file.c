@@ -105,16 +105,6 @@ static void spoil_empty_segments(struct elf_builder *elf)
 		elf->segments[i].p_filesz = elf->segments[i].p_memsz = 0;
 }
 
-static void spoil_writable_code(struct elf_builder *elf)
-{
-	elf->segments[0].p_flags = PF_R | PF_W | PF_X;
-}
-
-static void spoil_stack(struct elf_builder *elf)
-{
-	elf->segments[2].p_flags = PF_R | PF_W | PF_X;
-}
-
 static void spoil_interpreter(struct elf_builder *elf)
 {
 	elf->segments[2].p_type = PT_INTERP;
@@ -207,8 +197,6 @@ static void test_spoilt(void)
 	    {spoil_header_offset, "cut off within its program headers"},
 	    {spoil_no_segments, "nothing to load"},
 	    {spoil_empty_segments, "nothing to load"},
-	    {spoil_writable_code, "both writable and executable"},
-	    {spoil_stack, "executable stack"},
 	    {spoil_interpreter, "names no interpreter"},
 	    {spoil_interpreter_end, "names no interpreter"},
 	    {spoil_interpreter_text, "names no interpreter"},

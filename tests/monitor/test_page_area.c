@@ -66,7 +66,7 @@ static void test_refusals(void)
 	CHECK_NUMBER(put(&area, FAR, root + 8 * PAGE, PAGE, GUEST_READ), -EINVAL);
 	CHECK_NUMBER(put(&area, FAR, root, 9 * PAGE, GUEST_READ), -EINVAL);
 	CHECK_NUMBER(put(&area, FAR, root, PAGE, READ_WRITE), -EACCES);
-	CHECK_NUMBER(put(&area, FAR, POOL, PAGE, READ_WRITE | GUEST_EXECUTE), -EACCES);
+	CHECK_NUMBER(put(&area, FAR, root, PAGE, READ_WRITE | GUEST_EXECUTE), -EACCES);
 	CHECK_NUMBER(put(&area, 0x400000, POOL, PAGE, READ_WRITE), -EEXIST);
 	struct page_run run;
 	CHECK(!page_area_find(&area, GUEST_AREA_BASE, GUEST_AREA_END, &run));
@@ -142,6 +142,14 @@ static void test_check(void)
 	struct page_area area = {.image = &image, .memory = image.memory};
 	CHECK_NUMBER(put(&area, FAR, POOL, 2 * PAGE, GUEST_READ | GUEST_EXECUTE), 0);
 	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
+	/* A program may write code; what is shared with the monitor is never code. */
+	const uint32_t all = READ_WRITE | GUEST_EXECUTE;
+	CHECK_NUMBER(page_tables_protect(image.memory, FAR, PAGE, all, NULL), 0);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
+	CHECK_NUMBER(page_tables_protect(image.memory, GUEST_WINDOW_BASE, PAGE, all, NULL), 0);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), -EBADMSG);
+	page_tables_protect(image.memory, GUEST_WINDOW_BASE, PAGE, READ_WRITE, NULL);
+	page_tables_protect(image.memory, FAR, PAGE, GUEST_READ | GUEST_EXECUTE, NULL);
 
 	CHECK(page_area_find(&area, FAR, GUEST_AREA_END, &run));
 	page_area_unmap(&area, &run, NULL);
@@ -224,6 +232,24 @@ static void test_rights(struct rig *rig)
 		     0);
 	CHECK_NUMBER(use(rig, FAR, USE_CALL), 2);
 	CHECK_NUMBER(use(rig, POOL, USE_WRITE), -1);
+	start_anew(rig);
+	/* Code that is written while it may run; what takes its place is not code. */
+	const uint32_t all = READ_WRITE | GUEST_EXECUTE;
+	CHECK_NUMBER(map(rig, FAR, POOL, 2 * PAGE, all), 0);
+	CHECK_NUMBER(use(rig, FAR, USE_WRITE), 1);
+	CHECK_NUMBER(use(rig, FAR, USE_CALL), 2);
+	CHECK_NUMBER(rig->isolation->protect(rig->machine, FAR, PAGE, GUEST_READ | GUEST_EXECUTE),
+		     0);
+	CHECK_NUMBER(use(rig, FAR, USE_CALL), 2);
+	CHECK_NUMBER(use(rig, FAR, USE_WRITE), -1);
+	start_anew(rig);
+	CHECK_NUMBER(map(rig, FAR, POOL, 2 * PAGE, all), 0);
+	CHECK_NUMBER(use(rig, FAR, USE_WRITE), 1);
+	CHECK_NUMBER(use(rig, FAR, USE_CALL), 2);
+	CHECK_NUMBER(unmap(rig, FAR, 2 * PAGE), 0);
+	CHECK_NUMBER(use(rig, POOL, USE_CALL), -1);
+	start_anew(rig);
+	CHECK_NUMBER(use(rig, POOL, USE_CALL), -1);
 	start_anew(rig);
 	CHECK_NUMBER(map(rig, FAR, POOL, 2 * PAGE, 0), 0);
 	CHECK_NUMBER(use(rig, FAR, USE_READ), -1);

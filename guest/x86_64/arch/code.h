@@ -5,7 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mayfly/guest_abi.h"
+
 struct vma;
+
+/* Code is rewritten as long as the program cannot write it: what it writes, it may read back, and
+ * change, so it stays as it is. SYSCALL works there, too, at the price of an exit. */
+static inline bool code_may_be_rewritten(uint32_t protection)
+{
+	return (protection & GUEST_EXECUTE) && !(protection & GUEST_WRITE);
+}
 
 /* Puts pages behind a VMA of the root image that has none yet: those in which system calls can be
  * had without SYSCALL (lib/syscall_patch/code.h) are copies with stubs, the others the image's own.

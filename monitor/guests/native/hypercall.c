@@ -286,10 +286,6 @@ static int serve_protect(struct slot *slot, struct hypercall *call)
 		call->result = -EINVAL;
 		return 0;
 	}
-	if ((protection & GUEST_WRITE) && (protection & GUEST_EXECUTE)) {
-		call->result = -EACCES;
-		return 0;
-	}
 	/* Only the program's own regions and what is mapped in the area: neither the library OS nor
 	 * what lies outside. */
 	const bool in_area = address >= GUEST_AREA_BASE && end <= GUEST_AREA_END;

@@ -295,6 +295,11 @@ static int divide_memory(const struct loader_program *program, struct layout *la
 	return 0;
 }
 
+static uint32_t stack_protection(const struct elf_file *file)
+{
+	return GUEST_READ | GUEST_WRITE | (file->executable_stack ? GUEST_EXECUTE : 0U);
+}
+
 static int load_parts(struct image *image, const struct loader_program *program,
 		      const struct elf_file *library_os, const struct layout *layout,
 		      struct machine_entries *entries, struct error *error)
@@ -308,7 +313,7 @@ static int load_parts(struct image *image, const struct loader_program *program,
 				      entries->system_call, error);
 	if (!result)
 		result = image_map(image, GUEST_STACK_TOP - layout->stack_size, layout->stack_size,
-				   GUEST_READ | GUEST_WRITE, error);
+				   stack_protection(program->file), error);
 	if (!result)
 		result = image_map(image, GUEST_POOL_BASE, layout->pool_size,
 				   GUEST_READ | GUEST_WRITE, error);
