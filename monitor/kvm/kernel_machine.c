@@ -163,6 +163,14 @@ int kernel_save(struct kernel *kernel, struct machine_state *state, struct error
 						: deprivileged_save(kernel, state, error);
 }
 
+void kernel_settle(struct kernel *kernel)
+{
+	struct machine_exit exit;
+	bool stopped;
+	if (!kernel->had_ring0)
+		kernel_finish_access(kernel, &exit, &stopped, NULL);
+}
+
 bool kernel_state_is_sound(enum kernel_way way, const struct machine_state *state, uint64_t xcr0)
 {
 	return way == KERNEL_WAY_RING_0 ? ring0_state_is_sound(state, xcr0)

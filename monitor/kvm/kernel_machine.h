@@ -21,6 +21,10 @@ uint8_t *kernel_memory(struct kernel *kernel, uint64_t physical, uint64_t length
 /* The state may be anybody's: false where no machine of that way could have it. */
 bool kernel_state_is_sound(enum kernel_way way, const struct machine_state *state, uint64_t xcr0);
 
+/* Before a reset: has KVM finish the access at which the request ended, as a request over a network
+ * does at a doorbell, so that the machine can be kept. Where that cannot be, it stays unfinished. */
+void kernel_settle(struct kernel *kernel);
+
 /* A reset is about to copy [start, end) of guest-physical memory, which was written, back from the
  * image. */
 void kernel_note_written(struct kernel *kernel, uint64_t start, uint64_t end);

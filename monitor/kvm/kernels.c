@@ -70,6 +70,7 @@ int kvm_kernels_reset(struct machine_kvm *self, uint64_t *pages, struct error *e
 {
 	struct kernel *kernel = self->kernel;
 	*pages = 0;
+	kernel_settle(kernel);
 	if (kernel->unfinished || kernel->stale || kernel->had_ring0) {
 		kvm_machine_dismantle(self);
 		int result = kvm_machine_build(self, error);

@@ -431,6 +431,26 @@ guest kernel_device
 	report %ebx
 	hlt
 
+/* A snapshot, and then accesses at which a request may end: a write, a read, the first one of several,
+ * and one behind which the instruction faults. */
+guest kernel_doorbell
+	movl $KERNEL_TABLES + 3, KERNEL_ROOT + 0x1000 + 8
+	movl $KERNEL_DEVICE & 0xffe00000 | 0x83, KERNEL_TABLES
+	mov %cr3, %rax
+	mov %rax, %cr3
+	report $1
+	incl KERNEL_DATA
+	add KERNEL_DATA, %ebx
+	mov %ebx, KERNEL_NOWHERE + 0x70
+	mov KERNEL_NOWHERE + 0x74, %ebx
+	mov $KERNEL_NOWHERE + 0x78, %esi
+	mov $KERNEL_DATA, %edi
+	mov $2, %ecx
+	rep movsb
+	xor %esp, %esp
+	push KERNEL_NOWHERE + 0x80
+	hlt
+
 guest kernel_interrupts
 	call setup
 	sti

@@ -443,6 +443,36 @@ static void test_clones(void)
 	rig_close(&rig);
 }
 
+/* A request that ends at an access to a device: KVM has that half done. The machine is kept all the same,
+ * but for an instruction that makes another access, and the next request finds nothing of it. */
+static void test_ends_at_access(bool is_ring0)
+{
+	enum { ACCESSES = 5, SEVERAL = 2 }; /* SEVERAL: the first of two of one instruction */
+	struct kernel_rig rig;
+	struct error error = {0};
+	uint64_t pages;
+	if (rig_open(&rig, kernel_doorbell) && rig_create(&rig, false)) {
+		CHECK_NUMBER(rig_report(&rig, MACHINE_START), 1);
+		CHECK_NUMBER(isolation_kvm.save(rig.machine, &rig.state, &error), 0);
+		rig_destroy(&rig);
+		const bool is_made = rig_create(&rig, true);
+		for (int round = 0; is_made && round < 4 * ACCESSES; round++) {
+			const int last = round % ACCESSES;
+			for (int access = 0; access <= last; access++) {
+				CHECK(rig_run(&rig, access ? MACHINE_CONTINUE : MACHINE_RESUME) ==
+				      MACHINE_MEMORY);
+				CHECK(access ||
+				      !memcmp(rig.exit.access.data, &(uint32_t){0x15}, 4));
+				if (access)
+					memset(rig.exit.access.data, 0x55, rig.exit.access.size);
+			}
+			CHECK_NUMBER(isolation_kvm.reset(rig.machine, &pages, &error), 0);
+			CHECK((pages == 0) == (is_ring0 || last == SEVERAL));
+		}
+	}
+	rig_close(&rig);
+}
+
 /* What a request changes in page tables the next one does not see. */
 static void test_clones_of_tables(void)
 {
@@ -540,6 +570,7 @@ int main(void)
 	test_deadline();
 	test_ends();
 	test_clones();
+	test_ends_at_access(is_ring0);
 	test_clones_of_tables();
 	test_damaged_states(is_ring0);
 	return check_status();

@@ -114,6 +114,7 @@ static bool describe_next_access(struct kernel *kernel, struct machine_exit *exi
 		kernel_describe_memory(kernel, exit);
 		return true;
 	case KVM_EXIT_INTERNAL_ERROR:
+		kernel->accessing = false; /* and unfinished for good */
 		kernel_describe_fault(kernel, VECTOR_PROTECTION, 0, kernel_unknown_access, exit);
 		return true;
 	default:
