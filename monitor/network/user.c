@@ -14,16 +14,36 @@ static struct user_link *user_of(struct network_link *link)
 	return (struct user_link *)link;
 }
 
+/* A guest may have given up the connection that was held for it: it waits for it in its own time, which
+ * goes on while the snapshot lies in a file. Its server has not heard of it, so that the request may
+ * come by another one. `waiting`: what was not acknowledged before the guest said so. */
+static void look_after_held(struct user_link *self, size_t waiting)
+{
+	const struct tcp *tcp = &self->stack.tcp;
+	uint32_t sequence;
+	self->is_held = tcp_is_unheard(tcp, &self->held);
+	if (!self->is_held || tcp->state != TCP_BROKEN)
+		return;
+	self->is_held = false;
+	if (getrandom(&sequence, sizeof(sequence), 0) != sizeof(sequence))
+		return;
+	stack_connect_again(&self->stack, waiting, sequence);
+	self->phase = USER_DIALLING;
+}
+
 static void user_send(struct network_link *link, const uint8_t *frame, size_t length)
 {
 	struct user_link *self = user_of(link);
 	struct tcp *tcp = &self->stack.tcp;
+	const size_t waiting = tcp->out.count;
 	stack_input(&self->stack, frame, length, clock_now_ns());
-	/* Before it is acknowledged: the guest's server is not to hear of it. */
-	if (self->phase == USER_LOOKING && tcp->state == TCP_ESTABLISHED) {
-		tcp_abort(tcp);
+	if (self->phase == USER_LOOKING && tcp->state == TCP_ESTABLISHED)
 		self->phase = USER_HEARD;
-	}
+	/* The guest's server is not to hear of it. */
+	if (self->phase == USER_HEARD || self->phase == USER_LISTENED)
+		tcp_hold(tcp);
+	if (self->is_held)
+		look_after_held(self, waiting);
 }
 
 static size_t user_receive(struct network_link *link, uint8_t *out, size_t room)
@@ -47,11 +67,39 @@ static size_t user_save(const struct network_link *link, uint8_t *out)
 	bytes_put32(out + 4, peer->address);
 	memcpy(out + 8, peer->mac, STACK_MAC_SIZE);
 	out[14] = peer->is_known;
-	bytes_put16(out + 16, self->phase == USER_LISTENED ? self->port : 0);
+	if (self->phase != USER_LISTENED)
+		return USER_STATE_SIZE;
+	bytes_put16(out + 16, self->port);
+	struct tcp_held held;
+	if (!tcp_describe_held(&self->stack.tcp, &held))
+		return USER_STATE_SIZE;
+	bytes_put16(out + 18, held.own_port);
+	bytes_put16(out + 20, held.size_limit);
+	bytes_put16(out + 22, held.window);
+	bytes_put32(out + 24, held.sent);
+	bytes_put32(out + 28, held.received);
 	return USER_STATE_SIZE;
 }
 
-static bool read_state(const uint8_t *data, size_t length, struct stack_peer *peer)
+/* held->own_port: 0 where no connection is held. */
+static bool read_held(const uint8_t *data, const struct stack_peer *peer, struct tcp_held *held)
+{
+	*held = (struct tcp_held){
+	    .own_port = bytes_get16(data + 18),
+	    .peer_port = bytes_get16(data + 16),
+	    .size_limit = bytes_get16(data + 20),
+	    .window = bytes_get16(data + 22),
+	    .sent = bytes_get32(data + 24),
+	    .received = bytes_get32(data + 28),
+	};
+	if (!held->own_port)
+		return !held->size_limit && !held->window && !held->sent && !held->received;
+	return held->peer_port && peer->is_known && held->own_port >= STACK_PORT_FIRST &&
+	       held->size_limit >= TCP_LIMIT_MIN && held->size_limit <= TCP_LIMIT_MAX;
+}
+
+static bool read_state(const uint8_t *data, size_t length, struct stack_peer *peer,
+		       struct tcp_held *held)
 {
 	if (length != USER_STATE_SIZE || data[14] > 1 || data[15] || data[8] & 1)
 		return false;
@@ -59,7 +107,7 @@ static bool read_state(const uint8_t *data, size_t length, struct stack_peer *pe
 	peer->address = bytes_get32(data + 4);
 	memcpy(peer->mac, data + 8, STACK_MAC_SIZE);
 	peer->is_known = data[14];
-	return true;
+	return read_held(data, peer, held);
 }
 
 static bool user_load(struct network_link *link, const uint8_t *data, size_t length)
@@ -68,14 +116,19 @@ static bool user_load(struct network_link *link, const uint8_t *data, size_t len
 	struct stack_peer peer = {.own_address = self->options->gateway,
 				  .address = self->options->guest,
 				  .learns = !self->options->is_given};
+	struct tcp_held held = {0};
 	uint16_t seed = 0;
-	if (length && !read_state(data, length, &peer))
+	if (length && !read_state(data, length, &peer, &held))
 		return false;
 	/* Without a seed ports begin where they always do, which harms nobody: see user_serve(). */
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		seed = 0;
 	stack_begin(&self->stack, &peer, seed);
 	user_begin_requests(self, length ? bytes_get16(data + 16) : 0);
+	self->held = held;
+	self->is_held = held.own_port && self->options->has_server;
+	if (self->is_held)
+		tcp_take_held(&self->stack.tcp, &held);
 	return true;
 }
 

@@ -10,13 +10,13 @@
 #include "stack/stack.h"
 
 /* The state that a snapshot keeps. */
-#define USER_STATE_SIZE 18
+#define USER_STATE_SIZE 32
 
 /* How the guest's server and we stand. */
 enum user_phase {
 	USER_LOOKING,	 /* a set-up: does the guest listen yet? */
 	USER_HEARD,	 /* it has just said so */
-	USER_LISTENED,	 /* it does */
+	USER_LISTENED,	 /* it does, and a connection is held for the clones */
 	USER_DIALLING,	 /* a request: until the connection is there */
 	USER_EXCHANGING, /* the request goes in, the response comes out */
 	USER_DONE,
@@ -33,6 +33,10 @@ struct user_link {
 	bool request_begun, request_last;
 	uint64_t request_again_ns; /* when to look for its next part */
 	struct http_response response;
+	/* The connection of this request is the one that the set-up has left (stack/tcp.h), and the
+	 * guest has not shown yet that it knows it. */
+	bool is_held;
+	struct tcp_held held;
 	struct stack stack;
 };
 

@@ -1,9 +1,9 @@
 /* Requests over a network of the monitor's own: the monitor is the client of the guest's HTTP server.
  *
  * In a set-up it looks whether the guest listens: it begins a connection and, when the guest agrees,
- * resets it, so that the server never hears of it. Then the guest may be frozen. A request is a
- * connection of its own, in a clone of its own; it is over when the response is, by its own rules or by
- * the end of the connection.
+ * leaves it at that, so that the server does not hear of it. Then the guest may be frozen. A request is
+ * sent with the acknowledgement that is still missing, in a clone of its own, which saves it a segment
+ * in each direction. It is over when the response is, by its own rules or by the end of the connection.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static int dial(struct user_link *self, bool *connected, struct error *error)
 	const uint64_t now_ns = clock_now_ns();
 	uint32_t sequence;
 	*connected = stack->tcp.state == TCP_ESTABLISHED;
-	if (*connected || stack->tcp.state == TCP_CONNECTING)
+	/* The end of the one before may still have to be told. */
+	if (*connected || stack->tcp.state == TCP_CONNECTING || stack->tcp.reset_wanted)
 		return 0;
 	if (stack->tcp.state != TCP_CLOSED) {
 		stack->tcp.state = TCP_CLOSED;
@@ -120,9 +121,9 @@ static void end(struct user_link *self, struct slot *slot, int status, enum devi
 {
 	self->phase = USER_DONE;
 	tcp_abort(&self->stack.tcp);
-	/* The set-up goes on until the guest is frozen. */
+	/* The set-up goes on until a connection is held and the guest is frozen. */
 	if (slot->setup && slot->setup->warming_up) {
-		self->phase = USER_LISTENED;
+		self->phase = USER_LOOKING;
 		return;
 	}
 	slot->result->outcome = OUTCOME_EXITED;
@@ -197,8 +198,11 @@ static int begin_exchange(struct user_link *self, struct slot *slot, enum device
 	if (result || !connected)
 		return result;
 	self->phase = USER_EXCHANGING;
+	/* A connection may take the place of one that the guest did not know any more. */
+	const bool begins = !self->request_begun;
 	result = feed(self, slot, error);
-	http_response_begin(&self->response, asks_for_head(self, slot));
+	if (begins)
+		http_response_begin(&self->response, asks_for_head(self, slot));
 	return result ? result : exchange(self, slot, next, error);
 }
 
@@ -211,8 +215,9 @@ static int look(struct user_link *self, struct slot *slot, struct error *error)
 	if (self->phase == USER_LOOKING)
 		return dial(self, &connected, error);
 	self->phase = USER_LISTENED;
-	if (!slot->setup->warm_up)
+	if (!slot->setup->warm_up || slot->setup->warming_up)
 		return 0;
+	tcp_abort(&self->stack.tcp);
 	slot_begin_warm_up(slot);
 	self->phase = USER_DIALLING;
 	return 0;
@@ -225,7 +230,7 @@ int user_serve(struct network_link *link, struct slot *slot, enum device_next *n
 	if (!self->options->has_server || self->phase == USER_LISTENED || self->phase == USER_DONE)
 		return 0;
 	slot_make_console_log(slot);
-	if (slot->setup && !slot->setup->warming_up)
+	if (slot->setup && (self->phase == USER_LOOKING || self->phase == USER_HEARD))
 		return look(self, slot, error);
 	return self->phase == USER_EXCHANGING ? exchange(self, slot, next, error)
 					      : begin_exchange(self, slot, next, error);

@@ -25,7 +25,7 @@
 #include "util/hash.h"
 
 #define SNAPSHOT_MAGIC	 "MAYFLYSN"
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 
 #define SNAPSHOT_METADATA_MAX	(1UL << 30)
 #define SNAPSHOT_EXTENT_MAX	(1UL << 20) /* bytes that one digest covers */

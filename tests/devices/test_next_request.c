@@ -323,6 +323,7 @@ static void compare_web(const struct test *used, const struct test *fresh)
 	const struct user_link *one = (struct user_link *)used->devices->links.list[1].link;
 	const struct user_link *other = (struct user_link *)fresh->devices->links.list[1].link;
 	CHECK(one->phase == other->phase && one->port == other->port);
+	CHECK(one->is_held == other->is_held);
 	CHECK(one->dial_again_ns == other->dial_again_ns &&
 	      one->request_again_ns == other->request_again_ns);
 	CHECK(one->request_next == other->request_next &&

@@ -40,6 +40,13 @@ class Http(unittest.TestCase):
     def test_clones(self):
         self.expect(mayfly("run", "-n", "1000", "--net:service=http", SERVER))
 
+    def test_warm_up(self):
+        with tempfile.NamedTemporaryFile() as warm_up:
+            warm_up.write(REQUEST)
+            warm_up.flush()
+            result = mayfly("run", "-n", "10", f"--warm-up={warm_up.name}", "--net:service=http", SERVER)
+        self.assertEqual((result.returncode, result.stdout), (0, RESPONSE[:-1] + b"2"), result.stderr)
+
     def test_long_request(self):
         head = b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n"
         self.expect(mayfly("run", "--net:service=http", SERVER, request=head + b"x" * 300000 + b"\r\n\r\n"))

@@ -449,20 +449,58 @@ static void test_set_up(struct cable *cable, struct network_link *link, struct s
 	CHECK(*length && *length <= NETWORK_STATE_MAX);
 }
 
-/* What a snapshot keeps: no question for the guest's address is asked any more. */
-static void test_saved_state(struct cable *cable, struct network_link *link, uint8_t *state,
-			     size_t length)
+/* The flags of the first segment that a clone is sent. */
+static uint8_t first_flags(struct network_link *link, const uint8_t *state, size_t length)
 {
+	static uint8_t frame[NETWORK_FRAME_MAX];
 	struct error error = {0};
+	struct request request = {.data = "GET / HTTP/1.1\r\n", .length = 16, .fd = -1};
 	struct request_result result = {0};
+	struct slot slot = {.name = "guest", .request = &request, .result = &result};
+	enum device_next next = DEVICE_CONTINUES;
+	if (!CHECK_NUMBER(window_create(&slot.window, &error), 0))
+		return 0;
+	CHECK_NUMBER(network_link_begin(link, state, length, &error), 0);
+	CHECK_NUMBER(network_link_serve(link, &slot, &next, &error), 0);
+	CHECK(network_link_receive(link, frame, sizeof(frame)) > 54);
+	window_release(&slot.window);
+	return frame[47];
+}
+
+/* What a snapshot keeps: no question for the guest's address is asked any more, and the request comes with
+ * the first segment. Where the guest has forgotten the connection, it comes by another one. */
+static void test_saved_state(struct cable *cable, struct network_link *link, struct server *server,
+			     const uint8_t *state, size_t length)
+{
+	struct request_result result = {0};
+	CHECK_NUMBER(first_flags(link, state, length), 0x18); /* ACK, PSH */
+	CHECK_NUMBER(server->accepted, 0);
 	ask(cable, link, "GET /length HTTP/1.1\r\n\r\n", -1, state, length, &result);
 	CHECK(result.outcome == OUTCOME_EXITED && !result.status && answer.length == 43);
+	ask(cable, link, "HEAD /length HTTP/1.1\r\n\r\n", -1, state, length, &result);
+	CHECK(result.outcome == OUTCOME_EXITED && !result.status && answer.length == 38);
+	ask(cable, link, "GET /length HTTP/1.1\r\n\r\n", -1, state, length, &result);
+	CHECK(result.outcome == OUTCOME_EXITED && !result.status && answer.length == 43);
+	CHECK_NUMBER(server->accepted, 3);
+}
+
+static void test_damaged_state(struct network_link *link, const uint8_t *state, size_t length)
+{
+	/* MAC, address known, ports of both ends, segment size (two bounds), sequence number */
+	static const struct {
+		size_t offset;
+		uint8_t bytes[2];
+	} damages[] = {{8, {1}},  {14, {2}}, {14, {0}},	     {16, {0}},	      {18, {0}},
+		       {18, {1}}, {20, {0}}, {20, {5, 181}}, {20, {255, 255}}};
+	struct error error = {0};
+	uint8_t damaged[NETWORK_STATE_MAX];
 	CHECK_NUMBER(network_link_begin(link, state, length - 1, &error), -EBADMSG);
-	state[8] |= 1;
-	CHECK_NUMBER(network_link_begin(link, state, length, &error), -EBADMSG);
-	state[8] ^= 1;
-	state[14] = 2;
-	CHECK_NUMBER(network_link_begin(link, state, length, &error), -EBADMSG);
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		memcpy(damaged, state, length);
+		memcpy(damaged + damages[i].offset, damages[i].bytes, 2);
+		CHECK_NUMBER(network_link_begin(link, damaged, length, &error), -EBADMSG);
+	}
+	CHECK_NUMBER(network_link_begin(link, state, length, &error), 0);
 }
 
 int main(void)
@@ -485,7 +523,8 @@ int main(void)
 	if (!CHECK_NUMBER(network_link_open(&networks.networks[0], &link, &error), 0))
 		return check_status();
 	test_set_up(&cable, link, &server, state, &length);
-	test_saved_state(&cable, link, state, length);
+	test_saved_state(&cable, link, &server, state, length);
+	test_damaged_state(link, state, length);
 	test_responses(&cable, link);
 	test_to_the_end(&cable, link);
 	test_echo(&cable, link, BODY_SIZE);

@@ -11,6 +11,8 @@
 static const uint8_t own_mac[STACK_MAC_SIZE] = {0x02, 'M', 'F', 0, 0, 1};
 static const uint8_t all_stations[STACK_MAC_SIZE] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+_Static_assert(TCP_LIMIT_MAX == STACK_MTU - IPV4_HEAD_SIZE - TCP_HEAD_SIZE, "a segment fits");
+
 void stack_begin(struct stack *stack, const struct stack_peer *peer, uint16_t seed)
 {
 	stack->peer = *peer;
@@ -26,8 +28,16 @@ void stack_connect(struct stack *stack, uint16_t port, uint32_t sequence)
 {
 	const uint16_t own_port =
 	    (uint16_t)(STACK_PORT_FIRST + stack->next_port++ % (65536 - STACK_PORT_FIRST));
-	tcp_connect(&stack->tcp, own_port, port, sequence,
-		    STACK_MTU - IPV4_HEAD_SIZE - TCP_HEAD_SIZE);
+	tcp_connect(&stack->tcp, own_port, port, sequence, TCP_LIMIT_MAX);
+}
+
+void stack_connect_again(struct stack *stack, size_t waiting, uint32_t sequence)
+{
+	struct ring *out = &stack->tcp.out;
+	const size_t first = out->first;
+	stack_connect(stack, stack->tcp.peer_port, sequence);
+	out->first = first;
+	out->count = waiting;
 }
 
 /* ── frames ──────────────────────────────────────────────────────────────────────────────────── */

@@ -54,6 +54,10 @@ void stack_begin(struct stack *stack, const struct stack_peer *peer, uint16_t se
 /* Opens a connection to that port of the guest; `sequence` is random. */
 void stack_connect(struct stack *stack, uint16_t port, uint32_t sequence);
 
+/* The same, where the guest did not know the connection of before any more: with what is to be sent,
+ * of which `waiting` bytes were not acknowledged. */
+void stack_connect_again(struct stack *stack, size_t waiting, uint32_t sequence);
+
 /* A frame came from the guest. */
 void stack_input(struct stack *stack, const uint8_t *frame, size_t length, uint64_t now_ns);
 

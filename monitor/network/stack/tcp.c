@@ -6,7 +6,6 @@
 #define TRIES_MAX	 12
 #define REPEATED_ACKS	 3 /* so many tell a loss (RFC 5681, section 3.2) */
 #define PEER_LIMIT_USUAL 536
-#define PEER_LIMIT_MIN	 64 /* a guest is not to make us send its request byte by byte */
 
 /* Sequence numbers wrap around (section 3.4): how far one is ahead of another. */
 static int32_t ahead(uint32_t one, uint32_t other)
@@ -118,8 +117,8 @@ static void input_connecting(struct tcp *tcp, const struct tcp_segment *segment)
 	if (!(segment->flags & TCP_SYN))
 		return;
 	uint16_t limit = segment->size_limit ? segment->size_limit : PEER_LIMIT_USUAL;
-	if (limit < PEER_LIMIT_MIN)
-		limit = PEER_LIMIT_MIN;
+	if (limit < TCP_LIMIT_MIN)
+		limit = TCP_LIMIT_MIN;
 	if (limit < tcp->size_limit)
 		tcp->size_limit = limit;
 	tcp->state = TCP_ESTABLISHED;

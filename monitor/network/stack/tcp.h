@@ -80,6 +80,30 @@ void tcp_connect(struct tcp *tcp, uint16_t own_port, uint16_t peer_port, uint32_
 /* Resets it, where there is one. */
 void tcp_abort(struct tcp *tcp);
 
+/* A connection of which the guest has not heard more than our SYN: its own is answered, and not
+ * acknowledged. Its server learns nothing of it, until the first acknowledgement. */
+struct tcp_held {
+	uint16_t own_port, peer_port;
+	uint16_t size_limit, window;
+	uint32_t sent, received; /* the next sequence numbers */
+};
+
+/* Bounds of size_limit; a guest is not to make us send its request byte by byte. */
+#define TCP_LIMIT_MIN 64
+#define TCP_LIMIT_MAX 1460
+
+/* Leaves what came unacknowledged. */
+void tcp_hold(struct tcp *tcp);
+
+/* What is to be kept of it; false where there is no such connection. */
+bool tcp_describe_held(const struct tcp *tcp, struct tcp_held *held);
+
+/* Goes on with it, as if it had just been held. */
+void tcp_take_held(struct tcp *tcp, const struct tcp_held *held);
+
+/* Whether nothing has come that goes beyond what was held. */
+bool tcp_is_unheard(const struct tcp *tcp, const struct tcp_held *held);
+
 /* No more data follow. */
 void tcp_close(struct tcp *tcp);
 
