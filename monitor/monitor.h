@@ -34,7 +34,7 @@ struct monitor_options {
 	const void *warm_up;
 	size_t warm_up_length;
 	/* How it reaches the accelerator host: for a monitor that will give up its rights. What the
-	 * dialer's context names must outlive it. NULL: it does so itself. */
+	 * dialer's context names must outlive it. For one that keeps them: accel_dialer_own. */
 	const struct accel_dialer *dialer;
 };
 

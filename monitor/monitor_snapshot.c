@@ -126,7 +126,7 @@ int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options
 		snapshot_release(&snapshot);
 	else
 		take_snapshot(self, &snapshot);
-	if (self && options->dialer)
+	if (self)
 		self->dialer = *options->dialer;
 	if (!result)
 		result = choose_isolation(self, &snapshot, options->isolation, error);

@@ -16,7 +16,6 @@ struct monitor *monitor_make(struct error *error)
 		return NULL;
 	}
 	self->image.memfd = self->image.root = -1;
-	self->dialer = accel_dialer_own;
 	guest_time_init(&self->time);
 	return self;
 }
@@ -148,8 +147,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	struct monitor *self = monitor_make(error);
 	if (!self)
 		return -ENOMEM;
-	if (options->dialer)
-		self->dialer = *options->dialer;
+	self->dialer = *options->dialer;
 	self->fresh = options->fresh;
 	int result = monitor_choose_isolation(self, wanted_isolation(options), error);
 	if (!result)

@@ -1,6 +1,5 @@
 /* solo5-hvt and solo5-spt: run an image of Solo5 as that project's own tenders of these names do, for
- * programs that call them: one program, which looks at its name; the same command line, the guest's
- * status, and everything in one process. It is the monitor itself, without front, channel and
+ * programs that call them: the same command line, the guest's status, and everything in one process. It is the monitor itself, without front, channel and
  * snapshot: it opens what the command line names, gives up its rights, and runs the guest from its
  * start to its end.
  */
@@ -15,9 +14,11 @@
 
 #include "accel_client/accel_client.h"
 #include "monitor/formats/solo5_abi.h"
+#include "monitor/guests/recognise.h"
 #include "monitor/monitor_internal.h"
 #include "monitor/sandbox/rights.h"
 #include "tender/command_line.h"
+#include "tender/tender.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -26,23 +27,6 @@
 
 /* Longer than anybody waits; a time that far away can still be counted in nanoseconds. */
 #define FOR_EVER_NS (UINT64_MAX / 4)
-
-struct tender {
-	const char *target; /* what images for it were built for */
-	const struct guest_kind *kind;
-	const char *isolation;
-	/* How its guest dies it dies itself: in Solo5's, both are one process. */
-	bool dies_as_guest;
-};
-
-static const struct tender hvt = {"hvt", &guest_solo5, "kvm", false};
-static const struct tender spt = {"spt", &guest_solo5_spt, "process", true};
-
-static const struct tender *find_tender(const char *name)
-{
-	const size_t length = strlen(name), own = strlen(spt.target);
-	return length >= own && !strcmp(name + length - own, spt.target) ? &spt : &hvt;
-}
 
 static int respond(void *context, const void *data, size_t length, uint64_t deadline_ns)
 {
@@ -65,10 +49,10 @@ static void end_by_signal(int number)
 }
 
 /* Whoever calls a tender tells by its status whether the guest has ended or something else has. */
-static void handle_signals(const struct tender *tender)
+static void handle_signals(void)
 {
 	const struct sigaction action = {.sa_handler = end_by_signal};
-	if (!tender->dies_as_guest) {
+	if (!tender.dies_as_guest) {
 		sigaction(SIGINT, &action, NULL);
 		sigaction(SIGTERM, &action, NULL);
 	}
@@ -95,23 +79,25 @@ static const struct accel_dialer no_dialer = {.dial = refuse_to_dial};
 
 /* Devices that the manifest does not name, images for other tenders: all is found out before any
  * right is given up. */
-static int open_monitor(struct monitor **monitor, const struct tender *tender,
-			const struct command_line *line, struct error *error)
+static int open_monitor(struct monitor **monitor, const struct command_line *line,
+			struct error *error)
 {
+	const struct guest_format *format = guest_format_of(line->arguments[0]);
 	const struct monitor_options options = {
 	    .guest.program = line->arguments[0],
 	    .guest.arguments = line->arguments,
 	    .guest.memory = line->memory,
 	    .guest.devices = line->devices,
 	    .guest.executable_heap = line->executable_heap,
-	    .isolation = tender->isolation,
+	    .isolation = isolations[0]->name,
 	    .dialer = &no_dialer,
 	    .fresh = true,
 	};
-	if (guest_kind_of(&options.guest) != tender->kind && !access(line->arguments[0], R_OK))
+	const bool is_ours = format && format->kind && !strcmp(format->kind, guest_kinds[0]->name);
+	if (!is_ours && !access(line->arguments[0], R_OK))
 		return error_set(error, ENOEXEC,
 				 "%s is no image of Solo5 for the target %s: it has no such note",
-				 line->arguments[0], tender->target);
+				 line->arguments[0], tender.target);
 	return monitor_open(monitor, &options, error);
 }
 
@@ -122,34 +108,29 @@ static void die_by(int number)
 	kill(getpid(), number);
 }
 
-struct end {
-	const struct tender *tender;
-	struct request_result result;
-};
-
 /* The request is over, and the machine need not be made ready for another one: what is left ends with
  * this process, and sooner so. */
 static void end_as_guest(void *context, bool free)
 {
-	const struct end *end = context;
+	const struct request_result *result = context;
 	(void)free;
-	if (end->result.outcome == OUTCOME_EXITED) {
-		if (*end->result.report)
-			log_tell("%s", end->result.report);
-		_exit(end->result.status);
+	if (result->outcome == OUTCOME_EXITED) {
+		if (*result->report)
+			log_tell("%s", result->report);
+		_exit(result->status);
 	}
-	if (end->result.outcome != OUTCOME_CRASHED || !end->tender->dies_as_guest)
+	if (result->outcome != OUTCOME_CRASHED || !tender.dies_as_guest)
 		return;
-	log_tell("%s", end->result.report);
-	die_by(end->result.status);
+	log_tell("%s", result->report);
+	die_by(result->status);
 }
 
 /* Ends the process as the guest has ended; comes back only with an error. */
-static int run(const struct tender *tender, const struct command_line *line, struct error *error)
+static int run(const struct command_line *line, struct error *error)
 {
 	cleanup(close_monitor) struct monitor *monitor = NULL;
 	struct confine_report report;
-	struct end end = {.tender = tender};
+	struct request_result end;
 	const struct request request = {
 	    .data = "",
 	    .fd = -1,
@@ -160,15 +141,15 @@ static int run(const struct tender *tender, const struct command_line *line, str
 	    .answered = end_as_guest,
 	    .context = &end,
 	};
-	int result = open_monitor(&monitor, tender, line, error);
+	int result = open_monitor(&monitor, line, error);
 	if (result)
 		return result;
 	assert(monitor);
 	rights_give_up(monitor->isolation, monitor->host, monitor->guest->kind, &report);
-	result = monitor_serve(monitor, &request, &end.result, error);
+	result = monitor_serve(monitor, &request, &end, error);
 	if (result)
 		return result;
-	return error_set(error, ECANCELED, "%s", end.result.report);
+	return error_set(error, ECANCELED, "%s", end.report);
 }
 
 int main(int argc, char **argv)
@@ -176,14 +157,12 @@ int main(int argc, char **argv)
 	cleanup(command_line_release) struct command_line line = {0};
 	struct error error = {0};
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-	const char *name = slash ? slash + 1 : argc ? argv[0] : "solo5-hvt";
-	const struct tender *tender = find_tender(name);
+	const char *name = slash ? slash + 1 : argc ? argv[0] : tender.name;
 	log_setup_from_environment(name, LOG_WARN);
 	mallopt(M_ARENA_MAX, 1);
-	int result =
-	    command_line_read(&line, tender == &spt, argc ? argc - 1 : 0, argv + 1, &error);
+	int result = command_line_read(&line, tender.is_spt, argc ? argc - 1 : 0, argv + 1, &error);
 	if (!result && line.wants_help) {
-		command_line_print_help(stderr, name, tender == &spt);
+		command_line_print_help(stderr, name, tender.is_spt);
 		return STATUS_FAILED;
 	}
 	if (!result && line.wants_version) {
@@ -191,9 +170,9 @@ int main(int argc, char **argv)
 			SOLO5_ABI_VERSION);
 		return 0;
 	}
-	handle_signals(tender);
+	handle_signals();
 	if (!result)
-		run(tender, &line, &error);
+		run(&line, &error);
 	log_tell("%s", error.text);
 	return STATUS_FAILED;
 }

@@ -1,5 +1,6 @@
 /* A program in machines of its own; see guest.h. */
 #include "guest.h"
+#include "accel_client/accel_client.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ int guest_open(struct guest *guest, const struct guest_program *program, const c
 	memcpy(arguments + 1, program->arguments, sizeof(program->arguments));
 	const char *const environment[] = {program->variable, NULL};
 	struct monitor_options options = {
+	    .dialer = &accel_dialer_own,
 	    .guest.program = path,
 	    .guest.arguments = arguments,
 	    .guest.environment = environment,

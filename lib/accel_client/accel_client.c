@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "accel_client/accel_dial.h"
 #include "accel_client/accel_start.h"
 #include "accel_link/accel_link.h"
 #include "mayfly/wire.h"
@@ -104,31 +102,6 @@ static int say_hello(struct accel_client *client, int window_fd, uint64_t window
 	return result;
 }
 
-static void pause_before_retry(void)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ACCEL_RETRY_PAUSE_NS}, NULL);
-}
-
-int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struct error *error)
-{
-	struct accel_dial dial;
-	int result = accel_dial_begin(&dial, deadline_ns, error);
-	if (!result)
-		result = accel_dial_look(&dial, socket, error);
-	while (result == -EINPROGRESS) {
-		const int host = accel_dial_descriptor(&dial);
-		if (host >= 0)
-			spawn_wait_end(host, accel_dial_moment(&dial));
-		else
-			pause_before_retry();
-		result = accel_dial_look(&dial, socket, error);
-	}
-	accel_dial_end(&dial);
-	return result;
-}
-
-const struct accel_dialer accel_dialer_own = {.dial = accel_client_connect};
-
 /* Takes the socket. */
 static int open_on(struct accel_client **out, int socket, int window_fd, uint64_t window_size,
 		   uint64_t deadline_ns, struct error *error)
@@ -181,7 +154,7 @@ int accel_client_open(struct accel_client **client, const struct accel_dialer *d
 				*error = attempt;
 			return result;
 		}
-		pause_before_retry();
+		accel_start_pause();
 	}
 }
 

@@ -7,11 +7,6 @@
 #include "util/host_settings.h"
 #include "util/log.h"
 
-bool accel_host_is_missing(int result)
-{
-	return result == -ENOENT || result == -ECONNREFUSED || result == -ECONNRESET;
-}
-
 int accel_dial_begin(struct accel_dial *dial, uint64_t deadline_ns, struct error *error)
 {
 	*dial = (struct accel_dial){.deadline_ns = deadline_ns, .start = ACCEL_START_NONE};

@@ -32,8 +32,4 @@ uint64_t accel_dial_moment(const struct accel_dial *dial);
 /* In any case, at last. */
 void accel_dial_end(struct accel_dial *dial);
 
-/* True for errors of connecting that mean that nobody listens, or that the host is about to end: a
- * new host is needed. */
-bool accel_host_is_missing(int result);
-
 #endif

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "accel_link/unix_connect.h"
@@ -17,6 +18,16 @@
 #include "util/file.h"
 #include "util/paths.h"
 #include "util/spawn.h"
+
+bool accel_host_is_missing(int result)
+{
+	return result == -ENOENT || result == -ECONNREFUSED || result == -ECONNRESET;
+}
+
+void accel_start_pause(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ACCEL_RETRY_PAUSE_NS}, NULL);
+}
 
 /* Whoever listens there reads what guests send and writes into their windows, so it must be root or
  * this user. */

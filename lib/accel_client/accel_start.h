@@ -2,6 +2,7 @@
 #ifndef MAYFLY_ACCEL_START_H
 #define MAYFLY_ACCEL_START_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/error.h"
@@ -12,6 +13,13 @@
 
 /* Connects to the accelerator host that listens at `path`. `deadline_ns` is of CLOCK_MONOTONIC. */
 int accel_connect(const char *path, uint64_t deadline_ns, int *socket, struct error *error);
+
+/* True for errors of connecting that mean that nobody listens, or that the host is about to end: a
+ * new host is needed. */
+bool accel_host_is_missing(int result);
+
+/* Waits for ACCEL_RETRY_PAUSE_NS. */
+void accel_start_pause(void);
 
 #define ACCELD_PART "acceld/mayfly-acceld" /* for paths_part() */
 

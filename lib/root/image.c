@@ -50,13 +50,6 @@ static void fetch_large_pages(int fd, uint64_t offset, uint64_t length)
 	munmap(mapped, before + length);
 }
 
-bool root_image_recognise(int fd)
-{
-	uint64_t magic = 0;
-	fetch_large_pages(fd, 0, ROOT_PAGE_SIZE);
-	return !read_range(fd, &magic, sizeof(magic), 0) && magic == ROOT_MAGIC;
-}
-
 static int damaged(struct error *error, const char *what, uint64_t which)
 {
 	return error_set(error, EINVAL, "the root image is damaged: %s (%lu)", what, which);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "root/configuration.h"
 #include "root/pack.h"
@@ -20,13 +19,6 @@
 #define DOCUMENT_MAX (4UL << 20)
 #define NESTED_MAX   4 /* indexes in indexes */
 #define LAYERS_MAX   256
-
-bool root_is_oci_layout(const char *source)
-{
-	char path[PATH_MAX];
-	return (size_t)snprintf(path, sizeof(path), "%s/oci-layout", source) < sizeof(path) &&
-	       !access(path, F_OK);
-}
 
 /* The path of the blob that a descriptor names; its content must have that digest. */
 static int find_blob(const char *source, const json_t *descriptor, char path[PATH_MAX],

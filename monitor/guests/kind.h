@@ -108,11 +108,16 @@ extern const struct guest_kind guest_solo5;
 extern const struct guest_kind guest_solo5_spt;
 extern const struct guest_kind guest_unikraft;
 
+/* What a program knows: all of them (kind_table.c), but for a program with a table of its own, which the
+ * linker then gives nothing of the others. */
+extern const struct guest_kind *const guest_kinds[];
+extern const size_t guest_kind_count;
+
 /* The kind of that name; NULL: there is none. */
 const struct guest_kind *guest_kind_find(const char *name);
 
 /* The kind that runs `program`; of a root, where it is NULL or a name there. A file that nobody
- * recognises is for `native` to refuse. */
+ * recognises is for the first kind to refuse, which is `native`. */
 const struct guest_kind *guest_kind_of(const struct guest_options *options);
 
 /* Frees a guest; NULL does nothing. */

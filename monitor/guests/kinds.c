@@ -1,20 +1,16 @@
-/* The table of kinds; see kind.h. */
+/* Finding kinds; see kind.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "kind.h"
 #include "recognise.h"
 #include "root_server/client.h"
-#include "sizes/sizes.h"
-
-static const struct guest_kind *const kinds[] = {&guest_native,	   &guest_raw,	 &guest_solo5,
-						 &guest_solo5_spt, &guest_linux, &guest_unikraft};
 
 const struct guest_kind *guest_kind_find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(kinds[i]->name, name))
-			return kinds[i];
+	for (size_t i = 0; i < guest_kind_count; i++)
+		if (!strcmp(guest_kinds[i]->name, name))
+			return guest_kinds[i];
 	return NULL;
 }
 
@@ -24,7 +20,7 @@ const struct guest_kind *guest_kind_of(const struct guest_options *options)
 	    options->root ? NULL : guest_format_of(options->program);
 	const struct guest_kind *kind =
 	    format && format->kind ? guest_kind_find(format->kind) : NULL;
-	return kind ? kind : &guest_native;
+	return kind ? kind : guest_kinds[0];
 }
 
 void guest_release(struct guest *guest)

@@ -4,15 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sizes/sizes.h"
 #include "util/log.h"
-
-static const struct isolation *const isolations[] = {&isolation_kvm, &isolation_process};
 
 const struct isolation *isolation_automatic(struct error *first)
 {
-	const size_t count = ARRAY_SIZE(isolations);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < isolation_count; i++) {
 		struct error reason = {0};
 		if (!isolations[i]->probe(&reason))
 			return isolations[i];
@@ -35,10 +31,9 @@ static const struct isolation *choose_automatic(struct error *error)
 
 const struct isolation *isolation_choose(const char *name, struct error *error)
 {
-	const size_t count = ARRAY_SIZE(isolations);
 	if (!strcmp(name, "auto"))
 		return choose_automatic(error);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < isolation_count; i++) {
 		struct error reason = {0};
 		if (strcmp(name, isolations[i]->name) != 0)
 			continue;

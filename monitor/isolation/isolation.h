@@ -242,6 +242,10 @@ struct isolation {
 extern const struct isolation isolation_kvm;
 extern const struct isolation isolation_process;
 
+/* What a program knows: both (isolation_table.c), but for a program with a table of its own. */
+extern const struct isolation *const isolations[];
+extern const size_t isolation_count;
+
 /* The isolation called `name`. "auto" is kvm where it can be had, else process, and then the log
  * says why not kvm. NULL, with the reason, for an unknown name or an isolation that cannot be
  * had. */

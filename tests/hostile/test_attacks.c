@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accel_client/accel_client.h"
 #include "acceld/host.h"
 #include "check.h"
 #include "confine/sanitizers.h"
@@ -246,6 +247,7 @@ static struct monitor *open_attacker(const char *isolation, const char *program,
 	const char *const arguments[] = {"attacker", name, number, NULL};
 	const char *const environment[] = {NULL};
 	const struct monitor_options options = {
+	    .dialer = &accel_dialer_own,
 	    .guest.program = program,
 	    .guest.root = root,
 	    .guest.arguments = arguments,

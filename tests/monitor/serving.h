@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "accel_client/accel_client.h"
 #include "check.h"
 #include "monitor/monitor.h"
 
@@ -22,6 +23,7 @@ static inline int open_program(struct monitor **monitor, const char *isolation, 
 {
 	const char *const arguments[] = {program, argument, NULL}, *const environment[] = {NULL};
 	const struct monitor_options options = {
+	    .dialer = &accel_dialer_own,
 	    .guest.program = program,
 	    .guest.arguments = arguments,
 	    .guest.environment = environment,

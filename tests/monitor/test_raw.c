@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accel_client/accel_client.h"
 #include "mayfly/raw_image.h"
 #include "monitor/guests/recognise.h"
 #include "serving.h"
@@ -144,7 +145,8 @@ static void test_snapshot(struct monitor *monitor)
 	struct error error = {0};
 	struct monitor *later;
 	cleanup_close int fd = mkstemp(path);
-	const struct monitor_options options = {.guest.program = path, .isolation = "auto"};
+	const struct monitor_options options = {
+	    .guest.program = path, .isolation = "auto", .dialer = &accel_dialer_own};
 	CHECK_NUMBER(monitor_save(monitor, fd, &error), 0);
 	if (CHECK(guest_format_of(path) == &guest_format_snapshot) &&
 	    CHECK_NUMBER(monitor_open_snapshot(&later, &options, &error), 0)) {
@@ -167,7 +169,8 @@ static void expect_refusal(const char *image, size_t offset, const void *bytes, 
 	cleanup_close int from = open(image, O_RDONLY | O_CLOEXEC);
 	cleanup_close int fd = mkstemp(path);
 	ssize_t size = read(from, data, sizeof(data));
-	const struct monitor_options options = {.guest.program = path, .isolation = "kvm"};
+	const struct monitor_options options = {
+	    .guest.program = path, .isolation = "kvm", .dialer = &accel_dialer_own};
 	if (!CHECK(size > 0 && offset + length <= (size_t)size))
 		return;
 	memcpy(data + offset, bytes, length);

@@ -183,7 +183,7 @@ class Guests:
     def tender(self, *options):
         tender = self.folder / f"solo5-{self.target}"  # as it is installed
         if not tender.is_symlink():
-            tender.symlink_to(TENDER)
+            tender.symlink_to(TENDER.with_name(tender.name))
         return self.run_it(tender, f"--block:request={self.disk()}", *options, self.image)
 
     def test_tender(self):

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accel_client/accel_client.h"
 #include "monitor/guests/recognise.h"
 #include "monitor/monitor_internal.h"
 #include "monitor/serving.h"
@@ -52,6 +53,7 @@ static struct monitor_options options_for(const char *image, const char **argume
 {
 	static const char *const environment[] = {NULL};
 	return (struct monitor_options){
+	    .dialer = &accel_dialer_own,
 	    .guest.program = image,
 	    .guest.arguments = arguments,
 	    .guest.environment = environment,

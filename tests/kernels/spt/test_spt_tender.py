@@ -16,6 +16,7 @@ import unittest
 
 MAYFLY, TENDER, PLAIN, DEVICES, REQUEST = (pathlib.Path(path).resolve() for path in sys.argv[1:6])
 del sys.argv[1:]
+HVT = TENDER.with_name("solo5-hvt")
 LIMIT = 60  # seconds for one command
 ABI_TARGET, ABI_VERSION = 20, 24  # in the note, which is the first thing that is loaded
 
@@ -79,7 +80,7 @@ class Guests(WithFolder):
         self.expect(self.run_it(self.tender, "--x-exec-heap", PLAIN, "run-heap"), 0, b"executed\n")
         self.expect(self.run_it(self.tender, "--x-exec-heap", PLAIN, "write-text"),
                     -signal.SIGSEGV, b"", "crashed: ")
-        result = self.run_it(TENDER, "--x-exec-heap", PLAIN)
+        result = self.run_it(HVT, "--x-exec-heap", PLAIN)
         self.assertIn(b"unknown option", result.stderr)
 
     def test_inherited_personality(self):
@@ -134,7 +135,7 @@ class Images(WithFolder):
         if os.access("/dev/kvm", os.R_OK | os.W_OK):
             self.expect(self.mayfly("--isolation=kvm", PLAIN, "hello"), 125, b"",
                         "isolation kvm cannot run it, process can")
-        self.expect(self.run_it(TENDER, PLAIN, "hello"), 1, b"", "for the target hvt")
+        self.expect(self.run_it(HVT, PLAIN, "hello"), 1, b"", "for the target hvt")
         image = self.changed(ABI_TARGET, 1)
         self.expect(self.run_it(self.tender, image), 1, b"", "for the target spt")
         self.expect(self.mayfly("--isolation=process", image), 125, b"",
