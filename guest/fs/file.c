@@ -82,17 +82,24 @@ uint32_t file_poll(struct file *file)
 
 int64_t file_wait(struct file *file, const char *waiting_for, thread_look_function *look)
 {
-	if (file->flags & O_NONBLOCK)
-		return -EAGAIN;
+	return file->flags & O_NONBLOCK ? -EAGAIN
+					: file_wait_until(file, NO_DEADLINE, waiting_for, look);
+}
+
+int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *waiting_for,
+			thread_look_function *look)
+{
 	/* Another thread may close it meanwhile. */
 	file_hold(file);
 	thread_current()->look = look;
-	int error = thread_wait(&thread_files_channel, NO_DEADLINE, waiting_for);
+	int error = thread_wait(&thread_files_channel, deadline_ns, waiting_for);
 	bool closed = file->references == 1;
 	file_drop(file);
 	if (closed)
 		return -EBADF;
-	return error == -EINTR ? -RESTART_CALL : error;
+	if (error == -ETIMEDOUT)
+		return -EAGAIN;
+	return error == -EINTR && deadline_ns == NO_DEADLINE ? -RESTART_CALL : error;
 }
 
 int file_refuse_open(struct file *file)

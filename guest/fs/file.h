@@ -16,6 +16,10 @@ struct file;
 struct file_operations {
 	int64_t (*read)(struct file *file, void *out, uint64_t length, uint64_t offset);
 	int64_t (*write)(struct file *file, const void *in, uint64_t length, uint64_t offset);
+	/* All buffers of the program's vector, which was checked, in one go: for files whose
+	 * transfers are messages. NULL: one after the other by read and write. */
+	int64_t (*read_vector)(struct file *file, uint64_t vector, uint64_t count);
+	int64_t (*write_vector)(struct file *file, uint64_t vector, uint64_t count);
 	/* The file has just been opened: 0 or a negative errno. NULL: there is nothing to do. */
 	int (*open)(struct file *file);
 	/* The last descriptor is gone; NULL: there is nothing to do. */
@@ -76,6 +80,10 @@ uint32_t file_poll(struct file *file);
 /* Waits until the readiness of some file changes, for a call that cannot go on. `look`: see struct
  * thread. 0: look again; else what the call returns. */
 int64_t file_wait(struct file *file, const char *waiting_for, thread_look_function *look);
+
+/* The same until that time at most (then -EAGAIN), also where the file has O_NONBLOCK. */
+int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *waiting_for,
+			thread_look_function *look);
 
 /* A seek() for files whose size means nothing: SEEK_SET and SEEK_CUR only. */
 int64_t file_seek_position(struct file *file, int64_t offset, uint32_t whence);

@@ -12,7 +12,9 @@ size_t file_path(const struct file *file, char *text)
 	struct inode *directory = S_ISDIR(inode->mode) ? file->inode : file->directory;
 	if (!directory)
 		return text_print(text, PATH_MAX,
-				  S_ISFIFO(inode->mode) ? "pipe:[%lu]" : "anon_inode:[%lu]",
+				  S_ISFIFO(inode->mode)	  ? "pipe:[%lu]"
+				  : S_ISSOCK(inode->mode) ? "socket:[%lu]"
+							  : "anon_inode:[%lu]",
 				  inode->number);
 	char path[PATH_MAX];
 	size_t start = sizeof(path) - 1;

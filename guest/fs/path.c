@@ -209,13 +209,23 @@ int path_find(struct inode **inode, uint64_t directory, uint64_t path, uint64_t 
 	return walk.inode ? 0 : -ENOENT;
 }
 
-int path_walk_root(struct walk *walk, const char *path, unsigned flags)
+static int walk_own(struct walk *walk, struct inode *start, const char *path, unsigned flags)
 {
 	const size_t length = strlen(path);
 	if (length >= sizeof(walk->path))
 		return -ENAMETOOLONG;
 	memcpy(walk->path, path, length + 1);
-	return follow(walk, root, flags);
+	return follow(walk, start, flags);
+}
+
+int path_walk_root(struct walk *walk, const char *path, unsigned flags)
+{
+	return walk_own(walk, root, path, flags);
+}
+
+int path_walk_current(struct walk *walk, const char *path, unsigned flags)
+{
+	return walk_own(walk, current, path, flags);
 }
 
 void path_enter(const char *path)

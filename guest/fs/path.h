@@ -50,6 +50,9 @@ void path_set_current(struct inode *directory);
 /* Follows the library OS's own path, from the root. As path_walk(); -ENAMETOOLONG. */
 int path_walk_root(struct walk *walk, const char *path, unsigned flags);
 
+/* The same from the current directory. */
+int path_walk_current(struct walk *walk, const char *path, unsigned flags);
+
 /* Makes a directory the current one, where it exists. */
 void path_enter(const char *path);
 

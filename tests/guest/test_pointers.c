@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "guest/kernel/calls.h"
 #include "guest/lib/system_call.h"
@@ -73,6 +74,8 @@ static void test_faults(uint64_t file)
 	    {call_openat, 1, {HERE, 0, O_RDONLY}},
 	    {call_creat, 0, {0, 0600}},
 	    {call_pipe, 0, {0}},
+	    {call_socketpair, 3, {AF_UNIX, SOCK_STREAM, 0, 0}},
+	    {call_socketpair, 3, {AF_UNIX, SOCK_DGRAM, 0, 0}},
 	    {call_pipe2, 0, {0, 0}},
 	    {call_poll, 0, {0, 1, 0}},
 	    {call_ppoll, 0, {0, 1, good}},

@@ -100,6 +100,9 @@ static int64_t transfer_buffer(struct file *file, uint64_t address, uint64_t len
 	/* A pipe takes pages. */
 	if (there < length && writes && S_ISFIFO(file->inode->mode))
 		there = round_down(there, GUEST_PAGE_SIZE);
+	/* And a socket takes messages. */
+	if (there < length && writes && S_ISSOCK(file->inode->mode))
+		there = 0;
 	if (!there && length)
 		return -EFAULT;
 	return writes ? write_file(file, (const void *)address, there, position)
@@ -208,8 +211,14 @@ static int64_t transfer_vector(const uint64_t arguments[6], bool writes, struct 
 	int error = find_file(&file, arguments[0], writes, position);
 	if (!error)
 		error = check_vector(vector, count, &empty);
-	if (error || empty)
+	if (error)
 		return error;
+	int64_t (*whole)(struct file *, uint64_t, uint64_t) =
+	    writes ? file->operations->write_vector : file->operations->read_vector;
+	if (whole)
+		return whole(file, vector, count);
+	if (empty)
+		return 0;
 	int64_t total = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		struct iovec part;
@@ -257,7 +266,7 @@ SYSTEM_CALL(pwritev)
 /* A file without positions answers 0 to every offset; pipes answer ESPIPE. */
 static int64_t seek_nowhere(const struct file *file)
 {
-	return S_ISFIFO(file->inode->mode) ? -ESPIPE : 0;
+	return S_ISFIFO(file->inode->mode) || S_ISSOCK(file->inode->mode) ? -ESPIPE : 0;
 }
 
 SYSTEM_CALL(lseek)

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -208,7 +209,8 @@ static void add(const struct example *list, size_t count)
 }
 
 /* What good arguments refer to. */
-static uint64_t file, directory, null, endless, other, epoll, pipe_end, number;
+static uint64_t file, directory, null, endless, other, epoll, pipe_end, number, connected,
+    listening;
 static struct sigevent silent = {.sigev_notify = SIGEV_NONE};
 static const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
 static uint32_t word;
@@ -227,6 +229,14 @@ static bool open_all(void)
 	    epoll_ctl((int)epoll, EPOLL_CTL_ADD, ends[0], &event) ||
 	    syscall(SYS_timer_create, CLOCK_MONOTONIC, &silent, &timer))
 		return false;
+	int pair[2], listener = opened(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	const struct sockaddr automatic = {.sa_family = AF_UNIX};
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) ||
+	    send(pair[1], "x", 1, 0) != 1 ||
+	    bind(listener, &automatic, sizeof(automatic.sa_family)) || listen(listener, 1))
+		return false;
+	connected = (uint64_t)pair[0];
+	listening = (uint64_t)listener;
 	pipe_end = (uint64_t)ends[0];
 	number = (uint64_t)timer;
 	ready_poll = (struct pollfd){.fd = (int)null, .events = POLLOUT};
@@ -267,6 +277,30 @@ static void add_files(void)
 	    {SYS_ioctl, {pipe_end, FIONBIO, zero}, .more = 1 << 2},
 	    {SYS_pipe, {zero}},
 	    {SYS_pipe2, {zero, 0}},
+	};
+	add(list, COUNT(list));
+}
+
+/* Sockets: a datagram waits for the one that is connected. */
+static void add_sockets(void)
+{
+	const uint64_t zero = (uint64_t)zeros, looks = MSG_PEEK | MSG_DONTWAIT;
+	const struct example list[] = {
+	    {SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, zero}},
+	    {SYS_bind, {connected, zero, 16}},
+	    {SYS_connect, {connected, zero, 16}},
+	    {SYS_accept, {listening, zero, zero}},
+	    {SYS_accept4, {listening, zero, zero, 0}},
+	    {SYS_getsockname, {listening, zero, zero}},
+	    {SYS_getpeername, {connected, zero, zero}},
+	    {SYS_getsockopt, {connected, SOL_SOCKET, SO_TYPE, zero, zero}},
+	    {SYS_setsockopt, {connected, SOL_SOCKET, SO_PRIORITY, zero, 4}},
+	    {SYS_sendto, {connected, zero, 8, 0, zero, 16}},
+	    {SYS_recvfrom, {connected, zero, 8, looks, zero, zero}},
+	    {SYS_sendmsg, {connected, zero, 0}},
+	    {SYS_recvmsg, {connected, zero, looks}},
+	    {SYS_sendmmsg, {connected, zero, 1, 0}},
+	    {SYS_recvmmsg, {connected, zero, 1, looks, zero}},
 	};
 	add(list, COUNT(list));
 }
@@ -397,6 +431,7 @@ int main(void)
 	if (!open_all())
 		return 1;
 	add_files();
+	add_sockets();
 	add_names();
 	add_rest();
 	signal(SIGUSR1, ignore);
