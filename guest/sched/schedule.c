@@ -40,8 +40,8 @@ static struct {
 	uint32_t count;
 	bool sliced;	  /* the alarm is set for the end of a turn, or a tick is coming */
 	uint64_t look_ns; /* when to look outside while somebody runs */
-	struct thread_turns ended_turns;    /* of those that are gone */
-	const struct thread_timers *timers; /* NULL: there were none yet */
+	struct thread_turns ended_turns; /* of those that are gone */
+	struct thread_timers *timers;	 /* kinds of timers that there were; NULL: none yet */
 } threads = {.current = &first_thread, .count = 1};
 
 struct thread *thread_current(void)
@@ -164,22 +164,32 @@ void thread_resume(struct thread *thread, int result)
 
 void thread_wake(const void *channel)
 {
-	if (threads.count == 1)
-		return;
-	for (struct thread *thread = threads.current->next; thread != threads.current;
-	     thread = thread->next)
+	struct thread *thread = threads.current;
+	/* The current one waits, too, where a timer wakes. */
+	do {
 		if (thread->channel == channel)
 			thread_resume(thread, 0);
+		thread = thread->next;
+	} while (thread != threads.current);
 }
 
-void thread_set_timers(const struct thread_timers *timers)
+void thread_add_timers(struct thread_timers *timers)
 {
+	if (timers->added)
+		return;
+	timers->added = true;
+	timers->next = threads.timers;
 	threads.timers = timers;
 }
 
 static uint64_t next_timer_ns(void)
 {
-	return threads.timers ? threads.timers->next_ns() : NO_DEADLINE;
+	uint64_t next_ns = NO_DEADLINE;
+	for (struct thread_timers *timers = threads.timers; timers; timers = timers->next) {
+		const uint64_t one_ns = timers->next_ns();
+		next_ns = one_ns < next_ns ? one_ns : next_ns;
+	}
+	return next_ns;
 }
 
 /* What the threads wait for. */
@@ -215,8 +225,8 @@ static struct outlook expire_waits(uint64_t least_ns)
 		now = least_ns;
 	if (now < outlook.next_ns)
 		return outlook;
-	if (threads.timers)
-		threads.timers->expire(now);
+	for (struct thread_timers *timers = threads.timers; timers; timers = timers->next)
+		timers->expire(now);
 	struct thread *thread = threads.current;
 	do {
 		if (thread->state == THREAD_WAITING && thread->deadline_ns <= now)

@@ -130,10 +130,12 @@ bool thread_signal_is_due(void);
 struct thread_timers {
 	uint64_t (*next_ns)(void);
 	void (*expire)(uint64_t now_ns);
+	struct thread_timers *next; /* of the scheduler: another kind */
+	bool added;
 };
 
-/* From now on there may be timers. */
-void thread_set_timers(const struct thread_timers *timers);
+/* From now on there may be timers of that kind. */
+void thread_add_timers(struct thread_timers *timers);
 
 /* What waits for a change of any file's readiness; see thread_wait(). */
 extern const char thread_files_channel;

@@ -61,6 +61,24 @@ static bool blocks(const struct thread *thread, int signal)
 	return thread->blocked & SIGNAL_BIT(signal);
 }
 
+/* Signals that were noted; files of signals tell by it that another one came. */
+static uint32_t noted;
+
+uint32_t signal_activity(void)
+{
+	return noted;
+}
+
+/* Puts a signal into a queue, where files of signals find it. */
+static int note(struct signal_queue *queue, const siginfo_t *information, bool for_process)
+{
+	int error = signal_queue_add(queue, information, for_process);
+	noted += !error;
+	if (!error)
+		thread_wake(&thread_files_channel);
+	return error;
+}
+
 /* Notes the signal for a thread. */
 static int give(struct thread *thread, const siginfo_t *information, bool for_process)
 {
@@ -70,7 +88,7 @@ static int give(struct thread *thread, const siginfo_t *information, bool for_pr
 		return 0;
 	if (!awaited && !blocked && actions[signal].handler == (uint64_t)SIG_DFL)
 		machine_abort(signal);
-	int error = signal_queue_add(&thread->signals, information, for_process);
+	int error = note(&thread->signals, information, for_process);
 	if (error)
 		return error;
 	if (awaited)
@@ -96,7 +114,7 @@ int signal_send_process(const siginfo_t *information)
 			return give(thread, information, true);
 		thread = thread->next;
 	} while (thread != thread_first());
-	return signal_queue_add(&thread_process_signals, information, true);
+	return note(&thread_process_signals, information, true);
 }
 
 void signal_raise(int signal)

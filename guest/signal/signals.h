@@ -36,6 +36,9 @@ int signal_send_process(const siginfo_t *information);
 /* What waits for the current thread, blocked or not. */
 uint64_t signal_pending(void);
 
+/* Changes with each signal that comes to wait for anybody. */
+uint32_t signal_activity(void);
+
 /* Takes a pending signal of the set: its number, or 0. */
 int signal_take(uint64_t set, siginfo_t *information);
 

@@ -99,7 +99,7 @@ static void expire_timers(uint64_t now_ns)
 			expire(&timers[i], now_ns);
 }
 
-static const struct thread_timers thread_timers = {next_timer_ns, expire_timers};
+static struct thread_timers thread_timers = {.next_ns = next_timer_ns, .expire = expire_timers};
 
 static uint64_t time_left(const struct timer *timer)
 {
@@ -115,7 +115,7 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 	set_due(timer, after_ns ? clock_deadline_ns(after_ns) : 0);
 	if (!after_ns)
 		return;
-	thread_set_timers(&thread_timers);
+	thread_add_timers(&thread_timers);
 	thread_set_alarm(timer->due_ns);
 }
 

@@ -21,6 +21,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -209,8 +210,8 @@ static void add(const struct example *list, size_t count)
 }
 
 /* What good arguments refer to. */
-static uint64_t file, directory, null, endless, other, epoll, pipe_end, number, connected,
-    listening;
+static uint64_t file, directory, null, endless, other, epoll, pipe_end, number, timer_file,
+    connected, listening;
 static struct sigevent silent = {.sigev_notify = SIGEV_NONE};
 static const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
 static uint32_t word;
@@ -239,6 +240,7 @@ static bool open_all(void)
 	listening = (uint64_t)listener;
 	pipe_end = (uint64_t)ends[0];
 	number = (uint64_t)timer;
+	timer_file = (uint64_t)opened(timerfd_create(CLOCK_MONOTONIC, 0));
 	ready_poll = (struct pollfd){.fd = (int)null, .events = POLLOUT};
 	FD_SET(null, &ready_set);
 	return true;
@@ -275,6 +277,10 @@ static void add_files(void)
 	    {SYS_epoll_pwait, {epoll, zero, 4, 0, set, SET_SIZE}},
 	    {SYS_ioctl, {pipe_end, FIONREAD, zero}, .more = 1 << 2},
 	    {SYS_ioctl, {pipe_end, FIONBIO, zero}, .more = 1 << 2},
+	    {SYS_timerfd_settime, {timer_file, 0, zero, zero}},
+	    {SYS_timerfd_gettime, {timer_file, zero}},
+	    {SYS_signalfd, {closed, zero, SET_SIZE}},
+	    {SYS_signalfd4, {closed, zero, SET_SIZE, 0}},
 	    {SYS_pipe, {zero}},
 	    {SYS_pipe2, {zero, 0}},
 	};
