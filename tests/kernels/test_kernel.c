@@ -307,13 +307,16 @@ static void test_shadow(void)
 	rig_close(&rig);
 }
 
-/* Code that is rewritten, with a page of flags that the guest's tables do not have. */
-static void test_flags(void)
+/* Code that is rewritten, with pages of flags that the guest's tables do not have, or not as code, or
+ * only to be read. */
+static void test_flags(uint64_t kept, uint64_t added)
 {
 	struct kernel_rig rig;
 	if (rig_open(&rig, kernel_flags) && rig_adapt(&rig, kernel_flags, kernel_flags_end)) {
 		uint64_t *leaves = (uint64_t *)(rig.image.memory + KERNEL_ROOT + 0x3000);
-		memset(leaves + RIG_FLAGS / 4096, 0, 0x10 * sizeof(*leaves));
+		for (size_t i = 0; i < 0x10; i++)
+			leaves[RIG_FLAGS / 4096 + i] =
+			    (leaves[RIG_FLAGS / 4096 + i] & kept) | added;
 	}
 	for (int round = 0; round < 3 && (rig.machine || rig_create(&rig, true)); round++) {
 		CHECK_NUMBER(rig_report(&rig, MACHINE_START), 0x200);
@@ -563,7 +566,9 @@ int main(void)
 	test_interrupts();
 	if (!is_ring0) /* emulated processors may forget it */
 		test_shadow();
-	test_flags();
+	test_flags(0, 0);
+	test_flags(~0UL, 1UL << 63);
+	test_flags(~2UL, 0);
 	test_protected(false);
 	test_protected(true);
 	test_model_registers();

@@ -48,6 +48,26 @@ static bool names_parameters(const char *const *arguments)
 	return false;
 }
 
+/* A parameter with several values, `lib.name=[ one two ]`: Unikraft looks for them in words of their own. */
+static bool is_list(const char *word)
+{
+	const char *value = strchr(word, '=');
+	return value && value[1] == '[' && value[strlen(value) - 1] == ']';
+}
+
+static int add_arguments(char *line, const char *const *arguments, struct error *error)
+{
+	bool parameters = names_parameters(arguments);
+	int result = 0;
+	for (; *arguments && !result; arguments++) {
+		if (!strcmp(*arguments, END_OF_PARAMETERS))
+			parameters = false;
+		result = parameters && is_list(*arguments) ? append(line, *arguments, "", error)
+							   : add(line, *arguments, error);
+	}
+	return result;
+}
+
 static int build(char *line, const char *const *arguments, const char *parameters,
 		 struct error *error)
 {
@@ -57,9 +77,7 @@ static int build(char *line, const char *const *arguments, const char *parameter
 		if (!result && !names_parameters(arguments))
 			result = add(line, END_OF_PARAMETERS, error);
 	}
-	for (size_t i = 1; *arguments && arguments[i] && !result; i++)
-		result = add(line, arguments[i], error);
-	return result;
+	return result || !*arguments ? result : add_arguments(line, arguments + 1, error);
 }
 
 int unikraft_command_line(char **line, const char *const *arguments, const char *parameters,

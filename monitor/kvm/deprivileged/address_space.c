@@ -276,13 +276,34 @@ static bool is_flags_page(const struct kernel *kernel, uint64_t address)
 	return first && address >= first && address - first < KERNEL_FLAGS_SIZE;
 }
 
+/* The guest may have mapped these pages as they are, for what a PC has there, which is no code: then they get
+ * the rights that stubs need. Where it has mapped something else there, or more than this page, the fault
+ * is the guest's. */
+static enum space_mending mend_flags_page(struct kernel *kernel, uint64_t address)
+{
+	struct walk walk;
+	if (!walk_tables(kernel, address, &walk))
+		return map_page(kernel, address);
+	if (walk.level || walk.physical != address || (walk.writable && walk.executable))
+		return SPACE_GUEST;
+	*walk.entries[0] = (*walk.entries[0] | ENTRY_WRITABLE | ENTRY_USER) & ~ENTRY_NO_EXECUTE;
+	space_flush(kernel);
+	/* A table above may forbid it, too. */
+	return walk_tables(kernel, address, &walk) && walk.writable && walk.executable
+		   ? SPACE_MENDED
+		   : SPACE_GUEST;
+}
+
 /* ── faults and loads ────────────────────────────────────────────────────────────────────────── */
 
 enum space_mending space_mend(struct kernel *kernel, uint64_t address, uint32_t code)
 {
 	struct walk walk;
-	if (!(code & FAULT_PRESENT) && is_flags_page(kernel, address))
-		return map_page(kernel, address);
+	if (is_flags_page(kernel, address)) {
+		const enum space_mending mending = mend_flags_page(kernel, address);
+		if (mending != SPACE_GUEST)
+			return mending;
+	}
 	if (!(code & FAULT_PRESENT) || !walk_tables(kernel, address, &walk))
 		return SPACE_GUEST;
 	if (code & FAULT_RESERVED)

@@ -65,6 +65,10 @@ class Guests(WithFolder):
         for image in (LINUX, MULTIBOOT):
             self.expect(mayfly(image, "line", "lib.param=1", "--", "two words", 'a "b" c'), 0,
                         b"%s line lib.param=1 -- \"two words\" 'a \"b\" c'\n" % str(image).encode())
+            values = 'vfs.fstab=[ "a:/:b" ]'
+            self.expect(mayfly(image, "line", values, "--", values), 0,
+                        f"{image} line {values} -- '{values}'\n".encode())
+            self.expect(mayfly(image, "line", values), 0, f"{image} line '{values}'\n".encode())
         self.both("line", "'\" ", status=125, says="both kinds of quotes")
         self.both("line", "x" * 65536, status=125, says="longer than 65535")
 
