@@ -108,6 +108,9 @@ handler:
 	andl $~0x100, 40(%rsp)
 	jmp 2f
 1:	incl KERNEL_DATA
+	cmpl $0, KERNEL_DATA + 4
+	je 2f
+	report KERNEL_DATA
 2:	pop %rax
 	add $16, %rsp
 	iretq
@@ -451,6 +454,22 @@ guest kernel_doorbell
 	push KERNEL_NOWHERE + 0x80
 	hlt
 
+/* What was accessed, and written to, is noted in the tables, whoever does the instruction. */
+#define ENTRY KERNEL_ROOT + 0x3000 + KERNEL_DATA / 4096 * 8
+guest kernel_marks
+	andl $~0x60, ENTRY
+	invlpg KERNEL_DATA
+	report $1
+	mov KERNEL_DATA, %ebx
+	mov ENTRY, %ebx
+	and $0x60, %ebx
+	report %ebx
+	movl $5, KERNEL_DATA
+	mov ENTRY, %ebx
+	and $0x60, %ebx
+	report %ebx
+	hlt
+
 guest kernel_interrupts
 	call setup
 	sti
@@ -463,6 +482,18 @@ guest kernel_interrupts
 	jne 1b
 	cli
 	report KERNEL_DATA
+	hlt
+
+/* Handlers that access a port before they end. */
+guest kernel_told
+	call setup
+	movl $1, KERNEL_DATA + 4
+	mov $0x77, %eax
+	sti
+1:	cmpl $3, KERNEL_DATA
+	jne 1b
+	cli
+	report %eax
 	hlt
 
 /* An interrupt comes behind the instruction behind STI. */

@@ -268,6 +268,17 @@ static void test_device(void)
 	rig_close(&rig);
 }
 
+static void test_marks(void)
+{
+	struct kernel_rig rig;
+	if (rig_begin(&rig, kernel_marks)) {
+		CHECK_NUMBER(rig_report(&rig, MACHINE_START), 1);
+		CHECK_REPORT(&rig, 0x20);
+		CHECK_REPORT(&rig, 0x60);
+	}
+	rig_close(&rig);
+}
+
 static void test_interrupts(void)
 {
 	struct kernel_rig rig;
@@ -290,6 +301,24 @@ static void test_interrupts(void)
 		CHECK(rig_run(&rig, MACHINE_CONTINUE) == MACHINE_HALT);
 		CHECK(rig.exit.is_final);
 		CHECK_NUMBER(rig.pending, 1);
+	}
+	rig_close(&rig);
+}
+
+/* An interrupt that waits comes in as soon as the handler of the one before ends, whoever does the
+ * instructions from its last access to a port to IRET. */
+static void test_interrupts_at_ports(void)
+{
+	struct kernel_rig rig;
+	if (rig_begin(&rig, kernel_told)) {
+		rig.pending = 3;
+		CHECK_NUMBER(rig_report(&rig, MACHINE_START), 1);
+		CHECK_NUMBER(rig.pending, 2);
+		CHECK_REPORT(&rig, 2);
+		CHECK_NUMBER(rig.pending, 1);
+		CHECK_REPORT(&rig, 3);
+		CHECK_REPORT(&rig, 0x77);
+		CHECK(rig_run(&rig, MACHINE_CONTINUE) == MACHINE_HALT && rig.exit.is_final);
 	}
 	rig_close(&rig);
 }
@@ -563,7 +592,9 @@ int main(void)
 	test_strings();
 	test_paging();
 	test_device();
+	test_marks();
 	test_interrupts();
+	test_interrupts_at_ports();
 	if (!is_ring0) /* emulated processors may forget it */
 		test_shadow();
 	test_flags(0, 0);

@@ -77,6 +77,16 @@ static bool may_write(const struct kernel *kernel, const struct walk *walk)
 	return walk->writable || !(kernel_cpu(kernel)->cr0 & CR0_WP);
 }
 
+/* What the processor would note of the access (4.8). */
+static void mark(const struct walk *walk, bool write)
+{
+	for (int level = LEVEL_ROOT; level >= walk->level; level--)
+		if (!(*walk->entries[level] & ENTRY_ACCESSED))
+			*walk->entries[level] |= ENTRY_ACCESSED;
+	if (write && !(*walk->entries[walk->level] & ENTRY_DIRTY))
+		*walk->entries[walk->level] |= ENTRY_DIRTY;
+}
+
 /* The host's pointer to what is left of the page at `address`; NULL with the exception. */
 static uint8_t *find(struct kernel *kernel, uint64_t address, bool write, uint64_t *left,
 		     struct exception *exception)
@@ -99,6 +109,7 @@ static uint8_t *find(struct kernel *kernel, uint64_t address, bool write, uint64
 		*exception = exception_with_code(VECTOR_PROTECTION, 0);
 		return NULL;
 	}
+	mark(&walk, write);
 	return kernel->memory + walk.physical;
 }
 
