@@ -168,9 +168,16 @@ static bool take_interrupt(struct kernel *kernel, struct machine_exit *exit)
 	return false;
 }
 
-/* Behind an access to a port: true where the guest comes to the next one without being entered, and
- * the machine stops for that. */
-static bool reaches_port(struct kernel *kernel, struct machine_exit *exit)
+/* What comes next. */
+enum next {
+	NEXT_ENTER,
+	NEXT_LOOK, /* an instruction was done: what comes before the next one is to be looked at */
+	NEXT_STOP,
+};
+
+/* Behind an access to a port the guest may come to the next instruction that traps without being
+ * entered. */
+static enum next reach_trap(struct kernel *kernel, struct machine_exit *exit)
 {
 	struct deprivileged *self = kernel->deprivileged;
 	const bool plain = !self->emulated && !self->stepping && !self->shadow &&
@@ -180,39 +187,50 @@ static bool reaches_port(struct kernel *kernel, struct machine_exit *exit)
 	self->at_port = false;
 	/* The timer has come: KVM_RUN says so, or a kernel that does nothing else outlives its deadline. */
 	if (kernel->vcpu->run->immediate_exit)
-		return false;
-	return goes_on && port_loop_go_on(kernel, kernel->loop) &&
-	       !emulate(kernel, exception_of(VECTOR_PROTECTION), exit);
+		return NEXT_ENTER;
+	if (!goes_on || !port_loop_go_on(kernel, kernel->loop))
+		return NEXT_ENTER;
+	return emulate(kernel, exception_of(VECTOR_PROTECTION), exit) ? NEXT_LOOK : NEXT_STOP;
 }
 
-/* What comes before the guest's next instruction. False: the machine stops. */
-static bool prepare_entry(struct kernel *kernel, struct machine_exit *exit)
+/* What comes before the guest's next instruction. */
+static enum next look(struct kernel *kernel, struct machine_exit *exit)
 {
 	struct deprivileged *self = kernel->deprivileged;
 	struct exception exception;
 	if (self->emulated)
-		return true;
+		return NEXT_ENTER;
 	if (!port_finish(kernel, &exception) && !deliver(kernel, exception, exit))
-		return false;
+		return NEXT_STOP;
 	if (self->debug_due) {
 		self->debug_due = false;
 		if (!deliver(kernel, exception_of(VECTOR_DEBUG), exit))
-			return false;
+			return NEXT_STOP;
 	}
 	if (!take_interrupt(kernel, exit))
-		return false;
+		return NEXT_STOP;
 	/* Without tables nothing can be fetched, not even a handler. */
 	if (!space_has_root(kernel)) {
 		kernel_describe_fault(kernel, VECTOR_DOUBLE_FAULT, 0, NULL, exit);
-		return false;
+		return NEXT_STOP;
 	}
 	if (!kernel->halted)
-		return !reaches_port(kernel, exit);
+		return reach_trap(kernel, exit);
 	*exit = (struct machine_exit){
 	    .stop = MACHINE_HALT,
 	    .is_final = !(self->cpu.flags & FLAG_INTERRUPT),
 	};
-	return false;
+	return NEXT_STOP;
+}
+
+/* False: the machine stops before the guest is entered. */
+static bool prepare_entry(struct kernel *kernel, struct machine_exit *exit)
+{
+	enum next next = NEXT_LOOK;
+	/* Twice at most: from the second round on no access to a port was made before. */
+	while (next == NEXT_LOOK)
+		next = look(kernel, exit);
+	return next == NEXT_ENTER;
 }
 
 /* True: the guest goes on. *result: an error of the host. */

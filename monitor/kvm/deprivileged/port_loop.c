@@ -31,7 +31,7 @@ struct port_loop {
 	struct cached cached[CACHED];
 };
 
-enum step { STEP_DONE, STEP_PORT, STEP_UNKNOWN };
+enum step { STEP_DONE, STEP_TRAPS, STEP_UNKNOWN };
 
 struct port_loop *port_loop_create(struct error *error)
 {
@@ -268,13 +268,55 @@ static enum step jump(const struct kernel *kernel, const struct instruction *ins
 	return STEP_DONE;
 }
 
+/* The stack's top; it is dropped by the caller. */
+static bool read_stack(struct kernel *kernel, uint64_t *value)
+{
+	struct exception exception;
+	return space_read(kernel, kernel_regs(kernel)->rsp, value, sizeof(*value), &exception);
+}
+
+/* Into a register of 64 bits. POP RSP leaves what was read. */
+static enum step pop(struct kernel *kernel, const struct instruction *instruction)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	uint64_t *place = general_register(kernel, to);
+	uint64_t value;
+	if (to->size != 64 || !place || !read_stack(kernel, &value))
+		return STEP_UNKNOWN;
+	kernel_regs(kernel)->rsp += sizeof(value);
+	*place = value;
+	return STEP_DONE;
+}
+
+/* RET within the segment, which may drop more of the stack. */
+static enum step go_back(struct kernel *kernel, const struct instruction *instruction,
+			 uint64_t *next)
+{
+	const ZydisDecodedInstruction *decoded = &instruction->decoded;
+	const ZydisDecodedOperand *more = &instruction->operands[0];
+	uint64_t address;
+	if (decoded->meta.branch_type != ZYDIS_BRANCH_TYPE_NEAR || decoded->operand_width != 64 ||
+	    !read_stack(kernel, &address) || !address_is_canonical(address))
+		return STEP_UNKNOWN;
+	kernel_regs(kernel)->rsp += sizeof(address);
+	if (more->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		kernel_regs(kernel)->rsp += more->imm.value.u;
+	*next = address;
+	return STEP_DONE;
+}
+
 static enum step do_instruction(struct kernel *kernel, const struct instruction *instruction,
 				uint64_t *next)
 {
 	switch (instruction->decoded.mnemonic) {
 	case ZYDIS_MNEMONIC_IN:
 	case ZYDIS_MNEMONIC_OUT:
-		return STEP_PORT;
+	case ZYDIS_MNEMONIC_IRETQ:
+		return STEP_TRAPS;
+	case ZYDIS_MNEMONIC_POP:
+		return pop(kernel, instruction);
+	case ZYDIS_MNEMONIC_RET:
+		return go_back(kernel, instruction, next);
 	case ZYDIS_MNEMONIC_NOP:
 	case ZYDIS_MNEMONIC_PAUSE:
 	case ZYDIS_MNEMONIC_ENDBR64:
@@ -326,5 +368,5 @@ bool port_loop_go_on(struct kernel *kernel, struct port_loop *loop)
 			regs->rip = next;
 		kernel_regs_changed(kernel);
 	}
-	return step == STEP_PORT;
+	return step == STEP_TRAPS;
 }

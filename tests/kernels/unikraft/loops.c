@@ -113,6 +113,22 @@ static uint64_t add_bytes(const uint8_t *bytes, uint64_t count, int by_port)
 	return sum;
 }
 
+/* What the end of an interrupt's handler does: POP, also of the stack pointer, and RET, which drops `b`.
+ * 0 where that was right. */
+static uint64_t use_stack(uint64_t a, uint64_t b, int by_port)
+{
+	uint64_t sum, top, saved;
+	__asm__ volatile("push %[a]\n push %[b]\n call 1f\n jmp 3f\n"
+			 "1: push %[b]\n mov %%rsp, %[saved]\n push %[saved]\n"
+			 "test %[port], %[port]\n jz 2f\n out %%al, $0x80\n"
+			 "2: pop %%rsp\n pop %[sum]\n add %[a], %[sum]\n ret $8\n"
+			 "3: pop %[top]\n"
+			 : [sum] "=&r"(sum), [top] "=&r"(top), [saved] "=&r"(saved)
+			 : [a] "r"(a), [b] "r"(b), [port] "r"(by_port)
+			 : "cc", "memory");
+	return (sum - a - b) | (top ^ a);
+}
+
 /* How many results were others. */
 uint32_t loops_differ(void)
 {
@@ -130,6 +146,9 @@ uint32_t loops_differ(void)
 	for (unsigned k = 0; k < VALUES * VALUES; k += 17)
 		differ += list_conditions(values[k / VALUES], values[k % VALUES], 1) !=
 			  list_conditions(values[k / VALUES], values[k % VALUES], 0);
+	for (unsigned k = 0; k < VALUES * VALUES; k += 17)
+		differ += use_stack(values[k / VALUES], values[k % VALUES], 1) ||
+			  use_stack(values[k / VALUES], values[k % VALUES], 0);
 	differ += add_bytes((const uint8_t *)values, sizeof(values), 1) !=
 		  add_bytes((const uint8_t *)values, sizeof(values), 0);
 	return differ;
