@@ -105,11 +105,21 @@ struct machine_description {
 	bool private;
 };
 
+/* Whoever serves a kernel's calls from its box (call_box.h) while it runs. The machine and all that
+ * belongs to it are theirs from begin() to end(), which the thread calls that runs the machine, around
+ * each time that the guest is in it. */
+struct machine_aside {
+	void (*begin)(void *context); /* NULL: nobody does */
+	void (*end)(void *context);
+	void *context;
+};
+
 struct machine {
 	const struct isolation *isolation;
 	bool same_counter;		     /* the guest's time stamp counter is the host's */
 	struct alarm alarm;		     /* when to interrupt the program */
 	struct kernel_interrupts interrupts; /* of a kernel; set by its kind of guest */
+	struct machine_aside aside;	     /* likewise */
 	/* The file with the request of a guest with direct calls, empty before each; -1: none. */
 	int request;
 	/* Of such a guest's call that rings, set before MACHINE_CONTINUE: 0, it is made; or the negative

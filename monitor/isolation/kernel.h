@@ -23,6 +23,7 @@ enum kernel_mode {
 };
 
 #define KERNEL_FLAGS_SIZE (16UL << 12)
+#define KERNEL_CALLS_SIZE (2UL << 12)
 
 /* Code that was loaded, in guest-physical memory that the guest maps at the same addresses: no more
  * than has instructions, as data that look like one could be taken for it. */
@@ -48,6 +49,12 @@ struct kernel_start {
 	 * KERNEL_FLAGS_SIZE bytes of memory, below 1 MiB and not in its memory map, where they are
 	 * done. 0: it takes none. */
 	uint64_t flags_page;
+	/* What it asks for it asks for by OUT of EAX to the ports [calls_first, calls_end). Deprivileged,
+	 * instructions that it uses often put that into a box first (call_box.h): at `calls_page`, below
+	 * 1 MiB and not in its memory map, KERNEL_CALLS_SIZE bytes are mapped there, the box to be
+	 * written and then a page to be executed. 0: it has none. */
+	uint64_t calls_page;
+	uint16_t calls_first, calls_end;
 	struct kernel_code code[KERNEL_CODES_MAX];
 	size_t code_count;
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "deprivileged/address_space.h"
 #include "deprivileged/deprivileged.h"
 #include "deprivileged/frozen_tables.h"
 #include "deprivileged/port_loop.h"
@@ -15,9 +16,6 @@
 #include "sizes/sizes.h"
 
 #define APIC_ENABLED 0x800UL
-
-/* Bytes of a device's transfer in which page tables are looked for. */
-#define LOOKED_AT_MAX (64UL << 10)
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -138,16 +136,7 @@ int kernel_run(struct kernel *kernel, enum machine_entry entry, uint64_t deadlin
 
 uint8_t *kernel_memory(struct kernel *kernel, uint64_t physical, uint64_t length)
 {
-	if (!range_within(physical, length, kernel->start->memory))
-		return NULL;
-	/* A device that writes to page tables does what the kernel's account of them misses. To look
-	 * at each page of a long range takes longer than to forget all translations. */
-	if (kernel->frozen && !kernel->forget && length &&
-	    (length > LOOKED_AT_MAX ||
-	     frozen_tables_touch(kernel->frozen, round_down(physical, GUEST_PAGE_SIZE),
-				 physical + length)))
-		kernel->forget = true;
-	return kernel->memory + physical;
+	return space_memory(kernel, physical, length);
 }
 
 int kernel_save(struct kernel *kernel, struct machine_state *state, struct error *error)

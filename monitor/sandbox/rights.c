@@ -40,8 +40,9 @@ static const struct confine_call common_calls[] = {
     CONFINE_CALL(recvfrom, "answers of the accelerator host and of the server"),
     CONFINE_CALL_WHERE(setsockopt, 3, UINT32_MAX, SO_RCVTIMEO,
 		       "how long to wait for them; the option is SO_RCVTIMEO"),
-    CONFINE_CALL_WHERE(clone, 1, CLONE_THREAD, CLONE_THREAD,
-		       "a thread for each slot; the flag is CLONE_THREAD"),
+    CONFINE_CALL_WHERE(
+	clone, 1, CLONE_THREAD, CLONE_THREAD,
+	"a thread for each slot, and one for calls of Solo5 guests; the flag is CLONE_THREAD"),
     {.name = "clone3",
      .number = SYS_clone3,
      .purpose = "a filter cannot see its flags; the C library takes clone then",

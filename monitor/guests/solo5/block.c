@@ -72,6 +72,10 @@ int solo5_block_call(struct slot *slot, uint32_t number, uint32_t address, enum 
 	const struct solo5_entry *entry = find_entry(self, call.handle);
 	const struct solo5_device *device = entry ? &self->devices.devices[call.handle] : NULL;
 	call.result = SOLO5_INVALID;
+	/* These wait for others. */
+	if (entry && (device->is_request || device->is_accelerator) &&
+	    solo5_aside_declines(solo5_slot_of(slot)->aside))
+		return 0;
 	if (entry && call.length && range_within(call.offset, call.length, entry->block.capacity)) {
 		uint8_t *data = solo5_memory(slot, call.data, call.length, next);
 		if (!data)

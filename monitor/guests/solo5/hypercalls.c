@@ -10,6 +10,7 @@
 #include "monitor/devices/bus.h"
 #include "monitor/guests/fault_report.h"
 #include "monitor/guests/solo5/solo5.h"
+#include "monitor/guests/solo5/tables.h"
 #include "sizes/sizes.h"
 #include "util/clock.h"
 
@@ -25,7 +26,10 @@
 uint8_t *solo5_memory(struct slot *slot, uint64_t address, uint64_t size, enum guest_next *next)
 {
 	uint8_t *memory = NULL;
-	if (range_within(address, size, solo5_of(slot)->start.memory))
+	/* Who serves the box looks at it at any time. */
+	const bool in_box = address < SOLO5_CALLS_ADDRESS + KERNEL_CALLS_SIZE &&
+			    address + size > SOLO5_CALLS_ADDRESS;
+	if (range_within(address, size, solo5_of(slot)->start.memory) && !in_box)
 		memory = slot->machine->isolation->memory(slot->machine, address, size);
 	if (memory)
 		return memory;
@@ -92,6 +96,11 @@ static int serve_puts(struct slot *slot, uint32_t address, enum guest_next *next
 	struct solo5_puts puts;
 	if (!solo5_copy_in(slot, address, &puts, sizeof(puts), next))
 		return 0;
+	/* What hands something on, now or by a clock that the guest's run must know of. */
+	const bool is_gathered = own->console_length && !slot->request->unbuffered &&
+				 puts.length <= sizeof(own->console) - own->console_length;
+	if (!is_gathered && solo5_aside_declines(own->aside))
+		return 0;
 	const uint8_t *data = solo5_memory(slot, puts.data, puts.length, next);
 	if (!data)
 		return 0;
@@ -151,7 +160,8 @@ static int serve_halt(struct slot *slot, uint32_t address, enum guest_next *next
 		      struct error *error)
 {
 	struct solo5_halt halt;
-	if (!solo5_copy_in(slot, address, &halt, sizeof(halt), next))
+	if (solo5_aside_declines(solo5_slot_of(slot)->aside) ||
+	    !solo5_copy_in(slot, address, &halt, sizeof(halt), next))
 		return 0;
 	int result = solo5_flush(slot, next, error);
 	if (result || *next == GUEST_FINISHED)

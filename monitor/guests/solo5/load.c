@@ -37,6 +37,9 @@ static struct guest_solo5 *make_guest(struct error *error)
 	    .cr0 = 1UL << 31 | 1 << 16 | 1 << 5 | 1 << 0,
 	    .cr4 = 1 << 5 | 1 << 9 | 1 << 10,
 	    .efer = 1 << 11 | 1 << 10 | 1 << 8,
+	    .calls_page = SOLO5_CALLS_ADDRESS,
+	    .calls_first = SOLO5_PORT + SOLO5_WALLTIME,
+	    .calls_end = SOLO5_PORT + SOLO5_HALT, /* which is the last one anyhow */
 	};
 	return self;
 }

@@ -59,6 +59,9 @@ int solo5_net_call(struct slot *slot, uint32_t number, uint32_t address, enum gu
 	struct network_link *link =
 	    call.handle < SOLO5_ENTRIES_MAX ? solo5_slot_of(slot)->links[call.handle] : NULL;
 	call.result = SOLO5_INVALID;
+	/* A network of the monitor's own moves requests and responses. */
+	if (link && link->kind->serve && solo5_aside_declines(solo5_slot_of(slot)->aside))
+		return 0;
 	if (link && number == SOLO5_NET_WRITE)
 		result = send_frame(slot, link, &call, next, error);
 	else if (link)
@@ -162,21 +165,63 @@ static int wait_for_frames(struct slot *slot, struct wait *wait, bool *idle, enu
 	}
 }
 
+static bool has_own_networks(const struct solo5_slot *own)
+{
+	for (size_t i = 0; i < SOLO5_ENTRIES_MAX; i++)
+		if (own->links[i] && own->links[i]->kind->serve)
+			return true;
+	return false;
+}
+
+/* Waits aside for a short time, while the guest does in the machine. False: that is left to its exit. */
+static bool wait_aside(struct slot *slot, struct wait *wait, enum guest_next *next, int *result,
+		       struct error *error)
+{
+	struct solo5_slot *own = solo5_slot_of(slot);
+	const uint64_t longest_ns = solo5_aside_may_wait(own->aside) ? SOLO5_ASIDE_WAIT_NS : 0;
+	if (own->console_length || has_own_networks(own)) /* what it has said goes out first */
+		return !solo5_aside_declines(own->aside);
+	*result = look(slot, wait, next, error);
+	if (*result || *next != GUEST_CONTINUES)
+		return true;
+	wait_for_links(wait, earlier(wait->until_ns, clock_now_ns() + longest_ns));
+	const bool is_over = wait->ready || clock_now_ns() >= wait->until_ns;
+	if (longest_ns)
+		solo5_aside_polled(own->aside, is_over ? 0 : UINT64_MAX);
+	return is_over || !solo5_aside_declines(own->aside);
+}
+
+/* Waits as long as the guest wants, and in a set-up freezes it. */
+static int wait_outside(struct slot *slot, uint32_t address, struct wait *wait,
+			enum guest_next *next, struct error *error)
+{
+	const uint64_t begin_ns = clock_now_ns();
+	bool idle;
+	int result = wait_for_frames(slot, wait, &idle, next, error);
+	if (!result && idle)
+		result = solo5_freeze(slot, SOLO5_POLL, address, next, error);
+	if (!result && *next == GUEST_CONTINUES && idle && slot->setup) /* it warms up now */
+		result = wait_for_frames(slot, wait, &idle, next, error);
+	solo5_aside_polled(solo5_slot_of(slot)->aside, clock_now_ns() - begin_ns);
+	return result;
+}
+
 int solo5_poll(struct slot *slot, uint32_t address, enum guest_next *next, struct error *error)
 {
+	struct solo5_aside *aside = solo5_slot_of(slot)->aside;
 	struct solo5_poll poll;
 	struct wait wait;
-	bool idle;
+	bool waited = true;
+	int result = 0;
 	if (!solo5_copy_in(slot, address, &poll, sizeof(poll), next))
 		return 0;
 	if (__builtin_add_overflow(clock_now_ns(), poll.timeout_ns, &wait.until_ns))
 		wait.until_ns = UINT64_MAX;
-	int result = wait_for_frames(slot, &wait, &idle, next, error);
-	if (!result && idle)
-		result = solo5_freeze(slot, SOLO5_POLL, address, next, error);
-	if (!result && *next == GUEST_CONTINUES && idle && slot->setup) /* it warms up now */
-		result = wait_for_frames(slot, &wait, &idle, next, error);
-	if (result || *next != GUEST_CONTINUES)
+	if (solo5_aside_serves(aside))
+		waited = wait_aside(slot, &wait, next, &result, error);
+	else
+		result = wait_outside(slot, address, &wait, next, error);
+	if (!waited || result || *next != GUEST_CONTINUES)
 		return result;
 	poll.ready = wait.ready;
 	poll.result = __builtin_popcountll(wait.ready);

@@ -18,6 +18,9 @@ int solo5_open(struct slot *slot, struct error *error)
 	if (!own)
 		return error_set(error, ENOMEM, "no memory for a slot");
 	slot->own = own;
+	own->aside = solo5_aside_create(slot);
+	if (!own->aside)
+		return error_set(error, ENOMEM, "no memory for a slot");
 	for (uint32_t i = 0; i < self->manifest.count; i++) {
 		if (!self->devices.devices[i].network)
 			continue;
@@ -34,6 +37,7 @@ void solo5_close(struct slot *slot)
 	struct solo5_slot *own = solo5_slot_of(slot);
 	if (!own)
 		return;
+	solo5_aside_release(own->aside);
 	for (size_t i = 0; i < SOLO5_ENTRIES_MAX; i++)
 		network_link_release(own->links[i]);
 	request_disk_release(&own->request);
@@ -77,6 +81,7 @@ int solo5_begin(struct slot *slot, struct error *error)
 	own->waiting = (struct solo5_waiting){0};
 	own->console_length = 0;
 	own->accelerator = (struct solo5_accelerator){0};
+	solo5_aside_retire(own->aside);
 	request_disk_forget(&own->request);
 	if (state)
 		memcpy(&own->waiting, state->devices, sizeof(own->waiting));

@@ -23,6 +23,7 @@ static const struct machine_rights solo5_rights = {
 static int serve_port(struct slot *slot, const struct machine_access *access, enum guest_next *next,
 		      struct error *error)
 {
+	struct solo5_aside *aside = solo5_slot_of(slot)->aside;
 	uint32_t address;
 	if (!access->is_write || access->size != sizeof(address) || access->count != 1 ||
 	    access->address <= SOLO5_PORT || access->address >= SOLO5_PORT + SOLO5_HYPERCALLS) {
@@ -33,7 +34,13 @@ static int serve_port(struct slot *slot, const struct machine_access *access, en
 		return 0;
 	}
 	memcpy(&address, access->data, sizeof(address));
-	return solo5_hypercall(slot, (uint32_t)access->address - SOLO5_PORT, address, next, error);
+	const uint32_t call = (uint32_t)access->address - SOLO5_PORT;
+	int result = 0;
+	if (!solo5_aside_settle(aside, call, address, &result, next, error))
+		result = solo5_hypercall(slot, call, address, next, error);
+	if (!result && *next == GUEST_CONTINUES)
+		solo5_aside_consider(aside);
+	return result;
 }
 
 static int solo5_serve_exit(struct slot *slot, const struct machine_exit *exit,
@@ -41,6 +48,9 @@ static int solo5_serve_exit(struct slot *slot, const struct machine_exit *exit,
 {
 	struct guest_fault fault = exit->fault;
 	int result = 0;
+	if (exit->stop != MACHINE_PORT &&
+	    solo5_aside_settle(solo5_slot_of(slot)->aside, 0, 0, &result, next, error))
+		return result;
 	switch (exit->stop) {
 	case MACHINE_PORT:
 		result = serve_port(slot, &exit->access, next, error);
@@ -74,6 +84,7 @@ static int solo5_wake(struct slot *slot, enum guest_next *next, struct error *er
 static int solo5_finish(struct slot *slot, enum slot_end end, struct error *error)
 {
 	enum guest_next next;
+	solo5_aside_retire(solo5_slot_of(slot)->aside);
 	if (end == SLOT_FROZEN)
 		return 0;
 	/* What it wrote before is its response, however it ended. */

@@ -15,6 +15,8 @@
 
 #define SOLO5_CONSOLE_SIZE 16384
 
+struct solo5_aside;
+
 struct guest_solo5 {
 	struct guest guest;
 	struct kernel_start start;
@@ -33,6 +35,7 @@ struct solo5_waiting {
 struct solo5_slot {
 	struct network_link *links[SOLO5_ENTRIES_MAX]; /* by handle; NULL: no network device */
 	struct solo5_waiting waiting;
+	struct solo5_aside *aside; /* serves calls while the guest runs: aside.c */
 	/* The request, once the guest has read from its device. */
 	struct request_disk request;
 	struct solo5_accelerator accelerator;
@@ -91,7 +94,7 @@ void solo5_boot_complete(struct slot *slot);
 
 /* ── hypercalls.c ────────────────────────────────────────────────────────────────────────────── */
 
-/* Serves a hypercall whose arguments lie at `address`. */
+/* Serves a hypercall whose arguments lie at `address`, for a guest that has come out or aside. */
 int solo5_hypercall(struct slot *slot, uint32_t call, uint32_t address, enum guest_next *next,
 		    struct error *error);
 
@@ -122,6 +125,48 @@ int solo5_block_call(struct slot *slot, uint32_t call, uint32_t address, enum gu
 int solo5_net_call(struct slot *slot, uint32_t call, uint32_t address, enum guest_next *next,
 		   struct error *error);
 int solo5_poll(struct slot *slot, uint32_t address, enum guest_next *next, struct error *error);
+
+/* ── aside.c: for the slot's thread, where nothing else is said ──────────────────────────────── */
+
+/* How long the server waits for a frame in the guest's place. */
+#define SOLO5_ASIDE_WAIT_NS 40000UL
+
+/* Makes what a slot needs, without a thread; NULL without memory. */
+struct solo5_aside *solo5_aside_create(struct slot *slot);
+
+/* Ends the thread. NULL does nothing. */
+void solo5_aside_release(struct solo5_aside *self);
+
+/* The server is or falls asleep, and leaves the guest's memory alone until solo5_aside_consider(): before
+ * that is reset or goes away. */
+void solo5_aside_retire(struct solo5_aside *self);
+
+/* The guest has come out. True: with what the server has done already, and how that went is said as
+ * by solo5_hypercall(), in *result, too. `call` is the number of the call that it came out for; 0: for
+ * something else. */
+bool solo5_aside_settle(struct solo5_aside *self, uint32_t call, uint32_t address, int *result,
+			enum guest_next *next, struct error *error);
+
+/* An exit's call was served: whether it pays that the next ones are served aside. */
+void solo5_aside_consider(struct solo5_aside *self);
+
+/* A POLL took so long, there or here: whether the server may wait for frames from now on. */
+void solo5_aside_polled(struct solo5_aside *self, uint64_t took_ns);
+
+/* True while the server serves a call, which it then leaves to the guest's next exit. */
+bool solo5_aside_declines(struct solo5_aside *self);
+
+/* For tests, before the first call: once awake, the server stays so until it is retired. */
+void solo5_aside_stay(struct solo5_aside *self);
+
+/* How many calls were served aside. */
+uint32_t solo5_aside_served(const struct solo5_aside *self);
+
+/* True while the server serves a call. */
+bool solo5_aside_serves(const struct solo5_aside *self);
+
+/* Whether it pays that it waits for frames then. */
+bool solo5_aside_may_wait(const struct solo5_aside *self);
 
 /* ── request.c ───────────────────────────────────────────────────────────────────────────────── */
 

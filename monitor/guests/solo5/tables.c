@@ -12,6 +12,7 @@
 
 #include "mayfly/guest_abi.h"
 #include "monitor/formats/solo5_abi.h"
+#include "monitor/isolation/call_box.h"
 #include "sizes/sizes.h"
 
 #define GDT_ADDRESS	    0x1000UL
@@ -21,7 +22,7 @@
 #define SMALL_ADDRESS	    0x8000UL /* tables of small pages: these, and those below */
 #define SMALL_END	    SOLO5_BOOT_ADDRESS
 #define MORE_ADDRESS	    0x20000UL
-#define MORE_END	    SOLO5_GUEST_BASE
+#define MORE_END	    SOLO5_CALLS_ADDRESS
 
 #define ENTRIES	   512UL
 #define PRESENT	   (1UL << 0)
@@ -101,14 +102,17 @@ static int protect(struct tables *tables, const struct solo5_segment *segment, s
 	return 0;
 }
 
-/* Null pointers and the tables themselves are not there. */
+/* Null pointers and the tables themselves are not there. The box for calls and its stubs are. */
 static void hide_low_memory(struct tables *tables)
 {
 	uint64_t *small = split(tables, 0);
+	const uint64_t box = SOLO5_CALLS_ADDRESS, stubs = box + CALL_BOX_STUBS_OFFSET;
 	for (uint64_t at = 0; at < SOLO5_GUEST_BASE; at += GUEST_PAGE_SIZE) {
 		const bool boot = at >= SOLO5_BOOT_ADDRESS && at < SOLO5_BOOT_END;
 		small[at / GUEST_PAGE_SIZE] = boot ? at | PAGE | NO_EXECUTE : 0;
 	}
+	small[box / GUEST_PAGE_SIZE] = box | DATA;
+	small[stubs / GUEST_PAGE_SIZE] = stubs | PAGE;
 }
 
 int solo5_tables_build(uint8_t *memory, uint64_t size, const struct solo5_program *program,

@@ -8,6 +8,10 @@
 #include "monitor/isolation/kernel.h"
 #include "util/error.h"
 
+/* Where a guest has the box for its calls (isolation/call_box.h) and the stubs: the last pages below its
+ * image. */
+#define SOLO5_CALLS_ADDRESS (SOLO5_GUEST_BASE - KERNEL_CALLS_SIZE)
+
 /* Where boot information, manifest and command line end at most. */
 #define SOLO5_BOOT_END 0x14000UL
 

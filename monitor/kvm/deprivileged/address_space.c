@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "frozen_tables.h"
 #include "monitor/x86_64/page_entries.h"
 #include "sizes/sizes.h"
 
@@ -13,6 +14,9 @@
 
 /* What the processor, or this file, changes in an entry that means the same to the guest. */
 #define ENTRY_CHANGING (ENTRY_ACCESSED | ENTRY_DIRTY | ENTRY_USER)
+
+/* Bytes of a transfer in which page tables are looked for. */
+#define LOOKED_AT_MAX (64UL << 10)
 
 #define LEVEL_ROOT 3
 #define LEVEL_HUGE 2 /* where a large page has 1 GiB */
@@ -133,6 +137,46 @@ bool space_read_code(struct kernel *kernel, uint64_t address, void *bytes, uint6
 	return walk_tables(kernel, address, &first) && first.executable &&
 	       walk_tables(kernel, address + size - 1, &last) && last.executable &&
 	       space_read(kernel, address, bytes, size, &exception);
+}
+
+uint8_t *space_memory(struct kernel *kernel, uint64_t physical, uint64_t length)
+{
+	if (!range_within(physical, length, kernel->start->memory))
+		return NULL;
+	/* Whoever writes to page tables here does what the kernel's account of them misses. To look
+	 * at each page of a long range takes longer than to forget all translations. */
+	if (kernel->frozen && !kernel->forget && length &&
+	    (length > LOOKED_AT_MAX ||
+	     frozen_tables_touch(kernel->frozen, round_down(physical, GUEST_PAGE_SIZE),
+				 physical + length)))
+		kernel->forget = true;
+	return kernel->memory + physical;
+}
+
+/* The host's pointer to a byte of code; NULL where it is none, or not in memory of the guest. */
+static uint8_t *find_code(struct kernel *kernel, uint64_t address)
+{
+	struct walk walk;
+	return walk_tables(kernel, address, &walk) && walk.executable
+		   ? space_memory(kernel, walk.physical, 1)
+		   : NULL;
+}
+
+bool space_write_code(struct kernel *kernel, uint64_t address, const void *bytes, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i++)
+		if (!find_code(kernel, address + i))
+			return false;
+	for (uint64_t i = 0; i < size; i++)
+		*find_code(kernel, address + i) = ((const uint8_t *)bytes)[i];
+	return true;
+}
+
+bool space_maps_as_it_is(const struct kernel *kernel, uint64_t address, bool execute)
+{
+	struct walk walk;
+	return walk_tables(kernel, address, &walk) && walk.physical == address &&
+	       (execute ? walk.executable : walk.writable);
 }
 
 bool space_write(struct kernel *kernel, uint64_t address, const void *bytes, uint64_t size,

@@ -19,9 +19,20 @@ bool space_write(struct kernel *kernel, uint64_t address, const void *bytes, uin
 /* The same for code, which must be executable. */
 bool space_read_code(struct kernel *kernel, uint64_t address, void *bytes, uint64_t size);
 
+/* Writes code, whatever the guest's own rights there: all of [address, address + size) is executable
+ * and in the guest's memory, or nothing is written. */
+bool space_write_code(struct kernel *kernel, uint64_t address, const void *bytes, uint64_t size);
+
+/* The page at `address` is mapped as it is: to be executed, or else to be written. */
+bool space_maps_as_it_is(const struct kernel *kernel, uint64_t address, bool execute);
+
 /* How much of that may be touched, from its start; the exception is that of what may not. */
 uint64_t space_reach(struct kernel *kernel, uint64_t address, uint64_t size, bool write,
 		     struct exception *exception);
+
+/* Guest-physical [physical, physical + length), to be read and written by somebody else than the guest;
+ * NULL beyond its memory. Notes where page tables are among it. For kernels in ring 0, too. */
+uint8_t *space_memory(struct kernel *kernel, uint64_t physical, uint64_t length);
 
 enum space_mending {
 	SPACE_GUEST,  /* the fault is the guest's */

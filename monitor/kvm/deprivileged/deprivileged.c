@@ -268,7 +268,12 @@ static int enter(struct kernel *kernel, struct error *error)
 		return result;
 	kernel_flags_share(kernel->memory, kernel->start, cpu->flags,
 			   kernel_interrupt_pending(kernel));
+	const struct machine_aside *aside = &kernel->machine->aside;
+	if (aside->begin)
+		aside->begin(aside->context);
 	result = ioctl(kernel->vcpu->fd, KVM_RUN, 0) ? -errno : 0;
+	if (aside->begin)
+		aside->end(aside->context);
 	cpu->flags = kernel_flags_fetch(kernel->memory, kernel->start, cpu->flags) & FLAGS_VIRTUAL;
 	if (result && result != -EINTR && result != -EAGAIN)
 		return error_set_errno(error, -result, "KVM_RUN failed");

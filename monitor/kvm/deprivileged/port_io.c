@@ -37,6 +37,8 @@ enum emulation_result port_read_or_write(struct kernel *kernel, struct emulation
 	else
 		self->read = (struct port_read){.pending = true, .width = width, .count = 1};
 	self->at_port = true;
+	if (is_write && width == sizeof(uint32_t))
+		call_sites_note(kernel);
 	describe(kernel, emulation, width, 1, is_write);
 	return EMULATION_STOPS;
 }

@@ -11,4 +11,8 @@ enum emulation_result port_string(struct kernel *kernel, struct emulation *emula
  * that has become impossible. */
 bool port_finish(struct kernel *kernel, struct exception *exception);
 
+/* The kernel has trapped at an OUT of EAX: counts that, and rewrites the instruction where it makes calls,
+ * does so often, and can be rewritten (call_sites.c). */
+void call_sites_note(struct kernel *kernel);
+
 #endif

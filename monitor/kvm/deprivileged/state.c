@@ -94,6 +94,7 @@ int deprivileged_restore(struct kernel *kernel, const struct machine_state *stat
 		return error_set_errno(error, errno, "cannot set the virtual CPU's registers");
 	self->cpu = saved.cpu;
 	self->lent_count = 0;
+	memset(self->call_sites, 0, sizeof(self->call_sites));
 	self->emulated = self->read.pending = self->shadow = self->stepping = self->debug_due =
 	    false;
 	kernel->halted = saved.halted;

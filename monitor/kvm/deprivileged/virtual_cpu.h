@@ -100,6 +100,13 @@ struct port_read {
 	uint64_t address; /* of a string's destination */
 };
 
+/* An instruction that writes a call to a port, and how often it has. */
+struct call_site {
+	uint64_t address;
+	uint32_t count;
+};
+#define CALL_SITES 16
+
 struct deprivileged {
 	struct virtual_cpu cpu;
 	struct lent_entry lent[LENT_MAX];
@@ -111,6 +118,7 @@ struct deprivileged {
 	bool stepping;		       /* and for that the real TF is set */
 	bool emulated;		       /* ring 0, by KVM: protected.h */
 	bool debug_due;		       /* an instruction was done here, with TF set */
+	struct call_site call_sites[CALL_SITES];
 	uint64_t real_star, real_lstar, real_cstar, real_syscall_mask;
 };
 

@@ -11,16 +11,18 @@
 #include "monitor/kvm/kernel/flags_area.h"
 #include "sizes/sizes.h"
 
-#define MEMORY	   (256UL << 10)
-#define IMAGE_SIZE (MEMORY + (8UL << 12))
-#define ROOT	   0x1000UL
-#define GDT	   0x6000UL
-#define IDT	   0x7000UL
-#define CODE	   0x8000UL
-#define CODE_SIZE  48
-#define FLAGS	   0x20000UL
-#define TRAPS	   8
-#define SITES	   6
+#define MEMORY	    (256UL << 10)
+#define IMAGE_SIZE  (MEMORY + (8UL << 12))
+#define ROOT	    0x1000UL
+#define GDT	    0x6000UL
+#define IDT	    0x7000UL
+#define CODE	    0x8000UL
+#define CODE_SIZE   48
+#define FLAGS	    0x20000UL
+#define CALLS	    0x30000UL
+#define CALLS_FIRST 0x501
+#define TRAPS	    8
+#define SITES	    6
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -183,6 +185,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .gdt_limit = 39,
 	    .memory = MEMORY,
 	    .flags_page = input.registers[0] & 1 ? FLAGS : 0,
+	    .calls_page = input.registers[0] & 2 ? CALLS : 0,
+	    .calls_first = CALLS_FIRST,
+	    .calls_end = CALLS_FIRST + 7,
 	};
 	struct machine machine = {0};
 	struct vcpu vcpu = {.fd = -1, .run = run};

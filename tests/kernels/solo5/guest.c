@@ -337,6 +337,118 @@ static void put_random(void)
 	put_number(wall_time());
 }
 
+/* ── many calls ──────────────────────────────────────────────────────────────────────────────── */
+
+#define MANY	  1000
+#define REGISTERS 15
+
+/* Makes one call by the instructions that Solo5's library has for it, or by the second of them alone, with
+ * `before` in all registers but RAX, RDX and RSP, and with these flags; says what is there behind it, and
+ * whether the bytes below the stack pointer are as before. */
+struct many {
+	uint64_t before[REGISTERS], after[REGISTERS], flags_before, flags_after, below;
+};
+static struct many many;
+extern void many_call(uint32_t address, bool by_the_second);
+__asm__(
+    ".text\n"
+    "many_call:\n"
+    "	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+    "	mov %edi, %eax\n"
+    "	mov %esi, %edx\n"
+    "	lea many(%rip), %rbp\n"
+    "	movq $0x5afe, -8(%rsp)\n"
+    "	push 240(%rbp)\n"
+    "	mov 0(%rbp), %rbx; mov 8(%rbp), %rcx; mov 16(%rbp), %rsi; mov 24(%rbp), %rdi\n"
+    "	mov 32(%rbp), %r8; mov 40(%rbp), %r9; mov 48(%rbp), %r10; mov 56(%rbp), %r11\n"
+    "	mov 64(%rbp), %r12; mov 72(%rbp), %r13; mov 80(%rbp), %r14; mov 88(%rbp), %r15\n"
+    "	movabs $0x1234567800000000, %rbp\n"
+    "	or %rbp, %rax\n"
+    "	test %edx, %edx\n"
+    "	mov $0x501, %edx\n"
+    "	jnz 2f\n"
+    "	popf\n"
+    "	movq $0x5afe, -8(%rsp)\n"
+    "	mov $0x501, %edx\n"
+    "1:	out %eax, %dx\n"
+    "	jmp 3f\n"
+    "2:	popf\n"
+    "	movq $0x5afe, -8(%rsp)\n"
+    "	jmp 1b\n"
+    "3:	mov %rbp, many+224(%rip)\n"
+    "	lea many(%rip), %rbp\n"
+    "	mov %rbx, 120(%rbp); mov %rcx, 128(%rbp); mov %rsi, 136(%rbp); mov %rdi, 144(%rbp)\n"
+    "	mov %r8, 152(%rbp); mov %r9, 160(%rbp); mov %r10, 168(%rbp); mov %r11, 176(%rbp)\n"
+    "	mov %r12, 184(%rbp); mov %r13, 192(%rbp); mov %r14, 200(%rbp); mov %r15, 208(%rbp)\n"
+    "	mov %rax, 216(%rbp); mov %rdx, 232(%rbp)\n"
+    "	mov -8(%rsp), %rax\n"
+    "	mov %rax, 256(%rbp)\n"
+    "	pushf\n"
+    "	pop 248(%rbp)\n"
+    "	cld\n"
+    "	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+    "	ret\n");
+
+/* Far more than it takes until they are made without an exit. */
+static void call_often(void)
+{
+	volatile struct solo5_walltime time = {0};
+	const uint32_t address = (uint32_t)(uintptr_t)&time;
+	uint64_t last = 0;
+	for (uint64_t i = 0; i < MANY; i++) {
+		for (size_t j = 0; j < REGISTERS; j++) {
+			many.before[j] = i * 0x9e3779b97f4a7c15 + j;
+			many.after[j] = 0;
+		}
+		/* CF, PF, AF, ZF, SF and OF, and DF: no system flags. */
+		many.flags_before = (i * 0x9e37 & 0xcd5) | 2;
+		time.ns = 0;
+		many_call(address, i % 16 == 9);
+		for (size_t j = 0; j < 12; j++)
+			if (many.after[j] != many.before[j])
+				halt(1);
+		if (many.after[12] != (0x1234567800000000 | address) ||
+		    many.after[13] != 0x1234567800000000 || many.after[14] != SOLO5_PORT + 1)
+			halt(2);
+		if ((many.flags_after & 0xcd5) != (many.flags_before & 0xcd5) ||
+		    many.below != 0x5afe)
+			halt(3);
+		/* The host's clock may be set meanwhile, but not to the first hour of all. */
+		if (time.ns == last || time.ns < 3600000000000)
+			halt(4);
+		last = time.ns;
+	}
+	put("many\n");
+}
+
+/* Where calls are put: the guest may write there whatever it likes. */
+static volatile uint32_t *const box = (volatile uint32_t *)(SOLO5_GUEST_BASE - 0x2000);
+
+static void put_nonsense(uint64_t seed)
+{
+	for (size_t i = 0; i < 64; i++) {
+		seed = seed * 6364136223846793005 + 1442695040888963407;
+		box[i] = (uint32_t)(seed >> 33) % 8 ? (uint32_t)(seed >> 40) % 5
+						    : (uint32_t)(seed >> 32);
+	}
+	box[17] = 1000; /* or it would wait for a second each time, which is its own affair */
+}
+
+/* With nonsense in the box, calls may be lost, and it goes on. */
+static void disturb(bool for_ever)
+{
+	volatile struct solo5_walltime time = {0};
+	for (uint64_t i = 0; i < MANY || for_ever; i++) {
+		put_nonsense(i);
+		many_call((uint32_t)(uintptr_t)&time, false);
+		/* Posted without coming out: whoever serves may find it. */
+		box[1] = SOLO5_PORT + 1 + (uint32_t)(i % 9);
+		box[2] = i % 5 ? (uint32_t)(uintptr_t)buffer : 0xfffffff0U;
+		box[0] = 1;
+	}
+	put("calm\n");
+}
+
 static bool is(const char *command, const char *word)
 {
 	while (*word && *command == *word) {
@@ -387,6 +499,12 @@ static void attack_monitor(const char *command)
 		__asm__ volatile("inl %1, %0" : "=a"((int){0}) : "d"((uint16_t)(SOLO5_PORT + 1)));
 	else if (is(command, "hlt"))
 		__asm__ volatile("hlt");
+	else if (is(command, "box"))
+		call(SOLO5_WALLTIME, (void *)(uintptr_t)box);
+	else if (is(command, "box-end"))
+		call(SOLO5_WALLTIME, (void *)(SOLO5_GUEST_BASE - 4));
+	else if (is(command, "box-begin"))
+		put_bytes((const void *)((uintptr_t)box - 4), 5);
 	else if (is(command, "fault"))
 		__asm__ volatile("lidt %0\n ud2" : : "m"((struct table_pointer){0, 0}));
 }
@@ -417,6 +535,12 @@ static void serve(const char *command)
 		echo_frames();
 	else if (is(command, "breakpoint"))
 		__asm__ volatile("int3");
+	else if (is(command, "many"))
+		call_often();
+	else if (is(command, "disturb"))
+		disturb(false);
+	else if (is(command, "disturb-for-ever"))
+		disturb(true);
 	else if (is(command, "float"))
 		put_number((uint64_t)((double)boot->memory * 0.5));
 	else if (is(command, "spin"))

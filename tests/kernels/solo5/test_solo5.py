@@ -74,6 +74,22 @@ class Guests(WithFolder):
         self.expect(mayfly("--memory=64M", PLAIN, "float"), 0, b"%d\n" % (32 << 20))
         self.expect(run(TENDER, "--mem=64", PLAIN, "float"), 0, b"%d\n" % (32 << 20))
 
+    def test_many_calls(self):
+        """Calls that are made without an exit change nothing but what they answer."""
+        self.both(PLAIN, "many", output=b"many\n")
+
+    def test_nonsense_in_the_box(self):
+        """What the guest does to the page of its calls costs nobody else anything."""
+        for command in ([MAYFLY, "run", "--isolation=kvm", "--timeout=60s"], [TENDER]):
+            result = run(*command, PLAIN, "disturb")
+            if result.returncode or result.stdout != b"calm\n":
+                self.assertIn(b"not within its memory", result.stderr)
+        self.expect(mayfly("--timeout=500ms", PLAIN, "spin"), 124, b"", "it took longer")
+        result = mayfly("--timeout=500ms", PLAIN, "disturb-for-ever")
+        self.assertTrue(b"it took longer" in result.stderr or
+                        b"not within its memory" in result.stderr, result.stderr)
+        self.both(PLAIN, "many", output=b"many\n")
+
     def test_protection(self):
         """Code cannot be written, data cannot be executed, and the first pages are not there."""
         memory = 512 << 20
@@ -100,7 +116,8 @@ class Guests(WithFolder):
 
     def test_offences(self):
         cases = {"outside": "which are not within its memory", "edge": "not within its memory",
-                 "long": "a hypercall has 17 bytes", "wraps": "a hypercall has 2 bytes",
+                 "long": "a hypercall has 17 bytes", "box": "not within its memory",
+                 "box-end": "not within its memory", "box-begin": "not within its memory", "wraps": "a hypercall has 2 bytes",
                  "number": "port 0x509", "port": "port 0x502", "in": "port 0x501",
                  "hlt": "it halts its processor", "fault": "crashed: "}
         for deed, says in cases.items():
