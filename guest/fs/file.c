@@ -74,8 +74,10 @@ bool file_writable(const struct file *file)
 	return !(file->flags & O_PATH) && (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
-uint32_t file_poll(struct file *file)
+uint32_t file_poll(struct file *file, uint32_t wanted)
 {
+	if (file->operations->glance && !(wanted & (POLLIN | POLLRDNORM)))
+		return file->operations->glance(file);
 	return file->operations->poll ? file->operations->poll(file)
 				      : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }

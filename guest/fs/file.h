@@ -28,6 +28,9 @@ struct file_operations {
 	int64_t (*seek)(struct file *file, int64_t offset, uint32_t whence);
 	/* POLLIN | …: what would not wait; NULL: it never waits, and cannot be watched. */
 	uint32_t (*poll)(struct file *file);
+	/* The same for whoever does not mean to read: it must not ask for what comes from outside.
+	 * NULL: poll does not. */
+	uint32_t (*glance)(struct file *file);
 	/* Bytes that a read would find; NULL: nobody can tell. */
 	uint64_t (*available)(struct file *file);
 	/* What the pages of a mapping come from: *backing, or NULL for zeros. NULL: it cannot be
@@ -74,8 +77,8 @@ bool file_writable(const struct file *file);
 /* The file that a mapping is of. */
 struct file *file_of_backing(const struct backing *backing);
 
-/* POLLIN | …: what would not wait. */
-uint32_t file_poll(struct file *file);
+/* POLLIN | …: what would not wait. `wanted`: what the caller asks for. */
+uint32_t file_poll(struct file *file, uint32_t wanted);
 
 /* Waits until the readiness of some file changes, for a call that cannot go on. `look`: see struct
  * thread. 0: look again; else what the call returns. */

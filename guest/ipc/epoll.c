@@ -49,7 +49,7 @@ static uint32_t due_events(struct item *item, struct file *file)
 {
 	if (item->disabled)
 		return 0;
-	uint32_t ready = file_poll(file);
+	uint32_t ready = file_poll(file, item->events);
 	uint32_t wanted = ready & (item->events | EPOLLERR | EPOLLHUP);
 	if (!(item->events & EPOLLET))
 		return wanted;

@@ -1,7 +1,9 @@
 /* System calls that wait for files, and ioctl.
  *
  * Regular files, devices and the output streams never wait. Asking whether the request is there
- * counts as waiting for it, so the machine is frozen at a poll of descriptor 0 as it is at a read.
+ * counts as waiting for it, so the machine is frozen at a poll of descriptor 0 as it is at a read;
+ * but not where the poll has no interest in reading: languages look so at their start whether
+ * descriptors 0 to 2 are open.
  */
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -51,8 +53,9 @@ static int64_t poll_once(struct pollfd *entries, uint64_t count)
 	for (uint64_t i = 0; i < count; i++) {
 		struct file *file = descriptor_opened((uint32_t)entries[i].fd);
 		uint32_t ready = 0;
+		const uint32_t wanted = (uint16_t)entries[i].events;
 		if (file)
-			ready = file_poll(file) & ((uint32_t)entries[i].events | POLLERR | POLLHUP);
+			ready = file_poll(file, wanted) & (wanted | POLLERR | POLLHUP);
 		else if (entries[i].fd >= 0)
 			ready = POLLNVAL;
 		entries[i].revents = (short)ready;
@@ -106,15 +109,15 @@ static int64_t select_once(uint64_t count, const fd_set asked[SET_COUNT], fd_set
 	int64_t found = 0;
 	memset(ready, 0, SET_COUNT * sizeof(*ready));
 	for (uint64_t i = 0; i < count; i++) {
-		bool asks = false;
+		uint32_t asks = 0;
 		for (int kind = 0; kind < SET_COUNT; kind++)
-			asks |= FD_ISSET(i, &asked[kind]) != 0;
+			asks |= FD_ISSET(i, &asked[kind]) ? wanted[kind] : 0;
 		if (!asks)
 			continue;
 		struct file *file = descriptor_opened(i);
 		if (!file)
 			return -EBADF;
-		uint32_t events = file_poll(file);
+		uint32_t events = file_poll(file, asks);
 		for (int kind = 0; kind < SET_COUNT; kind++) {
 			if (!FD_ISSET(i, &asked[kind]) || !(events & wanted[kind]))
 				continue;

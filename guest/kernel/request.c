@@ -150,6 +150,14 @@ static uint32_t poll_request(struct file *file)
 	return request.next < request.length ? POLLIN | POLLRDNORM : POLLIN | POLLRDNORM | POLLHUP;
 }
 
+/* Nothing is asked for: before the request, standard input is an open pipe with nothing in it. */
+static uint32_t glance_at_request(struct file *file)
+{
+	if (request.next < request.length)
+		return POLLIN | POLLRDNORM;
+	return request.ended ? POLLIN | POLLRDNORM | POLLHUP : 0;
+}
+
 static int64_t output_read(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
 	return -EBADF;
@@ -208,6 +216,7 @@ static const struct file_operations request_operations = {
     .read = request_read,
     .write = request_write,
     .poll = poll_request,
+    .glance = glance_at_request,
     .available = request_available,
 };
 
