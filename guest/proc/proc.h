@@ -13,7 +13,7 @@ struct proc_file {
 
 /* Of the machine, with a NULL behind the last one; the names have no directories in them. */
 extern const struct proc_file proc_machine_files[], proc_kernel_files[], proc_memory_files[],
-    proc_files_files[], proc_network_files[];
+    proc_files_files[], proc_network_files[], proc_random_files[];
 
 /* Of the process. */
 extern const struct proc_file proc_process_files[];

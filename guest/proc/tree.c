@@ -52,7 +52,8 @@ void proc_init(void)
 	struct inode *proc = tree_add_directory(path_root(), "proc", 0555, &proc_ids);
 	add_files(proc, proc_machine_files);
 	struct inode *system = add_directory(proc, "sys", NULL);
-	add_directory(system, "kernel", proc_kernel_files);
+	struct inode *kernel = add_directory(system, "kernel", proc_kernel_files);
+	add_directory(kernel, "random", proc_random_files);
 	add_directory(system, "fs", proc_files_files);
 	add_directory(system, "vm", proc_memory_files);
 	add_process(proc);

@@ -18,6 +18,9 @@
 
 static const char futex_channel;
 
+/* Of those who are to have a lock when they are woken (FUTEX_WAIT_REQUEUE_PI). */
+static const char requeue_channel;
+
 int64_t futex_wake(uint64_t address, uint32_t count, uint32_t bits)
 {
 	int64_t woken = 0;
@@ -218,6 +221,60 @@ static int64_t lock_until(uint64_t address, struct futex_timeout timeout)
 	return error ? error : futex_lock(address, deadline_ns);
 }
 
+/* Waits as futex_wait() does, until the lock at `lock` is this thread's, too. */
+static int64_t wait_for_lock(const uint64_t arguments[6], struct futex_timeout timeout)
+{
+	const uint64_t address = arguments[0], lock = arguments[4];
+	struct thread *self = thread_current();
+	uint32_t word;
+	uint64_t deadline_ns;
+	int error = read_deadline(timeout, &deadline_ns);
+	if (!error && (lock == address || lock % sizeof(word)))
+		error = -EINVAL;
+	if (!error && !user_writable(lock, sizeof(word)))
+		error = -EFAULT;
+	if (!error)
+		error = user_copy_in(&word, address, sizeof(word));
+	if (error)
+		return error;
+	if (word != (uint32_t)arguments[2])
+		return -EAGAIN;
+	self->futex_lock = lock;
+	error = futex_wait_at(&requeue_channel, address, FUTEX_BITSET_MATCH_ANY, deadline_ns);
+	self->futex_lock = 0;
+	if (error != -EINTR)
+		return error;
+	/* A call that waits for the lock already cannot be made again. */
+	return self->futex == lock ? -EAGAIN : -RESTART_CALL_ALWAYS;
+}
+
+/* FUTEX_CMP_REQUEUE_PI: the one who waits longest gets the lock, if it is free; others wait for
+ * it. */
+static int64_t requeue_to_lock(const uint64_t arguments[6])
+{
+	const uint64_t address = arguments[0], lock = arguments[4];
+	const int32_t most = (int32_t)arguments[3];
+	uint32_t word;
+	if ((int32_t)arguments[2] != 1 || most < 0 || lock == address || lock % sizeof(word))
+		return -EINVAL;
+	int error = user_copy_in(&word, address, sizeof(word));
+	if (error)
+		return error;
+	if (word != (uint32_t)arguments[5])
+		return -EAGAIN;
+	if (futex_first_waiter(&futex_channel, address, UINT32_MAX))
+		return -EINVAL;
+	for (int64_t done = 0;; done++) {
+		struct thread *waiter = futex_first_waiter(&requeue_channel, address, UINT32_MAX);
+		if (!waiter || done > most)
+			return done;
+		const int64_t result =
+		    waiter->futex_lock == lock ? futex_lock_for(waiter, lock) : -EINVAL;
+		if (result < 0)
+			return done ? done : result;
+	}
+}
+
 SYSTEM_CALL(futex)
 {
 	const uint64_t address = arguments[0], command = arguments[1] & FUTEX_CMD_MASK;
@@ -227,7 +284,8 @@ SYSTEM_CALL(futex)
 	    .realtime = arguments[1] & FUTEX_CLOCK_REALTIME,
 	    .absolute = command != FUTEX_WAIT,
 	};
-	if (timeout.realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
+	if (timeout.realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2 &&
+	    command != FUTEX_WAIT_REQUEUE_PI)
 		return refuse_clock(command, timeout);
 	if (command > FUTEX_LOCK_PI2 || command == FUTEX_FD)
 		return -ENOSYS;
@@ -256,6 +314,10 @@ SYSTEM_CALL(futex)
 		return futex_try_lock(address);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock(address);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return wait_for_lock(arguments, timeout);
+	case FUTEX_CMP_REQUEUE_PI:
+		return requeue_to_lock(arguments);
 	default:
 		return -ENOSYS;
 	}

@@ -64,6 +64,31 @@ int64_t futex_lock(uint64_t address, uint64_t deadline_ns)
 	return error == -EINTR ? -RESTART_CALL_ALWAYS : error;
 }
 
+int64_t futex_lock_for(struct thread *waiter, uint64_t address)
+{
+	uint32_t word;
+	int error = read_word(address, &word);
+	if (error)
+		return error;
+	const uint32_t owner = word & FUTEX_TID_MASK;
+	if (owner == (uint32_t)waiter->id)
+		return -EDEADLK;
+	if (owner && !thread_find((int32_t)owner))
+		return -ESRCH;
+	if (owner) {
+		word |= FUTEX_WAITERS;
+		waiter->channel = &lock_channel;
+		waiter->futex = address;
+		waiter->futex_owner = (int32_t)owner;
+	} else {
+		word = (uint32_t)waiter->id | (word & FUTEX_OWNER_DIED) |
+		       (first_waiter(address) ? FUTEX_WAITERS : 0);
+		thread_resume(waiter, 0);
+	}
+	user_copy_out(address, &word, sizeof(word));
+	return !owner;
+}
+
 bool futex_hand_over(uint64_t address, uint32_t flags)
 {
 	struct thread *waiter = first_waiter(address);

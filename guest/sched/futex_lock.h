@@ -17,4 +17,8 @@ bool futex_hand_over(uint64_t address, uint32_t flags);
 /* A thread died: those who wait for its locks get them. */
 void futex_release_locks(const struct thread *owner);
 
+/* Takes the lock for a thread that waits for something else, and ends its wait (1); or lets it wait
+ * for the lock from now on (0). A negative errno: it waits as before. */
+int64_t futex_lock_for(struct thread *waiter, uint64_t address);
+
 #endif

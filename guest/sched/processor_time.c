@@ -79,6 +79,34 @@ static int find_clock(uint32_t clock, const struct thread **thread)
 	return *thread ? 0 : -EINVAL;
 }
 
+int processor_clock_find(uint32_t clock, int32_t *id)
+{
+	const struct thread *thread;
+	int error = find_clock(clock, &thread);
+	if (!error)
+		*id = thread ? thread->id : 0;
+	return error;
+}
+
+uint64_t processor_time_until(const struct thread *thread, int32_t id, uint64_t used_ns)
+{
+	if (id && id != thread->id)
+		return NO_DEADLINE;
+	if (!id || thread == thread_current()) {
+		const uint64_t base =
+		    id ? clock_base()->thread_base_ns : clock_base()->process_base_ns;
+		return (int64_t)(base + used_ns) > 0 ? base + used_ns : 0;
+	}
+	const uint64_t left = used_ns > thread->processor_ns ? used_ns - thread->processor_ns : 0;
+	return clock_read_ns(false) + left;
+}
+
+uint64_t processor_time_used(int32_t id)
+{
+	const struct thread *thread = id ? thread_find(id) : NULL;
+	return thread ? processor_time_of(thread) : id ? 0 : processor_time();
+}
+
 int processor_clock_read(uint32_t clock, uint64_t *nanoseconds)
 {
 	const struct thread *thread;

@@ -20,6 +20,16 @@ void processor_time_switch(struct thread *from, const struct thread *to);
 /* Of clocks of processor time, also those that name a process or a thread. 0 or -EINVAL. */
 int processor_clock_read(uint32_t clock, uint64_t *nanoseconds);
 
+/* Whose clock that is: 0 for the process, or a thread's id. 0 or -EINVAL. */
+int processor_clock_find(uint32_t clock, int32_t *id);
+
+/* What it has used; 0 for a thread that has ended. */
+uint64_t processor_time_used(int32_t id);
+
+/* The monotonic time at which it will have used that much, where `thread` runs from now on;
+ * NO_DEADLINE: never, as it is another thread's. */
+uint64_t processor_time_until(const struct thread *thread, int32_t id, uint64_t used_ns);
+
 /* Waits until it shows that much; results as thread_wait(). */
 int processor_clock_wait(uint32_t clock, uint64_t until_ns);
 

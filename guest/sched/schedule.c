@@ -192,6 +192,28 @@ static uint64_t next_timer_ns(void)
 	return next_ns;
 }
 
+/* When the thread's turn has to end for a timer of processor time. */
+static uint64_t turn_timer_ns(const struct thread *thread)
+{
+	uint64_t next_ns = NO_DEADLINE;
+	for (struct thread_timers *timers = threads.timers; timers; timers = timers->next) {
+		const uint64_t one_ns = timers->turn_ns ? timers->turn_ns(thread) : NO_DEADLINE;
+		next_ns = one_ns < next_ns ? one_ns : next_ns;
+	}
+	return next_ns;
+}
+
+static void expire_turn_timers(void)
+{
+	const uint64_t due_ns = turn_timer_ns(threads.current);
+	if (due_ns == NO_DEADLINE)
+		return;
+	const uint64_t now = clock_read_ns(false);
+	for (struct thread_timers *timers = threads.timers; timers && due_ns <= now;
+	     timers = timers->next)
+		timers->expire(now);
+}
+
 /* What the threads wait for. */
 struct outlook {
 	uint64_t next_ns;	    /* when the next wait or timer ends; NO_DEADLINE */
@@ -344,6 +366,7 @@ static uint64_t wait_outside(struct outlook outlook)
 static void schedule(void)
 {
 	uint64_t slept_until = 0;
+	expire_turn_timers();
 	for (;;) {
 		struct outlook outlook = expire_waits(slept_until);
 		bool contended;
@@ -354,7 +377,8 @@ static void schedule(void)
 		}
 		if (outlook.look && look_outside_in_turn(&outlook))
 			continue;
-		plan_turn(outlook.next_ns, contended);
+		const uint64_t turn_end_ns = turn_timer_ns(next);
+		plan_turn(turn_end_ns < outlook.next_ns ? turn_end_ns : outlook.next_ns, contended);
 		if (next != before) {
 			processor_time_switch(before, next);
 			before->interruptions += before->state == THREAD_RUNNABLE;
@@ -403,6 +427,8 @@ void threads_resume(void)
 	threads.sliced = false;
 	next_runnable(&contended);
 	uint64_t next_ns = look_around().next_ns, turn_end_ns = 0;
+	const uint64_t timer_ns = turn_timer_ns(threads.current);
+	next_ns = timer_ns < next_ns ? timer_ns : next_ns;
 	if (next_ns != NO_DEADLINE)
 		turn_end_ns = machine_control()->armed_ns;
 	if (next_ns != NO_DEADLINE && !turn_end_ns)

@@ -38,11 +38,12 @@ struct thread {
 
 	/* Waiting for what? */
 	const void *channel;
-	uint64_t futex;		    /* address, for threads at the futex channel */
-	uint32_t futex_bits;	    /* which wakers it listens to */
-	uint64_t futex_turn;	    /* who waits longer has the smaller one */
-	int32_t futex_owner;	    /* whose lock it waits for; see futex_lock.c */
-	uint64_t deadline_ns;	    /* monotonic; NO_DEADLINE */
+	uint64_t futex;	      /* address, for threads at the futex channel */
+	uint32_t futex_bits;  /* which wakers it listens to */
+	uint64_t futex_turn;  /* who waits longer has the smaller one */
+	uint64_t futex_lock;  /* the lock that it is to have then; see FUTEX_WAIT_REQUEUE_PI */
+	int32_t futex_owner;  /* whose lock it waits for; see futex_lock.c */
+	uint64_t deadline_ns; /* monotonic; NO_DEADLINE */
 	thread_look_function *look; /* looks for what it waits for from outside; or NULL */
 	int wait_result;
 
@@ -129,6 +130,9 @@ bool thread_signal_is_due(void);
  * to do when that time has come. */
 struct thread_timers {
 	uint64_t (*next_ns)(void);
+	/* When a turn of that thread that begins now, or goes on, has to end for a timer of
+	 * processor time: such a timer goes on only while the program runs. NULL: there are none. */
+	uint64_t (*turn_ns)(const struct thread *thread);
 	void (*expire)(uint64_t now_ns);
 	struct thread_timers *next; /* of the scheduler: another kind */
 	bool added;

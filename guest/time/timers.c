@@ -1,4 +1,5 @@
-/* Timers that send signals: alarm, setitimer(ITIMER_REAL) and timer_create(2). */
+/* Timers that send signals: alarm, setitimer(2) and timer_create(2). Those of processor time run out
+ * when the program, or a thread, has used so much of it; all of it is the user's. */
 #include <errno.h>
 #include <sys/time.h>
 #include <time.h>
@@ -6,18 +7,22 @@
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/processor_time.h"
 #include "guest/sched/thread.h"
 #include "guest/sched/timespec.h"
 #include "guest/signal/signals.h"
 #include "sizes/sizes.h"
 
-#define TIMERS_MAX     33 /* the first is ITIMER_REAL's */
-#define MICROSECOND_NS 1000UL
+#define INTERVAL_TIMERS 3 /* ITIMER_REAL, _VIRTUAL, _PROF: the first ones */
+#define TIMERS_MAX	(INTERVAL_TIMERS + 32)
+#define MICROSECOND_NS	1000UL
 
 struct timer {
 	bool exists;
 	bool silent;	 /* SIGEV_NONE: the program only asks for its time */
-	uint64_t due_ns; /* monotonic; 0: not armed */
+	bool processor;	 /* of processor time: */
+	int32_t user;	 /* that thread's, or 0 for the process's */
+	uint64_t due_ns; /* monotonic, or of processor time; 0: not armed */
 	uint64_t interval_ns;
 	uint32_t clock;
 	int signal, overruns;
@@ -25,21 +30,48 @@ struct timer {
 	uint64_t value;
 };
 
-static struct timer timers[TIMERS_MAX] = {{.exists = true, .signal = SIGALRM}};
-static uint32_t timers_armed;
+static struct timer timers[TIMERS_MAX] = {
+    [ITIMER_REAL] = {.exists = true, .signal = SIGALRM},
+    [ITIMER_VIRTUAL] = {.exists = true, .processor = true, .signal = SIGVTALRM},
+    [ITIMER_PROF] = {.exists = true, .processor = true, .signal = SIGPROF},
+};
+static uint32_t timers_armed, processor_armed; /* the second are among the first */
 
 static uint64_t next_timer_ns(void)
 {
 	uint64_t next = NO_DEADLINE;
 	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
-		if (timers[i].due_ns && timers[i].due_ns < next)
+		if (timers[i].due_ns && !timers[i].processor && timers[i].due_ns < next)
 			next = timers[i].due_ns;
 	return next;
 }
 
+/* When the thread's turn has to end, as the program has then used what a timer waits for. */
+static uint64_t turn_ns(const struct thread *thread)
+{
+	uint64_t next = NO_DEADLINE;
+	for (size_t i = 0; processor_armed && i < TIMERS_MAX; i++) {
+		if (!timers[i].due_ns || !timers[i].processor)
+			continue;
+		const uint64_t due_ns =
+		    processor_time_until(thread, timers[i].user, timers[i].due_ns);
+		next = due_ns < next ? due_ns : next;
+	}
+	return next;
+}
+
+/* The time by which the timer goes. */
+static uint64_t timer_now(const struct timer *timer)
+{
+	return timer->processor ? processor_time_used(timer->user) : clock_read_ns(false);
+}
+
 static void set_due(struct timer *timer, uint64_t due_ns)
 {
-	timers_armed += (due_ns != 0) - (timer->due_ns != 0);
+	const uint32_t more = (due_ns != 0), less = (timer->due_ns != 0);
+	timers_armed += more - less;
+	if (timer->processor)
+		processor_armed += more - less;
 	timer->due_ns = due_ns;
 }
 
@@ -52,7 +84,7 @@ static void send_alarm(int signal)
 /* A timer's signal waits once; how often it ran out since is told with it (timer_getoverrun(2)). */
 static void send_timer(struct timer *timer, struct thread *thread, uint64_t missed)
 {
-	int number = (int)(timer - timers) - 1;
+	int number = (int)(timer - timers) - INTERVAL_TIMERS;
 	siginfo_t *waiting = signal_of_timer(thread, timer->signal, number);
 	if (waiting)
 		missed += (uint64_t)waiting->si_overrun + 1;
@@ -86,7 +118,7 @@ static void expire(struct timer *timer, uint64_t now_ns)
 	if (timer->silent)
 		return;
 	struct thread *thread = timer->thread ? thread_find(timer->thread) : NULL;
-	if (timer == &timers[0])
+	if (timer < &timers[INTERVAL_TIMERS])
 		send_alarm(timer->signal);
 	else
 		send_timer(timer, thread, missed);
@@ -94,16 +126,20 @@ static void expire(struct timer *timer, uint64_t now_ns)
 
 static void expire_timers(uint64_t now_ns)
 {
-	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
-		if (timers[i].due_ns && timers[i].due_ns <= now_ns)
-			expire(&timers[i], now_ns);
+	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++) {
+		struct timer *timer = &timers[i];
+		const uint64_t now = timer->due_ns && timer->processor ? timer_now(timer) : now_ns;
+		if (timer->due_ns && timer->due_ns <= now)
+			expire(timer, now);
+	}
 }
 
-static struct thread_timers thread_timers = {.next_ns = next_timer_ns, .expire = expire_timers};
+static struct thread_timers thread_timers = {
+    .next_ns = next_timer_ns, .turn_ns = turn_ns, .expire = expire_timers};
 
 static uint64_t time_left(const struct timer *timer)
 {
-	uint64_t now = clock_read_ns(false);
+	uint64_t now = timer_now(timer);
 	return !timer->due_ns ? 0 : timer->due_ns > now ? timer->due_ns - now : 1;
 }
 
@@ -112,11 +148,16 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 {
 	timer->interval_ns = interval_ns;
 	timer->overruns = 0;
-	set_due(timer, after_ns ? clock_deadline_ns(after_ns) : 0);
+	if (after_ns && timer->processor)
+		after_ns =
+		    add_overflows(after_ns, timer_now(timer), &after_ns) ? NO_DEADLINE : after_ns;
+	else if (after_ns)
+		after_ns = clock_deadline_ns(after_ns);
+	set_due(timer, after_ns);
 	if (!after_ns)
 		return;
 	thread_add_timers(&thread_timers);
-	thread_set_alarm(timer->due_ns);
+	thread_set_alarm(timer->processor ? turn_ns(thread_current()) : timer->due_ns);
 }
 
 /* ── alarm and setitimer ─────────────────────────────────────────────────────────────────────── */
@@ -146,28 +187,29 @@ static bool from_timeval(const struct timeval *time, uint64_t *nanoseconds)
 	return true;
 }
 
-static int report_interval_timer(uint64_t address)
+static int report_interval_timer(const struct timer *timer, uint64_t address)
 {
 	const struct itimerval value = {
-	    .it_interval = to_timeval(timers[0].interval_ns),
-	    .it_value = to_timeval(time_left(&timers[0])),
+	    .it_interval = to_timeval(timer->interval_ns),
+	    .it_value = to_timeval(time_left(timer)),
 	};
 	return user_copy_out(address, &value, sizeof(value));
 }
 
 SYSTEM_CALL(getitimer)
 {
-	if ((uint32_t)arguments[0] != ITIMER_REAL)
+	if ((uint32_t)arguments[0] >= INTERVAL_TIMERS)
 		return -EINVAL;
-	return report_interval_timer(arguments[1]);
+	return report_interval_timer(&timers[(uint32_t)arguments[0]], arguments[1]);
 }
 
 SYSTEM_CALL(setitimer)
 {
 	struct itimerval value = {0};
 	uint64_t after_ns, interval_ns;
-	if ((uint32_t)arguments[0] != ITIMER_REAL)
+	if ((uint32_t)arguments[0] >= INTERVAL_TIMERS)
 		return -EINVAL;
+	struct timer *timer = &timers[(uint32_t)arguments[0]];
 	int error = arguments[1] ? user_copy_in(&value, arguments[1], sizeof(value)) : 0;
 	if (error)
 		return error;
@@ -175,11 +217,11 @@ SYSTEM_CALL(setitimer)
 	    !from_timeval(&value.it_interval, &interval_ns))
 		return -EINVAL;
 	if (arguments[2]) {
-		error = report_interval_timer(arguments[2]);
+		error = report_interval_timer(timer, arguments[2]);
 		if (error)
 			return error;
 	}
-	arm(&timers[0], after_ns, interval_ns);
+	arm(timer, after_ns, interval_ns);
 	return 0;
 }
 
@@ -187,8 +229,9 @@ SYSTEM_CALL(setitimer)
 
 static struct timer *find_timer(uint64_t number)
 {
-	uint64_t index = (uint64_t)(int32_t)number + 1;
-	return index && index < TIMERS_MAX && timers[index].exists ? &timers[index] : NULL;
+	const uint64_t index = (uint64_t)(int32_t)number + INTERVAL_TIMERS;
+	return (int32_t)number >= 0 && index < TIMERS_MAX && timers[index].exists ? &timers[index]
+										  : NULL;
 }
 
 static int describe_timer(struct timer *timer, const struct sigevent *event)
@@ -222,12 +265,13 @@ SYSTEM_CALL(timer_create)
 	if (timer.clock == CLOCK_MONOTONIC_RAW || timer.clock == CLOCK_REALTIME_COARSE ||
 	    timer.clock == CLOCK_MONOTONIC_COARSE)
 		return -EOPNOTSUPP;
-	if (timer.clock != CLOCK_REALTIME && timer.clock != CLOCK_MONOTONIC &&
-	    timer.clock != CLOCK_BOOTTIME)
+	timer.processor = timer.clock != CLOCK_REALTIME && timer.clock != CLOCK_MONOTONIC &&
+			  timer.clock != CLOCK_BOOTTIME;
+	if (timer.processor && processor_clock_find(timer.clock, &timer.user))
 		return -EINVAL;
-	while (number < TIMERS_MAX - 1 && timers[number + 1].exists)
+	while (number < TIMERS_MAX - INTERVAL_TIMERS && timers[number + INTERVAL_TIMERS].exists)
 		number++;
-	if (number == TIMERS_MAX - 1)
+	if (number == TIMERS_MAX - INTERVAL_TIMERS)
 		return -EAGAIN;
 	event.sigev_value.sival_int = number;
 	int error = arguments[1] ? user_copy_in(&event, arguments[1], sizeof(event)) : 0;
@@ -237,7 +281,7 @@ SYSTEM_CALL(timer_create)
 		error = user_copy_out(arguments[2], &number, sizeof(number));
 	if (error)
 		return error;
-	timers[number + 1] = timer;
+	timers[number + INTERVAL_TIMERS] = timer;
 	return 0;
 }
 
@@ -272,7 +316,8 @@ SYSTEM_CALL(timer_settime)
 	if (error)
 		return error;
 	if (after_ns && arguments[1] & TIMER_ABSTIME) {
-		uint64_t now = clock_read_ns(timer->clock == CLOCK_REALTIME);
+		uint64_t now = timer->processor ? timer_now(timer)
+						: clock_read_ns(timer->clock == CLOCK_REALTIME);
 		after_ns = after_ns > now ? after_ns - now : 1;
 	}
 	arm(timer, after_ns, interval_ns);

@@ -84,6 +84,9 @@ PYTHON_GENERATORS = {
     "`tempfile`": "import tempfile; draw = tempfile.mktemp",
     "`os.urandom()`": "import os; draw = lambda: os.urandom(8).hex()",
     "`ssl`": "import ssl; draw = lambda: ssl.RAND_bytes(8).hex()",
+    "`/proc/sys/kernel/random/uuid`": "draw = lambda: open('/proc/sys/kernel/random/uuid').read().strip()",
+    "`/proc/sys/kernel/random/boot_id`":
+        "draw = lambda: open('/proc/sys/kernel/random/boot_id').read().strip()",
     "`random`": "import random; draw = random.random",
 }
 NODE_GENERATORS = {

@@ -348,6 +348,9 @@ int main(int argc, char **argv)
 	test_resident();
 	printf("network: %d %d\n", has_line("/proc/net/dev", "Inter-|"),
 	       has_line("/proc/self/net/tcp", "  sl  local_address"));
+	printf("random: %zu %zu %d\n", read_file("/proc/sys/kernel/random/uuid"),
+	       read_file("/proc/sys/kernel/random/boot_id"),
+	       has_line("/proc/sys/kernel/random/poolsize", "256\n"));
 	printf("more: %d %d %d\n", number_in("/proc/vmstat", "nr_free_pages ") > 0,
 	       has_line("/proc/devices", "Character devices:"),
 	       has_line("/proc/swaps", "Filename"));

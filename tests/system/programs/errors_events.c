@@ -310,6 +310,104 @@ static void test_signal_timer(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* ── processor time ──────────────────────────────────────────────────────────────────────────── */
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number)
+{
+	alarms++;
+}
+
+/* Computes until so many signals came. */
+static void compute(int wanted)
+{
+	static volatile unsigned long sum;
+	while (alarms < wanted)
+		sum = sum * 31 + 7;
+	alarms = 0;
+}
+
+static void try_clock(const char *name, clockid_t clock)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	timer_t timer;
+	struct itimerspec told, once = {.it_value = {0, 2 * MILLISECOND}},
+				often = {{0, 2 * MILLISECOND}, {0, 2 * MILLISECOND}};
+	printf("%s\n", name);
+	TRY(timer_create(clock, &event, &timer));
+	TRY(timer_gettime(timer, &told));
+	printf("%ld %ld\n", (long)told.it_value.tv_sec, told.it_value.tv_nsec);
+	TRY(timer_settime(timer, 0, &once, NULL));
+	compute(1);
+	TRY(timer_gettime(timer, &told));
+	printf("%ld %ld\n", (long)told.it_value.tv_sec, told.it_value.tv_nsec);
+	TRY(timer_settime(timer, 0, &often, NULL));
+	compute(3);
+	/* What waits uses nothing. */
+	TRY(timer_settime(timer, 0, &late, NULL));
+	usleep(1000);
+	TRY(timer_gettime(timer, &told));
+	printf("%d\n", told.it_value.tv_sec >= 990 && told.it_value.tv_sec <= 1000);
+	TRY(timer_settime(timer, 0, &never, &told));
+	printf("%d\n", told.it_value.tv_sec >= 990);
+	TRY(timer_delete(timer));
+}
+
+static void *compute_beside(void *argument)
+{
+	sigset_t set;
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	while (!*(volatile int *)argument)
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &(struct timespec){0});
+	return NULL;
+}
+
+static void test_processor_timers(void)
+{
+	struct itimerval told, soon_used = {.it_value = {0, 2000}}, often = {{0, 2000}, {0, 2000}};
+	clockid_t own;
+	timer_t timer;
+	signal(SIGUSR1, count_alarm);
+	signal(SIGPROF, count_alarm);
+	signal(SIGVTALRM, count_alarm);
+	try_clock("process", CLOCK_PROCESS_CPUTIME_ID);
+	try_clock("thread", CLOCK_THREAD_CPUTIME_ID);
+	clock_getcpuclockid(0, &own);
+	try_clock("own process", own);
+	pthread_getcpuclockid(pthread_self(), &own);
+	try_clock("own thread", own);
+	TRY(timer_create(~99999U << 3 | 2, NULL, &timer));
+	TRY(timer_create(CLOCK_MONOTONIC_RAW, NULL, &timer));
+	TRY(timer_create(77, NULL, &timer));
+	for (int which = ITIMER_VIRTUAL; which <= ITIMER_PROF; which++) {
+		TRY(getitimer(which, &told));
+		printf("%ld %ld\n", (long)told.it_value.tv_sec, (long)told.it_value.tv_usec);
+		TRY(setitimer(which, &soon_used, NULL));
+		compute(1);
+		TRY(getitimer(which, &told));
+		printf("%ld %ld\n", (long)told.it_value.tv_sec, (long)told.it_value.tv_usec);
+		TRY(setitimer(which, &often, NULL));
+		compute(3);
+		TRY(setitimer(which, &(struct itimerval){0}, &told));
+		printf("%ld\n", (long)told.it_interval.tv_sec);
+	}
+	TRY(setitimer(3, &soon_used, NULL));
+	TRY(getitimer(3, &told));
+	TRY(setitimer(-1, &soon_used, NULL));
+	/* Another thread's time counts for the process, and not for a thread. */
+	int done = 0;
+	pthread_t thread;
+	pthread_create(&thread, NULL, compute_beside, &done);
+	TRY(setitimer(ITIMER_PROF, &soon_used, NULL));
+	while (!alarms)
+		usleep(1000);
+	alarms = 0;
+	done = 1;
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	test_timer_calls();
@@ -319,5 +417,6 @@ int main(void)
 	test_signal_calls();
 	test_signal_waits();
 	test_signal_timer();
+	test_processor_timers();
 	return 0;
 }

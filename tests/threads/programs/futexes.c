@@ -24,6 +24,8 @@ enum {
 	FUTEX_LOCK_PI_PRIVATE,
 	FUTEX_UNLOCK_PI_PRIVATE,
 	FUTEX_WAIT_BITSET_PRIVATE = 128 + 9,
+	FUTEX_WAIT_REQUEUE_PI_PRIVATE = 128 + 11,
+	FUTEX_CMP_REQUEUE_PI_PRIVATE,
 };
 enum {
 	FUTEX_OP_SET,
@@ -259,6 +261,54 @@ static void test_raw_locks(void)
 	       futex((_Atomic uint32_t *)16, FUTEX_LOCK_PI_PRIVATE, 0, 0, NULL, 0));
 }
 
+/* Waiters that are to have a lock each, one after the other, when they are woken. */
+static void *wait_for_lock(void *unused)
+{
+	long result = futex(&first, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 7, 0, &second, 0);
+	uint32_t owner = atomic_load(&second) & 0x3fffffff;
+	if (result || owner != (uint32_t)syscall(SYS_gettid))
+		printf("waited: %ld, %s\n", result, owner ? "another's lock" : "nobody's lock");
+	total++;
+	futex(&second, FUTEX_UNLOCK_PI_PRIVATE, 0, 0, NULL, 0);
+	return NULL;
+}
+
+static void test_requeue_to_lock(void)
+{
+	pthread_t threads[WAITERS];
+	struct timespec past = {1, 0};
+	long moved = 0;
+	total = 0;
+	atomic_store(&first, 7);
+	atomic_store(&second, 0);
+	printf("another value: %ld\n",
+	       futex(&first, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 8, 0, &second, 0));
+	printf("the same word: %ld\n",
+	       futex(&first, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 7, 0, &first, 0));
+	printf("in the past: %ld\n",
+	       futex(&first, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 7, (uintptr_t)&past, &second, 0));
+	printf("nobody waits: %ld\n",
+	       futex(&first, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 9, &second, 7));
+	printf("another value: %ld\n",
+	       futex(&first, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 9, &second, 8));
+	printf("wakes two: %ld\n", futex(&first, FUTEX_CMP_REQUEUE_PI_PRIVATE, 2, 9, &second, 7));
+	printf("the same word: %ld\n",
+	       futex(&first, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 9, &first, 7));
+	for (int i = 0; i < WAITERS; i++)
+		pthread_create(&threads[i], NULL, wait_for_lock, NULL);
+	while (moved < WAITERS) {
+		long result = futex(&first, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, WAITERS, &second, 7);
+		if (result < 0) {
+			printf("requeue: %ld\n", result);
+			break;
+		}
+		moved += result;
+		usleep(1000);
+	}
+	join(threads, WAITERS);
+	printf("requeued %ld, had the lock %ld, lock %x\n", moved, total, atomic_load(&second));
+}
+
 int main(void)
 {
 	test_wake_op();
@@ -266,5 +316,6 @@ int main(void)
 	test_times();
 	test_locks();
 	test_raw_locks();
+	test_requeue_to_lock();
 	return 0;
 }
