@@ -678,6 +678,28 @@ guest kernel_flags
 	.globl kernel_flags_end
 kernel_flags_end:
 
+/* PUSHF that cannot be moved, again and again: it becomes a breakpoint. */
+guest kernel_breakpoints
+	call setup
+	sti
+	mov %rsp, %rbp
+	mov $2000, %ebx
+1:	pushf
+	pop %rax
+	lea 2f(%rip), %rcx
+	and $0x3200, %eax
+	cmp $0x200, %eax
+	jne 2f
+	cmp %rsp, %rbp
+	jne 2f
+	dec %ebx
+	jnz 1b
+2:	cli
+	report %ebx
+	hlt
+	.globl kernel_breakpoints_end
+kernel_breakpoints_end:
+
 /* Begins in 32 bits, without paging: EBX has 0x14. */
 	.code32
 guest kernel_protected

@@ -33,8 +33,9 @@ extern const char kernel_entry[], kernel_faults[], kernel_instructions[], kernel
     kernel_spin[], kernel_count[], kernel_user[], kernel_halt[], kernel_bare_fault[],
     kernel_bad_stack[], kernel_wild_root[], kernel_circle[], kernel_bad_idt[], kernel_remap[],
     kernel_table_writer[], kernel_protected[], kernel_flags[], kernel_flags_end[],
-    kernel_attacker[], kernel_fresh[], kernel_model[], kernel_instructions_end[], kernel_identify[],
-    kernel_identify_end[], kernel_protected_end[], kernel_doorbell[], kernel_told[], kernel_marks[];
+    kernel_breakpoints[], kernel_breakpoints_end[], kernel_attacker[], kernel_fresh[],
+    kernel_model[], kernel_instructions_end[], kernel_identify[], kernel_identify_end[],
+    kernel_protected_end[], kernel_doorbell[], kernel_told[], kernel_marks[];
 
 /* attacks.S: the same, and a list of them. */
 extern const char attacks_begin[], attacks_end[];

@@ -8,6 +8,7 @@
 #include "rig.h"
 #include "sizes/sizes.h"
 
+#define TICKS_MAX   2000 /* of a timer that comes so often that the guest might never get on */
 #define MILLISECOND 1000000ULL
 
 /* CPUID 1, ECX: SSE3, SSSE3, SSE4.1, SSE4.2, XSAVE, AVX. */
@@ -365,6 +366,29 @@ static void test_flags(uint64_t kept, uint64_t added)
 	rig_close(&rig);
 }
 
+/* A guest that is interrupted, most times at a breakpoint that stands for one of its instructions. */
+static void test_interrupted_breakpoints(void)
+{
+	struct kernel_rig rig;
+	if (rig_open(&rig, kernel_breakpoints) &&
+	    rig_adapt(&rig, kernel_breakpoints, kernel_breakpoints_end) && rig_create(&rig, true)) {
+		enum machine_entry entry = MACHINE_START;
+		enum machine_stop stop = MACHINE_TICK;
+		for (int ticks = 0; stop == MACHINE_TICK; ticks++) {
+			rig.machine->interrupts.wake_ns =
+			    ticks < TICKS_MAX ? clock_now_ns() + MILLISECOND / 16 : 0;
+			stop = rig_run_for(&rig, entry, 60 * NANOSECONDS_PER_SECOND);
+			entry = MACHINE_CONTINUE;
+			rig.pending = stop == MACHINE_TICK;
+		}
+		CHECK(stop == MACHINE_PORT);
+		CHECK(!memcmp(rig.exit.access.data, &(uint32_t){0}, 4));
+		rig.machine->interrupts.wake_ns = 0;
+		CHECK_NUMBER(rig_run(&rig, MACHINE_CONTINUE), MACHINE_HALT);
+	}
+	rig_close(&rig);
+}
+
 /* Begins in 32 bits, and goes over to 64. */
 static void test_protected(bool adapted)
 {
@@ -600,6 +624,7 @@ int main(void)
 	test_flags(0, 0);
 	test_flags(~0UL, 1UL << 63);
 	test_flags(~2UL, 0);
+	test_interrupted_breakpoints();
 	test_protected(false);
 	test_protected(true);
 	test_model_registers();

@@ -111,6 +111,21 @@ static bool end_step(struct kernel *kernel, unsigned vector)
 	return vector == VECTOR_DEBUG;
 }
 
+/* KVM does not tell of a breakpoint that is on its way (a "soft exception"), only which exception was
+ * the last one. So that of one which is being served is taken out. */
+static void forget_breakpoint(struct kernel *kernel)
+{
+	kernel->vcpu->run->s.regs.events = (struct kvm_vcpu_events){0};
+	kernel->vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
+}
+
+static bool exception_on_its_way(const struct kernel *kernel)
+{
+	const struct kvm_vcpu_events *events = &kernel->vcpu->run->s.regs.events;
+	return events->exception.injected || events->exception.pending ||
+	       events->exception.nr == VECTOR_BREAKPOINT;
+}
+
 bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit)
 {
 	const struct kvm_vcpu_events *events = &kernel->vcpu->run->s.regs.events;
@@ -124,6 +139,8 @@ bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit)
 				      descriptors_short_code, exit);
 		return false;
 	}
+	if (exception.vector == VECTOR_BREAKPOINT)
+		forget_breakpoint(kernel);
 	if (end_step(kernel, exception.vector))
 		return true;
 	kernel->deprivileged->shadow = false;
@@ -146,9 +163,8 @@ bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit)
 static bool take_interrupt(struct kernel *kernel, struct machine_exit *exit)
 {
 	struct deprivileged *self = kernel->deprivileged;
-	const struct kvm_vcpu_events *events = &kernel->vcpu->run->s.regs.events;
-	/* An exception that is on its way would come in the handler. */
-	if (events->exception.injected || events->exception.pending)
+	/* It would come in the handler. */
+	if (exception_on_its_way(kernel))
 		return true;
 	if (self->stepping || !(self->cpu.flags & FLAG_INTERRUPT) ||
 	    !kernel_interrupt_pending(kernel))
