@@ -28,6 +28,8 @@ struct monitor {
 	/* What monitor_plan_save() began; borrows from the rest. NULL: nothing is to be saved. */
 	struct snapshot *draft;
 	struct slot *first_slot;
+	/* The machine in which the set-up ran, a clone now: for the first slot that is opened. */
+	_Atomic(struct slot *) spare;
 };
 
 /* An empty monitor, to be closed by monitor_close(); NULL: no memory. */

@@ -167,6 +167,7 @@ void monitor_close(struct monitor *monitor)
 	if (!monitor)
 		return;
 	slot_close(monitor->first_slot);
+	slot_close(monitor->spare);
 	image_release(&monitor->image);
 	guest_release(monitor->guest);
 	accelerator_journal_release(&monitor->setup.journal);

@@ -1,31 +1,40 @@
 /* Preparing a monitor: its set-up, and the first slot; see monitor.h. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "monitor_internal.h"
 #include "serve.h"
 #include "util/clock.h"
 
-/* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. */
+/* Runs the set-up in a machine that writes into `image`, a copy of the image as loaded. *slot has the machine,
+ * and is NULL where it could not be had. */
 static int run_setup(struct monitor *monitor, struct image *image, const struct request *request,
-		     enum slot_end *end, struct request_result *result, struct error *error)
+		     struct slot **slot, enum slot_end *end, struct request_result *result,
+		     struct error *error)
 {
-	struct slot slot;
+	struct slot *self = calloc(1, sizeof(*self));
 	uint64_t begin = clock_now_ns();
-	int code = slot_build(&slot, monitor, image, false, error);
-	if (code)
+	*slot = NULL;
+	if (!self)
+		return error_set(error, ENOMEM, "no memory for a slot");
+	int code = slot_build(self, monitor, image, false, error);
+	if (code) {
+		free(self);
 		return code;
-	slot.setup = &monitor->setup;
-	code = slot_begin(&slot, request, result, error);
+	}
+	*slot = self;
+	self->setup = &monitor->setup;
+	code = slot_begin(self, request, result, error);
 	result->clone_ns = clock_now_ns() - begin;
 	if (!code)
-		code = slot_run(&slot, MACHINE_START, end, error);
+		code = slot_run(self, MACHINE_START, end, error);
 	result->run_ns = clock_now_ns() - begin - result->clone_ns;
 	const struct guest_kind *kind = monitor->guest->kind;
 	if (!code && *end == SLOT_FROZEN && kind->save)
-		code = kind->save(&slot, &monitor->setup.state, error);
-	slot_dismantle(&slot);
+		code = kind->save(self, &monitor->setup.state, error);
 	return code;
 }
 
@@ -33,6 +42,7 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 		    struct request_result *result, struct error *error)
 {
 	struct image copy;
+	struct slot *slot;
 	enum slot_end end = SLOT_FINISHED;
 	if (monitor->prepared)
 		return error_set(error, EINVAL, "%s is prepared already", monitor->guest->name);
@@ -49,7 +59,7 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 	int code = image_copy(&copy, &monitor->image, error);
 	if (code)
 		return code;
-	code = run_setup(monitor, &copy, request, &end, result, error);
+	code = run_setup(monitor, &copy, request, &slot, &end, result, error);
 	if (!code && monitor->setup.warm_up && end == SLOT_FINISHED &&
 	    result->outcome == OUTCOME_EXITED)
 		code = error_set(error, ENOTSUP,
@@ -57,12 +67,15 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 				 "the warm-up; only a program that serves one request after "
 				 "another can be warmed up",
 				 result->status);
+	const bool frozen = !code && end == SLOT_FROZEN;
+	if (!frozen)
+		slot_close(slot);
 	if (code) {
 		image_release(&copy);
 		return error_wrap(error, "cannot start %s", monitor->guest->name);
 	}
 	monitor->prepared = true;
-	*finished = end == SLOT_FINISHED;
+	*finished = !frozen;
 	if (*finished) {
 		/* There is no set-up to keep: every request runs the whole program. */
 		image_release(&copy);
@@ -76,6 +89,10 @@ int monitor_prepare(struct monitor *monitor, const struct request *request, bool
 	monitor->image = copy;
 	monitor->image.working_set = &monitor->working_set;
 	monitor->frozen = true;
+	if (slot_become_clone(slot))
+		monitor->spare = slot;
+	else
+		slot_close(slot);
 	/* From here on the snapshot is only read. */
 	if (mprotect(copy.memory, copy.size, PROT_READ))
 		return error_set_errno(error, errno, "cannot protect the snapshot");

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "monitor_internal.h"
@@ -147,8 +148,36 @@ int slot_run(struct slot *slot, enum machine_entry entry, enum slot_end *end, st
 	return result ? result : slot->guest->kind->finish(slot, *end, error);
 }
 
+bool slot_become_clone(struct slot *slot)
+{
+	struct monitor *monitor = slot->monitor;
+	const struct isolation *isolation = slot->machine->isolation;
+	const struct guest_kind *kind = monitor->guest->kind;
+	/* What the set-up has at the accelerator host is connected with this window. */
+	if (!isolation->become_clone || kind->open || kind->save || slot->accelerator.client)
+		return false;
+	alarm_end(&slot->machine->alarm, window_control(&slot->window));
+	if (window_clear(&slot->window, NULL) ||
+	    isolation->become_clone(slot->machine, &monitor->image, NULL))
+		return false;
+	*slot = (struct slot){
+	    .monitor = monitor,
+	    .guest = monitor->guest,
+	    .name = monitor->guest->name,
+	    .image = &monitor->image,
+	    .time = &monitor->time,
+	    .window = slot->window,
+	    .machine = slot->machine,
+	};
+	accelerator_init(&slot->accelerator, &slot->window, &monitor->dialer);
+	return true;
+}
+
 int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)
 {
+	*slot = atomic_exchange(&monitor->spare, NULL);
+	if (*slot)
+		return 0;
 	struct slot *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a slot");

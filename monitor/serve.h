@@ -11,6 +11,10 @@ int slot_build(struct slot *slot, struct monitor *monitor, const struct image *i
 	       struct error *error);
 void slot_dismantle(struct slot *slot);
 
+/* Makes the slot of a set-up one of the snapshot that this has left: then it is as a slot that was just opened.
+ * False where that cannot be: it is to be closed. */
+bool slot_become_clone(struct slot *slot);
+
 /* Begins a request: everything that is new for each clone goes into the window. */
 int slot_begin(struct slot *slot, const struct request *request, struct request_result *result,
 	       struct error *error);

@@ -246,6 +246,12 @@ struct isolation {
 	 * cannot be known. */
 	uint64_t (*private_bytes)(struct machine *machine);
 
+	/* Makes the machine of a set-up a clone of the image that the set-up left, as if it had been created
+	 * as one: that takes a fifth of the time of another machine. Its window must be clean. After an error it
+	 * is to be destroyed: -ENOTSUP, where this machine cannot. NULL: none can. */
+	int (*become_clone)(struct machine *machine, const struct image *image,
+			    struct error *error);
+
 	void (*destroy)(struct machine *machine);
 };
 

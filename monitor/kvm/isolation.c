@@ -347,6 +347,16 @@ static int kvm_reset(struct machine *machine, uint64_t *pages, struct error *err
 	return result ? error_wrap(error, "cannot reset the virtual machine") : 0;
 }
 
+/* What the set-up left in the virtual CPU does not matter, as what a request leaves there does not. */
+static int kvm_become_clone(struct machine *machine, const struct image *image, struct error *error)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	if (self->kernel || self->state || kvm_is_built_anew(self))
+		return error_set(error, ENOTSUP, "this virtual machine is of one use only");
+	int result = kvm_machine_clone(self, image, error);
+	return result ? result : kvm_touch(self, error);
+}
+
 static uint64_t kvm_counter_hz(struct machine *machine)
 {
 	const int khz = ioctl(machine_kvm(machine)->vcpu.fd, KVM_GET_TSC_KHZ, 0);
@@ -382,5 +392,6 @@ const struct isolation isolation_kvm = {
     .leaves_window = kvm_leaves_window,
     .reset = kvm_reset,
     .private_bytes = kvm_memory_private_bytes,
+    .become_clone = kvm_become_clone,
     .destroy = kvm_destroy,
 };

@@ -76,10 +76,12 @@ static int kvm_map_root(struct machine_kvm *self, struct error *error)
 	return kvm_set_memory(self, 2, PAGE_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY, error);
 }
 
-int kvm_machine_build(struct machine_kvm *self, struct error *error)
+/* At `place`, or anywhere where that is NULL. */
+static int kvm_map_memory(struct machine_kvm *self, void *place, struct error *error)
 {
-	void *memory = mmap(NULL, self->image->size, PROT_READ | PROT_WRITE,
-			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE,
+	void *memory = mmap(place, self->image->size, PROT_READ | PROT_WRITE,
+			    (self->private ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE |
+				(place ? MAP_FIXED : 0),
 			    self->image->memfd, (off_t)self->image->file_offset);
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
@@ -88,9 +90,26 @@ int kvm_machine_build(struct machine_kvm *self, struct error *error)
 	/* A fork of this process would write-protect every page of the guest. */
 	if (madvise(memory, self->image->size, MADV_DONTFORK))
 		return error_set_errno(error, errno, "cannot keep the guest's memory from forks");
-
 	if (self->private && self->image->working_set)
 		working_set_populate(self->image->working_set, self->memory);
+	return 0;
+}
+
+/* KVM hears of it, because it follows what the host has at the address that it was given. */
+int kvm_machine_clone(struct machine_kvm *self, const struct image *image, struct error *error)
+{
+	if (image->size != self->image->size)
+		return error_set(error, ENOTSUP, "a clone has as much memory as its set-up");
+	self->image = image;
+	self->private = true;
+	return kvm_map_memory(self, self->memory, error);
+}
+
+int kvm_machine_build(struct machine_kvm *self, struct error *error)
+{
+	int result = kvm_map_memory(self, NULL, error);
+	if (result)
+		return result;
 
 	/* KVM_CREATE_VM starts a kernel thread, and gives up when a signal arrives meanwhile. */
 	do
@@ -98,7 +117,7 @@ int kvm_machine_build(struct machine_kvm *self, struct error *error)
 	while (self->vm < 0 && errno == EINTR);
 	if (self->vm < 0)
 		return error_set_errno(error, errno, "cannot create a virtual machine");
-	int result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
+	result = kvm_set_memory(self, 0, 0, self->memory, self->image->size, 0, error);
 	if (!result && !self->kernel) /* a kernel has no window */
 		result = kvm_set_memory(self, 1, PAGE_WINDOW_PHYSICAL, self->window->memory,
 					WINDOW_SIZE, 0, error);

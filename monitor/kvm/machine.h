@@ -46,6 +46,10 @@ static inline struct machine_kvm *machine_kvm(struct machine *machine)
  * first time. After an error it is to be dismantled. */
 int kvm_machine_build(struct machine_kvm *self, struct error *error);
 
+/* Has the machine's memory be a clone of `image`, which may lie in the same file, in the place of what it was.
+ * After an error it is to be dismantled. */
+int kvm_machine_clone(struct machine_kvm *self, const struct image *image, struct error *error);
+
 /* Releases all that the machine has; it may be built again. */
 void kvm_machine_dismantle(struct machine_kvm *self);
 
