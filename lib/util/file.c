@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+
+#define LARGE_PAGE (2UL << 20)
 
 int file_write_all(int fd, const void *data, size_t length)
 {
@@ -116,6 +120,18 @@ int file_open_regular(const char *path, uint64_t *size, struct error *error)
 	return take_fd(&fd);
 }
 
+/* What is large lies in large pages where there are some: one fault and not 512 for each of them. */
+static uint8_t *allocate(size_t size)
+{
+	uint64_t rounded;
+	if (size < LARGE_PAGE / 4 || round_up_overflows(size, LARGE_PAGE, &rounded))
+		return malloc(size);
+	uint8_t *memory = aligned_alloc(LARGE_PAGE, rounded);
+	if (memory)
+		madvise(memory, rounded, MADV_HUGEPAGE);
+	return memory;
+}
+
 int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, struct error *error)
 {
 	uint64_t found = 0;
@@ -126,7 +142,7 @@ int file_read(const char *path, size_t limit, uint8_t **data, size_t *length, st
 		return error_set(error, EFBIG, "%s has %ju bytes, more than the limit of %zu", path,
 				 (uintmax_t)found, limit);
 	size_t size = (size_t)found;
-	cleanup_free uint8_t *buffer = malloc(size + 1);
+	cleanup_free uint8_t *buffer = allocate(size + 1);
 	if (!buffer)
 		return error_set(error, ENOMEM, "no memory for the %zu bytes of %s", size, path);
 	ssize_t got = file_read_full(fd, buffer, size);

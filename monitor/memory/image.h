@@ -80,6 +80,10 @@ int image_map(struct image *image, uint64_t address, uint64_t length, uint32_t p
  * where it does not. */
 void *image_pointer(const struct image *image, uint64_t address, uint64_t length);
 
+/* Copies data there, which may be much. EFAULT where it does not lie in one region. */
+int image_fill(const struct image *image, uint64_t address, const void *data, size_t length,
+	       struct error *error);
+
 /* The region that holds `address`, or NULL. */
 const struct image_region *image_region_at(const struct image *image, uint64_t address);
 

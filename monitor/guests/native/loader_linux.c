@@ -37,11 +37,11 @@ static int load_segments(struct image *image, const struct elf_file *file, uint6
 		uint64_t start = round_down(address, GUEST_PAGE_SIZE);
 		uint64_t end = round_up(address + segment->memory_size, GUEST_PAGE_SIZE);
 		int result = image_map(image, start, end - start, segment->protection, error);
+		if (!result && segment->file_size)
+			result = image_fill(image, address, file->data + segment->offset,
+					    segment->file_size, error);
 		if (result)
 			return result;
-		if (segment->file_size)
-			memcpy(image_pointer(image, address, segment->file_size),
-			       file->data + segment->offset, segment->file_size);
 	}
 	return 0;
 }
