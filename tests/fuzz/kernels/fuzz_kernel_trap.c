@@ -19,7 +19,7 @@
 #define CODE	    0x8000UL
 #define CODE_SIZE   48
 #define FLAGS	    0x20000UL
-#define CALLS	    0x30000UL
+#define CALLS	    0x31000UL
 #define CALLS_FIRST 0x501
 #define TRAPS	    8
 #define SITES	    6
