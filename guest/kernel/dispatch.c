@@ -13,6 +13,7 @@
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/sched/thread.h"
+#include "refusals.h"
 #include "sizes/sizes.h"
 #include "trace.h"
 
@@ -39,6 +40,7 @@ static int64_t call_unknown(uint64_t number)
 		logged[number / 8] |= (uint8_t)(1 << number % 8);
 		machine_debug("system call %lu: not supported (ENOSYS)", number);
 	}
+	refusals_note(number);
 	return -ENOSYS;
 }
 

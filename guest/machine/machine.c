@@ -41,14 +41,37 @@ int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t
 	return machine_hypercall(HYPERCALL_MAP, address, source, length);
 }
 
+static char refusal[128]; /* what was noted last; empty: nothing was */
+
+static void tell_refusal(void)
+{
+	if (refusal[0])
+		machine_tell(
+		    "the program failed after it had asked for %s, which a machine does not "
+		    "have; see docs/system-calls.md",
+		    refusal);
+	refusal[0] = 0;
+}
+
+void machine_note_refusal(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	text_format(refusal, sizeof(refusal), format, arguments);
+	va_end(arguments);
+}
+
 void machine_exit(int status)
 {
+	if ((uint8_t)status)
+		tell_refusal();
 	for (;;)
 		machine_hypercall(HYPERCALL_EXIT, (uint64_t)(uint8_t)status, 0, 0);
 }
 
 void machine_abort(int signal)
 {
+	tell_refusal();
 	for (;;)
 		machine_hypercall(HYPERCALL_ABORT, (uint64_t)signal, 0, 0);
 }

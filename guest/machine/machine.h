@@ -23,6 +23,10 @@ __attribute__((noreturn)) void machine_abort(int signal);
 /* A line for whoever runs the program, in its log: what it cannot do here, or why it ends. */
 void machine_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Notes what the program asked for and a machine does not have. Where the program ends with an error,
+ * its log has a line about what was noted last. */
+void machine_note_refusal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A line for the monitor's debug log; costs one branch where nobody listens. Knows what
  * text_format() does. */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

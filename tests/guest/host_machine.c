@@ -376,6 +376,10 @@ void machine_abort(int signal)
 	longjmp(host.at_end, 1);
 }
 
+void machine_note_refusal(const char *format, ...)
+{
+}
+
 void machine_tell(const char *format, ...)
 {
 	va_list arguments;

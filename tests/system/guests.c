@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,6 +100,33 @@ static int open_socket(int family)
 	return 0;
 }
 
+/* Asks for what no machine has; `fails`: and cannot do without. */
+static int ask_for_swap(int fails)
+{
+	printf("%s\n", syscall(SYS_swapon, "/none", 0) < 0 ? strerror(errno) : "swapping");
+	return fails;
+}
+
+/* What the set-up sent, each request receives once; what a request sends, none does. */
+static int kept[2];
+
+static int prepare_sockets(void)
+{
+	return socketpair(AF_UNIX, SOCK_DGRAM, 0, kept) || send(kept[0], "kept", 4, 0) != 4;
+}
+
+static int use_kept_sockets(void)
+{
+	char message[64] = "";
+	long length = recv(kept[1], message, sizeof(message) - 1, MSG_DONTWAIT);
+	printf("%ld %s\n", length, message);
+	length = recv(kept[1], message, sizeof(message), MSG_DONTWAIT);
+	printf("%s\n", length < 0 ? strerror(errno) : "another");
+	while (send(kept[0], "of this request", 15, MSG_DONTWAIT) == 15)
+		;
+	return errno != EAGAIN;
+}
+
 /* What the set-up mapped far away, each request finds as it was; what a request maps, none does. */
 static char *prepare_mappings(void)
 {
@@ -175,6 +203,8 @@ int main(int argc, char **argv)
 {
 	const char *deed = argc > 1 ? argv[1] : "";
 	char *mappings = strcmp(deed, "mappings") ? NULL : prepare_mappings();
+	if (!strcmp(deed, "sockets") && prepare_sockets())
+		return 1;
 	if (!strcmp(deed, "maybe") && ends_early())
 		return 1;
 	if (wait_for_request())
@@ -210,6 +240,12 @@ int main(int argc, char **argv)
 		return open_socket(AF_INET);
 	else if (!strcmp(deed, "local"))
 		return open_socket(AF_UNIX);
+	else if (!strcmp(deed, "swap"))
+		return ask_for_swap(0);
+	else if (!strcmp(deed, "swap-fails"))
+		return ask_for_swap(1);
+	else if (!strcmp(deed, "sockets"))
+		return use_kept_sockets();
 	else if (!strcmp(deed, "mappings"))
 		return use_mappings(mappings);
 	else if (!strcmp(deed, "random"))

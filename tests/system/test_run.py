@@ -76,6 +76,15 @@ class Programs(unittest.TestCase):
                             "mappings"], check=True, timeout=LIMIT)
             self.expect(run("--repeat=5", file), 0, b"as it was\n")
 
+    def test_sockets_are_each_requests_own(self):
+        found = b"4 kept\nResource temporarily unavailable\n"
+        self.expect(run("--repeat=20", DEEDS, "sockets"), 0, found)
+        with tempfile.TemporaryDirectory(prefix="mayfly-sockets-") as folder:
+            file = os.path.join(folder, "deeds.snap")
+            subprocess.run([MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", file, DEEDS,
+                            "sockets"], check=True, timeout=LIMIT)
+            self.expect(run("--repeat=5", file), 0, found)
+
     def test_exit_status(self):
         self.expect(run(BUSYBOX, "false"), 1, b"")
         self.expect(run(BUSYBOX, "sh", "-c", "exit 42"), 42, b"")
@@ -294,6 +303,16 @@ class Falls(unittest.TestCase):
         refused = "Address family not supported by protocol\n" * 2
         self.expect_refusal("internet", refused, "a guest has no network (EAFNOSUPPORT)")
         self.expect_refusal("local", "a socket\n" * 2, "")
+
+    def test_failing_without_a_call(self):
+        """Who fails is told what it asked for in vain; who does without is not."""
+        refused = "Function not implemented\n"
+        self.expect_refusal("swap", refused, "")
+        result = run("--repeat=3", DEEDS, "swap-fails")
+        self.assertEqual((text(result.stdout), result.returncode), (refused, 1))
+        lines = [line for line in text(result.stderr).splitlines() if "mayfly:" in line]
+        self.assertTrue(lines and all("the system call swapon (ENOSYS)" in line for line in lines),
+                        result.stderr)
 
 
 class BadInput(unittest.TestCase):
