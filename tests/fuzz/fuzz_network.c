@@ -24,6 +24,8 @@ enum step {
 	STEP_RECEIVE,
 	STEP_CONNECT,
 	STEP_CLOSE,
+	STEP_HOLD,  /* a set-up's connection, and a clone that goes on with it */
+	STEP_AGAIN, /* a segment; if it is a reset, the same is sent by another connection */
 	STEPS,
 };
 
@@ -74,6 +76,26 @@ static void feed_segment(struct stack *stack, struct input *input, uint64_t now_
 	segment.acknowledgement = tcp->sent_most + (uint32_t)(int8_t)draw(input, 1);
 	segment.length = take(input, data, sizeof(data));
 	stack_input(stack, frame, frame_segment(frame, GATEWAY_ADDRESS, &segment), now_ns);
+}
+
+static void feed_and_connect_again(struct stack *stack, struct input *input, uint64_t now_ns)
+{
+	const size_t waiting = stack->tcp.out.count;
+	const enum tcp_state before = stack->tcp.state;
+	feed_segment(stack, input, now_ns);
+	if (before == TCP_ESTABLISHED && stack->tcp.state == TCP_BROKEN)
+		stack_connect_again(stack, waiting, draw(input, 4));
+}
+
+static void hold(struct stack *stack)
+{
+	struct tcp *tcp = &stack->tcp;
+	struct tcp_held held;
+	tcp_hold(tcp);
+	if (!tcp_describe_held(tcp, &held))
+		return;
+	tcp_take_held(tcp, &held);
+	expect(tcp_is_unheard(tcp, &held) && !tcp_has_output(tcp));
 }
 
 static void check_frame(const uint8_t *frame, size_t length)
@@ -166,6 +188,12 @@ static void step(struct stack *stack, struct http_response *response, struct inp
 			tcp_close(&stack->tcp);
 		else
 			tcp_abort(&stack->tcp);
+		break;
+	case STEP_HOLD:
+		hold(stack);
+		break;
+	case STEP_AGAIN:
+		feed_and_connect_again(stack, input, *now_ns);
 		break;
 	case STEPS:
 		break;
