@@ -110,6 +110,8 @@ static int enter(struct kernel *kernel, enum machine_entry entry, struct machine
 	/* With an interrupt the registers must be final; else KVM_RUN makes them so by itself. */
 	if (kernel_interrupt_pending(kernel) || (!ring0 && kernel->deprivileged->emulated))
 		return kernel_finish_access(kernel, exit, stopped, error);
+	if (!ring0 && kernel->accessing && kernel->reading)
+		return deprivileged_finish_read(kernel, exit, stopped, error);
 	kernel->accessing = kernel->unfinished = false;
 	return 0;
 }

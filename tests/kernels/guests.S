@@ -434,6 +434,26 @@ guest kernel_device
 	report %ebx
 	hlt
 
+/* Writes behind a read, of all sizes; and one to memory that is the guest's own. */
+guest kernel_device_writes
+	movl $KERNEL_TABLES + 3, KERNEL_ROOT + 0x1000 + 8
+	movl $KERNEL_DEVICE & 0xffe00000 | 0x83, KERNEL_TABLES
+	mov %cr3, %rax
+	mov %rax, %cr3
+	mov $KERNEL_NOWHERE, %edx
+	mov 0x60(%rdx), %eax
+	mov %eax, 0x64(%rdx)
+	mov 0x60(%rdx), %eax
+	mov %al, 0x68(%rdx)
+	mov 0x60(%rdx), %eax
+	movw $0x1234, 0x6a(%rdx)
+	mov 0x60(%rdx), %eax
+	movq $-2, 0x70(%rdx)
+	mov 0x60(%rdx), %eax
+	mov %eax, KERNEL_DATA
+	report KERNEL_DATA
+	hlt
+
 /* A snapshot, and then accesses at which a request may end: a write, a read, the first one of several,
  * and one behind which the instruction faults. */
 guest kernel_doorbell

@@ -35,7 +35,8 @@ extern const char kernel_entry[], kernel_faults[], kernel_instructions[], kernel
     kernel_table_writer[], kernel_protected[], kernel_flags[], kernel_flags_end[],
     kernel_breakpoints[], kernel_breakpoints_end[], kernel_attacker[], kernel_fresh[],
     kernel_model[], kernel_instructions_end[], kernel_identify[], kernel_identify_end[],
-    kernel_protected_end[], kernel_doorbell[], kernel_told[], kernel_marks[];
+    kernel_protected_end[], kernel_doorbell[], kernel_told[], kernel_marks[],
+    kernel_device_writes[];
 
 /* attacks.S: the same, and a list of them. */
 extern const char attacks_begin[], attacks_end[];

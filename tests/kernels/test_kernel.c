@@ -269,6 +269,35 @@ static void test_device(void)
 	rig_close(&rig);
 }
 
+/* Drivers read why a device interrupts, and write what they have read. */
+static void test_device_writes(void)
+{
+	static const struct {
+		uint64_t offset;
+		uint32_t size;
+		uint64_t data;
+	} writes[] = {{0x64, 4, 0x81828384}, {0x68, 1, 0x84}, {0x6a, 2, 0x1234}, {0x70, 8, ~1UL}};
+	struct kernel_rig rig;
+	if (rig_begin(&rig, kernel_device_writes)) {
+		for (size_t i = 0; i <= ARRAY_SIZE(writes); i++) {
+			CHECK(rig_run(&rig, i ? MACHINE_CONTINUE : MACHINE_START) ==
+			      MACHINE_MEMORY);
+			CHECK_NUMBER(rig.exit.access.address, KERNEL_DEVICE + 0x60);
+			CHECK(!rig.exit.access.is_write);
+			memcpy(rig.exit.access.data, &(uint32_t){0x81828384}, 4);
+			if (i == ARRAY_SIZE(writes))
+				break;
+			CHECK(rig_run(&rig, MACHINE_CONTINUE) == MACHINE_MEMORY);
+			CHECK_NUMBER(rig.exit.access.address, KERNEL_DEVICE + writes[i].offset);
+			CHECK(rig.exit.access.is_write && rig.exit.access.count == 1);
+			CHECK_NUMBER(rig.exit.access.size, writes[i].size);
+			CHECK(!memcmp(rig.exit.access.data, &writes[i].data, writes[i].size));
+		}
+		CHECK_REPORT(&rig, 0x81828384);
+	}
+	rig_close(&rig);
+}
+
 static void test_marks(void)
 {
 	struct kernel_rig rig;
@@ -616,6 +645,7 @@ int main(void)
 	test_strings();
 	test_paging();
 	test_device();
+	test_device_writes();
 	test_marks();
 	test_interrupts();
 	test_interrupts_at_ports();

@@ -202,6 +202,18 @@ uint64_t space_reach(struct kernel *kernel, uint64_t address, uint64_t size, boo
 	return done < size ? done : size;
 }
 
+bool space_find_device(struct kernel *kernel, uint64_t address, uint64_t size, uint64_t *physical)
+{
+	struct walk walk;
+	if (!address_is_canonical(address) || size > GUEST_PAGE_SIZE - address % GUEST_PAGE_SIZE ||
+	    !walk_tables(kernel, address, &walk) || !may_write(kernel, &walk) ||
+	    walk.physical < kernel->image->size)
+		return false;
+	mark(&walk, true);
+	*physical = walk.physical;
+	return true;
+}
+
 /* ── rights that the guest has not given ─────────────────────────────────────────────────────── */
 
 int space_nudge(uint8_t *memory, uint64_t physical, uint64_t length)

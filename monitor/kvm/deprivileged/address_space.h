@@ -34,6 +34,10 @@ uint64_t space_reach(struct kernel *kernel, uint64_t address, uint64_t size, boo
  * NULL beyond its memory. Notes where page tables are among it. For kernels in ring 0, too. */
 uint8_t *space_memory(struct kernel *kernel, uint64_t physical, uint64_t length);
 
+/* Where a device's memory that may be written to lies at that address, and nothing of the guest's: its
+ * guest-physical address; false otherwise. */
+bool space_find_device(struct kernel *kernel, uint64_t address, uint64_t size, uint64_t *physical);
+
 enum space_mending {
 	SPACE_GUEST,  /* the fault is the guest's */
 	SPACE_MENDED, /* it was ours, and comes no more */

@@ -191,7 +191,7 @@ enum next {
 	NEXT_STOP,
 };
 
-/* Behind an access to a port the guest may come to the next instruction that traps without being
+/* Behind an access to a device the guest may come to the next instruction that traps without being
  * entered. */
 static enum next reach_trap(struct kernel *kernel, struct machine_exit *exit)
 {
@@ -204,9 +204,30 @@ static enum next reach_trap(struct kernel *kernel, struct machine_exit *exit)
 	/* The timer has come: KVM_RUN says so, or a kernel that does nothing else outlives its deadline. */
 	if (kernel->vcpu->run->immediate_exit)
 		return NEXT_ENTER;
-	if (!goes_on || !port_loop_go_on(kernel, kernel->loop))
+	if (!goes_on)
 		return NEXT_ENTER;
-	return emulate(kernel, exception_of(VECTOR_PROTECTION), exit) ? NEXT_LOOK : NEXT_STOP;
+	struct machine_access access;
+	switch (port_loop_go_on(kernel, kernel->loop, &access)) {
+	case PORT_LOOP_TRAPS:
+		return emulate(kernel, exception_of(VECTOR_PROTECTION), exit) ? NEXT_LOOK
+									      : NEXT_STOP;
+	case PORT_LOOP_STORES:
+		*exit = (struct machine_exit){.stop = MACHINE_MEMORY, .access = access};
+		return NEXT_STOP;
+	case PORT_LOOP_ENTER:
+		break;
+	}
+	return NEXT_ENTER;
+}
+
+int deprivileged_finish_read(struct kernel *kernel, struct machine_exit *exit, bool *stopped,
+			     struct error *error)
+{
+	const struct kvm_vcpu_events *events = &kernel->vcpu->run->s.regs.events;
+	const int result = kernel_finish_access(kernel, exit, stopped, error);
+	kernel->deprivileged->at_port =
+	    !result && !*stopped && !events->exception.injected && !events->exception.pending;
+	return result;
 }
 
 /* What comes before the guest's next instruction. */

@@ -23,6 +23,11 @@ int deprivileged_start(struct kernel *kernel, struct error *error);
 int deprivileged_run(struct kernel *kernel, uint64_t deadline_ns, struct machine_exit *exit,
 		     struct error *error);
 
+/* The guest has read a device's memory, and may come to another access soon: has KVM finish the read, so
+ * that deprivileged_run() can go on from there. As kernel_finish_access(). */
+int deprivileged_finish_read(struct kernel *kernel, struct machine_exit *exit, bool *stopped,
+			     struct error *error);
+
 /* What a fault means that stopped KVM_RUN: the exception is in the shared page. True: the guest goes
  * on; else the machine stops, and *exit says why. */
 bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit);

@@ -31,7 +31,7 @@ struct port_loop {
 	struct cached cached[CACHED];
 };
 
-enum step { STEP_DONE, STEP_TRAPS, STEP_UNKNOWN };
+enum step { STEP_DONE, STEP_TRAPS, STEP_STORES, STEP_UNKNOWN };
 
 struct port_loop *port_loop_create(struct error *error)
 {
@@ -305,8 +305,30 @@ static enum step go_back(struct kernel *kernel, const struct instruction *instru
 	return STEP_DONE;
 }
 
+/* MOV to a device's memory. What is the guest's own it writes itself. */
+static enum step store(struct kernel *kernel, const struct instruction *instruction,
+		       struct machine_access *access)
+{
+	const ZydisDecodedOperand *to = &instruction->operands[0];
+	uint8_t *data = kernel->deprivileged->data;
+	uint64_t value, physical;
+	if (to->size > 64 || !read_operand(kernel, instruction, 1, &value) ||
+	    !space_find_device(kernel, instruction_address(kernel, instruction, to), to->size / 8,
+			       &physical))
+		return STEP_UNKNOWN;
+	memcpy(data, &value, sizeof(value));
+	*access = (struct machine_access){
+	    .address = physical,
+	    .size = to->size / 8,
+	    .count = 1,
+	    .is_write = true,
+	    .data = data,
+	};
+	return STEP_STORES;
+}
+
 static enum step do_instruction(struct kernel *kernel, const struct instruction *instruction,
-				uint64_t *next)
+				uint64_t *next, struct machine_access *access)
 {
 	switch (instruction->decoded.mnemonic) {
 	case ZYDIS_MNEMONIC_IN:
@@ -322,6 +344,9 @@ static enum step do_instruction(struct kernel *kernel, const struct instruction 
 	case ZYDIS_MNEMONIC_ENDBR64:
 		return STEP_DONE;
 	case ZYDIS_MNEMONIC_MOV:
+		return instruction->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY
+			   ? store(kernel, instruction, access)
+			   : move(kernel, instruction);
 	case ZYDIS_MNEMONIC_MOVZX:
 	case ZYDIS_MNEMONIC_MOVSX:
 	case ZYDIS_MNEMONIC_MOVSXD:
@@ -354,19 +379,22 @@ static enum step do_instruction(struct kernel *kernel, const struct instruction 
 	}
 }
 
-bool port_loop_go_on(struct kernel *kernel, struct port_loop *loop)
+enum port_loop_end port_loop_go_on(struct kernel *kernel, struct port_loop *loop,
+				   struct machine_access *access)
 {
 	struct kvm_regs *regs = kernel_regs(kernel);
 	enum step step = STEP_DONE;
 	for (int i = 0; i < STEPS_MAX && step == STEP_DONE; i++) {
 		const struct instruction *instruction = fetch(kernel, loop, regs->rip);
 		if (!instruction)
-			return false;
+			return PORT_LOOP_ENTER;
 		uint64_t next = regs->rip + instruction->decoded.length;
-		step = do_instruction(kernel, instruction, &next);
-		if (step == STEP_DONE)
+		step = do_instruction(kernel, instruction, &next, access);
+		if (step == STEP_DONE || step == STEP_STORES)
 			regs->rip = next;
 		kernel_regs_changed(kernel);
 	}
-	return step == STEP_TRAPS;
+	return step == STEP_TRAPS    ? PORT_LOOP_TRAPS
+	       : step == STEP_STORES ? PORT_LOOP_STORES
+				     : PORT_LOOP_ENTER;
 }

@@ -96,7 +96,7 @@ int deprivileged_restore(struct kernel *kernel, const struct machine_state *stat
 	self->lent_count = 0;
 	memset(self->call_sites, 0, sizeof(self->call_sites));
 	self->emulated = self->read.pending = self->shadow = self->stepping = self->debug_due =
-	    false;
+	    self->at_port = false;
 	kernel->halted = saved.halted;
 	*kernel_regs(kernel) = saved.regs;
 	kernel_regs(kernel)->rflags = (saved.regs.rflags & FLAGS_REAL) | FLAG_FIXED;

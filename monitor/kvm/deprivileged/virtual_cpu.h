@@ -112,12 +112,12 @@ struct deprivileged {
 	struct lent_entry lent[LENT_MAX];
 	size_t lent_count;
 	struct port_read read;
-	uint8_t data[PORT_STRING_MAX]; /* of a port access */
-	bool at_port;		       /* a port was accessed, and may be again soon: port_loop.h */
-	bool shadow;		       /* the instruction behind STI comes before any interrupt */
-	bool stepping;		       /* and for that the real TF is set */
-	bool emulated;		       /* ring 0, by KVM: protected.h */
-	bool debug_due;		       /* an instruction was done here, with TF set */
+	uint8_t data[PORT_STRING_MAX]; /* of an access to a port, or to a device's memory */
+	bool at_port;	/* a device was accessed, and may be again soon: port_loop.h */
+	bool shadow;	/* the instruction behind STI comes before any interrupt */
+	bool stepping;	/* and for that the real TF is set */
+	bool emulated;	/* ring 0, by KVM: protected.h */
+	bool debug_due; /* an instruction was done here, with TF set */
 	struct call_site call_sites[CALL_SITES];
 	uint64_t real_star, real_lstar, real_cstar, real_syscall_mask;
 };

@@ -84,6 +84,7 @@ void kernel_describe_memory(struct kernel *kernel, struct machine_exit *exit)
 		},
 	};
 	kernel->unfinished = kernel->accessing = true;
+	kernel->reading = !run->mmio.is_write;
 }
 
 void kernel_inspect(const struct kernel *kernel, struct guest_fault *fault)

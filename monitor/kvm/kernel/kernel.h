@@ -38,6 +38,7 @@ struct kernel {
 	uint64_t ticked_ns; /* when it last stopped for the devices, CLOCK_MONOTONIC */
 	bool halted;	    /* HLT: it waits for an interrupt */
 	bool accessing;	    /* it stopped for an access that MACHINE_CONTINUE finishes */
+	bool reading;	    /* and that is a read of a device's memory */
 	bool unfinished;    /* KVM has something half done, which a reset must not keep */
 	/* The guest has had ring 0, real or emulated by KVM, and with it model-specific registers of
 	 * which KVM has no list for us to reset: the machine serves one request. */
