@@ -153,22 +153,28 @@ uint8_t *space_memory(struct kernel *kernel, uint64_t physical, uint64_t length)
 	return kernel->memory + physical;
 }
 
-/* The host's pointer to a byte of code; NULL where it is none, or not in memory of the guest. */
-static uint8_t *find_code(struct kernel *kernel, uint64_t address)
+/* The host's pointer to code within one page; NULL where it is none, or not in memory of the guest. */
+static uint8_t *find_code(struct kernel *kernel, uint64_t address, uint64_t size)
 {
 	struct walk walk;
 	return walk_tables(kernel, address, &walk) && walk.executable
-		   ? space_memory(kernel, walk.physical, 1)
+		   ? space_memory(kernel, walk.physical, size)
 		   : NULL;
 }
 
+/* The code may lie in the page tables that map it: all of it is found before any of it is written. */
 bool space_write_code(struct kernel *kernel, uint64_t address, const void *bytes, uint64_t size)
 {
-	for (uint64_t i = 0; i < size; i++)
-		if (!find_code(kernel, address + i))
-			return false;
-	for (uint64_t i = 0; i < size; i++)
-		*find_code(kernel, address + i) = ((const uint8_t *)bytes)[i];
+	const uint64_t left = GUEST_PAGE_SIZE - address % GUEST_PAGE_SIZE;
+	const uint64_t part = size < left ? size : left;
+	if (size > GUEST_PAGE_SIZE)
+		return false;
+	uint8_t *first = find_code(kernel, address, part);
+	uint8_t *second = part < size ? find_code(kernel, address + part, size - part) : first;
+	if (!first || !second)
+		return false;
+	memcpy(first, bytes, part);
+	memcpy(second, (const uint8_t *)bytes + part, size - part);
 	return true;
 }
 

@@ -19,8 +19,8 @@ bool space_write(struct kernel *kernel, uint64_t address, const void *bytes, uin
 /* The same for code, which must be executable. */
 bool space_read_code(struct kernel *kernel, uint64_t address, void *bytes, uint64_t size);
 
-/* Writes code, whatever the guest's own rights there: all of [address, address + size) is executable
- * and in the guest's memory, or nothing is written. */
+/* Writes code, whatever the guest's own rights there: all of [address, address + size), a page at most, is
+ * executable and in the guest's memory, or nothing is written. */
 bool space_write_code(struct kernel *kernel, uint64_t address, const void *bytes, uint64_t size);
 
 /* The page at `address` is mapped as it is: to be executed, or else to be written. */
