@@ -123,14 +123,22 @@ static int write_at(const struct image *image, uint64_t offset, const void *data
 	return file_write_all(image->memfd, data, length);
 }
 
+int image_fill_at(const struct image *image, uint64_t offset, const void *data, size_t length,
+		  struct error *error)
+{
+	if (!range_within(offset, length, image->size))
+		return error_set(error, EFAULT, "there is no guest memory at %#lx", offset);
+	int result = write_at(image, offset, data, length);
+	return result ? error_set_errno(error, -result, "cannot fill guest memory") : 0;
+}
+
 int image_fill(const struct image *image, uint64_t address, const void *data, size_t length,
 	       struct error *error)
 {
 	const uint8_t *there = image_pointer(image, address, length);
 	if (!there)
 		return error_set(error, EFAULT, "there is no guest memory at %#lx", address);
-	int result = write_at(image, (uint64_t)(there - image->memory), data, length);
-	return result ? error_set_errno(error, -result, "cannot fill guest memory") : 0;
+	return image_fill_at(image, (uint64_t)(there - image->memory), data, length, error);
 }
 
 int image_copy(struct image *copy, const struct image *image, struct error *error)

@@ -80,7 +80,11 @@ int image_map(struct image *image, uint64_t address, uint64_t length, uint32_t p
  * where it does not. */
 void *image_pointer(const struct image *image, uint64_t address, uint64_t length);
 
-/* Copies data there, which may be much. EFAULT where it does not lie in one region. */
+/* Copies data, which may be much, to that offset in the image; EFAULT where it does not lie in it. */
+int image_fill_at(const struct image *image, uint64_t offset, const void *data, size_t length,
+		  struct error *error);
+
+/* Copies data, which may be much, to that address; EFAULT where it does not lie in one region. */
 int image_fill(const struct image *image, uint64_t address, const void *data, size_t length,
 	       struct error *error);
 

@@ -72,11 +72,16 @@ static int find_memory(uint64_t wanted, uint64_t *memory, struct error *error)
 	return 0;
 }
 
-static void load_segments(const struct solo5_program *program, const uint8_t *file, uint8_t *memory)
+static int load_segments(const struct solo5_program *program, const uint8_t *file,
+			 const struct image *image, struct error *error)
 {
-	for (size_t i = 0; i < program->segment_count; i++)
-		memcpy(memory + program->segments[i].address, file + program->segments[i].offset,
-		       program->segments[i].file_size);
+	int result = 0;
+	for (size_t i = 0; i < program->segment_count && !result; i++) {
+		const struct solo5_segment *segment = &program->segments[i];
+		result = image_fill_at(image, segment->address, file + segment->offset,
+				       segment->file_size, error);
+	}
+	return result;
 }
 
 /* The code is in memory that is mapped as it lies: the isolation may look at it there. */
@@ -98,7 +103,9 @@ static int build_image(struct guest_solo5 *self, const struct solo5_program *pro
 	int result = image_create_flat(image, start->memory + KERNEL_OWN_SIZE, error);
 	if (result)
 		return result;
-	load_segments(program, file, image->memory);
+	result = load_segments(program, file, image, error);
+	if (result)
+		return result;
 	list_code(program, start);
 	start->rip = program->entry;
 	start->rsp = start->memory - 8;

@@ -84,11 +84,13 @@ int spt_image_build(const struct spt_program *what, struct image *image, struct 
 	int result = image_create_flat(image, what->memory, error);
 	if (result)
 		return result;
-	for (size_t i = 0; i < program->segment_count; i++) {
+	for (size_t i = 0; i < program->segment_count && !result; i++) {
 		const struct solo5_segment *segment = &program->segments[i];
-		memcpy(image->memory + segment->address, what->file + segment->offset,
-		       segment->file_size);
+		result = image_fill_at(image, segment->address, what->file + segment->offset,
+				       segment->file_size, error);
 	}
+	if (result)
+		return result;
 	list_parts(what, start);
 	start->entry = program->entry;
 	start->stack = what->memory - 8;

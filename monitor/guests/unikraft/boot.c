@@ -142,13 +142,13 @@ int unikraft_boot_place(const struct unikraft_boot *boot, struct error *error)
 	uint64_t initrd;
 	int result = pc_boot_initrd(boot->memory, boot->memory_size, image->end, boot->initrd,
 				    boot->initrd_size, &initrd, error);
+	for (size_t i = 0; i < image->segment_count && !result; i++) {
+		const struct unikraft_segment *segment = &image->segments[i];
+		result = image_fill_at(boot->guest, segment->address, boot->file + segment->offset,
+				       segment->file_size, error);
+	}
 	if (result)
 		return result;
-	for (size_t i = 0; i < image->segment_count; i++) {
-		const struct unikraft_segment *segment = &image->segments[i];
-		memcpy(boot->memory + segment->address, boot->file + segment->offset,
-		       segment->file_size);
-	}
 	memcpy(boot->memory + PC_COMMAND_LINE, boot->command_line, strlen(boot->command_line) + 1);
 	if (image->protocol == UNIKRAFT_MULTIBOOT) {
 		write_multiboot(boot, initrd);

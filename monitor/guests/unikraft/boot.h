@@ -9,14 +9,16 @@
 
 #include "image.h"
 #include "monitor/isolation/kernel.h"
+#include "monitor/memory/image.h"
 
 struct unikraft_boot {
 	const struct unikraft_image *image;
 	const uint8_t *file;   /* as it was parsed */
 	const uint8_t *initrd; /* NULL: none */
 	size_t initrd_size;
-	const char *command_line; /* shorter than PC_COMMAND_LINE_MAX */
-	uint8_t *memory;	  /* the guest's, from guest-physical 0, zero */
+	const char *command_line;  /* shorter than PC_COMMAND_LINE_MAX */
+	const struct image *guest; /* its memory, from guest-physical 0, zero */
+	uint8_t *memory;	   /* and where that is here */
 	uint64_t memory_size;
 };
 

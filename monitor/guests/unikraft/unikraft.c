@@ -130,6 +130,7 @@ static int place(const struct guest_unikraft *self, struct unikraft_boot *boot,
 		return result;
 	boot->initrd = initrd;
 	boot->command_line = line;
+	boot->guest = memory;
 	boot->memory = memory->memory;
 	return unikraft_boot_place(boot, error);
 }
