@@ -117,6 +117,20 @@ def handle(request):
     return request
 mayfly.serve(handle)
 """
+# A handler of asyncio that reads its request while the loop runs.
+RUNNING_LOOP = """
+import asyncio, os, sys, mayfly
+async def square(number):
+    await asyncio.sleep(0.001)
+    return number * number
+async def main():
+    await square(1)
+    mayfly.ready()
+    squares = await asyncio.gather(*(square(i) for i in range(3)))
+    where = await asyncio.get_running_loop().run_in_executor(None, lambda: "in a thread")
+    print(*squares, where, sys.stdin.read())
+asyncio.run(main())
+"""
 RESPONSES = """
 import sys, mayfly
 print("before")
@@ -237,6 +251,14 @@ class Function(Python):
                 self.assertEqual((result.stdout, result.returncode), (b"x", 0), text(result.stderr))
                 columns = list(zip(*(line.split() for line in text(result.stderr).splitlines())))
                 self.assertEqual([len(set(column)) for column in columns], [50] * CHANGING + [1])
+
+    def test_running_loop(self):
+        """A loop that runs when the snapshot is taken goes on in each clone."""
+        for isolation in self.isolations:
+            with self.subTest(isolation=isolation):
+                result = self.python(isolation, RUNNING_LOOP, b"x", ["--repeat=20"])
+                self.assertEqual((text(result.stdout), text(result.stderr), result.returncode),
+                                 ("0 1 4 in a thread x\n", "", 0))
 
     def test_responses(self):
         wanted = {b"bytes": b"\xff", b"text": "\u00e4".encode(), b"none": b"",

@@ -61,6 +61,11 @@ def _seed_anew():
         module.RAND_add(os.urandom(32), 32.0)
 
 
+def _running_loop():
+    module = sys.modules.get("asyncio.events")
+    return module._get_running_loop() if module else None
+
+
 def ready():
     """Says that the set-up is done: the snapshot is taken here, and the call returns in each clone.
     Called again it ends the request, with status 0. Returns False where the program does not run
@@ -73,8 +78,12 @@ def ready():
         gc.collect()
         gc.freeze()
         _collected = True
+    loop = _running_loop()
     if _system_call(_SYS_READY):
         return False
+    if loop:
+        # Python up to 3.11 takes the clone, which has another id, for a child without a loop.
+        sys.modules["asyncio.events"]._set_running_loop(loop)
     _seed_anew()
     for callback in _callbacks:
         callback()
