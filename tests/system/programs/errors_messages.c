@@ -125,7 +125,7 @@ static void test_room(int type)
 static struct sockaddr_un named(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	strcpy(name.sun_path, path);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
 	return name;
 }
 
@@ -412,8 +412,10 @@ static void test_passed_socket(void)
 	TRY(write(other[1], "hello", 5));
 	prepare(&message, buffer, 10, CMSG_SPACE(4));
 	TRY(recvmsg(pair[1], &message.header, 0));
-	int arrived;
-	memcpy(&arrived, CMSG_DATA(CMSG_FIRSTHDR(&message.header)), sizeof(arrived));
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message.header);
+	int arrived = -1;
+	if (head)
+		memcpy(&arrived, CMSG_DATA(head), sizeof(arrived));
 	TRY(read(arrived, buffer, 10));
 	close(arrived);
 	TRY(read(other[1], buffer, 10));
@@ -427,8 +429,8 @@ static void test_many(void)
 	struct mmsghdr out[3] = {0}, in[4] = {0};
 	struct iovec parts[4];
 	make_pair(pair, SOCK_DGRAM);
-	for (int i = 0; i < 4; i++) {
-		parts[i] = (struct iovec){buffer + i * 10, (size_t)i + 1};
+	for (size_t i = 0; i < 4; i++) {
+		parts[i] = (struct iovec){buffer + i * 10, i + 1};
 		if (i < 3)
 			out[i].msg_hdr = (struct msghdr){.msg_iov = parts + i, .msg_iovlen = 1};
 		in[i].msg_hdr = (struct msghdr){.msg_iov = parts + i, .msg_iovlen = 1};

@@ -19,7 +19,7 @@ static char buffer[300000];
 static struct sockaddr_un named(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	strcpy(name.sun_path, path);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
 	return name;
 }
 
@@ -258,7 +258,7 @@ static void print_name(int descriptor, bool of_peer)
 	if (result)
 		printf("%s\n", strerror(errno));
 	else if (size > 2 && !name.sun_path[0])
-		printf("abstract, %u bytes\n", size - (of_peer && size > 20 ? 0 : 0));
+		printf("abstract, %u bytes\n", size);
 	else
 		printf("%u bytes, family %d, %s\n", size, name.sun_family,
 		       size > 2 ? name.sun_path : "");
