@@ -10,6 +10,8 @@ size_t file_path(const struct file *file, char *text)
 {
 	const struct inode *inode = file->inode;
 	struct inode *directory = S_ISDIR(inode->mode) ? file->inode : file->directory;
+	if (!directory && S_ISREG(inode->mode) && inode->regular.name)
+		return text_print(text, PATH_MAX, "/memfd:%s (deleted)", inode->regular.name);
 	if (!directory)
 		return text_print(text, PATH_MAX,
 				  S_ISFIFO(inode->mode)	  ? "pipe:[%lu]"

@@ -75,6 +75,10 @@ struct inode {
 			char **pages; /* NULL: what lies below, or a hole */
 			uint64_t capacity;
 			uint64_t lower_size; /* bytes that lie below */
+			/* Of one that memfd_create() made; else it has no seals and no name. */
+			uint32_t seals; /* F_SEAL_… */
+			bool sealable;
+			char *name;
 		} regular;
 		struct {
 			char *target; /* `size` characters and a NUL */

@@ -4,6 +4,7 @@
 #include "regular.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -11,12 +12,18 @@
 #include "guest/mm/backing.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/pool.h"
+#include "guest/mm/shared.h"
 #include "inode.h"
 #include "layer.h"
 #include "sizes/sizes.h"
 
 /* Bounds the page array's size, so that no arithmetic on it can overflow. */
 #define CONTENTS_MAX (1UL << 40)
+
+#define NO_WRITES (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define ALL_SEALS                                                                                  \
+	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |          \
+	 REGULAR_SEAL_EXEC)
 
 /* Copies [offset, offset + length) of what lies below the pages. 0 or a negative errno. */
 static int read_lower(struct inode *inode, char *out, uint64_t offset, uint64_t length)
@@ -170,6 +177,8 @@ int64_t regular_write(struct inode *inode, const void *in, uint64_t length, uint
 
 static void free_pages_from(struct inode *inode, uint64_t index)
 {
+	if (index < inode->regular.capacity)
+		shared_forget(inode, index * GUEST_PAGE_SIZE, UINT64_MAX);
 	for (; index < inode->regular.capacity; index++) {
 		if (inode->regular.pages[index])
 			pool_release(inode->regular.pages[index], 1);
@@ -181,6 +190,9 @@ int regular_resize(struct inode *inode, uint64_t size)
 {
 	if (size > CONTENTS_MAX)
 		return -EFBIG;
+	if ((size < inode->size && inode->regular.seals & F_SEAL_SHRINK) ||
+	    (size > inode->size && inode->regular.seals & F_SEAL_GROW))
+		return -EPERM;
 	if (size < inode->size) {
 		uint64_t index = size / GUEST_PAGE_SIZE, within = size % GUEST_PAGE_SIZE;
 		/* What lies beyond the end must be zero when the file grows again. */
@@ -198,6 +210,8 @@ int regular_resize(struct inode *inode, uint64_t size)
 static int clear(struct inode *inode, uint64_t offset, uint64_t length)
 {
 	static const char zeros[GUEST_PAGE_SIZE];
+	if (inode->regular.seals & NO_WRITES)
+		return -EPERM;
 	const uint64_t end = offset + length < inode->size ? offset + length : inode->size;
 	while (offset < end) {
 		uint64_t index = offset / GUEST_PAGE_SIZE;
@@ -207,6 +221,7 @@ static int clear(struct inode *inode, uint64_t offset, uint64_t length)
 		char *page = index < inode->regular.capacity ? inode->regular.pages[index] : NULL;
 		bool lies_below = index * GUEST_PAGE_SIZE < inode->regular.lower_size;
 		if (page && part == GUEST_PAGE_SIZE && !lies_below) {
+			shared_forget(inode, offset, offset + GUEST_PAGE_SIZE);
 			pool_release(page, 1);
 			inode->regular.pages[index] = NULL;
 		} else if (page || lies_below) {
@@ -255,6 +270,8 @@ static uint64_t find_data(const struct inode *inode, uint64_t offset, bool hole)
 static void free_contents(struct inode *inode)
 {
 	free_pages_from(inode, 0);
+	if (inode->regular.name)
+		heap_free(inode->regular.name, strlen(inode->regular.name) + 1);
 	heap_free(inode->regular.pages, inode->regular.capacity * sizeof(char *));
 }
 
@@ -265,6 +282,12 @@ static int64_t read_opened(struct file *file, void *out, uint64_t length, uint64
 
 static int64_t write_opened(struct file *file, const void *in, uint64_t length, uint64_t offset)
 {
+	const uint32_t seals = file->inode->regular.seals;
+	uint64_t end;
+	if (length &&
+	    (seals & NO_WRITES || (seals & F_SEAL_GROW && !add_overflows(offset, length, &end) &&
+				   end > file->inode->size)))
+		return -EPERM;
 	return regular_write(file->inode, in, length, offset);
 }
 
@@ -301,6 +324,63 @@ static uint64_t image_pages_for_mapping(const struct backing *backing, uint64_t 
 	return find_image_pages(file_of_backing(backing)->inode, offset, length);
 }
 
+/* As many new pages in a row as there are holes from `index` on, and memory for. */
+static int fill_holes(struct inode *inode, uint64_t index, uint64_t pages)
+{
+	uint64_t count = 1;
+	const uint64_t lower = divide_up(inode->regular.lower_size, GUEST_PAGE_SIZE);
+	while (index >= lower && count < pages && index + count < inode->regular.capacity &&
+	       !inode->regular.pages[index + count])
+		count++;
+	char *made;
+	while (!(made = pool_allocate(count)))
+		if (!(count /= 2))
+			return -ENOMEM;
+	int error =
+	    index < lower ? read_lower(inode, made, index * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE) : 0;
+	if (error) {
+		pool_release(made, count);
+		return error;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		inode->regular.pages[index + i] = made + i * GUEST_PAGE_SIZE;
+	return 0;
+}
+
+static int frames_for_mapping(const struct backing *backing, uint64_t offset, uint64_t *length,
+			      uint64_t *frame)
+{
+	struct inode *inode = file_of_backing(backing)->inode;
+	const uint64_t index = offset / GUEST_PAGE_SIZE;
+	const uint64_t end = divide_up(inode->size, GUEST_PAGE_SIZE);
+	uint64_t pages = *length / GUEST_PAGE_SIZE, count = 1;
+	if (index >= end)
+		return -ENXIO;
+	if (pages > end - index)
+		pages = end - index;
+	if (regular_reserve(inode, index + pages))
+		return -ENOMEM;
+	int error = inode->regular.pages[index] ? 0 : fill_holes(inode, index, pages);
+	if (error)
+		return error;
+	char *const *found = inode->regular.pages + index;
+	while (count < pages && found[count] == found[0] + count * GUEST_PAGE_SIZE)
+		count++;
+	*frame = (uint64_t)found[0];
+	*length = count * GUEST_PAGE_SIZE;
+	return 0;
+}
+
+static uint64_t end_for_mapping(const struct backing *backing)
+{
+	return round_up(file_of_backing(backing)->inode->size, GUEST_PAGE_SIZE);
+}
+
+static const void *object_for_mapping(const struct backing *backing)
+{
+	return file_of_backing(backing)->inode;
+}
+
 static void hold_for_mapping(struct backing *backing)
 {
 	file_hold(file_of_backing(backing));
@@ -316,6 +396,9 @@ static int map(struct file *file, struct backing **backing)
 	static const struct backing_operations operations = {
 	    .read = read_for_mapping,
 	    .image_pages = image_pages_for_mapping,
+	    .frames = frames_for_mapping,
+	    .end = end_for_mapping,
+	    .object = object_for_mapping,
 	    .hold = hold_for_mapping,
 	    .drop = drop_for_mapping,
 	};
@@ -344,4 +427,43 @@ const struct file_operations regular_file_operations = {
 struct inode *regular_create(uint32_t mode)
 {
 	return inode_create(S_IFREG | mode, &regular_inode_operations, &regular_file_operations);
+}
+
+/* ── files without a place ───────────────────────────────────────────────────────────────────── */
+
+struct inode *regular_create_named(uint32_t mode, const char *name, uint32_t seals)
+{
+	struct inode *inode = regular_create(mode);
+	const size_t size = strlen(name) + 1;
+	char *copy = inode ? heap_allocate(size) : NULL;
+	if (!copy) {
+		if (inode)
+			inode_drop(inode);
+		return NULL;
+	}
+	memcpy(copy, name, size);
+	inode->regular.name = copy;
+	inode->regular.sealable = true;
+	inode->regular.seals = seals;
+	return inode;
+}
+
+uint32_t regular_seals(const struct inode *inode)
+{
+	return inode->regular.sealable ? inode->regular.seals : F_SEAL_SEAL;
+}
+
+int regular_add_seals(struct inode *inode, uint32_t seals)
+{
+	if (seals & ~(uint32_t)ALL_SEALS)
+		return -EINVAL;
+	if (regular_seals(inode) & F_SEAL_SEAL)
+		return -EPERM;
+	if (seals & ~inode->regular.seals & F_SEAL_WRITE && shared_is_writable(inode))
+		return -EBUSY;
+	/* What may not become executable, where it is, may not be written either. */
+	if (seals & REGULAR_SEAL_EXEC && inode->mode & 0111)
+		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	inode->regular.seals |= seals;
+	return 0;
 }

@@ -119,3 +119,34 @@ struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit)
 	}
 	return NULL;
 }
+
+bool backing_each(const void *object, uint64_t start, uint64_t end,
+		  bool (*visit)(uint64_t address, uint64_t end))
+{
+	for (const struct mapping *mapped = mappings; mapped; mapped = mapped->next) {
+		const struct backing_operations *operations = mapped->backing->operations;
+		const uint64_t first = mapped->offset;
+		const uint64_t behind = first + (mapped->end - mapped->start);
+		if (!operations->object || operations->object(mapped->backing) != object ||
+		    first >= end || behind <= start)
+			continue;
+		const uint64_t from = start > first ? start - first : 0;
+		const uint64_t to = end < behind ? end - first : behind - first;
+		if (!visit(mapped->start + from, mapped->start + to))
+			return false;
+	}
+	return true;
+}
+
+uint64_t backing_end(uint64_t address, uint64_t end)
+{
+	while (address < end) {
+		uint64_t offset, limit = end;
+		const struct backing *backing = backing_at(address, &offset, &limit);
+		const uint64_t size = backing ? backing->operations->end(backing) : 0;
+		if (size < offset || size - offset < limit - address)
+			return address + (size > offset ? size - offset : 0);
+		address = limit;
+	}
+	return end;
+}

@@ -6,6 +6,7 @@
 #ifndef MAYFLY_GUEST_BACKING_H
 #define MAYFLY_GUEST_BACKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct backing;
@@ -18,6 +19,15 @@ struct backing_operations {
 	 * show: their address there, and how many bytes, up to the end of the last page. 0:
 	 * none. */
 	uint64_t (*image_pages)(const struct backing *backing, uint64_t offset, uint64_t *length);
+	/* For shared mappings; NULL: it has none, and then the next two are. The pages of memory that
+	 * hold what is at `offset`, made where there are none: *frame, where up to *length of them
+	 * lie in a row. 0; -ENXIO behind the end; -ENOMEM; or why they cannot be read. */
+	int (*frames)(const struct backing *backing, uint64_t offset, uint64_t *length,
+		      uint64_t *frame);
+	/* Where it ends, in whole pages. */
+	uint64_t (*end)(const struct backing *backing);
+	/* What it is of: the same for all backings of one file. */
+	const void *(*object)(const struct backing *backing);
 	/* A mapping comes, and goes. */
 	void (*hold)(struct backing *backing);
 	void (*drop)(struct backing *backing);
@@ -41,5 +51,13 @@ void backing_grow(uint64_t start, uint64_t old_end, uint64_t end);
 /* What `address` is mapped from, with the address' offset in it; NULL: nothing. *limit is moved
  * down to where that ends to be so. */
 struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit);
+
+/* Calls `visit` for what is mapped of the object's [start, end), as addresses; it must not change
+ * what has which backing. False: it said so, and that ended it. */
+bool backing_each(const void *object, uint64_t start, uint64_t end,
+		  bool (*visit)(uint64_t address, uint64_t end));
+
+/* Where in [address, end), all of it mapped of backings that can be shared, the first of these ends. */
+uint64_t backing_end(uint64_t address, uint64_t end);
 
 #endif

@@ -10,6 +10,7 @@
 #include "guest/lib/text.h"
 #include "guest/machine/machine.h"
 #include "pool.h"
+#include "shared.h"
 #include "sizes/sizes.h"
 #include "vma.h"
 
@@ -150,6 +151,8 @@ bool vma_fault(uint64_t address, uint32_t access)
 	const struct vma vma = *found; /* the list changes */
 	address = round_down(address, GUEST_PAGE_SIZE);
 	const bool writable = vma.protection & GUEST_WRITE;
+	if (vma.shared)
+		return shared_fault(&vma, address, choose_pages(&vma));
 	if (vma.image && code_may_be_rewritten(vma.protection) && code_fill(&vma) &&
 	    vma_find(address)->frame)
 		return true;
@@ -173,7 +176,8 @@ void vma_populate(uint64_t start, uint64_t end)
 /* Fills anonymous memory that was not touched yet. */
 static bool is_blank(const struct vma *vma)
 {
-	return !vma->frame && !vma->image && !vma->file_backed && vma->protection & GUEST_WRITE;
+	return !vma->frame && !vma->image && !vma->file_backed && !vma->shared &&
+	       vma->protection & GUEST_WRITE;
 }
 
 void vma_fault_ahead(void)

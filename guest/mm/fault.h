@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Gives a page to `address` (any alignment), which was touched in the way that `access` says.
- * False: the program may not do that. If no memory is left, the program ends here. */
+ * False: the program may not do that, or its file has nothing there. If no memory is left, the program ends here. */
 bool vma_fault(uint64_t address, uint32_t access);
 
 /* Gives all of [start, end), which is mapped and may be accessed, pages at once. */

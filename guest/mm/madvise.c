@@ -1,5 +1,6 @@
 /* System calls on memory that is mapped: madvise, and those that Linux needs for swapping and
- * writing back. Nothing is ever swapped or written back here. */
+ * writing back. Nothing is ever swapped here, and what is written to a shared mapping is in its
+ * file at once. */
 #include "madvise.h"
 
 #include <errno.h>

@@ -2,9 +2,9 @@
  * at once and no hypercall is needed; all others in the mapping area, where addresses cost nothing
  * and pages come when they are touched (vma.h). brk grows from the pool's bottom.
  *
- * Differences from Linux, all of them invisible to most programs: files of the tree are mapped
- * by copying them, large ones as they are touched, so a shared writable mapping is refused;
- * behind the end of a mapped file there are zeros. */
+ * Differences from Linux, all of them invisible to most programs: private mappings of files of the
+ * tree are copies, made at once or, of large ones, as they are touched; behind the end of the file
+ * they have zeros. */
 #include "mapping.h"
 
 #include <errno.h>
@@ -128,6 +128,10 @@ static int64_t map_in_area(const struct map_request *request, uint64_t address)
 {
 	const uint64_t end = address + request->length;
 	const bool copies = request->backing && !request->image;
+	if (request->shared) {
+		int error = vma_map_shared(address, end, request->protection, request->read_only);
+		return error ? error : (int64_t)address;
+	}
 	if (is_lazy(request)) {
 		int error = vma_map_file(address, end, request->protection);
 		return error ? error : (int64_t)address;
@@ -162,7 +166,7 @@ int64_t mapping_make_fixed(const struct map_request *request)
 	if (!is_aligned(request->address))
 		return -EINVAL;
 	if (pool_contains(request->address, request->length))
-		return map_fixed_in_pool(request);
+		return request->shared ? -ENOMEM : map_fixed_in_pool(request);
 	if (!mmap_area_contains(request->address, request->length))
 		return -ENOMEM;
 	if (request->flags & MAP_FIXED_NOREPLACE &&
@@ -175,7 +179,7 @@ int64_t mapping_make_fixed(const struct map_request *request)
  * the program makes is gone where it was unmapped: what the pool takes back can still be used. */
 static bool suits_pool(const struct map_request *request)
 {
-	if (request->image || !request->protection || request->flags & MAP_32BIT)
+	if (request->image || request->shared || !request->protection || request->flags & MAP_32BIT)
 		return false;
 	if (request->backing)
 		return request->length <= POOL_COPY_MAX;
@@ -223,11 +227,11 @@ void mapping_remove(uint64_t address, uint64_t length, bool in_pool)
 
 int64_t mapping_create(struct map_request *request)
 {
-	if (request->backing && request->backing->operations->image_pages)
+	if (request->backing && !request->shared && request->backing->operations->image_pages)
 		request->image = request->backing->operations->image_pages(
 		    request->backing, request->offset, &request->image_length);
-	if (mapping_is_too_large(request->length / GUEST_PAGE_SIZE, request->protection,
-				 request->flags))
+	if (!request->shared && mapping_is_too_large(request->length / GUEST_PAGE_SIZE,
+						     request->protection, request->flags))
 		return -ENOMEM;
 	int64_t address;
 	do {

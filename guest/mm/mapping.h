@@ -15,6 +15,8 @@ struct map_request {
 	struct backing *backing;  /* NULL: anonymous */
 	uint64_t offset;
 	uint64_t image, image_length; /* the backing's pages in the root image; or 0 */
+	bool shared;		      /* with the backing, which can do that */
+	bool read_only;		      /* shared, and cannot become writable */
 };
 
 /* 0 or -EINVAL. */

@@ -19,6 +19,7 @@ struct resize {
 	uint32_t protection;
 	bool in_pool;
 	bool file_backed; /* more of it is more of the file */
+	bool shared, read_only;
 };
 
 static int check_old(struct resize *resize)
@@ -37,6 +38,8 @@ static int check_old(struct resize *resize)
 		return -EFAULT;
 	resize->protection = vma_find(resize->address)->protection;
 	resize->file_backed = vma_find(resize->address)->file_backed;
+	resize->shared = vma_find(resize->address)->shared;
+	resize->read_only = vma_find(resize->address)->read_only;
 	return 0;
 }
 
@@ -66,6 +69,8 @@ static int64_t copy_to_target(const struct resize *resize, const struct map_requ
 
 static int map_more(const struct resize *resize, uint64_t start, uint64_t end)
 {
+	if (resize->shared)
+		return vma_map_shared(start, end, resize->protection, resize->read_only);
 	return resize->file_backed ? vma_map_file(start, end, resize->protection)
 				   : vma_map(start, end, resize->protection, 0);
 }
@@ -90,8 +95,8 @@ static int64_t copy_into_pool(const struct resize *resize, const struct map_requ
 {
 	const uint64_t kept =
 	    resize->length < resize->new_length ? resize->length : resize->new_length;
-	/* The new part would have to be read from the file. */
-	if (resize->file_backed && resize->new_length > kept)
+	/* The new part would have to be read from the file; and what is in the pool has one place. */
+	if (resize->shared || (resize->file_backed && resize->new_length > kept))
 		return -ENOMEM;
 	int64_t target = mapping_make_fixed(request);
 	int error = target < 0 ? (int)target : 0;
@@ -172,6 +177,26 @@ static int64_t shrink(uint64_t address, uint64_t old_pages, uint64_t new_pages)
 	return error ? error : (int64_t)address;
 }
 
+/* From no length there is a second mapping of what is shared. */
+static int64_t map_again(const uint64_t arguments[6], uint64_t pages)
+{
+	const struct vma *vma = vma_find(arguments[0]);
+	if (!vma || vma->start > arguments[0] || !vma->shared)
+		return -EINVAL;
+	const bool fixed = arguments[3] & MREMAP_FIXED;
+	struct map_request request = {
+	    .address = fixed ? arguments[4] : 0,
+	    .length = pages * GUEST_PAGE_SIZE,
+	    .protection = vma->protection,
+	    .flags = MAP_SHARED | (fixed ? MAP_FIXED : 0),
+	    .shared = true,
+	    .read_only = vma->read_only,
+	};
+	uint64_t limit = UINT64_MAX;
+	request.backing = backing_at(arguments[0], &request.offset, &limit);
+	return arguments[3] & MREMAP_MAYMOVE ? mapping_create(&request) : -ENOMEM;
+}
+
 static int64_t remap(const uint64_t arguments[6])
 {
 	const uint64_t flags = arguments[3];
@@ -184,9 +209,8 @@ static int64_t remap(const uint64_t arguments[6])
 		return -EINVAL;
 	if (!user_mapped(arguments[0], 1))
 		return -EFAULT;
-	/* On Linux this makes a second mapping of shared memory; here nothing is shared. */
 	if (!old_pages)
-		return -EINVAL;
+		return map_again(arguments, new_pages);
 	if (!(flags & MREMAP_FIXED) && new_pages <= old_pages)
 		return shrink(arguments[0], old_pages, new_pages);
 	struct resize resize = {
@@ -210,7 +234,7 @@ static int64_t remap(const uint64_t arguments[6])
 static void grow_file(uint64_t start, uint64_t old_end, uint64_t end)
 {
 	const struct vma *vma = vma_find(start);
-	if (mmap_area_contains(start, end - start) && vma && vma->file_backed)
+	if (mmap_area_contains(start, end - start) && vma && (vma->file_backed || vma->shared))
 		backing_grow(start, old_end, end);
 }
 
@@ -218,7 +242,7 @@ SYSTEM_CALL(mremap)
 {
 	const bool wipe_on_fork = madvise_is_wiped_on_fork(arguments[0]);
 	const int64_t result = remap(arguments);
-	if (result < 0)
+	if (result < 0 || !arguments[1])
 		return result;
 	if (wipe_on_fork)
 		madvise_set_wipe_on_fork((uint64_t)result, page_count(arguments[2]), true);

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 
+#include "backing.h"
 #include "guest/lib/text.h"
 #include "guest/machine/machine.h"
 #include "heap.h"
 #include "pool.h"
 #include "regions.h"
+#include "sizes/sizes.h"
 
 #define FIRST_CAPACITY 16
 #define RECLAIMED      (2UL << 20) /* bytes that are given back at once, by one hypercall */
@@ -108,6 +110,7 @@ static bool can_merge(const struct vma *first, const struct vma *second)
 	return first->end == second->start && first->protection == second->protection &&
 	       first->wipe_on_fork == second->wipe_on_fork &&
 	       first->file_backed == second->file_backed && first->dirty == second->dirty &&
+	       first->shared == second->shared && first->read_only == second->read_only &&
 	       goes_on(first->frame, length, second->frame) &&
 	       goes_on(first->image, length, second->image);
 }
@@ -167,7 +170,8 @@ bool vma_is_uniform(uint64_t start, uint64_t end)
 	for (const struct vma *vma = first; vma->end < end; vma++)
 		if (vma[1].protection != first->protection ||
 		    vma[1].wipe_on_fork != first->wipe_on_fork ||
-		    vma[1].file_backed != first->file_backed ||
+		    vma[1].file_backed != first->file_backed || vma[1].shared != first->shared ||
+		    vma[1].read_only != first->read_only ||
 		    !goes_on(vma->image, vma->end - vma->start, vma[1].image))
 			return false;
 	return true;
@@ -178,6 +182,11 @@ uint64_t vma_accessible_end(uint64_t address, uint32_t access)
 	const struct vma *vma = vma_find(address);
 	if (!vma || vma->start > address || (vma->protection & access) != access)
 		return 0;
+	/* Behind the end of the file there is nothing that could be touched. */
+	if (access && vma->shared) {
+		const uint64_t end = backing_end(round_down(address, GUEST_PAGE_SIZE), vma->end);
+		return end > address ? end : 0;
+	}
 	return vma->end;
 }
 
@@ -204,9 +213,21 @@ uint64_t vma_unmapped_area(uint64_t length, uint64_t limit)
 
 /* ── changes ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* The pool gave its pages to it. */
 static bool is_frame(const struct vma *vma)
 {
-	return vma->frame && vma->frame < GUEST_ROOT_BASE;
+	return vma->frame && vma->frame < GUEST_ROOT_BASE && !vma->shared;
+}
+
+static bool is_of_root(const struct vma *vma)
+{
+	return vma->frame >= GUEST_ROOT_BASE;
+}
+
+static int put(const struct vma *vma, uint64_t source)
+{
+	const uint32_t flags = vma->protection | (vma->shared ? GUEST_SHARED : 0);
+	return (int)machine_map(vma->start, source, vma->end - vma->start, flags);
 }
 
 /* Takes the pages from behind VMAs, which are neighbours in the list; what was the pool's goes
@@ -277,6 +298,18 @@ int vma_map_file(uint64_t start, uint64_t end, uint32_t protection)
 	return map_vma(&vma);
 }
 
+int vma_map_shared(uint64_t start, uint64_t end, uint32_t protection, bool read_only)
+{
+	const struct vma vma = {
+	    .start = start,
+	    .end = end,
+	    .protection = protection,
+	    .shared = true,
+	    .read_only = read_only,
+	};
+	return map_vma(&vma);
+}
+
 int vma_set_file_backed(uint64_t start, uint64_t end)
 {
 	uint64_t first, behind;
@@ -310,7 +343,9 @@ static int protect_vma(struct vma *vma, uint32_t protection)
 		return 0;
 	int64_t error = 0;
 	const uint64_t length = vma->end - vma->start;
-	if (vma->frame && !is_frame(vma) && (protection & GUEST_WRITE)) {
+	if (vma->read_only && (protection & GUEST_WRITE))
+		return -EACCES;
+	if (is_of_root(vma) && (protection & GUEST_WRITE)) {
 		/* A page of the root image is unmapped; a copy comes when it is touched. */
 		error = machine_hypercall(HYPERCALL_UNMAP, vma->start, length, 0);
 		if (!error)
@@ -382,7 +417,7 @@ int vma_attach(uint64_t start, uint64_t end, uint64_t source)
 	if (error)
 		return error;
 	struct vma *vma = &mmap_area.vmas[first];
-	error = (int)machine_map(start, source, end - start, vma->protection);
+	error = put(vma, source);
 	if (!error)
 		vma->frame = source;
 	merge(start, end);
@@ -410,7 +445,7 @@ int vma_move(uint64_t start, uint64_t end, uint64_t target)
 		vma.end = target += length;
 		insert(index_from(vma.start), &vma);
 		if (vma.frame)
-			error = (int)machine_map(vma.start, vma.frame, length, vma.protection);
+			error = put(&vma, vma.frame);
 	}
 	/* The pages cannot be put back: the program ends. */
 	if (error)

@@ -21,6 +21,8 @@ struct vma {
 	bool wipe_on_fork;   /* zero in clones */
 	bool file_backed;    /* pages that are not there come from its backing */
 	bool dirty;	     /* its pages may have been written: they are not given back */
+	bool shared;	     /* its pages are its backing's (shared.h), and stay with that */
+	bool read_only;	     /* shared: it cannot become writable */
 };
 
 /* [address, address + length) of any alignment lies within the area. */
@@ -50,10 +52,14 @@ int vma_map(uint64_t start, uint64_t end, uint32_t protection, uint64_t image);
  * backing_set() which. */
 int vma_map_file(uint64_t start, uint64_t end, uint32_t protection);
 
+/* The same for a mapping that shares its pages with the file. */
+int vma_map_shared(uint64_t start, uint64_t end, uint32_t protection, bool read_only);
+
 /* Takes away what is mapped in [start, end). 0, -ENOMEM or the monitor's refusal. */
 int vma_unmap(uint64_t start, uint64_t end);
 
-/* 0; -ENOMEM where not all is mapped: what comes before that has changed; or a refusal. */
+/* 0; -ENOMEM where not all is mapped, -EACCES where it cannot be written: what comes before that
+ * has changed; or a refusal. */
 int vma_protect(uint64_t start, uint64_t end, uint32_t protection);
 
 /* Takes mapped memory back to what it was when it was mapped. */

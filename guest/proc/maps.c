@@ -23,6 +23,7 @@ struct mapping {
 	uint64_t start, end, offset, device, inode;
 	uint64_t resident; /* bytes that have pages */
 	uint32_t protection;
+	bool shared;
 	const char *name;
 };
 
@@ -37,11 +38,12 @@ struct survey {
 static void print_line(struct survey *survey, const struct mapping *mapping)
 {
 	const uint32_t protection = mapping->protection;
-	pseudo_print(survey->out, "%08lx-%08lx %s%s%sp %08lx %02x:%02x %lu%s%s\n", mapping->start,
+	pseudo_print(survey->out, "%08lx-%08lx %s%s%s%s %08lx %02x:%02x %lu%s%s\n", mapping->start,
 		     mapping->end, protection & GUEST_READ ? "r" : "-",
 		     protection & GUEST_WRITE ? "w" : "-", protection & GUEST_EXECUTE ? "x" : "-",
-		     mapping->offset, major(mapping->device), minor(mapping->device),
-		     mapping->inode, *mapping->name ? " " : "", mapping->name);
+		     mapping->shared ? "s" : "p", mapping->offset, major(mapping->device),
+		     minor(mapping->device), mapping->inode, *mapping->name ? " " : "",
+		     mapping->name);
 }
 
 /* Nothing is shared with other processes, nothing is swapped, and writable pages count as
@@ -109,12 +111,16 @@ static void describe_file(struct mapping *mapping, const struct file *file, char
 }
 
 /* What mmap gave, a mapping for each part that is of one file or of none. */
-static void visit_mapped(struct survey *survey, uint64_t start, uint64_t end, uint32_t protection)
+static void visit_mapped(struct survey *survey, uint64_t start, uint64_t end, uint32_t protection,
+			 bool shared)
 {
 	while (start < end && has_room(survey)) {
 		char name[PATH_MAX] = "";
-		struct mapping mapping = {
-		    .start = start, .end = end, .protection = protection, .name = name};
+		struct mapping mapping = {.start = start,
+					  .end = end,
+					  .protection = protection,
+					  .shared = shared,
+					  .name = name};
 		const struct backing *backing = backing_at(start, &mapping.offset, &mapping.end);
 		if (backing)
 			describe_file(&mapping, file_of_backing(backing), name);
@@ -142,11 +148,13 @@ static uint64_t visit_area(struct survey *survey, uint64_t address, uint64_t lim
 	while ((vma = vma_find(address)) && vma->start < limit && has_room(survey)) {
 		const uint64_t start = vma->start;
 		const uint32_t protection = vma->protection;
+		const bool shared = vma->shared;
 		do {
 			address = vma->end;
 			vma = vma_find(address);
-		} while (vma && vma->start == address && vma->protection == protection);
-		visit_mapped(survey, start, address, protection);
+		} while (vma && vma->start == address && vma->protection == protection &&
+			 vma->shared == shared);
+		visit_mapped(survey, start, address, protection, shared);
 	}
 	return address;
 }
@@ -167,7 +175,7 @@ static void visit_pool(struct survey *survey)
 			end += GUEST_PAGE_SIZE;
 			i++;
 		}
-		visit_mapped(survey, start, end, protection);
+		visit_mapped(survey, start, end, protection, false);
 	}
 }
 

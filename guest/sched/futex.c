@@ -9,6 +9,7 @@
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/ranges.h"
+#include "guest/mm/shared.h"
 #include "guest/mm/user_memory.h"
 #include "thread.h"
 #include "timespec.h"
@@ -37,12 +38,14 @@ int64_t futex_wake(uint64_t address, uint32_t count, uint32_t bits)
 
 static int64_t requeue(uint64_t from, uint64_t to, uint32_t wake, uint32_t move)
 {
+	const uint64_t home = shared_home(to);
 	int64_t done = futex_wake(from, wake, FUTEX_BITSET_MATCH_ANY);
-	for (uint32_t moved = 0; moved < move && from != to; moved++, done++) {
+	for (uint32_t moved = 0; moved < move && shared_home(from) != home; moved++, done++) {
 		struct thread *thread = futex_first_waiter(&futex_channel, from, UINT32_MAX);
 		if (!thread)
 			break;
 		thread->futex = to;
+		thread->futex_home = home;
 	}
 	return done;
 }

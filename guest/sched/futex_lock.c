@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 
 #include "futex_wait.h"
+#include "guest/mm/shared.h"
 #include "guest/mm/user_memory.h"
 #include "thread.h"
 
@@ -79,6 +80,7 @@ int64_t futex_lock_for(struct thread *waiter, uint64_t address)
 		word |= FUTEX_WAITERS;
 		waiter->channel = &lock_channel;
 		waiter->futex = address;
+		waiter->futex_home = shared_home(address);
 		waiter->futex_owner = (int32_t)owner;
 	} else {
 		word = (uint32_t)waiter->id | (word & FUTEX_OWNER_DIED) |
@@ -97,7 +99,7 @@ bool futex_hand_over(uint64_t address, uint32_t flags)
 	thread_resume(waiter, 0);
 	uint32_t word = (uint32_t)waiter->id | flags;
 	for (struct thread *other = waiter->next; other != waiter; other = other->next) {
-		if (!waits_for_lock(other) || other->futex != address)
+		if (!waits_for_lock(other) || other->futex_home != waiter->futex_home)
 			continue;
 		word |= FUTEX_WAITERS;
 		other->futex_owner = waiter->id;

@@ -39,6 +39,7 @@ struct thread {
 	/* Waiting for what? */
 	const void *channel;
 	uint64_t futex;	      /* address, for threads at the futex channel */
+	uint64_t futex_home;  /* the same for all addresses that share it (shared.h) */
 	uint32_t futex_bits;  /* which wakers it listens to */
 	uint64_t futex_turn;  /* who waits longer has the smaller one */
 	uint64_t futex_lock;  /* the lock that it is to have then; see FUTEX_WAIT_REQUEUE_PI */

@@ -4,7 +4,9 @@
 #include "arch/registers.h"
 #include "arch/signals.h"
 #include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
 #include "guest/mm/fault.h"
+#include "guest/mm/shared.h"
 #include "guest/mm/user_memory.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/thread.h"
@@ -52,7 +54,10 @@ static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint6
 		information.si_code = ILL_ILLOPN;
 		break;
 	case GUEST_VECTOR_PAGE_FAULT:
-		information.si_code = user_mapped(address, 1) ? SEGV_ACCERR : SEGV_MAPERR;
+		if (signal == SIGBUS)
+			information.si_code = BUS_ADRERR;
+		else
+			information.si_code = user_mapped(address, 1) ? SEGV_ACCERR : SEGV_MAPERR;
 		rip = address;
 		break;
 	case 16:
@@ -95,6 +100,15 @@ static void take_fault(uint64_t vector, const volatile struct guest_fault *fault
 	if (is_first_touch(vector, fault))
 		return;
 	int signal = exception_signal(vector);
+	if (vector == GUEST_VECTOR_PAGE_FAULT && shared_is_behind_end(fault->address))
+		signal = SIGBUS;
+	if (signal == SIGBUS && vector == GUEST_VECTOR_PAGE_FAULT &&
+	    (thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal))) {
+		machine_tell("the program touched 0x%lx, which is mapped behind the end of a file: "
+			     "it is ended",
+			     fault->address);
+		machine_abort(SIGBUS);
+	}
 	if (!signal || thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal)) {
 		/* No handler takes it: the instruction faults once more, and the monitor reports
 		 * that. */

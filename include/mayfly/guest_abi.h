@@ -142,10 +142,11 @@ enum guest_hypercall {
 	HYPERCALL_WARM_UP,
 	/* (address, source, length, protection): puts pages of the pool, which must be at their
 	 * place, readable and writable, or pages of the root image, which cannot be written, at an
-	 * address of the mapping area where nothing is. 0 or -errno. */
+	 * address of the mapping area where nothing is. With GUEST_SHARED, pages of the pool are
+	 * shown there and stay where they are, too; any number of times. 0 or -errno. */
 	HYPERCALL_MAP,
-	/* (address, length): takes away whatever HYPERCALL_MAP put there; pages of the pool are
-	 * back at their place, readable and writable. 0 or -errno. */
+	/* (address, length): takes away whatever HYPERCALL_MAP put there; pages of the pool that
+	 * were moved are back at their place, readable and writable. 0 or -errno. */
 	HYPERCALL_UNMAP,
 	/* Asks for what the root directory holds: the root area has a struct root_request and its
 	 * path, and then the struct root_answer with what came besides behind it; contents of files
@@ -278,6 +279,7 @@ _Static_assert(offsetof(struct guest_control, fault.rip) == GUEST_CONTROL_FAULT_
 #define GUEST_READ    1u
 #define GUEST_WRITE   2u
 #define GUEST_EXECUTE 4u
+#define GUEST_SHARED  8u /* of HYPERCALL_MAP: the pages stay at their place as well */
 
 /* Memory that is mapped for the program: [start, end), page-aligned. */
 struct guest_region {

@@ -1,6 +1,7 @@
 /* The mapping area: guest addresses that have no page until one is put there.
  *
- * Pages of the pool are *moved* there and back: a page has one address at a time. Pages of the root image are *shown* there, never
+ * Pages of the pool are *moved* there and back: such a page has one address at a time. Or they are
+ * *shared*: they stay at their place and are seen in the area, too, as often as is wanted. Pages of the root image are *shown* there, never
  * writable. All of it stands in the page tables, which a snapshot and a reset take along.
  *
  * Tables that are made here stay where they are as long as the machine exists: KVM's shadow of an
@@ -30,6 +31,7 @@ struct page_run {
 	uint64_t address, length;
 	uint64_t source; /* guest-virtual: in the pool, or in the root image */
 	uint32_t protection;
+	bool shared; /* pages of the pool that stay at their place as well */
 };
 
 /* The pages lie in the root image. */
@@ -49,6 +51,9 @@ bool page_area_is_used_up(const struct page_area *area);
 /* Finds the first pages that are mapped in [address, end) of the area; false: there are none. */
 bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end,
 		    struct page_run *run);
+
+/* True if the pages of a shared run are at their own place. A guest may have moved them since. */
+bool page_area_is_at_home(const struct page_area *area, const struct page_run *run);
 
 /* Takes away a run that was found. Pages that had been moved are back at their place, readable and
  * writable. */

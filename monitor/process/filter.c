@@ -13,6 +13,7 @@
  *						target have one length, of a few that are allowed,
  *						and neither lies in or reaches the window
  *     mmap(below, …, the root image)		what it may read anyway, never writable
+ *     mmap(below, …, the shared pages)		a file of this process alone, as large as its pool
  *
  * mprotect stops at the first gap, and there is one between the pool and the window, so that a
  * start below the window keeps all of it below. A guest whose control flow was taken over can so
@@ -55,6 +56,13 @@ static int add_mapping_rules(scmp_filter_ctx context)
 		    SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX), SCMP_A2(SCMP_CMP_EQ, protections[i]),
 		    SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
 		    SCMP_A4(SCMP_CMP_EQ, PROCESS_ROOT));
+	if (!result)
+		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 5,
+					  SCMP_A0(SCMP_CMP_LT, limit),
+					  SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX),
+					  SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_WRITE),
+					  SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
+					  SCMP_A4(SCMP_CMP_EQ, PROCESS_SHARED));
 	return result;
 }
 

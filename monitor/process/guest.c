@@ -111,6 +111,28 @@ static long move_pages(uint64_t from, uint64_t to, uint64_t length)
 	return 0;
 }
 
+/* Shows pages of the pool at `address` as well. Memory that is mapped privately cannot be at two
+ * addresses: the pages go to a file, which both places are mapped from. Where they are there
+ * already, they are copied onto themselves. */
+static long share_pages(uint64_t address, uint64_t home, uint64_t length, long protection)
+{
+	const long flags = MAP_SHARED | MAP_FIXED, both = PROT_READ | PROT_WRITE;
+	const uint64_t offset = home - GUEST_POOL_BASE;
+	long result = call6(SYS_mmap, address, length, both, flags, PROCESS_SHARED, offset);
+	if (result < 0)
+		return result;
+	const volatile uint64_t *from = (const volatile uint64_t *)home;
+	volatile uint64_t *to = (volatile uint64_t *)address;
+	for (uint64_t i = 0; i < length / sizeof(*to); i++)
+		to[i] = from[i];
+	result = call6(SYS_mmap, home, length, both, flags, PROCESS_SHARED, offset);
+	if (result >= 0 && protection != both)
+		result = call3(SYS_mprotect, address, length, protection);
+	if (result < 0)
+		call2(SYS_munmap, address, length);
+	return result;
+}
+
 static long serve_command(const struct process_command *command)
 {
 	switch (command->kind) {
@@ -121,6 +143,9 @@ static long serve_command(const struct process_command *command)
 	case PROCESS_SHOW:
 		return call6(SYS_mmap, command->address, command->length, command->protection,
 			     MAP_SHARED | MAP_FIXED, PROCESS_ROOT, command->source);
+	case PROCESS_SHARE:
+		return share_pages(command->address, command->source, command->length,
+				   (long)command->protection);
 	case PROCESS_HIDE:
 		return call2(SYS_munmap, command->address, command->length);
 	default:
@@ -242,22 +267,27 @@ long process_protection_bits(uint32_t protection)
 	       (protection & GUEST_EXECUTE ? PROT_EXEC : 0);
 }
 
+static long map_part(const struct process_mapping *mapping)
+{
+	const long flags = MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+	const long bits = process_protection_bits(mapping->protection);
+	const bool of_root = mapping->source == PROCESS_OF_ROOT;
+	if (mapping->address >= GUEST_WINDOW_BASE && (bits & PROT_WRITE) && (bits & PROT_EXEC))
+		return -EACCES;
+	/* The pool is mapped before. */
+	if (mapping->source == PROCESS_OF_POOL)
+		return share_pages(mapping->address, GUEST_POOL_BASE + mapping->offset,
+				   mapping->length, bits);
+	return call6(SYS_mmap, mapping->address, mapping->length, bits,
+		     flags | (of_root || !received.setup.private ? MAP_SHARED : MAP_PRIVATE),
+		     of_root ? PROCESS_ROOT : PROCESS_IMAGE, mapping->offset);
+}
+
 static void map_guest(void)
 {
 	const long flags = MAP_FIXED_NOREPLACE | MAP_NORESERVE;
-	for (size_t i = 0; i < received.setup.mapping_count; i++) {
-		const struct process_mapping *mapping = &received.setup.mappings[i];
-		const long bits = process_protection_bits(mapping->protection);
-		if (mapping->address >= GUEST_WINDOW_BASE && (bits & PROT_WRITE) &&
-		    (bits & PROT_EXEC))
-			process_check(-EACCES, "map the image");
-		const bool shared = mapping->of_root || !received.setup.private;
-		process_check(call6(SYS_mmap, mapping->address, mapping->length, bits,
-				    flags | (shared ? MAP_SHARED : MAP_PRIVATE),
-				    mapping->of_root ? PROCESS_ROOT : PROCESS_IMAGE,
-				    mapping->offset),
-			      "map the image");
-	}
+	for (size_t i = 0; i < received.setup.mapping_count; i++)
+		process_check(map_part(&received.setup.mappings[i]), "map the image");
 	process_check(call6(SYS_mmap, GUEST_WINDOW_BASE, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 			    flags | MAP_SHARED, PROCESS_WINDOW, 0),
 		      "map the window");

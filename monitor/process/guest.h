@@ -9,7 +9,8 @@
  *     2  memfd of the window, closed once it is mapped
  *     3  pipe: commands from the monitor
  *     4  pipe: one byte for each hypercall, and for the answer to a command that has one
- *     5  the root image, where there is one: may be mapped, but not read or written
+ *     5  memfd of pages that are at several addresses: may be mapped. It is this process's alone
+ *     6  the root image, where there is one: may be mapped, but not read or written
  *
  * A guest with direct calls has descriptors of its own from DIRECT_FIRST on, no window, and the
  * image and the commands only until it begins:
@@ -43,6 +44,7 @@ enum process_descriptor {
 	PROCESS_WINDOW,
 	PROCESS_COMMANDS,
 	PROCESS_EVENTS,
+	PROCESS_SHARED,
 	PROCESS_ROOT,
 	PROCESS_DESCRIPTORS,
 };
@@ -64,11 +66,17 @@ _Static_assert(PROCESS_DIRECT_COMMANDS + 1 == DIRECT_FIRST, "the guest's own fol
  * these lengths. */
 #define PROCESS_MOVE_MAX (2UL << 20)
 
+enum process_source {
+	PROCESS_OF_IMAGE,
+	PROCESS_OF_ROOT,
+	PROCESS_OF_POOL, /* pages of the pool, which stay there as well */
+};
+
 struct process_mapping {
 	uint64_t address, length;
-	uint64_t offset;     /* in the image's memfd, or in the root image */
+	uint64_t offset;     /* in the image's memfd, in the root image, or in the pool */
 	uint32_t protection; /* GUEST_READ | … */
-	uint32_t of_root;
+	uint32_t source;     /* enum process_source */
 };
 
 enum process_setup_kind {
@@ -108,6 +116,7 @@ enum process_command_kind {
 	PROCESS_PROTECT, /* mprotect(2) */
 	PROCESS_MOVE,	 /* the pages at `source` to `address` */
 	PROCESS_SHOW,	 /* pages of the root image, from offset `source` on, at `address` */
+	PROCESS_SHARE,	 /* the pages at `source` of the pool at `address` as well */
 	PROCESS_HIDE,	 /* munmap(2) */
 };
 

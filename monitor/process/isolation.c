@@ -7,7 +7,7 @@
  *   - a seccomp filter permits that page read and write of one pipe each, changes of its own
  *     mappings below the window and exit, by number and argument (filter.c); anything else
  *     kills the process;
- *   - no file but three pipes and sockets is open, nothing of the monitor is mapped but image and
+ *   - no file but three pipes and sockets, and one for pages of its own, is open, nothing of the monitor is mapped but image and
  *     window, no privileges can be gained.
  * Nothing of this needs privileges, namespaces or ptrace. What it is not: a wall against errors in
  * the kernel's memory management and signal delivery, or in the processor.
@@ -56,7 +56,8 @@ static int process_create(struct machine **machine, const struct isolation_host 
 	self->direct = description->direct;
 	self->machine.request = -1;
 	alarm_init(&self->machine.alarm);
-	self->socket = self->commands[0] = self->commands[1] = self->events = self->listener = -1;
+	self->socket = self->commands[0] = self->commands[1] = self->events = self->listener =
+	    self->shared = -1;
 	int result = process_machine_build(self, error);
 	if (result) {
 		process_destroy(&self->machine);

@@ -26,7 +26,7 @@
 static void close_channels(struct machine_process *self)
 {
 	int *const channels[] = {&self->socket, &self->commands[0], &self->commands[1],
-				 &self->events, &self->listener};
+				 &self->events, &self->listener,    &self->shared};
 	for (size_t i = 0; i < ARRAY_SIZE(channels); i++) {
 		if (*channels[i] >= 0)
 			close(*channels[i]);
@@ -104,9 +104,15 @@ static int send_setup(struct machine_process *self, int socket, int events, stru
 {
 	if (self->direct)
 		return send_direct_setup(self, socket, events, error);
-	const int descriptors[] = {self->image->memfd, self->window->memfd, self->commands[0],
-				   events, self->image->root};
-	const size_t count = self->image->root_size ? 5 : 4;
+	const struct image_region *pool = image_region_at(self->image, GUEST_POOL_BASE);
+	/* A new one for each process: what the last one left there goes with it. */
+	self->shared = memfd_create("mayfly-shared", MFD_CLOEXEC);
+	if (self->shared < 0 || ftruncate(self->shared, pool ? (off_t)pool->length : 0))
+		return error_set_errno(error, errno, "cannot make a file for shared pages");
+	const int descriptors[] = {self->image->memfd, self->window->memfd,
+				   self->commands[0],  events,
+				   self->shared,       self->image->root};
+	const size_t count = self->image->root_size ? 6 : 5;
 	int result = descriptors_send(socket, self->setup, self->setup_size, descriptors, count,
 				      MSG_DONTWAIT);
 	if (result)
@@ -182,15 +188,22 @@ static int add_area_mappings(struct process_setup *setup, const struct page_area
 			return error_set(error, E2BIG,
 					 "the guest's memory has more than %d mappings",
 					 PROCESS_MAPPINGS_MAX);
+		if (run.shared && !page_area_is_at_home(area, &run))
+			return error_set(error, EBADMSG,
+					 "the guest shares pages at %#lx that it has moved",
+					 run.address);
 		const bool shown = page_run_is_shown(&run);
 		setup->mappings[setup->mapping_count++] = (struct process_mapping){
 		    .address = run.address,
 		    .length = run.length,
-		    .offset =
-			shown ? run.source - GUEST_ROOT_BASE
-			      : image->file_offset + pool->offset + (run.source - pool->address),
+		    .offset = shown	   ? run.source - GUEST_ROOT_BASE
+			      : run.shared ? run.source - GUEST_POOL_BASE
+					   : image->file_offset + pool->offset +
+						 (run.source - pool->address),
 		    .protection = run.protection,
-		    .of_root = shown,
+		    .source = shown	   ? PROCESS_OF_ROOT
+			      : run.shared ? PROCESS_OF_POOL
+					   : PROCESS_OF_IMAGE,
 		};
 	}
 	return 0;
@@ -262,9 +275,29 @@ int process_machine_replace(struct machine_process *self, struct error *error)
 	return result;
 }
 
+/* Of a set-up the image must have what the clones are to begin with: pages that are at several
+ * addresses lie in a file of the process. Whatever of it cannot be read stays as it was. */
+static void take_shared_pages(const struct machine_process *self)
+{
+	const struct image_region *pool =
+	    self->shared >= 0 ? image_region_at(self->image, GUEST_POOL_BASE) : NULL;
+	off_t start = 0, end;
+	while (pool && (start = lseek(self->shared, start, SEEK_DATA)) >= 0) {
+		end = lseek(self->shared, start, SEEK_HOLE);
+		if (end <= start || (uint64_t)end > pool->length)
+			return;
+		uint8_t *pages = self->image->memory + pool->offset + start;
+		if (pread(self->shared, pages, (size_t)(end - start), start) != end - start)
+			return;
+		start = end;
+	}
+}
+
 void process_machine_dismantle(struct machine_process *self)
 {
 	kill_and_reap(self->pid);
+	if (!self->private)
+		take_shared_pages(self);
 	close_channels(self);
 	if (self->private && self->area.memory)
 		munmap(self->area.memory, tables_end(self->image));

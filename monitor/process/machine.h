@@ -34,6 +34,8 @@ struct machine_process {
 	int socket; /* its end kills the process */
 	/* Both ends of the commands' pipe: so a write to a dead process is no SIGPIPE. */
 	int commands[2];
+	/* The file of pages that are at several addresses, the process's alone; -1: none. */
+	int shared;
 	int events;    /* of a guest with direct calls: what it writes */
 	int listener;  /* tells of the call that rings; -1: it has not come, or there is none */
 	uint64_t rung; /* the number of the call that waits; 0: none does */

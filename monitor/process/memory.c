@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "machine.h"
 #include "monitor/memory/page_tables.h"
@@ -59,6 +60,18 @@ static int process_show(struct machine_process *self, const struct page_run *run
 	return command_process(self, &command);
 }
 
+static int process_share(struct machine_process *self, const struct page_run *run)
+{
+	const struct process_command command = {
+	    .kind = PROCESS_SHARE,
+	    .address = run->address,
+	    .length = run->length,
+	    .protection = protection_bits(run->protection),
+	    .source = run->source,
+	};
+	return command_process(self, &command);
+}
+
 static int process_move(struct machine_process *self, uint64_t to, uint64_t from, uint64_t length)
 {
 	const struct process_command command = {
@@ -74,6 +87,8 @@ int process_memory_map(struct machine *machine, const struct page_run *run)
 		return result;
 	if (page_run_is_shown(run)) {
 		result = process_show(self, run);
+	} else if (run->shared) {
+		result = process_share(self, run);
 	} else {
 		result = process_move(self, run->address, run->source, run->length);
 		if (!result && run->protection != (GUEST_READ | GUEST_WRITE))
@@ -90,7 +105,7 @@ static int process_unmap_run(struct machine *machine, const struct page_run *run
 	struct machine_process *self = machine_process(machine);
 	const struct process_command hide = {
 	    .kind = PROCESS_HIDE, .address = run->address, .length = run->length};
-	if (page_run_is_shown(run))
+	if (page_run_is_shown(run) || run->shared)
 		return command_process(self, &hide);
 	int result = 0;
 	if (run->protection != (GUEST_READ | GUEST_WRITE))
@@ -118,12 +133,13 @@ uint64_t process_memory_private_bytes(struct machine *machine)
 {
 	struct machine_process *self = machine_process(machine);
 	char path[64], line[128];
+	struct stat shared;
 	if (!self->pid || self->host->processes < 0)
 		return 0;
 	snprintf(path, sizeof(path), "%d/smaps_rollup", self->pid);
 	cleanup_close int fd = openat(self->host->processes, path, O_RDONLY | O_CLOEXEC);
 	cleanup_fclose FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	uint64_t total = 0;
+	uint64_t total = fstat(self->shared, &shared) ? 0 : (uint64_t)shared.st_blocks * 512;
 	if (file)
 		take_fd(&fd);
 	while (file && fgets(line, sizeof(line), file)) {

@@ -27,7 +27,7 @@ static const struct confine_call process_calls[] = {
     CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_SETOWN, "in a guest process: following the monitor"),
     CONFINE_CALL(pipe2, "a guest process: commands and events"),
     CONFINE_CALL_SELDOM(mremap, "large allocations that grow; pages that move, in guest processes"),
-    CONFINE_CALL(pread64, "the filter of guest processes"),
+    CONFINE_CALL(pread64, "the filter of guest processes, and pages that a set-up shares"),
     CONFINE_CALL(kill, "a guest process: ticks, and its end"),
     CONFINE_CALL(wait4, "a guest process: how it ended"),
     CONFINE_CALL_WHERE(clone, 1, UINT32_MAX, CLONE_VM | CLONE_VFORK | SIGCHLD,

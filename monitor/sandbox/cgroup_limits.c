@@ -52,10 +52,11 @@ void cgroup_limits_of_monitor(const struct cgroup_needs *needs,
 	const uint64_t image = needs->image_bytes;
 	const uint64_t beside = WINDOW_SIZE + (needs->has_devices ? MEMORY_OF_DEVICES : 0);
 	/* The image, and its copy while the set-up runs in it; a snapshot file, which may lie in
-	 * memory as well; and all pages that a slot's machine may write, those of the one that it
-	 * takes the place of, its window, and what its devices hold. */
+	 * memory as well; and all pages that a slot's machine may write, also into the file of shared
+	 * ones, those of the one that it takes the place of, its window, and what its devices hold. */
 	uint64_t memory = product(image, needs->saves ? 3 : 2);
-	memory = sum(memory, product(needs->slots, sum(product(image, 2), beside)));
+	const uint64_t machine = product(image, needs->shares ? 2 : 1);
+	memory = sum(memory, product(needs->slots, sum(product(machine, 2), beside)));
 	memory = sum(memory, memory / TABLES_PER_MEMORY);
 	cgroup_limits_of_nothing(limits);
 	limits->memory = sum(limits->memory, sum(memory, needs->work_bytes));

@@ -18,6 +18,7 @@ struct cgroup_needs {
 	uint64_t slots;	      /* that are there at a time */
 	bool has_devices;     /* of a slot's guest; see cgroup_limits.c */
 	bool saves;	      /* the snapshot goes into a file */
+	bool shares;	      /* guests have a file for pages that are at several addresses */
 };
 
 /* `cpus` is left to the caller. */

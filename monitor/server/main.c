@@ -77,6 +77,7 @@ static int tell_opened(const struct server *server)
 	    .slots = description->slots,
 	    .has_devices = server->monitor->guest->kind->takes_devices,
 	    .saves = server->monitor->draft,
+	    .shares = server->monitor->isolation == &isolation_process,
 	};
 	cgroup_limits_of_monitor(&needs, &limits);
 	struct channel_message message = {

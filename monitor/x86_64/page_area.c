@@ -107,6 +107,8 @@ static int check_run(const struct page_area *area, const struct page_run *run, u
 		return -EINVAL;
 	if ((run->protection & GUEST_WRITE) && page_run_is_shown(run))
 		return -EACCES;
+	if (run->shared && page_run_is_shown(run))
+		return -EINVAL;
 	for (size_t i = 0; i < image->region_count; i++) {
 		const struct image_region *region = &image->regions[i];
 		if (run->address < region->address + region->length &&
@@ -116,7 +118,7 @@ static int check_run(const struct page_area *area, const struct page_run *run, u
 	return 0;
 }
 
-static bool is_at_home(const struct page_area *area, const struct page_run *run)
+bool page_area_is_at_home(const struct page_area *area, const struct page_run *run)
 {
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
 		const uint64_t *home = page_find_leaf(area->memory, run->source + done);
@@ -133,7 +135,7 @@ int page_area_map(struct page_area *area, const struct page_run *run, struct pag
 	if (result)
 		return result;
 	const bool shown = page_run_is_shown(run);
-	if (!shown && !is_at_home(area, run))
+	if (!shown && !page_area_is_at_home(area, run))
 		return -EINVAL;
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
 		const uint64_t *leaf = make_leaf(area, run->address + done);
@@ -142,10 +144,11 @@ int page_area_map(struct page_area *area, const struct page_run *run, struct pag
 		if (*leaf)
 			return -EEXIST;
 	}
-	const uint64_t bits = page_leaf_bits(run->protection) | ENTRY_AREA;
+	const uint64_t bits =
+	    page_leaf_bits(run->protection) | ENTRY_AREA | (run->shared ? ENTRY_SHARED : 0);
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
 		*page_find_leaf(area->memory, run->address + done) = (physical + done) | bits;
-		if (shown)
+		if (shown || run->shared)
 			continue;
 		*page_find_leaf(area->memory, run->source + done) = ENTRY_MOVED;
 		/* As long as the new place is writable, a translation of the old place that the
@@ -193,6 +196,7 @@ bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end
 			run->address = at;
 			run->source = source_of(area->image, *leaf & ENTRY_ADDRESS);
 			run->protection = page_leaf_protection(*leaf);
+			run->shared = *leaf & ENTRY_SHARED;
 		} else if (*leaf != first + run->length || run->length == GUEST_MAP_MAX) {
 			break;
 		}
@@ -208,7 +212,7 @@ void page_area_unmap(struct page_area *area, const struct page_run *run, struct 
 		uint64_t *leaf = page_find_leaf(area->memory, run->address + done);
 		const uint64_t before = *leaf, physical = before & ENTRY_ADDRESS;
 		*leaf = 0;
-		if (!page_run_is_shown(run))
+		if (!page_run_is_shown(run) && !run->shared)
 			*page_find_leaf(area->memory, run->source + done) = physical | home_bits;
 		if (shrunk && (before & ENTRY_PRESENT))
 			page_shrunk_note(shrunk, physical);

@@ -29,6 +29,18 @@ static bool moved_page_is_sound(struct table_check *check, uint64_t physical)
 	return true;
 }
 
+/* One that is shared is at its own place as well. */
+static bool shared_page_is_sound(const struct table_check *check, uint64_t physical)
+{
+	const struct image_region *pool = image_region_at(check->image, GUEST_POOL_BASE);
+	if (!pool || physical < pool->offset || physical - pool->offset >= pool->length)
+		return false;
+	const uint64_t address = pool->address + (physical - pool->offset);
+	const uint64_t *home = page_find_leaf(check->image->memory, address);
+	return home && page_leaf_protection(*home) == (GUEST_READ | GUEST_WRITE) &&
+	       (*home & ENTRY_ADDRESS) == physical;
+}
+
 /* The mapping area has pages that were moved there, and pages of the root image, to be read. */
 static bool area_page_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
 {
@@ -38,7 +50,10 @@ static bool area_page_is_sound(struct table_check *check, uint64_t address, uint
 	    image_region_at(image, address))
 		return false;
 	if (physical >= PAGE_ROOT_PHYSICAL)
-		return physical - PAGE_ROOT_PHYSICAL < image->root_size && !(leaf & ENTRY_WRITABLE);
+		return physical - PAGE_ROOT_PHYSICAL < image->root_size &&
+		       !(leaf & (ENTRY_WRITABLE | ENTRY_SHARED));
+	if (leaf & ENTRY_SHARED)
+		return shared_page_is_sound(check, physical);
 	return moved_page_is_sound(check, physical);
 }
 
@@ -62,13 +77,14 @@ static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uin
 	if (leaf & ENTRY_AREA)
 		return area_page_is_sound(check, address, leaf);
 	const struct image_region *region = image_region_at(image, address);
-	return region && physical == region->offset + (address - region->address);
+	return region && !(leaf & ENTRY_SHARED) &&
+	       physical == region->offset + (address - region->address);
 }
 
 static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
 {
 	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_AREA |
-			       ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
+			       ENTRY_SHARED | ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
 	/* Nothing is mapped there, or the page is in the mapping area, which is checked above. */
 	if (!leaf || leaf == ENTRY_MOVED)
 		return true;

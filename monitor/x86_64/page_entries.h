@@ -17,10 +17,12 @@
  * such entries, which nothing changes. */
 #define ENTRY_LARGE (1UL << 7)
 /* Free for software, in leaves only: something is mapped here, if it may be accessed or not; it was
- * put here by page_area_map(); the page of the pool that belongs here is in the mapping area. */
+ * put here by page_area_map(), and is at its own place as well (SHARED) or not; the page of the
+ * pool that belongs here is in the mapping area. */
 #define ENTRY_MAPPED	 (1UL << 9)
 #define ENTRY_AREA	 (1UL << 10)
 #define ENTRY_MOVED	 (1UL << 11)
+#define ENTRY_SHARED	 (1UL << 52)
 #define ENTRY_NO_EXECUTE (1UL << 63)
 #define ENTRY_ADDRESS	 0x000ffffffffff000UL
 

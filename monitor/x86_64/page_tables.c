@@ -167,8 +167,8 @@ int page_tables_protect(uint8_t *memory, uint64_t address, uint64_t length, uint
 			result = -EACCES;
 			break;
 		}
-		uint64_t after =
-		    (before & (ENTRY_ADDRESS | ENTRY_AREA)) | page_leaf_bits(protection);
+		uint64_t after = (before & (ENTRY_ADDRESS | ENTRY_AREA | ENTRY_SHARED)) |
+				 page_leaf_bits(protection);
 		if (before == after)
 			continue;
 		*leaf = after;

@@ -237,7 +237,15 @@ int attack_map_what_is_not_its_own(uint64_t number)
 	    {PLACE + 1, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ},
 	    {PLACE, POOL_PAGE + 8, GUEST_PAGE_SIZE, GUEST_READ},
 	    {PLACE, GUEST_WINDOW_BASE, GUEST_PAGE_SIZE, GUEST_WRITE | GUEST_EXECUTE},
-	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, 8},
+	    {PLACE, GUEST_WINDOW_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, GUEST_HYPERCALL, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, GUEST_SYSTEM_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, GUEST_ROOT_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, POOL_PAGE, GUEST_MAP_MAX, GUEST_READ | GUEST_SHARED},
+	    {GUEST_WINDOW_BASE, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {GUEST_LIBOS_BASE, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED},
+	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, 16},
 	    {PLACE, POOL_PAGE, GUEST_PAGE_SIZE, UINT64_MAX},
 	    {0, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ},
 	    {0x400000, POOL_PAGE, GUEST_PAGE_SIZE, GUEST_READ},
@@ -263,6 +271,52 @@ int attack_map_a_page_twice(uint64_t number)
 	       !map(PLACE + GUEST_PAGE_SIZE, POOL_PAGE, GUEST_PAGE_SIZE,
 		    GUEST_READ | GUEST_WRITE) ||
 	       !map(PLACE, POOL_PAGE + GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, GUEST_READ);
+}
+
+/* Pages may be seen at several addresses; whatever is done to one of these is the guest's affair. */
+int attack_share_and_move(uint64_t number)
+{
+	const uint64_t all = GUEST_READ | GUEST_WRITE | GUEST_EXECUTE;
+	if (map(PLACE, POOL_PAGE, 4 * GUEST_PAGE_SIZE, all | GUEST_SHARED) ||
+	    map(2 * PLACE, POOL_PAGE, 4 * GUEST_PAGE_SIZE, GUEST_READ | GUEST_SHARED) ||
+	    map(3 * PLACE, POOL_PAGE + GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, all))
+		return 0;
+	/* It has left its own place, and cannot be shared once more. */
+	if (!map(4 * PLACE, POOL_PAGE + GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, all | GUEST_SHARED))
+		return 1;
+	switch (number) {
+	case 0:
+		hypercall(HYPERCALL_UNMAP, PLACE, 3 * PLACE, 0);
+		return execute((volatile uint8_t *)PLACE);
+	case 1:
+		hypercall(HYPERCALL_UNMAP, PLACE, 4 * GUEST_PAGE_SIZE, 0);
+		hypercall(HYPERCALL_PROTECT, POOL_PAGE, GUEST_PAGE_SIZE, 0);
+		return write_at(2 * PLACE);
+	default:
+		hypercall(HYPERCALL_PROTECT, 2 * PLACE, 4 * GUEST_PAGE_SIZE, 0);
+		hypercall(HYPERCALL_UNMAP, 3 * PLACE, GUEST_PAGE_SIZE, 0);
+		hypercall(HYPERCALL_UNMAP, PLACE, 4 * GUEST_PAGE_SIZE, 0);
+		return write_at(PLACE);
+	}
+}
+
+/* The same pages at ever more addresses. */
+int attack_share_far_and_wide(uint64_t number)
+{
+	for (uint64_t i = 0; i < 1UL << 16; i++)
+		if (map(PLACE + (i << 21), POOL_PAGE, 16 * GUEST_PAGE_SIZE,
+			GUEST_READ | GUEST_WRITE | GUEST_SHARED))
+			return 0;
+	return 1;
+}
+
+int attack_share_and_unmap_without_end(uint64_t number)
+{
+	for (uint64_t i = 0;; i++) {
+		map(PLACE + (i % 64 << 21), POOL_PAGE + i % 16 * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE,
+		    GUEST_READ | GUEST_WRITE | GUEST_SHARED);
+		hypercall(HYPERCALL_UNMAP, PLACE + (i % 64 << 21), GUEST_PAGE_SIZE, 0);
+	}
 }
 
 int attack_write_where_a_page_was(uint64_t number)

@@ -332,7 +332,7 @@ guest guest_forbidden_mapping
 	mov $4096, %esi
 	mov $3, %edx
 	mov $0x11, %r10d
-	mov $5, %r8d
+	mov $6, %r8d
 	xor %r9d, %r9d
 	mov $9, %eax
 	call *%r12

@@ -24,6 +24,13 @@ static int put(struct page_area *area, uint64_t address, uint64_t source, uint64
 	return page_area_map(area, &run, NULL);
 }
 
+static int share(struct page_area *area, uint64_t address, uint64_t source, uint64_t length,
+		 uint32_t protection)
+{
+	const struct page_run run = {address, length, source, protection, true};
+	return page_area_map(area, &run, NULL);
+}
+
 static bool find(const struct page_area *area, uint64_t address, uint64_t length, uint64_t source,
 		 uint32_t protection)
 {
@@ -109,6 +116,47 @@ static void test_runs(void)
 	CHECK_NUMBER(
 	    page_tables_protect(image.memory, FAR, 2 * PAGE, GUEST_READ | GUEST_EXECUTE, NULL), 0);
 	find(&area, FAR, 2 * PAGE, GUEST_ROOT_BASE + PAGE, GUEST_READ | GUEST_EXECUTE);
+}
+
+/* Pages that stay at their place and are seen elsewhere, too. */
+static void test_sharing(void)
+{
+	cleanup(image_release) struct image image;
+	struct error error = {0};
+	struct page_run run;
+	if (!open_image(&image, 8 * PAGE))
+		return;
+	struct page_area area = {.image = &image, .memory = image.memory};
+	const uint32_t code = GUEST_READ | GUEST_EXECUTE;
+	CHECK_NUMBER(share(&area, FAR, POOL, 4 * PAGE, READ_WRITE), 0);
+	CHECK_NUMBER(share(&area, 2 * FAR, POOL + PAGE, 2 * PAGE, code), 0);
+	CHECK_NUMBER(share(&area, 2 * FAR, POOL + PAGE, 2 * PAGE, code), -EEXIST);
+	CHECK_NUMBER(share(&area, 3 * FAR, POOL + 31 * PAGE, 2 * PAGE, READ_WRITE), -EINVAL);
+	CHECK_NUMBER(share(&area, 3 * FAR, GUEST_ROOT_BASE, PAGE, GUEST_READ), -EINVAL);
+	CHECK_NUMBER(share(&area, 3 * FAR, GUEST_WINDOW_BASE, PAGE, GUEST_READ), -EINVAL);
+	CHECK_NUMBER(share(&area, 3 * FAR, GUEST_LIBOS_BASE, PAGE, GUEST_READ), -EINVAL);
+	find(&area, FAR, 4 * PAGE, POOL, READ_WRITE);
+	CHECK(page_area_find(&area, FAR, GUEST_AREA_END, &run) && run.shared);
+	CHECK(page_area_is_at_home(&area, &run));
+	find(&area, 2 * FAR, 2 * PAGE, POOL + PAGE, code);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
+	/* Rights are those of each place. */
+	CHECK_NUMBER(page_tables_protect(image.memory, FAR, PAGE, GUEST_READ, NULL), 0);
+	CHECK(page_area_find(&area, FAR, GUEST_AREA_END, &run) && run.shared);
+	CHECK_NUMBER(run.length, PAGE);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
+	CHECK(page_area_find(&area, 2 * FAR, GUEST_AREA_END, &run));
+	page_area_unmap(&area, &run, NULL);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
+	CHECK_NUMBER(put(&area, 2 * FAR, POOL + 8 * PAGE, PAGE, READ_WRITE), 0);
+	CHECK_NUMBER(share(&area, 3 * FAR, POOL + 8 * PAGE, PAGE, READ_WRITE), -EINVAL);
+	/* A guest may move pages that it shares; nobody takes a snapshot of that. */
+	CHECK_NUMBER(put(&area, 3 * FAR, POOL + 3 * PAGE, PAGE, READ_WRITE), 0);
+	CHECK(page_area_find(&area, FAR + 3 * PAGE, GUEST_AREA_END, &run) && run.shared);
+	CHECK(!page_area_is_at_home(&area, &run));
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), -EBADMSG);
+	page_area_unmap(&area, &run, NULL);
+	CHECK_NUMBER(page_tables_check(&image, NULL, &error), 0);
 }
 
 /* Tables run out, and then nothing of what was asked for is there. */
@@ -218,6 +266,42 @@ static void test_move(struct rig *rig)
 	CHECK_NUMBER(use(rig, FAR, USE_READ), -1);
 }
 
+static int show_twice(struct rig *rig, uint64_t address, uint64_t source, uint64_t length,
+		      uint32_t protection)
+{
+	const struct page_run run = {address, length, source, protection, true};
+	return rig->isolation->map(rig->machine, &run);
+}
+
+/* What is written at one address is there at the others, whatever may be done there. */
+static void test_two_places(struct rig *rig)
+{
+	const uint32_t code = GUEST_READ | GUEST_EXECUTE;
+	CHECK_NUMBER(use(rig, POOL + PAGE, USE_WRITE), 1);
+	CHECK_NUMBER(show_twice(rig, FAR, POOL, 4 * PAGE, READ_WRITE), 0);
+	CHECK_NUMBER(show_twice(rig, 2 * FAR, POOL + PAGE, 2 * PAGE, code), 0);
+	CHECK_NUMBER(use(rig, FAR + PAGE, USE_READ), RETURN);
+	CHECK_NUMBER(use(rig, 2 * FAR, USE_CALL), 2);
+	CHECK_NUMBER(use(rig, FAR + 2 * PAGE, USE_WRITE), 1);
+	CHECK_NUMBER(use(rig, POOL + 2 * PAGE, USE_READ), RETURN);
+	CHECK_NUMBER(use(rig, 2 * FAR + PAGE, USE_CALL), 2);
+	CHECK_NUMBER(use(rig, POOL + 3 * PAGE, USE_WRITE), 1);
+	CHECK_NUMBER(use(rig, FAR + 3 * PAGE, USE_READ), RETURN);
+	CHECK_NUMBER(unmap(rig, FAR, 4 * PAGE), 0);
+	CHECK_NUMBER(use(rig, POOL + 3 * PAGE, USE_READ), RETURN);
+	CHECK_NUMBER(use(rig, 2 * FAR + PAGE, USE_CALL), 2);
+	/* And then moves, as any other page does. */
+	CHECK_NUMBER(map(rig, FAR, POOL + 3 * PAGE, PAGE, READ_WRITE), 0);
+	CHECK_NUMBER(use(rig, FAR, USE_READ), RETURN);
+	CHECK_NUMBER(unmap(rig, FAR, PAGE), 0);
+	CHECK_NUMBER(use(rig, 2 * FAR, USE_WRITE), -1);
+	start_anew(rig);
+	CHECK_NUMBER(use(rig, POOL + 2 * PAGE, USE_READ), 0);
+	CHECK_NUMBER(use(rig, POOL + 3 * PAGE, USE_READ), 0);
+	CHECK_NUMBER(use(rig, FAR, USE_READ), -1);
+	start_anew(rig);
+}
+
 static void test_rights(struct rig *rig)
 {
 	CHECK_NUMBER(use(rig, POOL, USE_WRITE), 1);
@@ -286,8 +370,44 @@ static void test_in_clone(const struct isolation *isolation)
 		CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
 		test_move(&rig);
 		start_anew(&rig);
+		test_two_places(&rig);
 		test_rights(&rig);
 		test_reset(&rig);
+	}
+	rig_close(&rig);
+}
+
+/* Pages that the set-up has at several addresses, clones have so, too: each its own. */
+static void test_shared_in_setup(const struct isolation *isolation)
+{
+	struct rig rig;
+	struct error error = {0};
+	if (!rig_open(&rig, isolation, guest_use) || !rig_create(&rig, false)) {
+		rig_close(&rig);
+		return;
+	}
+	CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
+	CHECK_NUMBER(show_twice(&rig, FAR, POOL, 4 * PAGE, READ_WRITE), 0);
+	CHECK_NUMBER(show_twice(&rig, 2 * FAR, POOL, 2 * PAGE, GUEST_READ | GUEST_EXECUTE), 0);
+	CHECK_NUMBER(use(&rig, FAR, USE_WRITE), 1);
+	CHECK_NUMBER(use(&rig, FAR + 3 * PAGE, USE_WRITE), 1);
+	CHECK_NUMBER(unmap(&rig, FAR + 3 * PAGE, PAGE), 0);
+	rig_destroy(&rig);
+	CHECK_NUMBER(page_tables_check(&rig.image, NULL, &error), 0);
+	for (int round = 0; round < 3 && rig_create(&rig, true); round++) {
+		CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
+		for (int request = 0; request < 3; request++) {
+			CHECK_NUMBER(use(&rig, 2 * FAR, USE_CALL), 2);
+			CHECK_NUMBER(use(&rig, POOL + 3 * PAGE, USE_READ), RETURN);
+			CHECK_NUMBER(use(&rig, FAR + PAGE, USE_READ), 0);
+			CHECK_NUMBER(use(&rig, POOL + PAGE, USE_WRITE), 1);
+			CHECK_NUMBER(use(&rig, 2 * FAR + PAGE, USE_CALL), 2);
+			CHECK_NUMBER(use(&rig, FAR + 2 * PAGE, USE_READ), 0);
+			CHECK_NUMBER(use(&rig, FAR + 2 * PAGE, USE_WRITE), 1);
+			CHECK_NUMBER(use(&rig, POOL + 2 * PAGE, USE_READ), RETURN);
+			start_anew(&rig);
+		}
+		rig_destroy(&rig);
 	}
 	rig_close(&rig);
 }
@@ -331,8 +451,10 @@ static void test_all(const struct isolation *isolation)
 	test_runs();
 	test_tables_run_out();
 	test_check();
+	test_sharing();
 	test_in_clone(isolation);
 	test_in_setup(isolation);
+	test_shared_in_setup(isolation);
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "arch/linux.h"
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
+#include "guest/fs/regular.h"
 #include "guest/lib/system_call.h"
 #include "guest/mm/user_memory.h"
 #include "sizes/sizes.h"
@@ -98,6 +99,11 @@ static int64_t lock_opened(const struct file *file, uint32_t command, uint64_t a
 	return lock_record(file, command == F_OFD_GETLK ? F_GETLK : F_SETLK, address);
 }
 
+static bool can_be_sealed(const struct file *file)
+{
+	return S_ISREG(file->inode->mode) && file->operations->stored;
+}
+
 SYSTEM_CALL(fcntl)
 {
 	uint32_t descriptor = (uint32_t)arguments[0], command = (uint32_t)arguments[1];
@@ -138,8 +144,14 @@ SYSTEM_CALL(fcntl)
 	case F_GETSIG:
 		return 0;
 	case F_GET_SEALS:
-		return S_ISREG(file->inode->mode) && file->operations->stored ? F_SEAL_SEAL
-									      : -EINVAL;
+		return can_be_sealed(file) ? (int64_t)regular_seals(file->inode) : -EINVAL;
+	case F_ADD_SEALS:
+		if (value > UINT32_MAX)
+			return -EINVAL;
+		if (!file_writable(file))
+			return -EPERM;
+		return can_be_sealed(file) ? regular_add_seals(file->inode, (uint32_t)value)
+					   : -EINVAL;
 	default:
 		return -EINVAL;
 	}

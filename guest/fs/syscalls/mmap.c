@@ -1,9 +1,11 @@
 /* The system call that maps files, and memory without one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
+#include "guest/fs/regular.h"
 #include "guest/lib/system_call.h"
 #include "guest/mm/backing.h"
 #include "guest/mm/mapping.h"
@@ -20,6 +22,11 @@ static int find_file(const uint64_t arguments[6], struct file **file)
 	return *file ? 0 : -EBADF;
 }
 
+static bool is_sealed(const struct file *file)
+{
+	return regular_seals(file->inode) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+}
+
 /* May it be mapped in this way? *backing: what the mapping is of. */
 static int find_backing(const uint64_t arguments[6], struct file *file, struct backing **backing)
 {
@@ -32,8 +39,18 @@ static int find_backing(const uint64_t arguments[6], struct file *file, struct b
 	if (!file_readable(file))
 		return -EACCES;
 	int error = file->operations->map ? file->operations->map(file, backing) : -ENODEV;
-	/* Nothing that is written to memory goes to a file. */
-	return !error && *backing && is_shared && arguments[2] & PROT_WRITE ? -ENODEV : error;
+	if (error || !*backing || !is_shared)
+		return error;
+	if (!(*backing)->operations->frames)
+		return arguments[2] & PROT_WRITE ? -ENODEV : 0;
+	return is_sealed(file) && arguments[2] & PROT_WRITE ? -EPERM : 0;
+}
+
+/* What the root has of a file that is opened to be read is mapped as it is, or copied: nobody is
+ * expected to write it meanwhile. */
+static bool is_coherent(const struct file *file)
+{
+	return file_writable(file) || !file->inode->layer;
 }
 
 SYSTEM_CALL(mmap)
@@ -64,6 +81,9 @@ SYSTEM_CALL(mmap)
 		error = mapping_check_protection(protection);
 	if (error)
 		return error;
+	request.shared = request.backing && type != MAP_PRIVATE &&
+			 request.backing->operations->frames && is_coherent(file);
+	request.read_only = request.shared && (!file_writable(file) || is_sealed(file));
 	request.length = pages * GUEST_PAGE_SIZE;
 	request.protection = mapping_protection(protection);
 	return mapping_create(&request);

@@ -308,10 +308,12 @@ static int serve_map(struct slot *slot, struct hypercall *call)
 	    .address = call->arguments[0],
 	    .source = call->arguments[1],
 	    .length = call->arguments[2],
-	    .protection = (uint32_t)call->arguments[3],
+	    .protection = (uint32_t)call->arguments[3] & ~GUEST_SHARED,
+	    .shared = call->arguments[3] & GUEST_SHARED,
 	};
 	if ((run.address | run.source | run.length) % GUEST_PAGE_SIZE ||
-	    call->arguments[3] & ~(uint64_t)(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE))
+	    call->arguments[3] &
+		~(uint64_t)(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE | GUEST_SHARED))
 		call->result = -EINVAL;
 	else
 		call->result = slot->machine->isolation->map(slot->machine, &run);

@@ -332,6 +332,7 @@ static void add_names(void)
 	    {SYS_renameat, {HERE, none, HERE, none}},
 	    {SYS_renameat2, {HERE, none, HERE, none, 0}},
 	    {SYS_readlink, {(uint64_t) "/proc/self/exe", zero, 8}},
+	    {SYS_memfd_create, {(uint64_t) "memory", 0}},
 	    {SYS_readlinkat, {HERE, (uint64_t) "/proc/self/exe", zero, 8}},
 	    {SYS_chdir, {none}},
 	    {SYS_getcwd, {zero, PAGE}},
