@@ -27,7 +27,8 @@ static void look_after_held(struct user_link *self, size_t waiting)
 	self->is_held = false;
 	if (getrandom(&sequence, sizeof(sequence), 0) != sizeof(sequence))
 		return;
-	stack_connect_again(&self->stack, waiting, sequence);
+	self->waiting = waiting;
+	stack_connect(&self->stack, tcp->peer_port, waiting, sequence);
 	self->phase = USER_DIALLING;
 }
 

@@ -37,6 +37,8 @@ struct user_link {
 	 * guest has not shown yet that it knows it. */
 	bool is_held;
 	struct tcp_held held;
+	/* So many bytes of the request were given to it when it broke, and are for whichever comes next. */
+	size_t waiting;
 	struct stack stack;
 };
 

@@ -29,6 +29,7 @@ void user_begin_requests(struct user_link *self, uint16_t port)
 	self->dial_again_ns = self->request_again_ns = 0;
 	self->request_next = self->request_length = 0;
 	self->request_begun = self->request_last = false;
+	self->waiting = 0;
 }
 
 /* ── the connection ──────────────────────────────────────────────────────────────────────────── */
@@ -54,7 +55,7 @@ static int dial(struct user_link *self, bool *connected, struct error *error)
 		return 0;
 	if (getrandom(&sequence, sizeof(sequence), 0) != sizeof(sequence))
 		return error_set_errno(error, errno, "cannot draw random bytes");
-	stack_connect(stack, self->port, sequence);
+	stack_connect(stack, self->port, self->waiting, sequence);
 	return 0;
 }
 
@@ -198,6 +199,7 @@ static int begin_exchange(struct user_link *self, struct slot *slot, enum device
 	if (result || !connected)
 		return result;
 	self->phase = USER_EXCHANGING;
+	self->waiting = 0;
 	/* A connection may take the place of one that the guest did not know any more. */
 	const bool begins = !self->request_begun;
 	result = feed(self, slot, error);

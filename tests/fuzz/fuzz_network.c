@@ -84,7 +84,7 @@ static void feed_and_connect_again(struct stack *stack, struct input *input, uin
 	const enum tcp_state before = stack->tcp.state;
 	feed_segment(stack, input, now_ns);
 	if (before == TCP_ESTABLISHED && stack->tcp.state == TCP_BROKEN)
-		stack_connect_again(stack, waiting, draw(input, 4));
+		stack_connect(stack, stack->tcp.peer_port, waiting, draw(input, 4));
 }
 
 static void hold(struct stack *stack)
@@ -181,7 +181,7 @@ static void step(struct stack *stack, struct http_response *response, struct inp
 		receive(stack, response);
 		break;
 	case STEP_CONNECT:
-		stack_connect(stack, (uint16_t)draw(input, 2), draw(input, 4));
+		stack_connect(stack, (uint16_t)draw(input, 2), 0, draw(input, 4));
 		break;
 	case STEP_CLOSE:
 		if (draw(input, 1) & 1)

@@ -453,7 +453,7 @@ static void test_connection_in_frames(void)
 {
 	struct stack *stack = open_stack(false, false);
 	CHECK_NUMBER(stack_due(stack), 0);
-	stack_connect(stack, GUEST_PORT, 1000);
+	stack_connect(stack, GUEST_PORT, 0, 1000);
 	CHECK_NUMBER(stack_due(stack), 1);
 	CHECK_NUMBER(stack_output(stack, answer, 5), 42); /* who has the address? */
 	CHECK_NUMBER(bytes_get16(answer + 20), 1);

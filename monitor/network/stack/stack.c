@@ -24,18 +24,13 @@ void stack_begin(struct stack *stack, const struct stack_peer *peer, uint16_t se
 	stack->first_reply = stack->reply_count = 0;
 }
 
-void stack_connect(struct stack *stack, uint16_t port, uint32_t sequence)
+void stack_connect(struct stack *stack, uint16_t port, size_t waiting, uint32_t sequence)
 {
 	const uint16_t own_port =
 	    (uint16_t)(STACK_PORT_FIRST + stack->next_port++ % (65536 - STACK_PORT_FIRST));
-	tcp_connect(&stack->tcp, own_port, port, sequence, TCP_LIMIT_MAX);
-}
-
-void stack_connect_again(struct stack *stack, size_t waiting, uint32_t sequence)
-{
 	struct ring *out = &stack->tcp.out;
 	const size_t first = out->first;
-	stack_connect(stack, stack->tcp.peer_port, sequence);
+	tcp_connect(&stack->tcp, own_port, port, sequence, TCP_LIMIT_MAX);
 	out->first = first;
 	out->count = waiting;
 }

@@ -51,12 +51,9 @@ struct stack {
 /* Forgets all but what it has of the guest. `seed`: random, for ports. */
 void stack_begin(struct stack *stack, const struct stack_peer *peer, uint16_t seed);
 
-/* Opens a connection to that port of the guest; `sequence` is random. */
-void stack_connect(struct stack *stack, uint16_t port, uint32_t sequence);
-
-/* The same, where the guest did not know the connection of before any more: with what is to be sent,
- * of which `waiting` bytes were not acknowledged. */
-void stack_connect_again(struct stack *stack, size_t waiting, uint32_t sequence);
+/* Opens a connection to that port of the guest; `sequence` is random. `waiting`: so many bytes were given to
+ * the connection of before, and nothing of them was acknowledged; they are sent by this one. */
+void stack_connect(struct stack *stack, uint16_t port, size_t waiting, uint32_t sequence);
 
 /* A frame came from the guest. */
 void stack_input(struct stack *stack, const uint8_t *frame, size_t length, uint64_t now_ns);
