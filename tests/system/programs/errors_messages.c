@@ -374,11 +374,12 @@ static void test_credentials(int type)
 	close_pair(pair);
 }
 
-/* Sockets that are in their own queues, and deep in each other's. */
+/* Sockets that are in their own queues, and deep in each other's: fewer than a user may have on
+ * their way, as Linux may find circles late. */
 static void test_circles(void)
 {
 	int before = count_descriptors();
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 100; i++) {
 		int pair[2];
 		make_pair(pair, SOCK_STREAM);
 		if (send_descriptors(pair[0], pair, 2) != 1) {
@@ -389,7 +390,7 @@ static void test_circles(void)
 	}
 	int last[2], next[2];
 	make_pair(last, SOCK_DGRAM);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 150; i++) {
 		make_pair(next, SOCK_DGRAM);
 		if (send_descriptors(next[0], last, 2) != 1)
 			printf("chain %d: %s\n", i, strerror(errno));
