@@ -698,7 +698,7 @@ guest kernel_flags
 	.globl kernel_flags_end
 kernel_flags_end:
 
-/* PUSHF that cannot be moved, again and again: it becomes a breakpoint. */
+/* PUSHF that cannot be moved, which becomes a breakpoint, and an instruction that faults, again and again. */
 guest kernel_breakpoints
 	call setup
 	sti
@@ -712,6 +712,7 @@ guest kernel_breakpoints
 	jne 2f
 	cmp %rsp, %rbp
 	jne 2f
+	mov %cr2, %rax
 	dec %ebx
 	jnz 1b
 2:	cli

@@ -111,19 +111,14 @@ static bool end_step(struct kernel *kernel, unsigned vector)
 	return vector == VECTOR_DEBUG;
 }
 
-/* KVM does not tell of a breakpoint that is on its way (a "soft exception"), only which exception was
- * the last one. So that of one which is being served is taken out. */
-static void forget_breakpoint(struct kernel *kernel)
-{
-	kernel->vcpu->run->s.regs.events = (struct kvm_vcpu_events){0};
-	kernel->vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
-}
-
+/* Where a signal comes between a trap and its exit, KVM need not tell of the exception as pending or
+ * injected: never of a breakpoint, and not of others once it has found that nothing can take them. It
+ * does tell which exception was the last one. While none has come since, that is one there is not. */
 static bool exception_on_its_way(const struct kernel *kernel)
 {
 	const struct kvm_vcpu_events *events = &kernel->vcpu->run->s.regs.events;
 	return events->exception.injected || events->exception.pending ||
-	       events->exception.nr == VECTOR_BREAKPOINT;
+	       events->exception.nr != VECTOR_NONE;
 }
 
 bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit)
@@ -139,8 +134,7 @@ bool deprivileged_serve_trap(struct kernel *kernel, struct machine_exit *exit)
 				      descriptors_short_code, exit);
 		return false;
 	}
-	if (exception.vector == VECTOR_BREAKPOINT)
-		forget_breakpoint(kernel);
+	virtual_cpu_forget_exception(kernel);
 	if (end_step(kernel, exception.vector))
 		return true;
 	kernel->deprivileged->shadow = false;

@@ -48,6 +48,12 @@ void virtual_cpu_follow(struct kernel *kernel)
 	kernel_sregs_changed(kernel);
 }
 
+void virtual_cpu_forget_exception(struct kernel *kernel)
+{
+	kernel->vcpu->run->s.regs.events = (struct kvm_vcpu_events){.exception.nr = VECTOR_NONE};
+	kernel->vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
+}
+
 void virtual_cpu_enter(struct kernel *kernel, uint64_t fs_base, uint64_t gs_base)
 {
 	struct kvm_sregs *sregs = kernel_sregs(kernel);
@@ -61,8 +67,7 @@ void virtual_cpu_enter(struct kernel *kernel, uint64_t fs_base, uint64_t gs_base
 	sregs->gs.base = gs_base;
 	virtual_cpu_follow(kernel);
 	/* No exception of the request before. */
-	kernel->vcpu->run->s.regs.events = (struct kvm_vcpu_events){0};
-	kernel->vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_EVENTS;
+	virtual_cpu_forget_exception(kernel);
 	kernel_regs_changed(kernel);
 }
 

@@ -55,6 +55,7 @@
 #define VECTOR_PROTECTION	   13
 #define VECTOR_PAGE_FAULT	   14
 #define VECTOR_ALIGNMENT	   17
+#define VECTOR_NONE		   31 /* reserved: no exception has it */
 
 /* Error code of a page fault (SDM 3A, 4.7). */
 #define FAULT_PRESENT  0x1U
@@ -165,6 +166,9 @@ void virtual_cpu_prepare(struct kernel *kernel);
 
 /* The virtual processor becomes one that kernel->start tells of, with the real registers. */
 void virtual_cpu_start(struct kernel *kernel);
+
+/* An exception that KVM told of is served: from now on its last one is VECTOR_NONE. */
+void virtual_cpu_forget_exception(struct kernel *kernel);
 
 /* Another request, or the first: the real system registers become what they have to be for the
  * virtual ones, and all translations are looked at anew. */
