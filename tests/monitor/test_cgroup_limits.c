@@ -19,6 +19,9 @@ int main(void)
 	struct cgroup_needs needs = least;
 	needs.has_devices = true;
 	CHECK(memory_of(needs) >= memory_of(least) + SLOTS * (REQUEST_DISK_MAX + ACCEL_BYTES_MAX));
+	struct cgroup_needs shares = least;
+	shares.shares = true; /* both the process's own pages and its file's */
+	CHECK(memory_of(shares) >= memory_of(least) + 2 * SLOTS * least.image_bytes);
 	needs.work_bytes = UINT64_MAX;
 	CHECK_NUMBER(memory_of(needs), UINT64_MAX);
 	needs = (struct cgroup_needs){.image_bytes = UINT64_MAX, .slots = UINT64_MAX};
