@@ -21,8 +21,8 @@
 /* The monitor, the server of a root directory, the one that takes its place. */
 #define PROCESSES_OF_MONITOR 8
 
-/* The monitor's thread; and a guest process, and the one that takes its place, or a virtual
- * machine's threads in the kernel. */
+/* The monitor's thread, and the one that serves calls while a guest of Solo5 runs; and a guest process, and
+ * the one that takes its place, or a virtual machine's threads in the kernel. */
 #define PROCESSES_OF_SLOT 5
 
 /* UINT64_MAX, no limit, stays what it is. */
