@@ -32,11 +32,12 @@ STREAM = r"/dev/null|pipe:|socket:"
 MONITOR = {
     "kvm": ["/dev/kvm", r"/proc/\d+/pagemap", "/memfd:mayfly-image", "/memfd:mayfly-window",
             "socket:", "socket:", "socket:", "anon_inode:kvm-vm", r"anon_inode:kvm-vcpu.*"],
-    "process": [".*/process_guest", "/memfd:mayfly-image", "/memfd:mayfly-window", "socket:",
-                "socket:", "socket:", "socket:", "pipe:", "pipe:", "pipe:"],
+    "process": [".*/process_guest", "/memfd:mayfly-image", "/memfd:mayfly-shared",
+                "/memfd:mayfly-window", "socket:", "socket:", "socket:", "socket:", "pipe:", "pipe:",
+                "pipe:"],
 }
 WITH_ROOT = ["socket:", "socket:"]
-GUEST_PROCESS = ["socket:", "pipe:", "pipe:"]
+GUEST_PROCESS = ["/memfd:mayfly-shared", "socket:", "pipe:", "pipe:"]
 ROOTD = ["socket:", "/dev/null", "pipe:", "/.*", "socket:"]
 # Of the accelerator host any number of each.
 ACCELD = ["/dev/null", "socket:", "pipe:", "/memfd:.*", r"anon_inode:\[eventpoll\]",
