@@ -32,9 +32,11 @@
 /* And so long the server for the next call. */
 #define IDLE_NS 30000UL
 
-/* Calls are fast where that many exits follow each other within this time. */
-#define FAST	3
-#define FAST_NS 200000UL
+/* Calls are fast where that many exits follow each other within this time. To make the thread takes as
+ * long as some exits, which a guest that says a few lines and ends would not win back. */
+#define FAST	   3
+#define FAST_FIRST 32
+#define FAST_NS	   200000UL
 
 /* Where the server had no processor for that long when it wanted one, or none when the guest waited for
  * it, the guest does without it: for four times as long each time, and for the shortest time again after
@@ -357,7 +359,8 @@ void solo5_aside_consider(struct solo5_aside *self)
 	self->last_ns = now_ns;
 	if (atomic_exchange(&self->late, false))
 		do_without(self);
-	const bool pays = self->fast >= FAST && now_ns >= self->without_until_ns;
+	const uint32_t fast = self->started ? FAST : FAST_FIRST;
+	const bool pays = self->fast >= fast && now_ns >= self->without_until_ns;
 	if ((pays || self->stays) && !self->slot->setup)
 		wake(self);
 }
