@@ -353,6 +353,8 @@ static int kvm_become_clone(struct machine *machine, const struct image *image, 
 	struct machine_kvm *self = machine_kvm(machine);
 	if (self->kernel || self->state || kvm_is_built_anew(self))
 		return error_set(error, ENOTSUP, "this virtual machine is of one use only");
+	/* Another thread may go on with the machine: this one's timer must not touch it any more. */
+	deadline_release(&self->deadline);
 	int result = kvm_machine_clone(self, image, error);
 	return result ? result : kvm_touch(self, error);
 }
