@@ -31,8 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(segment->file_size <= segment->memory_size && segment->memory_size);
 		check(segment->address >= end && segment->address >= file.low);
 		check(range_within(segment->address, segment->memory_size, file.high));
-		check((segment->protection & (GUEST_WRITE | GUEST_EXECUTE)) !=
-		      (GUEST_WRITE | GUEST_EXECUTE));
+		check(!(segment->protection & ~(GUEST_READ | GUEST_WRITE | GUEST_EXECUTE)));
 		end = segment->address + segment->memory_size;
 	}
 	/* The file stays the fuzzer's: nothing here releases it. */
