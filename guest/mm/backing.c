@@ -141,7 +141,7 @@ bool backing_each(const void *object, uint64_t start, uint64_t end,
 uint64_t backing_end(uint64_t address, uint64_t end)
 {
 	while (address < end) {
-		uint64_t offset, limit = end;
+		uint64_t offset = 0, limit = end;
 		const struct backing *backing = backing_at(address, &offset, &limit);
 		const uint64_t size = backing ? backing->operations->end(backing) : 0;
 		if (size < offset || size - offset < limit - address)
