@@ -41,6 +41,13 @@ static int try(volatile char *address, int write)
 	return 0;
 }
 
+/* The text without its end. */
+static void put(char *place, const char *text)
+{
+	while (*text)
+		*place++ = *text++;
+}
+
 static char *map(int file, uint64_t length, int protection, uint64_t offset)
 {
 	return mmap(NULL, length, protection, MAP_SHARED, file, (off_t)offset);
@@ -139,12 +146,12 @@ static void test_moves(int file)
 	char *moved = mremap(view, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE);
 	printf("grown: %.3s %.3s %.5s\n", moved, moved + PAGE, moved + 2 * PAGE);
 	char *again = mremap(moved, 0, 2 * PAGE, MREMAP_MAYMOVE);
-	memcpy(again, "new", 3);
+	put(again, "new");
 	printf("again: %d %.3s\n", again != moved, moved);
 	char *room = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *fixed = mremap(moved, 3 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, room + PAGE);
 	printf("fixed: %d %.3s\n", fixed == room + PAGE, fixed);
-	memcpy(fixed, "end", 3);
+	put(fixed, "end");
 	printf("same: %.3s\n", again);
 	char *in_room = mmap(room + 2 * PAGE, PAGE, READ_WRITE, MAP_SHARED | MAP_FIXED, file, PAGE);
 	printf("in its place: %d %.3s\n", in_room == room + 2 * PAGE, in_room);
@@ -244,7 +251,7 @@ static void test_named(const char *path)
 	char *seen = map(reader, 3 * PAGE, PROT_READ, 0);
 	close(file);
 	TRY(unlink(path));
-	memcpy(view + PAGE, "named", 5);
+	put(view + PAGE, "named");
 	printf("seen: %.5s\n", seen + PAGE);
 	TRY(mprotect(seen, PAGE, READ_WRITE));
 	TRY(mprotect(seen, PAGE, PROT_NONE));
@@ -344,11 +351,11 @@ int main(int argc, char **argv)
 	test_threads(file);
 	test_sparse();
 	/* What was shared before the request is shared behind it. */
-	memcpy(kept + PAGE, "before", 6);
+	put(kept + PAGE, "before");
 	char request[64], text[8] = "";
 	printf("request: %d\n", read(STDIN_FILENO, request, sizeof(request)) > 0);
 	printf("kept: %.6s", other);
-	memcpy(kept + PAGE, "behind", 6);
+	put(kept + PAGE, "behind");
 	printf(" %.6s", other);
 	printf(" %ld", (long)pread(file, text, 6, PAGE));
 	printf(" %s\n", text);
