@@ -36,20 +36,6 @@ static int read_range(int fd, void *out, size_t length, uint64_t offset)
 	return 0;
 }
 
-/* Brings what is not in the page cache yet there in large pages, from which later guests profit.
- * read(2) would bring small ones. On file systems without large pages this changes nothing. */
-static void fetch_large_pages(int fd, uint64_t offset, uint64_t length)
-{
-	const uint64_t before = offset % ROOT_LARGE_PAGE;
-	void *mapped =
-	    mmap(NULL, before + length, PROT_READ, MAP_SHARED, fd, (off_t)(offset - before));
-	if (mapped == MAP_FAILED)
-		return;
-	if (!madvise(mapped, before + length, MADV_HUGEPAGE))
-		madvise(mapped, before + length, MADV_POPULATE_READ);
-	munmap(mapped, before + length);
-}
-
 static int damaged(struct error *error, const char *what, uint64_t which)
 {
 	return error_set(error, EINVAL, "the root image is damaged: %s (%lu)", what, which);
@@ -302,7 +288,7 @@ int root_image_open_descriptor(struct root_image *image, int fd, struct error *e
 	struct root_header *header = &image->header;
 	struct stat status;
 	int result = 0;
-	fetch_large_pages(fd, 0, ROOT_PAGE_SIZE);
+	root_fetch_large_pages(fd, 0, ROOT_PAGE_SIZE);
 	if (fstat(fd, &status))
 		result = error_set_errno(error, errno, "cannot stat the root image");
 	else if (!S_ISREG(status.st_mode))
@@ -314,7 +300,7 @@ int root_image_open_descriptor(struct root_image *image, int fd, struct error *e
 		result = check_header(header, (uint64_t)status.st_size, error);
 	if (!result) {
 		size_t size = header->image_size - header->nodes_offset;
-		fetch_large_pages(fd, header->nodes_offset, size);
+		root_fetch_large_pages(fd, header->nodes_offset, size);
 		image->metadata = malloc(size);
 		if (!image->metadata)
 			result = error_set(error, ENOMEM, "no memory for a root image's tables");

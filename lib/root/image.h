@@ -36,6 +36,10 @@ void root_image_release(struct root_image *image);
 /* True where the file begins as a root image does, of whatever version. */
 bool root_image_recognise(int fd);
 
+/* Brings what is not in the page cache yet there in large pages, from which later guests profit.
+ * read(2) would bring small ones. On file systems without large pages this changes nothing. */
+void root_fetch_large_pages(int fd, uint64_t offset, uint64_t length);
+
 /* The number of the node that a path without links names, as struct root_tree has it. 0, -ENOENT or
  * -ENOTDIR. */
 int root_image_node(const struct root_image *image, const char *path, uint32_t *node);

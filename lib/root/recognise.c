@@ -1,15 +1,29 @@
-/* What root images and OCI image layouts are known by; see image.h and pack.h. */
+/* What root images and OCI image layouts are known by, and how their pages are fetched; see image.h and pack.h. */
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "root/image.h"
 #include "root/pack.h"
 
+void root_fetch_large_pages(int fd, uint64_t offset, uint64_t length)
+{
+	const uint64_t before = offset % ROOT_LARGE_PAGE;
+	void *mapped =
+	    mmap(NULL, before + length, PROT_READ, MAP_SHARED, fd, (off_t)(offset - before));
+	if (mapped == MAP_FAILED)
+		return;
+	if (!madvise(mapped, before + length, MADV_HUGEPAGE))
+		madvise(mapped, before + length, MADV_POPULATE_READ);
+	munmap(mapped, before + length);
+}
+
 bool root_image_recognise(int fd)
 {
 	uint64_t magic = 0;
+	root_fetch_large_pages(fd, 0, ROOT_PAGE_SIZE);
 	return pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == ROOT_MAGIC;
 }
 
