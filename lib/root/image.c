@@ -6,18 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/hash.h"
-
-/* Debian 12's headers have it since glibc 2.35, the kernel since 5.14. */
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 
 /* Reads all of [offset, offset + length), or fails: EIO where the file is shorter. */
 static int read_range(int fd, void *out, size_t length, uint64_t offset)

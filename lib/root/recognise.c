@@ -8,6 +8,11 @@
 #include "root/image.h"
 #include "root/pack.h"
 
+/* Debian 12's headers have it since glibc 2.35, the kernel since 5.14. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 void root_fetch_large_pages(int fd, uint64_t offset, uint64_t length)
 {
 	const uint64_t before = offset % ROOT_LARGE_PAGE;
