@@ -129,12 +129,16 @@ process_caught_system_call:
 	mov 104(%rbx), %rdi
 	mov 112(%rbx), %rsi
 	mov 120(%rbx), %rbp
-	mov 136(%rbx), %rdx
-	mov 144(%rbx), %rax
-	mov 160(%rbx), %rsp
 	mov 168(%rbx), %rcx
 	mov 176(%rbx), %r11
-	mov 128(%rbx), %rbx
+	/* Off the signal stack with the last read of the frame: the frame of a tick that comes later
+	 * is where this one is. */
+	lea 128(%rbx), %rsp
+	pop %rbx
+	pop %rdx
+	pop %rax
+	lea 8(%rsp), %rsp
+	pop %rsp
 	jmp *process_syscall_entry(%rip)
 
 /* _Noreturn void process_return(const ucontext_t *context, uint64_t address): leaves a signal handler
