@@ -1,5 +1,5 @@
-/* Makes system calls for some seconds (its argument), by a SYSCALL that is not patched (lib/syscall_patch),
- * that is not patched), with a value in each register that a call keeps; prints how many went wrong. */
+/* Makes system calls for some seconds (its argument), by a SYSCALL that is not patched
+ * (lib/syscall_patch), with a value in each register that a call keeps; prints how many changed. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
