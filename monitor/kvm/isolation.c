@@ -207,7 +207,7 @@ static int kvm_save(struct machine *machine, struct machine_state *state, struct
 	if (self->kernel)
 		return kernel_save(self->kernel, state, error);
 	self->accessing = false;
-	return cpu_state_save(&self->vcpu, state, error);
+	return cpu_state_save(&self->vcpu, self->host->processor.xcr0, state, error);
 }
 
 static bool kvm_has_ring_0(const struct isolation_host *host)

@@ -35,8 +35,10 @@ int deprivileged_save(struct kernel *kernel, struct machine_state *state, struct
 	/* Nobody served it: it reads what it would of a port that is not there. */
 	port_finish(kernel, &exception);
 	space_take_back(kernel);
-	if (ioctl(kernel->vcpu->fd, KVM_GET_XSAVE, &saved.xsave))
-		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
+	int result =
+	    cpu_state_read_extended(kernel->vcpu, kernel->processor->xcr0, &saved.xsave, error);
+	if (result)
+		return result;
 	saved.regs = *kernel_regs(kernel);
 	if (self->stepping)
 		saved.regs.rflags &= ~FLAG_TRAP;

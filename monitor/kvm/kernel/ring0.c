@@ -167,7 +167,7 @@ int ring0_run(struct kernel *kernel, uint64_t deadline_ns, struct machine_exit *
 int ring0_save(struct kernel *kernel, struct machine_state *state, struct error *error)
 {
 	struct ring0_state now;
-	int result = ring0_state_read(kernel->vcpu, &now, error);
+	int result = ring0_state_read(kernel->vcpu, kernel->processor->xcr0, &now, error);
 	if (result)
 		return result;
 	memcpy(state->bytes, &now, sizeof(now));

@@ -6,18 +6,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "monitor/kvm/x86_64/cpu_state.h"
 #include "sizes/sizes.h"
 
-#define XCR0_X87	 1UL
-#define XCR0_LEGACY	 3UL /* what a processor without the register has */
-#define X87_CONTROL	 0x37f
-#define VECTOR_CONTROL	 0x1f80 /* MXCSR: all exceptions masked */
-#define VECTOR_KNOWN	 0xffffU
-#define XSAVE_MXCSR	 24
-#define XSAVE_HEADER	 512
-#define XSAVE_HEADER_END 576
-#define DEBUG_STATUS	 0xffff0ff0UL
-#define DEBUG_CONTROL	 0x400UL
+#define XCR0_X87       1UL
+#define X87_CONTROL    0x37f
+#define VECTOR_CONTROL 0x1f80 /* MXCSR: all exceptions masked */
+#define XSAVE_MXCSR    24
+#define DEBUG_STATUS   0xffff0ff0UL
+#define DEBUG_CONTROL  0x400UL
 
 static const struct {
 	uint32_t index;
@@ -76,15 +73,18 @@ static bool write_model_registers(const struct vcpu *vcpu, const uint64_t *value
 	return true;
 }
 
-int ring0_state_read(const struct vcpu *vcpu, struct ring0_state *state, struct error *error)
+int ring0_state_read(const struct vcpu *vcpu, uint64_t xcr0, struct ring0_state *state,
+		     struct error *error)
 {
 	struct kvm_xcrs xcrs = {0};
 	*state = (struct ring0_state){0};
+	int result = cpu_state_read_extended(vcpu, xcr0, &state->xsave, error);
+	if (result)
+		return result;
 	if (ioctl(vcpu->fd, KVM_GET_REGS, &state->regs) ||
 	    ioctl(vcpu->fd, KVM_GET_SREGS, &state->sregs) ||
 	    ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &state->events) ||
-	    ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &state->debug) ||
-	    ioctl(vcpu->fd, KVM_GET_XSAVE, &state->xsave))
+	    ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &state->debug))
 		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
 	/* The interrupt that this names is in `events`, too. */
 	memset(state->sregs.interrupt_bitmap, 0, sizeof(state->sregs.interrupt_bitmap));
@@ -113,14 +113,5 @@ int ring0_state_write(const struct vcpu *vcpu, const struct ring0_state *state, 
 
 bool ring0_state_fits(const struct ring0_state *state, uint64_t xcr0)
 {
-	uint64_t header[(XSAVE_HEADER_END - XSAVE_HEADER) / sizeof(uint64_t)];
-	uint32_t control;
-	memcpy(header, (const uint8_t *)&state->xsave + XSAVE_HEADER, sizeof(header));
-	memcpy(&control, (const uint8_t *)&state->xsave + XSAVE_MXCSR, sizeof(control));
-	/* XSTATE_BV names components that there are; no compaction, nothing reserved. */
-	for (size_t i = 1; i < ARRAY_SIZE(header); i++)
-		if (header[i])
-			return false;
-	return !(header[0] & ~(xcr0 ? xcr0 : XCR0_LEGACY)) && !(state->xcr0 & ~xcr0) &&
-	       !(control & ~VECTOR_KNOWN);
+	return cpu_state_extended_is_sound(&state->xsave, xcr0) && !(state->xcr0 & ~xcr0);
 }

@@ -29,8 +29,9 @@ _Static_assert(sizeof(struct ring0_state) <= MACHINE_STATE_MAX, "it fits");
 /* As after a reset; registers and segments are zero. `has_xcr0`: the processor has that register. */
 void ring0_state_init(struct ring0_state *state, bool has_xcr0);
 
-/* Reads it from a virtual CPU that has nothing half done. */
-int ring0_state_read(const struct vcpu *vcpu, struct ring0_state *state, struct error *error);
+/* Reads it from a virtual CPU that has nothing half done, on a processor with the components `xcr0`. */
+int ring0_state_read(const struct vcpu *vcpu, uint64_t xcr0, struct ring0_state *state,
+		     struct error *error);
 
 /* The virtual CPU goes on with it. KVM refuses what no processor could have. */
 int ring0_state_write(const struct vcpu *vcpu, const struct ring0_state *state,

@@ -17,6 +17,7 @@
 #define XSAVE_MXCSR	  24 /* bytes from the start, and for the rest */
 #define XSAVE_HEADER	  512
 #define XSAVE_HEADER_SIZE 64
+#define XCR0_LEGACY	  3UL /* x87 and SSE, which need no XCR0 */
 #define MXCSR_KNOWN	  0xffffU
 #define MXCSR_FIRST	  0x1f80U
 
@@ -39,15 +40,35 @@ static int finish_exit(const struct vcpu *vcpu, struct error *error)
 	return error_set_errno(error, result ? errno : EIO, "cannot stop the virtual CPU");
 }
 
-int cpu_state_save(const struct vcpu *vcpu, struct machine_state *state, struct error *error)
+static uint64_t known_components(uint64_t xcr0)
+{
+	return xcr0 ? xcr0 : XCR0_LEGACY;
+}
+
+int cpu_state_read_extended(const struct vcpu *vcpu, uint64_t xcr0, struct kvm_xsave *extended,
+			    struct error *error)
+{
+	uint64_t present;
+	uint8_t *header = (uint8_t *)extended + XSAVE_HEADER;
+	if (ioctl(vcpu->fd, KVM_GET_XSAVE, extended))
+		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
+	memcpy(&present, header, sizeof(present));
+	present &= known_components(xcr0);
+	memcpy(header, &present, sizeof(present));
+	return 0;
+}
+
+int cpu_state_save(const struct vcpu *vcpu, uint64_t xcr0, struct machine_state *state,
+		   struct error *error)
 {
 	struct cpu_state now = {0};
 	struct kvm_sregs sregs;
 	int result = finish_exit(vcpu, error);
+	if (!result)
+		result = cpu_state_read_extended(vcpu, xcr0, &now.xsave, error);
 	if (result)
 		return result;
-	if (ioctl(vcpu->fd, KVM_GET_REGS, &now.regs) || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) ||
-	    ioctl(vcpu->fd, KVM_GET_XSAVE, &now.xsave))
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &now.regs) || ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
 		return error_set_errno(error, errno, "cannot read the virtual CPU's registers");
 	now.fs_base = sregs.fs.base;
 	now.gs_base = sregs.gs.base;
@@ -63,7 +84,7 @@ bool cpu_state_extended_is_sound(const struct kvm_xsave *extended, uint64_t xcr0
 	memcpy(header, (const uint8_t *)extended + XSAVE_HEADER, sizeof(header));
 	memcpy(&mxcsr, (const uint8_t *)extended + XSAVE_MXCSR, sizeof(mxcsr));
 	/* XSTATE_BV names components that there are; no compaction, nothing reserved. */
-	if (header[0] & ~(xcr0 ? xcr0 : 3UL))
+	if (header[0] & ~known_components(xcr0))
 		return false;
 	for (size_t i = 1; i < ARRAY_SIZE(header); i++)
 		if (header[i])

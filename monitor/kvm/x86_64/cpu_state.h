@@ -10,8 +10,15 @@
 #include "util/error.h"
 #include "vcpu.h"
 
-/* Takes the state of a virtual CPU that stopped, after KVM has finished what it stopped in. */
-int cpu_state_save(const struct vcpu *vcpu, struct machine_state *state, struct error *error);
+/* Takes the state of a virtual CPU that stopped, after KVM has finished what it stopped in; `xcr0` are
+ * the components of the extended state that guests may use. */
+int cpu_state_save(const struct vcpu *vcpu, uint64_t xcr0, struct machine_state *state,
+		   struct error *error);
+
+/* Reads those components. Of others KVM may tell, too: of protection keys where the host's processor
+ * has them, for guests that have none. They could not be set. */
+int cpu_state_read_extended(const struct vcpu *vcpu, uint64_t xcr0, struct kvm_xsave *extended,
+			    struct error *error);
 
 /* The state may be anybody's: false where no virtual CPU could have it, with the components `xcr0`
  * of the extended state. */
