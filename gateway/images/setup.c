@@ -21,7 +21,7 @@
 #define LOG_LINES 4 /* of the log's end, that a sentence has */
 #define LOG_SHOWN 512
 #define ASK_NS	  100000000UL /* how often it is asked whether somebody waits */
-/* What the library OS says of a socket, and of another process or program. */
+/* What the library OS says of a socket that listens or leads out, and of another process or program. */
 #define NO_NETWORK   "a guest has no network"
 #define NO_PROCESSES "a guest has one process and one program"
 
@@ -155,14 +155,16 @@ static int judge_end(const struct setup *setup, const struct mayfly_event *event
 		     const struct log_end *end, struct error *error)
 {
 	char sentence[2 * ERROR_TEXT_MAX];
+	const bool failed = event->outcome == MAYFLY_EXITED && event->status;
+	if (end->wants_network && (failed || event->outcome == MAYFLY_SIGNALED)) {
+		snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_LATER, setup->name);
+		return refuse(end, error, sentence);
+	}
 	switch (event->outcome) {
 	case MAYFLY_EXITED:
 		if (!event->status)
 			return 0;
-		if (end->wants_network)
-			snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_LATER,
-				 setup->name);
-		else if (end->wants_processes)
+		if (end->wants_processes)
 			snprintf(
 			    sentence, sizeof(sentence),
 			    "image: %s starts another program, as shells do for most commands: "

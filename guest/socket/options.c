@@ -25,16 +25,6 @@ static const int switches[] = {
 };
 #define PASSES_CREDENTIALS 1U
 
-bool socket_passes_credentials(const struct socket *socket)
-{
-	return socket->settings.switches & PASSES_CREDENTIALS;
-}
-
-void socket_inherit(struct socket *accepted, const struct socket *listener)
-{
-	accepted->settings.switches |= listener->settings.switches & PASSES_CREDENTIALS;
-}
-
 /* The bit of an option; 0: it is no switch. */
 static uint32_t find_switch(uint32_t option)
 {
@@ -42,6 +32,26 @@ static uint32_t find_switch(uint32_t option)
 		if ((uint32_t)switches[i] == option)
 			return 1U << i;
 	return 0;
+}
+
+bool socket_passes_credentials(const struct socket *socket)
+{
+	return socket->settings.switches & PASSES_CREDENTIALS;
+}
+
+bool socket_reuses_address(const struct socket *socket)
+{
+	return socket->settings.switches & find_switch(SO_REUSEADDR);
+}
+
+bool socket_reuses_port(const struct socket *socket)
+{
+	return socket->settings.switches & find_switch(SO_REUSEPORT);
+}
+
+void socket_inherit(struct socket *accepted, const struct socket *listener)
+{
+	accepted->settings.switches |= listener->settings.switches & PASSES_CREDENTIALS;
 }
 
 union option_value {

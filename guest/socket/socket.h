@@ -57,6 +57,11 @@ struct socket_operations {
 	void (*peer_credentials)(struct file *file, struct ucred *credentials);
 	/* It listens; NULL: it never does. */
 	bool (*listens)(const struct socket *socket);
+	/* Options of other levels than SOL_SOCKET. */
+	int (*get_option)(struct file *file, uint32_t level, uint32_t option, uint64_t value,
+			  uint64_t length);
+	int (*set_option)(struct file *file, uint32_t level, uint32_t option, uint64_t value,
+			  uint32_t length);
 };
 
 /* What setsockopt(2) changes. */
@@ -92,6 +97,10 @@ int socket_take_error(struct socket *socket);
 
 /* SO_PASSCRED is on. */
 bool socket_passes_credentials(const struct socket *socket);
+
+/* SO_REUSEADDR, SO_REUSEPORT: whether others may have its port as well. */
+bool socket_reuses_address(const struct socket *socket);
+bool socket_reuses_port(const struct socket *socket);
 
 /* An accepted socket passes credentials where the one does that listened. */
 void socket_inherit(struct socket *accepted, const struct socket *listener);

@@ -1,6 +1,7 @@
 /* What sockets leave behind: nothing, in whatever order their ends, their packets and the files in
  * those go. The programs errors_sockets.c and errors_messages.c say what each call answers. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@ struct arguments {
 		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control;
 	struct sockaddr_un name;
+	struct sockaddr_in place;
 };
 
 static struct arguments *arguments;
@@ -115,6 +117,72 @@ static void leave_connections(void)
 	CHECK_NUMBER(SYSTEM(close, clients[2]), 0);
 }
 
+static uint64_t make_inet(uint64_t type)
+{
+	return (uint64_t)SYSTEM(socket, AF_INET, type, 0);
+}
+
+static int64_t with_place(int64_t (*call)(const uint64_t arguments[6]), uint64_t socket)
+{
+	const uint64_t list[6] = {socket, ADDRESS(&arguments->place), sizeof(arguments->place)};
+	return call(list);
+}
+
+/* A server of the machine's own address; its place is known then. */
+static uint64_t make_server(uint64_t type)
+{
+	const uint64_t server = make_inet(type);
+	arguments->place = (struct sockaddr_in){.sin_family = AF_INET};
+	CHECK_NUMBER(with_place(call_bind, server), 0);
+	arguments->ends[0] = sizeof(arguments->place);
+	CHECK_NUMBER(
+	    SYSTEM(getsockname, server, ADDRESS(&arguments->place), ADDRESS(arguments->ends)), 0);
+	return server;
+}
+
+/* TCP: connections with bytes in them, accepted or not; ended, broken off or as they are. */
+static void leave_streams(void)
+{
+	const uint64_t server = make_server(SOCK_STREAM);
+	uint64_t clients[4];
+	CHECK_NUMBER(SYSTEM(listen, server, 8), 0);
+	for (int i = 0; i < 4; i++) {
+		clients[i] = make_inet(SOCK_STREAM);
+		CHECK_NUMBER(with_place(call_connect, clients[i]), 0);
+		CHECK_NUMBER(SYSTEM(sendto, clients[i], ADDRESS(&arguments->byte), 1, 0, 0, 0), 1);
+	}
+	const uint64_t first = (uint64_t)SYSTEM(accept, server, 0, 0);
+	const uint64_t second = (uint64_t)SYSTEM(accept, server, 0, 0);
+	CHECK_NUMBER(SYSTEM(sendto, first, ADDRESS(&arguments->byte), 1, 0, 0, 0), 1);
+	CHECK_NUMBER(SYSTEM(shutdown, second, SHUT_WR), 0);
+	/* To nobody: it is broken off, and can connect again. */
+	arguments->place.sin_family = AF_UNSPEC;
+	CHECK_NUMBER(with_place(call_connect, clients[1]), 0);
+	arguments->place.sin_family = AF_INET;
+	CHECK_NUMBER(with_place(call_connect, clients[1]), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_NUMBER(SYSTEM(close, clients[i]), 0);
+	CHECK_NUMBER(SYSTEM(close, server), 0);
+	CHECK_NUMBER(SYSTEM(close, first), 0);
+	CHECK_NUMBER(SYSTEM(close, second), 0);
+	CHECK_NUMBER(SYSTEM(close, clients[3]), 0);
+}
+
+/* UDP: what nobody took, from one that is closed; a receiver that only a packet holds. */
+static void leave_datagrams(void)
+{
+	const uint64_t receiver = make_server(SOCK_DGRAM), sender = make_inet(SOCK_DGRAM);
+	uint64_t ends[2];
+	CHECK_NUMBER(with_place(call_connect, sender), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_NUMBER(SYSTEM(sendto, sender, ADDRESS(&arguments->byte), 1, 0, 0, 0), 1);
+	make_pair(SOCK_STREAM, ends);
+	CHECK_NUMBER(send_files(ends[0], receiver, ends[1]), 1);
+	CHECK_NUMBER(SYSTEM(close, receiver), 0);
+	CHECK_NUMBER(SYSTEM(close, sender), 0);
+	close_both(ends);
+}
+
 /* As many as may be on their way, and no more. */
 static void fill_the_way(void)
 {
@@ -151,6 +219,10 @@ static void leave_all(void)
 		check_inodes(inodes);
 	}
 	leave_connections();
+	check_inodes(inodes);
+	leave_streams();
+	check_inodes(inodes);
+	leave_datagrams();
 	check_inodes(inodes);
 	fill_the_way();
 	check_inodes(inodes);

@@ -1,6 +1,7 @@
 /* A program that does on request what programs should not: the argument says what. */
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -100,6 +101,17 @@ static int open_socket(int family)
 	return 0;
 }
 
+/* Wants to go where nothing leads; `fails`: and cannot do without. */
+static int connect_to_outside(int fails)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(80)};
+	name.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1 */
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	printf("%s\n", connect(client, (struct sockaddr *)&name, sizeof(name)) ? strerror(errno)
+									       : "connected");
+	return fails;
+}
+
 /* Asks for what no machine has; `fails`: and cannot do without. */
 static int ask_for_swap(int fails)
 {
@@ -125,6 +137,48 @@ static int use_kept_sockets(void)
 	while (send(kept[0], "of this request", 15, MSG_DONTWAIT) == 15)
 		;
 	return errno != EAGAIN;
+}
+
+/* A connection that the set-up made, with bytes on their way; and a server for more of them. */
+static int server, client, accepted;
+static struct sockaddr_in server_name = {.sin_family = AF_INET};
+
+static int connect_to_server(void)
+{
+	int made = socket(AF_INET, SOCK_STREAM, 0);
+	return connect(made, (struct sockaddr *)&server_name, sizeof(server_name)) ? -1 : made;
+}
+
+static int prepare_connections(void)
+{
+	socklen_t length = sizeof(server_name);
+	server_name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	server = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(server, (struct sockaddr *)&server_name, length) || listen(server, 3) ||
+	    getsockname(server, (struct sockaddr *)&server_name, &length))
+		return 1;
+	client = connect_to_server();
+	accepted = accept(server, NULL, NULL);
+	return client < 0 || accepted < 0 || write(client, "kept", 4) != 4 ||
+	       connect_to_server() < 0;
+}
+
+/* Each request finds them as they were, and what it adds is its own. */
+static int use_connections(void)
+{
+	char text[64] = "";
+	long length = read(accepted, text, sizeof(text) - 1);
+	printf("%ld %s\n", length, text);
+	int waiting = accept(server, NULL, NULL);
+	printf("%s\n", recv(waiting, text, 1, MSG_DONTWAIT) < 0 ? strerror(errno) : "bytes");
+	int mine = connect_to_server(), other = accept(server, NULL, NULL);
+	if (write(mine, "answer", 7) != 7 || read(other, text, sizeof(text)) != 7)
+		return 1;
+	puts(text);
+	close(client);
+	length = read(accepted, text, sizeof(text));
+	printf("%ld\n", length);
+	return connect_to_server() < 0;
 }
 
 /* What the set-up mapped far away, each request finds as it was; what a request maps, none does. */
@@ -205,6 +259,8 @@ int main(int argc, char **argv)
 	char *mappings = strcmp(deed, "mappings") ? NULL : prepare_mappings();
 	if (!strcmp(deed, "sockets") && prepare_sockets())
 		return 1;
+	if (!strcmp(deed, "connections") && prepare_connections())
+		return 1;
 	if (!strcmp(deed, "maybe") && ends_early())
 		return 1;
 	if (wait_for_request())
@@ -237,7 +293,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(deed, "fork"))
 		return make_process();
 	else if (!strcmp(deed, "internet"))
-		return open_socket(AF_INET);
+		return connect_to_outside(0);
+	else if (!strcmp(deed, "internet-fails"))
+		return connect_to_outside(1);
 	else if (!strcmp(deed, "local"))
 		return open_socket(AF_UNIX);
 	else if (!strcmp(deed, "swap"))
@@ -246,6 +304,8 @@ int main(int argc, char **argv)
 		return ask_for_swap(1);
 	else if (!strcmp(deed, "sockets"))
 		return use_kept_sockets();
+	else if (!strcmp(deed, "connections"))
+		return use_connections();
 	else if (!strcmp(deed, "mappings"))
 		return use_mappings(mappings);
 	else if (!strcmp(deed, "random"))

@@ -10,6 +10,7 @@ program is not installed, and cannot be built, is left out with the reason. Exit
 why, where this machine cannot run the test.
 """
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -17,6 +18,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -108,6 +110,12 @@ class Programs:
         return self.found[name]
 
 
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 def shell_status(code):
     """The exit status as a shell would give it, which is what mayfly gives."""
     return 128 - code if code < 0 else code
@@ -128,7 +136,8 @@ class Comparison:
         self.shown = set()  # the differences that were seen, by place
         self.run = self.differing = 0
         self.names = {"data": str(folder / "data"), "scratch": str(folder / "scratch"),
-                      "user": "root" if os.geteuid() == 0 else "user"}
+                      "user": "root" if os.geteuid() == 0 else "user",
+                      "ipv6": "ipv6" if has_ipv6() else ""}
         self.inputs.write_files(folder / "data")
 
     def clear_scratch(self):

@@ -76,14 +76,20 @@ class Programs(unittest.TestCase):
                             "mappings"], check=True, timeout=LIMIT)
             self.expect(run("--repeat=5", file), 0, b"as it was\n")
 
-    def test_sockets_are_each_requests_own(self):
-        found = b"4 kept\nResource temporarily unavailable\n"
-        self.expect(run("--repeat=20", DEEDS, "sockets"), 0, found)
+    def expect_each_requests_own(self, deed, found):
+        self.expect(run("--repeat=20", DEEDS, deed), 0, found)
         with tempfile.TemporaryDirectory(prefix="mayfly-sockets-") as folder:
             file = os.path.join(folder, "deeds.snap")
             subprocess.run([MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o", file, DEEDS,
-                            "sockets"], check=True, timeout=LIMIT)
+                            deed], check=True, timeout=LIMIT)
             self.expect(run("--repeat=5", file), 0, found)
+
+    def test_sockets_are_each_requests_own(self):
+        self.expect_each_requests_own("sockets", b"4 kept\nResource temporarily unavailable\n")
+
+    def test_connections_are_each_requests_own(self):
+        self.expect_each_requests_own(
+            "connections", b"4 kept\nResource temporarily unavailable\nanswer\n0\n")
 
     def test_exit_status(self):
         self.expect(run(BUSYBOX, "false"), 1, b"")
@@ -300,8 +306,12 @@ class Falls(unittest.TestCase):
                             "a guest has one process and one program (ENOSYS)")
 
     def test_network(self):
-        refused = "Address family not supported by protocol\n" * 2
-        self.expect_refusal("internet", refused, "a guest has no network (EAFNOSUPPORT)")
+        """Who fails is told that nothing leads out; who does without is not."""
+        self.expect_refusal("internet", "Network is unreachable\n", "")
+        result = run(DEEDS, "internet-fails")
+        self.assertEqual((text(result.stdout), result.returncode), ("Network is unreachable\n", 1))
+        self.assertIn("a guest has no network: nothing leads out of it (ENETUNREACH)",
+                      text(result.stderr))
         self.expect_refusal("local", "a socket\n" * 2, "")
 
     def test_failing_without_a_call(self):

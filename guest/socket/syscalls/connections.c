@@ -6,8 +6,8 @@
 #include "guest/fs/descriptors.h"
 #include "guest/fs/inode.h"
 #include "guest/lib/system_call.h"
-#include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
+#include "guest/socket/inet/inet.h"
 #include "guest/socket/unix/unix.h"
 
 #define TYPE_MASK   0xfU /* in the argument, besides SOCK_CLOEXEC and SOCK_NONBLOCK */
@@ -15,15 +15,9 @@
 
 _Static_assert(SOCK_NONBLOCK == O_NONBLOCK && SOCK_CLOEXEC == O_CLOEXEC, "they are one");
 
-/* Says once in the log that the program wants a network. */
-static int refuse_family(uint32_t family)
+static bool is_internet(uint32_t family)
 {
-	static bool told;
-	if (!told && (family == AF_INET || family == AF_INET6)) {
-		machine_tell("socket: a guest has no network (EAFNOSUPPORT)");
-		told = true;
-	}
-	return -EAFNOSUPPORT;
+	return family == AF_INET || family == AF_INET6;
 }
 
 /* What a program asks for: of the type the family has. 0 or a negative errno. */
@@ -38,8 +32,10 @@ static int check_type(const uint64_t arguments[6], int *type, int *flags)
 		return -EAFNOSUPPORT;
 	if (*type > SOCK_PACKET)
 		return -EINVAL;
+	if (is_internet(family))
+		return 0;
 	if (family != AF_UNIX)
-		return refuse_family(family);
+		return -EAFNOSUPPORT;
 	if ((uint32_t)arguments[2] && (uint32_t)arguments[2] != AF_UNIX)
 		return -EPROTONOSUPPORT;
 	if (*type == SOCK_RAW)
@@ -65,9 +61,12 @@ SYSTEM_CALL(socket)
 {
 	struct inode *inode;
 	int type, flags;
+	const uint32_t family = (uint32_t)arguments[0];
 	int error = check_type(arguments, &type, &flags);
 	if (!error)
-		error = unix_create(type, &inode);
+		error = is_internet(family)
+			    ? inet_create((int)family, type, (int)arguments[2], &inode)
+			    : unix_create(type, &inode);
 	return error ? error : open_socket(inode, flags);
 }
 
@@ -78,6 +77,8 @@ SYSTEM_CALL(socketpair)
 	int error = check_type(arguments, &type, &flags);
 	if (!error && !user_writable(arguments[3], sizeof(numbers)))
 		error = -EFAULT;
+	if (!error && is_internet((uint32_t)arguments[0]))
+		error = -EOPNOTSUPP;
 	if (!error)
 		error = unix_create_pair(type, pair);
 	if (error)
@@ -207,7 +208,11 @@ SYSTEM_CALL(getsockopt)
 	if (error)
 		return error;
 	if ((uint32_t)arguments[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return socket->operations->get_option
+			   ? socket->operations->get_option(file, (uint32_t)arguments[1],
+							    (uint32_t)arguments[2], arguments[3],
+							    arguments[4])
+			   : -EOPNOTSUPP;
 	return socket_get_option(file, (uint32_t)arguments[2], arguments[3], arguments[4]);
 }
 
@@ -221,7 +226,11 @@ SYSTEM_CALL(setsockopt)
 	if (error)
 		return error;
 	if ((uint32_t)arguments[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return socket->operations->set_option
+			   ? socket->operations->set_option(file, (uint32_t)arguments[1],
+							    (uint32_t)arguments[2], arguments[3],
+							    (uint32_t)arguments[4])
+			   : -EOPNOTSUPP;
 	return socket_set_option(socket, (uint32_t)arguments[2], arguments[3],
 				 (uint32_t)arguments[4]);
 }

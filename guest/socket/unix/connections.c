@@ -41,19 +41,12 @@ static void add_waiting(struct unix_socket *listener, struct unix_socket *fresh)
 	unix_signal(listener);
 }
 
-static int connect_stream(struct file *file, const struct socket_name *name)
+int unix_connect_to(struct unix_socket *self, struct unix_socket *listener,
+		    struct unix_socket **other)
 {
-	struct unix_socket *self = unix_socket_of(file), *listener;
 	struct inode *inode;
-	int error = unix_check_name(name);
-	if (!error)
-		error = find_listener(file, name, &listener);
-	if (error)
-		return error;
-	/* Others ran meanwhile. */
-	if (self->state != UNIX_UNCONNECTED)
-		return self->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
-	error = unix_create(self->socket.type, &inode);
+	int error = unix_create_of(listener->family, listener->socket.operations,
+				   listener->socket.family, listener->socket.type, &inode);
 	if (error)
 		return error;
 	struct unix_socket *fresh = inode->private;
@@ -62,10 +55,28 @@ static int connect_stream(struct file *file, const struct socket_name *name)
 	unix_set_peer(self, fresh);
 	fresh->peer_credentials = unix_own_credentials();
 	self->peer_credentials = listener->peer_credentials;
-	memcpy(fresh->path, listener->path, sizeof(fresh->path));
-	fresh->path_length = listener->path_length;
 	add_waiting(listener, fresh);
 	unix_signal(self);
+	*other = fresh;
+	return 0;
+}
+
+static int connect_stream(struct file *file, const struct socket_name *name)
+{
+	struct unix_socket *self = unix_socket_of(file), *listener, *fresh;
+	int error = unix_check_name(name);
+	if (!error)
+		error = find_listener(file, name, &listener);
+	if (error)
+		return error;
+	/* Others ran meanwhile. */
+	if (self->state != UNIX_UNCONNECTED)
+		return self->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
+	error = unix_connect_to(self, listener, &fresh);
+	if (error)
+		return error;
+	memcpy(fresh->path, listener->path, sizeof(fresh->path));
+	fresh->path_length = listener->path_length;
 	return 0;
 }
 
@@ -107,12 +118,12 @@ int unix_listen(struct file *file, uint32_t backlog)
 
 int unix_accept(struct file *file, struct inode **accepted)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	const uint64_t deadline_ns = socket_deadline(self->socket.settings.receive_timeout_ns);
 	if (self->state != UNIX_LISTENING)
 		return -EINVAL;
 	while (!self->waiting) {
-		if (self->socket.shut & SOCKET_SHUT_RECEIVE)
+		if (self->state != UNIX_LISTENING || self->socket.shut & SOCKET_SHUT_RECEIVE)
 			return -EINVAL;
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;

@@ -149,6 +149,8 @@ void unix_write_control(const struct unix_socket *self, struct socket_message *m
 			struct unix_rights *rights, const struct unix_sender *sender)
 {
 	const bool passes = socket_passes_credentials(&self->socket);
+	if (!self->family->passes_files)
+		return;
 	if (!message->control) {
 		if (passes || rights->count)
 			message->told |= MSG_CTRUNC;

@@ -1,4 +1,5 @@
-/* Datagrams and sequenced packets: what one call sends, one call receives. */
+/* Datagrams and sequenced packets: what one call sends, one call receives. Those of all families
+ * are received here. */
 #include <errno.h>
 
 #include "guest/machine/clock.h"
@@ -91,7 +92,7 @@ static int64_t send_one(struct file *file, struct socket_message *message,
 	int64_t error = wait_for_room(file, message, &receiver);
 	if (error)
 		return error;
-	struct unix_packet *packet = unix_packet_create(self, (uint32_t)message->length);
+	struct unix_packet *packet = unix_packet_create(self, self, (uint32_t)message->length);
 	if (!packet)
 		return -ENOMEM;
 	error = socket_buffers_gather(&message->buffers, packet->bytes, message->length);
@@ -123,7 +124,7 @@ int64_t unix_datagram_send(struct file *file, struct socket_message *message)
 /* 0: there is a packet. 1: there will be none. */
 static int64_t wait_for_packet(struct file *file, const struct socket_message *message)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	const uint64_t deadline_ns = socket_deadline(self->socket.settings.receive_timeout_ns);
 	const bool sequenced = self->socket.type == SOCK_SEQPACKET;
 	for (;;) {
@@ -145,7 +146,7 @@ static int64_t wait_for_packet(struct file *file, const struct socket_message *m
 
 int64_t unix_datagram_receive(struct file *file, struct socket_message *message)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	struct unix_rights rights = {0};
 	message->name.length = 0;
 	if (self->socket.type == SOCK_SEQPACKET && self->state != UNIX_CONNECTED)
@@ -161,8 +162,7 @@ int64_t unix_datagram_receive(struct file *file, struct socket_message *message)
 	const uint64_t length = whole < message->length ? whole : message->length;
 	if (length < whole)
 		message->told |= MSG_TRUNC;
-	if (packet->from->path_length)
-		unix_copy_name(packet->from, &message->name);
+	self->family->tell_sender(self, packet, &message->name);
 	const struct unix_sender sender = packet->sender;
 	error = socket_buffers_scatter(&message->buffers, packet->bytes, length);
 	if (!error && peeks)

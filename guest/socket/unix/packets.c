@@ -1,4 +1,4 @@
-/* Packets on their way between Unix sockets, and what they are charged. */
+/* Packets on their way between sockets, and what they are charged. */
 #include <errno.h>
 
 #include "guest/mm/heap.h"
@@ -6,7 +6,7 @@
 #include "sizes/sizes.h"
 #include "unix.h"
 
-/* What a packet costs its sender besides its bytes: about what it costs Linux, so that as many fit
+/* What a packet costs its payer besides its bytes: about what it costs Linux, so that as many fit
  * there as here. */
 #define PACKET_COST 768
 
@@ -15,16 +15,19 @@ static size_t packet_size(const struct unix_packet *packet)
 	return sizeof(*packet) + packet->length;
 }
 
-struct unix_packet *unix_packet_create(struct unix_socket *from, uint32_t length)
+struct unix_packet *unix_packet_create(struct unix_socket *from, struct unix_socket *payer,
+				       uint32_t length)
 {
 	struct unix_packet *packet = heap_allocate(sizeof(*packet) + length);
 	if (!packet)
 		return NULL;
 	packet->length = length;
 	packet->from = from;
+	packet->payer = payer;
 	packet->charge = PACKET_COST + length;
-	from->charged += packet->charge;
+	payer->charged += packet->charge;
 	inode_hold(from->inode);
+	inode_hold(payer->inode);
 	return packet;
 }
 
@@ -53,8 +56,9 @@ struct unix_packet *unix_packet_take(struct unix_socket *from)
 static void free_one(struct unix_packet *packet)
 {
 	struct unix_socket *from = packet->from;
-	from->charged -= packet->charge;
-	unix_signal(from);
+	packet->payer->charged -= packet->charge;
+	unix_signal(packet->payer);
+	inode_drop(packet->payer->inode);
 	inode_drop(from->inode);
 	unix_rights_arrive(&packet->rights);
 	unix_rights_drop(&packet->rights);

@@ -1,4 +1,4 @@
-/* Unix sockets: what one is, its readiness, and its end. */
+/* Sockets within the machine: what one is, and its end; and the readiness of Unix sockets. */
 #include <errno.h>
 #include <poll.h>
 
@@ -66,34 +66,54 @@ static void close_socket(struct unix_socket *self)
 	self->closed = true;
 	self->socket.shut = SOCKET_SHUT_BOTH;
 	remove_from_list(self);
-	unix_forget_name(self);
-	if (peer && has_connections(self)) {
-		peer->socket.shut = SOCKET_SHUT_BOTH;
-		if (unread)
-			peer->socket.error = ECONNRESET;
-	}
+	if (self->family->forget_name)
+		self->family->forget_name(self);
+	if (peer && has_connections(self))
+		self->family->tell_end(self, peer, unread);
 	if (peer)
 		unix_signal(peer);
 	unix_set_peer(self, NULL);
 	unix_drop_packets(self);
 	unix_signal(self);
-	while (self->waiting) {
-		struct unix_socket *waiting = self->waiting;
-		self->waiting = waiting->next_waiting;
+	unix_drop_waiting(self);
+}
+
+void unix_drop_waiting(struct unix_socket *listener)
+{
+	while (listener->waiting) {
+		struct unix_socket *waiting = listener->waiting;
+		listener->waiting = waiting->next_waiting;
+		listener->waiting_count--;
 		close_socket(waiting);
 		inode_drop(waiting->inode);
 	}
 }
 
-static void unix_release(struct file *file)
+void unix_release(struct file *file)
 {
-	close_socket(unix_socket_of(file));
+	close_socket(unix_base_of(file));
 	unix_collect();
 }
 
 static void unix_free(struct inode *inode)
 {
-	heap_free(inode->private, sizeof(struct unix_socket));
+	struct unix_socket *self = inode->private;
+	if (self)
+		heap_free(self, self->family->size);
+}
+
+static void tell_end(struct unix_socket *self, struct unix_socket *peer, bool unread)
+{
+	peer->socket.shut = SOCKET_SHUT_BOTH;
+	if (unread)
+		peer->socket.error = ECONNRESET;
+}
+
+static void tell_sender(const struct unix_socket *self, const struct unix_packet *packet,
+			struct socket_name *name)
+{
+	if (packet->from->path_length)
+		unix_copy_name(packet->from, name);
 }
 
 /* ── readiness ───────────────────────────────────────────────────────────────────────────────── */
@@ -115,9 +135,9 @@ static uint32_t unix_poll(struct file *file)
 	return ready;
 }
 
-static uint64_t unix_available(struct file *file)
+uint64_t unix_available(struct file *file)
 {
-	const struct unix_socket *self = unix_socket_of(file);
+	const struct unix_socket *self = unix_base_of(file);
 	uint64_t bytes = 0;
 	for (const struct unix_packet *packet = self->first; packet; packet = packet->next) {
 		bytes += packet->length - packet->taken;
@@ -129,9 +149,9 @@ static uint64_t unix_available(struct file *file)
 
 /* ── operations ──────────────────────────────────────────────────────────────────────────────── */
 
-static void unix_opened(struct file *file)
+void unix_opened(struct file *file)
 {
-	unix_socket_of(file)->file = file;
+	unix_base_of(file)->file = file;
 }
 
 static int unix_name(struct file *file, bool of_peer, struct socket_name *name)
@@ -222,27 +242,40 @@ static const struct file_operations unix_operations = {
     .available = unix_available,
 };
 
+static const struct unix_family unix_family = {
+    .operations = &unix_operations,
+    .size = sizeof(struct unix_socket),
+    .passes_files = true,
+    .tell_sender = tell_sender,
+    .forget_name = unix_forget_name,
+    .tell_end = tell_end,
+};
+
 struct unix_socket *unix_socket_of(const struct file *file)
 {
 	return file->operations == &unix_operations ? file->inode->private : NULL;
 }
 
-int unix_create(int type, struct inode **created)
+struct unix_socket *unix_base_of(const struct file *file)
+{
+	return (struct unix_socket *)socket_of(file);
+}
+
+int unix_create_of(const struct unix_family *family, const struct socket_operations *operations,
+		   int domain, int type, struct inode **created)
 {
 	static const struct inode_operations inode_operations = {.free = unix_free};
-	struct inode *inode = inode_create(S_IFSOCK | 0777, &inode_operations, &unix_operations);
+	struct inode *inode = inode_create(S_IFSOCK | 0777, &inode_operations, family->operations);
 	if (!inode)
 		return -ENOMEM;
-	struct unix_socket *self = heap_allocate(sizeof(*self));
+	struct unix_socket *self = heap_allocate(family->size);
 	inode->private = self;
 	if (!self) {
 		inode_drop(inode);
 		return -ENOMEM;
 	}
-	socket_init(&self->socket, AF_UNIX, type,
-		    type == SOCK_STREAM	     ? &stream_operations
-		    : type == SOCK_SEQPACKET ? &packet_operations
-					     : &datagram_operations);
+	socket_init(&self->socket, domain, type, operations);
+	self->family = family;
 	self->inode = inode;
 	self->next = sockets;
 	if (sockets)
@@ -250,6 +283,15 @@ int unix_create(int type, struct inode **created)
 	sockets = self;
 	*created = inode;
 	return 0;
+}
+
+int unix_create(int type, struct inode **created)
+{
+	return unix_create_of(&unix_family,
+			      type == SOCK_STREAM      ? &stream_operations
+			      : type == SOCK_SEQPACKET ? &packet_operations
+						       : &datagram_operations,
+			      AF_UNIX, type, created);
 }
 
 int unix_create_pair(int type, struct inode *pair[2])

@@ -1,4 +1,4 @@
-/* Stream sockets: bytes, in the order in which they were sent. */
+/* Streams, of all families: bytes, in the order in which they were sent. */
 #include <errno.h>
 #include <signal.h>
 
@@ -18,8 +18,12 @@ static int refuse_send(const struct unix_socket *self, const struct socket_messa
 }
 
 /* Nobody can read it. */
-static int refuse_broken(const struct socket_message *message, uint64_t sent)
+static int refuse_broken(struct unix_socket *self, const struct socket_message *message,
+			 uint64_t sent)
 {
+	int error = self->family->tells_reset && !sent ? socket_take_error(&self->socket) : 0;
+	if (error && error != -EPIPE)
+		return error;
 	if (!sent && !(message->flags & MSG_NOSIGNAL))
 		signal_raise(SIGPIPE);
 	return -EPIPE;
@@ -29,10 +33,10 @@ static int refuse_broken(const struct socket_message *message, uint64_t sent)
 static int wait_for_room(struct file *file, const struct socket_message *message,
 			 uint64_t deadline_ns, uint64_t sent)
 {
-	const struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	for (;;) {
 		if (self->socket.shut & SOCKET_SHUT_SEND || self->peer->closed)
-			return refuse_broken(message, sent);
+			return refuse_broken(self, message, sent);
 		if (unix_has_room(self))
 			return 0;
 		if (!socket_call_waits(file, message))
@@ -50,7 +54,7 @@ static int64_t send_part(struct unix_socket *self, struct socket_message *messag
 	uint64_t length = self->socket.settings.send_size / 2;
 	length = length < PART_MAX ? length : PART_MAX;
 	length = length < left ? length : left;
-	struct unix_packet *packet = unix_packet_create(self, (uint32_t)length);
+	struct unix_packet *packet = unix_packet_create(self, self, (uint32_t)length);
 	if (!packet)
 		return -ENOMEM;
 	int error = socket_buffers_gather(&message->buffers, packet->bytes, length);
@@ -66,7 +70,7 @@ static int64_t send_part(struct unix_socket *self, struct socket_message *messag
 
 int64_t unix_stream_send(struct file *file, struct socket_message *message)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	const uint64_t deadline_ns = socket_deadline(self->socket.settings.send_timeout_ns);
 	struct unix_rights rights = {0};
 	struct unix_sender sender = {0};
@@ -75,7 +79,7 @@ int64_t unix_stream_send(struct file *file, struct socket_message *message)
 	if (!result)
 		result = refuse_send(self, message);
 	if (!result && self->socket.shut & SOCKET_SHUT_SEND)
-		result = refuse_broken(message, 0);
+		result = refuse_broken(self, message, 0);
 	while (result >= 0 && sent < message->length) {
 		result = wait_for_room(file, message, deadline_ns, sent);
 		if (!result)
@@ -128,7 +132,10 @@ static int take_from(struct unix_socket *self, struct socket_message *message,
 	uint64_t length = packet->length - offset, wanted = message->length - received->bytes;
 	length = length < wanted ? length : wanted;
 	*ends = packet->rights.count || length < packet->length - offset;
-	int error = socket_buffers_scatter(&message->buffers, packet->bytes + offset, length);
+	const bool discards = self->family->discards && message->flags & MSG_TRUNC;
+	int error = 0;
+	if (!discards)
+		error = socket_buffers_scatter(&message->buffers, packet->bytes + offset, length);
 	if (!error && peeks && packet->rights.count)
 		error = unix_rights_copy(&received->rights, &packet->rights);
 	if (error)
@@ -152,7 +159,7 @@ static int take_from(struct unix_socket *self, struct socket_message *message,
 /* There is nothing to receive: 0: wait; else what ends the call, 1 for the end of the stream. */
 static int64_t find_end(struct file *file, const struct socket_message *message)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	int error = socket_take_error(&self->socket);
 	if (error)
 		return error;
@@ -164,7 +171,7 @@ static int64_t find_end(struct file *file, const struct socket_message *message)
 static int64_t receive_all(struct file *file, struct socket_message *message,
 			   struct received *received)
 {
-	struct unix_socket *self = unix_socket_of(file);
+	struct unix_socket *self = unix_base_of(file);
 	const uint64_t deadline_ns = socket_deadline(self->socket.settings.receive_timeout_ns);
 	uint64_t least = self->socket.settings.least;
 	if (message->flags & MSG_WAITALL || least > message->length)
@@ -189,8 +196,8 @@ static int64_t receive_all(struct file *file, struct socket_message *message,
 			return 1;
 		if (!received->any)
 			received->sender = packet->sender;
-		if (!received->any && packet->from->path_length)
-			unix_copy_name(packet->from, &message->name);
+		if (!received->any)
+			self->family->tell_sender(self, packet, &message->name);
 		received->any = true;
 		int error = take_from(self, message, packet, offset, received, &ends);
 		if (error || ends || received->bytes == message->length)
@@ -201,7 +208,7 @@ static int64_t receive_all(struct file *file, struct socket_message *message,
 int64_t unix_stream_receive(struct file *file, struct socket_message *message)
 {
 	struct received received = {0};
-	const struct unix_socket *self = unix_socket_of(file);
+	const struct unix_socket *self = unix_base_of(file);
 	if (self->state != UNIX_CONNECTED)
 		return -EINVAL;
 	if (message->flags & MSG_OOB)

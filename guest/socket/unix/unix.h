@@ -1,4 +1,5 @@
-/* Unix sockets (unix(7)): what their files share. Both ends are in this machine.
+/* Unix sockets (unix(7)), and what all sockets share whose ends are both in this machine: those of
+ * the internet's families (inet/) are such, with other names.
  *
  * What is sent is a packet in the receiver's queue. It is charged to its sender until it is taken,
  * which bounds what one socket can have on its way (SO_SNDBUF). A packet, and a peer, hold the
@@ -31,7 +32,8 @@ struct unix_sender {
 
 struct unix_packet {
 	struct unix_packet *next;
-	struct unix_socket *from; /* its inode is held */
+	struct unix_socket *from;  /* its inode is held */
+	struct unix_socket *payer; /* who is charged: its sender, or who has it; held, too */
 	uint32_t length, taken;
 	uint32_t charge;
 	struct unix_sender sender;
@@ -39,10 +41,27 @@ struct unix_packet {
 	char bytes[];
 };
 
+/* What families differ in. */
+struct unix_family {
+	const struct file_operations *operations;
+	size_t size;	   /* of the structure, which begins with a struct unix_socket */
+	bool passes_files; /* and credentials, beside bytes */
+	bool tells_reset;  /* who sends hears why nobody reads it */
+	bool discards;	   /* MSG_TRUNC drops what a stream has */
+	/* Who sent it; none: nothing. */
+	void (*tell_sender)(const struct unix_socket *self, const struct unix_packet *packet,
+			    struct socket_name *name);
+	/* It closes: nobody finds it any more. NULL: only those that are open are found. */
+	void (*forget_name)(struct unix_socket *self);
+	/* Its peer hears of it. `unread`: there are bytes that nobody will read. */
+	void (*tell_end)(struct unix_socket *self, struct unix_socket *peer, bool unread);
+};
+
 enum unix_state { UNIX_UNCONNECTED, UNIX_LISTENING, UNIX_CONNECTED };
 
 struct unix_socket {
 	struct socket socket;
+	const struct unix_family *family;
 	struct inode *inode;
 	struct file *file; /* NULL: nobody has accepted it yet, or it is closed */
 	bool closed;
@@ -75,10 +94,25 @@ struct unix_socket {
 
 /* The socket of a file that is a Unix socket; NULL: it is none. */
 struct unix_socket *unix_socket_of(const struct file *file);
+
+/* The same of any family. */
+struct unix_socket *unix_base_of(const struct file *file);
+
+/* Those that are not closed, of all families. */
 struct unix_socket *unix_first_socket(void);
 
 /* A socket's inode, which the caller holds. */
 int unix_create(int type, struct inode **created);
+
+/* The same of any family. */
+int unix_create_of(const struct unix_family *family, const struct socket_operations *operations,
+		   int domain, int type, struct inode **created);
+void unix_opened(struct file *file);
+void unix_release(struct file *file);
+uint64_t unix_available(struct file *file);
+
+/* Ends the connections that nobody has accepted. */
+void unix_drop_waiting(struct unix_socket *listener);
 
 /* Two of that type, connected. The caller holds both. */
 int unix_create_pair(int type, struct inode *pair[2]);
@@ -106,14 +140,19 @@ void unix_copy_name(const struct unix_socket *socket, struct socket_name *name);
 void unix_forget_name(struct unix_socket *self);
 
 /* connections.c */
+
+/* Connects `self` to a new socket, *other, which waits with the listener. 0 or -ENOMEM. */
+int unix_connect_to(struct unix_socket *self, struct unix_socket *listener,
+		    struct unix_socket **other);
 int unix_connect(struct file *file, const struct socket_name *name);
 int unix_listen(struct file *file, uint32_t backlog);
 int unix_accept(struct file *file, struct inode **accepted);
 
 /* packets.c */
 
-/* A packet of `length` bytes, charged to its sender; NULL: no memory. */
-struct unix_packet *unix_packet_create(struct unix_socket *from, uint32_t length);
+/* A packet of `length` bytes; NULL: no memory. The payer's queue has it, or it is the sender. */
+struct unix_packet *unix_packet_create(struct unix_socket *from, struct unix_socket *payer,
+				       uint32_t length);
 
 /* At the end of the socket's queue. */
 void unix_packet_add(struct unix_socket *to, struct unix_packet *packet);
