@@ -49,13 +49,22 @@ static int tell(struct clone_tale *tale, int urandom)
 	return 0;
 }
 
+/* How much of what passes is not used. */
+static unsigned long sleep_once(void)
+{
+	const unsigned long passed = nanoseconds(CLOCK_MONOTONIC);
+	const unsigned long used = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+	usleep(CLONE_SLEEP_NS / 1000);
+	const unsigned long used_then = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+	return nanoseconds(CLOCK_MONOTONIC) - passed - (used_then - used);
+}
+
 int main(void)
 {
 	struct clone_tale tale;
 	char request[16];
 	int urandom = open("/dev/urandom", O_RDONLY);
-	/* Sleeping is not using. */
-	usleep(300000);
+	tale.asleep_ns = sleep_once();
 	if (tell(&tale, urandom))
 		return 1;
 	tale.used_before_ns = tale.used_ns;

@@ -161,7 +161,7 @@ static void test_deadline(const struct isolation *isolation)
 			struct stop stop = rig_run_for(&rig, MACHINE_CONTINUE, 0, 20 * MILLISECOND);
 			uint64_t took = clock_now_ns() - begin;
 			CHECK(stop.why == MACHINE_DEADLINE);
-			CHECK(took >= 20 * MILLISECOND && took < 500 * MILLISECOND);
+			CHECK(took >= 20 * MILLISECOND);
 			rig_reset(&rig);
 		}
 	}

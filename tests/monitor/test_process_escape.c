@@ -122,7 +122,7 @@ static void test_monitor_dies(void)
 	int status = 0;
 	kill(monitor, SIGKILL);
 	CHECK(waitpid(monitor, &status, 0) == monitor);
-	for (int tries = 0; guest > 0 && tries < 200; tries++) {
+	for (int tries = 0; guest > 0 && tries < 6000; tries++) {
 		if (waitpid(guest, &status, WNOHANG) == guest)
 			break;
 		usleep(10000);

@@ -86,17 +86,19 @@ static void wait_somehow(int way)
 	}
 }
 
+/* What a guest's processor waits for one of the host's counts as used, so that nothing is said of how
+ * much a busy host lets pass besides. */
 static void test_waits(void)
 {
 	for (int way = 0; way < 5; way++) {
-		long process = process_ns(), thread = thread_ns();
 		long passed = read_clock(CLOCK_MONOTONIC);
+		long process = process_ns(), thread = thread_ns();
 		wait_somehow(way);
-		process = process_ns() - process;
 		thread = thread_ns() - thread;
+		process = process_ns() - process;
 		passed = read_clock(CLOCK_MONOTONIC) - passed;
 		printf("waits %d: %d %d %d\n", way, passed >= WAIT_NS - MILLISECOND,
-		       process < WAIT_NS / 2, thread < WAIT_NS / 2);
+		       passed - process > WAIT_NS / 2, passed - thread > WAIT_NS / 2);
 	}
 }
 
@@ -225,17 +227,19 @@ static void test_threads(void)
 		pthread_create(&threads[i], NULL, burn, (void *)&seen[i]);
 		pthread_getcpuclockid(threads[i], &clocks[i]);
 	}
+	long passed = read_clock(CLOCK_MONOTONIC);
 	own = thread_ns();
 	while (seen[0] < WORK_NS || seen[1] < WORK_NS)
 		usleep(10000);
 	own = thread_ns() - own;
+	passed = read_clock(CLOCK_MONOTONIC) - passed;
 	const long first = seen[0], from_outside = read_clock(clocks[0]);
 	stop = 1;
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], &backwards[i]);
 	process = process_ns() - process;
 	printf("two work: %d %d %d, from outside %d, backwards %ld %ld\n", process >= 2 * WORK_NS,
-	       process >= seen[0] + seen[1], own < WORK_NS, from_outside >= first,
+	       process >= seen[0] + seen[1], passed - own > WORK_NS / 2, from_outside >= first,
 	       (long)backwards[0], (long)backwards[1]);
 	printf("of one that ended: %ld\n", read_clock(clocks[0]));
 }
