@@ -20,9 +20,6 @@
 #include "util/log.h"
 #include "x86_64/cpu_state.h"
 
-/* Touching pages in advance takes no longer than this. */
-#define TOUCH_LIMIT_NS NANOSECONDS_PER_SECOND
-
 /* ── running ─────────────────────────────────────────────────────────────────────────────────── */
 
 static int kvm_resume(struct machine_kvm *self, struct error *error)
@@ -305,8 +302,8 @@ static int kvm_create(struct machine **machine, const struct isolation_host *hos
 		result = kvm_kernels_init(self, description->kernel, error);
 	if (!result)
 		result = kvm_machine_build(self, error);
-	if (!result && !self->kernel)
-		result = kvm_touch(self, error);
+	if (!result)
+		result = self->kernel ? kvm_kernels_touch(self, error) : kvm_touch(self, error);
 	if (result) {
 		kvm_destroy(&self->machine);
 		return result;

@@ -14,6 +14,10 @@ int kvm_kernels_init(struct machine_kvm *self, const struct kernel_start *start,
 		     struct error *error);
 void kvm_kernels_release(struct machine_kvm *self);
 
+/* Has KVM know the pages that requests use, where that is found out, before the first one of a machine
+ * that was just made. Takes TOUCH_LIMIT_NS at most. */
+int kvm_kernels_touch(struct machine_kvm *self, struct error *error);
+
 /* These are isolation_kvm's reset, memory and state_is_sound for them. */
 int kvm_kernels_reset(struct machine_kvm *self, uint64_t *pages, struct error *error);
 uint8_t *kvm_kernels_memory(struct machine *machine, uint64_t physical, uint64_t length);

@@ -11,6 +11,7 @@
 #include "monitor/isolation/deadline.h"
 #include "monitor/isolation/isolation.h"
 #include "monitor/memory/page_area.h"
+#include "util/clock.h"
 #include "x86_64/vcpu.h"
 
 struct machine_kvm {
@@ -36,6 +37,9 @@ struct machine_kvm {
 	int stale;	/* errno: it may have translations that allow too much, and must not run */
 	bool recording; /* which pages this request touches */
 };
+
+/* Touching pages in advance takes no longer than this. */
+#define TOUCH_LIMIT_NS NANOSECONDS_PER_SECOND
 
 static inline struct machine_kvm *machine_kvm(struct machine *machine)
 {

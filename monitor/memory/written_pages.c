@@ -36,6 +36,9 @@ _Static_assert(WRITTEN_PAGES_SCAN == _IOWR('f', 16, struct pagemap_scan), "see f
 
 #define SCAN_ROOM 256
 
+/* Which pages are looked for. */
+enum sort { PAGES_WRITTEN, PAGES_PRESENT };
+
 int written_pages_open(struct written_pages *pages, struct error *error)
 {
 	pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -53,22 +56,25 @@ void written_pages_close(struct written_pages *pages)
 	pages->pagemap = -1;
 }
 
-static int find_by_scan(const struct written_pages *pages, uint64_t start, uint64_t end,
-			struct written_range *ranges, size_t room, uint64_t *resume,
+static int find_by_scan(const struct written_pages *pages, enum sort sort, uint64_t start,
+			uint64_t end, struct written_range *ranges, size_t room, uint64_t *resume,
 			struct error *error)
 {
 	struct pagemap_region found[SCAN_ROOM];
+	/* Not the file's, not the zero page; and present or swapped out. */
+	const bool written = sort == PAGES_WRITTEN;
+	const uint64_t others = written ? PAGE_CATEGORY_FILE | PAGE_CATEGORY_ZERO : 0;
+	const uint64_t swapped = written ? PAGE_CATEGORY_SWAPPED : 0;
 	struct pagemap_scan scan = {
 	    .size = sizeof(scan),
 	    .start = start,
 	    .end = end,
 	    .vec = (uintptr_t)found,
 	    .vec_len = room < SCAN_ROOM ? room : SCAN_ROOM,
-	    /* Not the file's, not the zero page; and present or swapped out. */
-	    .category_inverted = PAGE_CATEGORY_FILE | PAGE_CATEGORY_ZERO,
-	    .category_mask = PAGE_CATEGORY_FILE | PAGE_CATEGORY_ZERO,
-	    .category_anyof_mask = PAGE_CATEGORY_PRESENT | PAGE_CATEGORY_SWAPPED,
-	    .return_mask = PAGE_CATEGORY_FILE,
+	    .category_inverted = others,
+	    .category_mask = others,
+	    .category_anyof_mask = PAGE_CATEGORY_PRESENT | swapped,
+	    .return_mask = written ? PAGE_CATEGORY_FILE : PAGE_CATEGORY_PRESENT,
 	};
 	int count = ioctl(pages->pagemap, WRITTEN_PAGES_SCAN, &scan);
 	if (count < 0)
@@ -79,9 +85,16 @@ static int find_by_scan(const struct written_pages *pages, uint64_t start, uint6
 	return count;
 }
 
-static int find_by_pagemap(const struct written_pages *pages, uint64_t start, uint64_t end,
-			   struct written_range *ranges, size_t room, uint64_t *resume,
-			   struct error *error)
+static bool is_wanted(uint64_t entry, enum sort sort)
+{
+	if (sort == PAGES_PRESENT)
+		return entry & PAGEMAP_PRESENT;
+	return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) && !(entry & PAGEMAP_FILE);
+}
+
+static int find_by_pagemap(const struct written_pages *pages, enum sort sort, uint64_t start,
+			   uint64_t end, struct written_range *ranges, size_t room,
+			   uint64_t *resume, struct error *error)
 {
 	size_t count = 0;
 	while (start < end) {
@@ -96,8 +109,7 @@ static int find_by_pagemap(const struct written_pages *pages, uint64_t start, ui
 					       "cannot read /proc/self/pagemap");
 		for (size_t i = 0; i < (size_t)got / sizeof(entries[0]); i++) {
 			uint64_t page = start + i * GUEST_PAGE_SIZE;
-			if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) ||
-			    (entries[i] & PAGEMAP_FILE))
+			if (!is_wanted(entries[i], sort))
 				continue;
 			if (count && ranges[count - 1].end == page) {
 				ranges[count - 1].end += GUEST_PAGE_SIZE;
@@ -115,10 +127,23 @@ static int find_by_pagemap(const struct written_pages *pages, uint64_t start, ui
 	return (int)count;
 }
 
+static int find(const struct written_pages *pages, enum sort sort, uint64_t start, uint64_t end,
+		struct written_range *ranges, size_t room, uint64_t *resume, struct error *error)
+{
+	return (pages->can_scan ? find_by_scan : find_by_pagemap)(pages, sort, start, end, ranges,
+								  room, resume, error);
+}
+
 int written_pages_find(const struct written_pages *pages, uint64_t start, uint64_t end,
 		       struct written_range *ranges, size_t room, uint64_t *resume,
 		       struct error *error)
 {
-	return (pages->can_scan ? find_by_scan : find_by_pagemap)(pages, start, end, ranges, room,
-								  resume, error);
+	return find(pages, PAGES_WRITTEN, start, end, ranges, room, resume, error);
+}
+
+int written_pages_find_present(const struct written_pages *pages, uint64_t start, uint64_t end,
+			       struct written_range *ranges, size_t room, uint64_t *resume,
+			       struct error *error)
+{
+	return find(pages, PAGES_PRESENT, start, end, ranges, room, resume, error);
 }

@@ -33,4 +33,9 @@ int written_pages_find(const struct written_pages *pages, uint64_t start, uint64
 		       struct written_range *ranges, size_t room, uint64_t *resume,
 		       struct error *error);
 
+/* The same for pages that are present, written or not. */
+int written_pages_find_present(const struct written_pages *pages, uint64_t start, uint64_t end,
+			       struct written_range *ranges, size_t room, uint64_t *resume,
+			       struct error *error);
+
 #endif

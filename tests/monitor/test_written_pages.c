@@ -18,16 +18,20 @@ struct found {
 	struct written_range ranges[PAGES];
 };
 
+typedef int (*find_function)(const struct written_pages *pages, uint64_t start, uint64_t end,
+			     struct written_range *ranges, size_t room, uint64_t *resume,
+			     struct error *error);
+
 /* All ranges, asked for `room` at a time; neighbours are joined, as a call may end between them. */
-static void find_all(const struct written_pages *pages, uint64_t start, uint64_t end, size_t room,
-		     struct found *found)
+static void find_all(const struct written_pages *pages, find_function find, uint64_t start,
+		     uint64_t end, size_t room, struct found *found)
 {
 	struct error error = {0};
 	found->count = 0;
 	for (uint64_t next = start; next < end;) {
 		struct written_range ranges[256];
 		uint64_t resume = next;
-		int count = written_pages_find(pages, next, end, ranges, room, &resume, &error);
+		int count = find(pages, next, end, ranges, room, &resume, &error);
 		if (!CHECK(count >= 0) || !CHECK(resume > next && resume <= end))
 			return;
 		for (int i = 0; i < count && found->count < PAGES; i++) {
@@ -78,9 +82,9 @@ static void test_pattern(struct written_pages *pages, bool (*chosen)(size_t page
 	const bool can_scan = pages->can_scan;
 	const size_t rooms[] = {1, 3, 256};
 	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
-		find_all(pages, start, end, rooms[i], scanned);
+		find_all(pages, written_pages_find, start, end, rooms[i], scanned);
 		pages->can_scan = false;
-		find_all(pages, start, end, rooms[i], read);
+		find_all(pages, written_pages_find, start, end, rooms[i], read);
 		pages->can_scan = can_scan;
 		const size_t size = expected->count * sizeof(expected->ranges[0]);
 		CHECK_NUMBER(scanned->count, expected->count);
@@ -89,6 +93,38 @@ static void test_pattern(struct written_pages *pages, bool (*chosen)(size_t page
 		CHECK(!memcmp(read->ranges, expected->ranges, size));
 	}
 	munmap(memory, PAGES * PAGE);
+}
+
+/* Pages that were read are present, and so are those that were written. */
+static void test_present(struct written_pages *pages)
+{
+	const size_t count = 64, first = 20, last = 40; /* the kernel brings 16 at once */
+	const bool can_scan = pages->can_scan;
+	cleanup_close int memfd = memfd_create("test", MFD_CLOEXEC);
+	cleanup_free struct found *found = calloc(1, sizeof(*found));
+	CHECK(memfd >= 0 && !ftruncate(memfd, (off_t)(count * PAGE)));
+	uint8_t *memory = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, memfd, 0);
+	if (!CHECK(found && memory != MAP_FAILED))
+		return;
+	const uint64_t start = (uintptr_t)memory, end = start + count * PAGE;
+	for (int round = 0; round < 2; round++) {
+		CHECK(!madvise(memory, count * PAGE, MADV_DONTNEED));
+		pages->can_scan = can_scan && !round;
+		find_all(pages, written_pages_find_present, start, end, 3, found);
+		CHECK_NUMBER(found->count, 0);
+		for (size_t i = first; i < last; i++) {
+			volatile uint8_t *byte = memory + i * PAGE;
+			if (!*byte && i % 3 == 0)
+				*byte = 1;
+		}
+		find_all(pages, written_pages_find_present, start, end, 3, found);
+		CHECK_NUMBER(found->count, 1);
+		CHECK(found->ranges[0].start <= start + first * PAGE &&
+		      found->ranges[0].start > start &&
+		      found->ranges[0].end >= start + last * PAGE && found->ranges[0].end < end);
+	}
+	pages->can_scan = can_scan;
+	munmap(memory, count * PAGE);
 }
 
 static bool choose_none(size_t page)
@@ -129,6 +165,7 @@ int main(void)
 	test_pattern(&pages, choose_ends);
 	test_pattern(&pages, choose_alternate);
 	test_pattern(&pages, choose_runs);
+	test_present(&pages);
 	written_pages_close(&pages);
 	CHECK_NUMBER(pages.pagemap, -1);
 	return check_status();

@@ -299,7 +299,7 @@ static uint64_t own_page(struct kernel *kernel)
 {
 	struct virtual_cpu *cpu = kernel_cpu(kernel);
 	const uint64_t physical = kernel->start->memory + cpu->own_used;
-	if (!range_within(physical, GUEST_PAGE_SIZE, kernel->image->size))
+	if (!range_within(physical, SPACE_TOUCH_SIZE + GUEST_PAGE_SIZE, kernel->image->size))
 		return 0;
 	cpu->own_used += GUEST_PAGE_SIZE;
 	return physical;
@@ -413,7 +413,19 @@ static void open_tables(struct kernel *kernel, uint64_t entry, int level, unsign
 
 bool space_has_root(const struct kernel *kernel)
 {
-	return table_of(kernel, kernel_cpu(kernel)->cr3) != NULL;
+	return space_root(kernel) != NULL;
+}
+
+const uint64_t *space_root(const struct kernel *kernel)
+{
+	return table_of(kernel, kernel_cpu(kernel)->cr3);
+}
+
+bool space_may_read(const struct kernel *kernel, uint64_t address)
+{
+	struct walk walk;
+	return walk_tables(kernel, address, &walk) && walk.user &&
+	       walk.physical < kernel->start->memory;
 }
 
 void space_load(struct kernel *kernel)

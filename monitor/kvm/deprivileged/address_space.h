@@ -9,6 +9,9 @@
 
 #include "virtual_cpu.h"
 
+/* The last pages of an image, behind the guest's memory, that no table is made of: they are for kernel_touch.h. */
+#define SPACE_TOUCH_SIZE (16UL << 12)
+
 /* Copies [address, address + size) of the guest's address space; false, with the exception that ring
  * 0 would have had, where it may not be touched. What comes before that is copied. */
 bool space_read(struct kernel *kernel, uint64_t address, void *bytes, uint64_t size,
@@ -49,6 +52,12 @@ enum space_mending space_mend(struct kernel *kernel, uint64_t address, uint32_t 
 
 /* CR3 points to memory that there is. */
 bool space_has_root(const struct kernel *kernel);
+
+/* The table that CR3 points to, where there is one. */
+const uint64_t *space_root(const struct kernel *kernel);
+
+/* Ring 3 can read from the page at `address`, which is the guest's own memory. */
+bool space_may_read(const struct kernel *kernel, uint64_t address);
 
 /* CR3 was loaded: opens the tree to ring 3, as far as that is worth it. */
 void space_load(struct kernel *kernel);
