@@ -96,7 +96,9 @@ const struct verb verb_root = {
 	"needs packages, requirements.txt with the version and hashes of each. The request is "
 	"bytes; where it is declared as handle(request: mayfly.Request), it is an HTTP request of "
 	"a gateway. The image holds the interpreter and standard library of this machine, the "
-	"packages, and its command: mayfly run IMAGE starts it.",
+	"packages, and its command: mayfly run IMAGE starts it. When a program in such an image "
+	"ends, Python destroys only what is the program's own, and not the libraries that it has "
+	"imported; with MAYFLY_FULL_END=1 in its environment, these as well.",
     .options = root_options,
     .option_count = ARRAY_SIZE(root_options),
     .defaults = &root_defaults,

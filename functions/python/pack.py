@@ -49,11 +49,14 @@ LIBRARIES_BY_NAME = ["libgcc_s.so.1"]
 # Where things are in the image.
 FUNCTION, PACKAGES, DESCRIPTION = "/function", "/packages", "/etc/mayfly/function.json"
 VACCEL = "/usr/lib/libvaccel.so.0"
+# Runs when the interpreter starts: how programs end (mayfly_end.py).
+END, STARTS = "mayfly_end", f"import mayfly_end; mayfly_end.install({PACKAGES!r})\n"
 
 ASK = """
-import json, os, sys, sysconfig
+import json, os, site, sys, sysconfig
 print(json.dumps({"program": os.path.realpath(sys.executable),
                   "library": os.path.realpath(sysconfig.get_path("stdlib")),
+                  "site": site.getsitepackages([sys.base_prefix])[0],
                   "tag": sys.implementation.cache_tag}))
 """
 
@@ -83,7 +86,7 @@ class Interpreter:
         except ValueError as error:
             raise PackError(f"{command} is no Python 3") from error
         self.program, self.library = (pathlib.Path(answer[name]) for name in ("program", "library"))
-        self.tag = answer["tag"]
+        self.site, self.tag = answer["site"], answer["tag"]
 
     def pip(self, folder, *words):
         """In a folder where no word can be taken for the name of a file."""
@@ -408,6 +411,7 @@ def write_tree(path, interpreter, staging, library, description):
                 tree.add(file, file)
         tree.add_folder(staging / "packages", PACKAGES)
         tree.add_folder(staging / "function", FUNCTION)
+        tree.add_folder(staging / "site", interpreter.site)
         tree.add(library, VACCEL)
         tree.add(staging / "function.json", DESCRIPTION)
 
@@ -425,6 +429,10 @@ def pack(arguments, interpreter, staging, progress):
     for package in ("mayfly", "vaccel"):
         shutil.copytree(HERE / package, packages / package,
                         ignore=shutil.ignore_patterns("__pycache__"))
+    (staging / "site").mkdir()
+    shutil.copy2(HERE / f"{END}.py", staging / "site")
+    (staging / "site" / f"{END}.pth").write_text(STARTS)
+    interpreter.compile(staging / "site", interpreter.site)
     # Some packages have files that are for another version of Python.
     interpreter.compile(packages, PACKAGES)
     trouble = interpreter.compile(function, FUNCTION)
@@ -440,6 +448,9 @@ def pack(arguments, interpreter, staging, progress):
     progress.drawn = False  # it says itself what it made, or what went wrong
     status, _ = fetch.attempt([arguments.mayfly, "root", "build", str(archive), "-o", str(output)],
                               progress, last=True, stdout=None, stderr=None)
+    if not status:
+        print(printable(f"{output}: programs in it end without the destruction of libraries, unless "
+                        f"MAYFLY_FULL_END=1 is in their environment"), flush=True)
     return status
 
 
