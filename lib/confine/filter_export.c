@@ -5,6 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+void confine_filter_prepare(void)
+{
+	seccomp_api_get();
+}
+
 int confine_filter_export(scmp_filter_ctx context, struct sock_filter *filter, size_t room,
 			  struct error *error)
 {

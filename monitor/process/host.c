@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/filter_export.h"
 #include "guest.h"
 #include "util/paths.h"
 
@@ -49,6 +50,7 @@ int process_host_open(struct isolation_host **host, struct error *error)
 	struct process_host *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for guest processes");
+	confine_filter_prepare(); /* each process gets a filter, and the monitor has one then */
 	self->processes = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	self->helper = open(path, O_PATH | O_CLOEXEC);
 	if (self->helper < 0) {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "monitor/sandbox/prepared.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 
@@ -26,7 +27,7 @@ static const struct confine_call common_calls[] = {
     CONFINE_CALL_WHERE(fcntl, 2, UINT32_MAX, F_ADD_SEALS,
 		       "their seals; the command is F_ADD_SEALS"),
     CONFINE_CALL(fallocate, "giving a large window's memory back"),
-    CONFINE_CALL(brk, "memory of the monitor's own"),
+    CONFINE_CALL_SELDOM(brk, "memory of the monitor's own"),
     CONFINE_CALL(munmap, "memory of slots that end"),
     CONFINE_CALL(madvise, "memory that a slot gives back or wants at once"),
     CONFINE_CALL(getrandom, "randomness for clones"),
@@ -100,6 +101,8 @@ void rights_give_up(const struct isolation *isolation, const struct isolation_ho
 	struct confine_path helper = {.access = CONFINE_EXECUTE};
 	if (isolation->helper)
 		helper.fd = isolation->helper(host);
+	const struct confine_prepared_filter *prepared = confine_prepared_find(
+	    rights_prepared, rights_prepared_count, calls, count, CONFINE_KILL);
 	const struct confine_policy policy = {
 	    .limits = limits,
 	    .limit_count = ARRAY_SIZE(limits),
@@ -108,6 +111,8 @@ void rights_give_up(const struct isolation *isolation, const struct isolation_ho
 	    .calls = calls,
 	    .call_count = count,
 	    .refusal = CONFINE_KILL,
+	    .filter = prepared ? prepared->filter : NULL,
+	    .filter_length = prepared ? prepared->length : 0,
 	};
 	confine_self(&policy, report);
 	confine_log(report, isolation->rights->role);

@@ -12,6 +12,8 @@
 #include "check.h"
 #include "confine/sanitizers.h"
 #include "monitor/process/filter.h"
+#include "monitor/sandbox/prepared.h"
+#include "sizes/sizes.h"
 #include "tables.h"
 
 /* Calls that Linux may have one day are to be stopped, too. */
@@ -151,6 +153,53 @@ static void check_guest_process(void)
 			fprintf(stderr, "  a guest process: system call %d passes\n", number);
 }
 
+/* What monitors put in force is what the library makes of their lists here and now. */
+static void check_prepared(const struct isolation *isolation, const struct guest_kind *kind)
+{
+	struct error error = {0};
+	struct sock_filter filter[CONFINE_FILTER_MAX];
+	size_t count = 0;
+	struct confine_call *calls = rights_calls(isolation, kind, &count);
+	const int length = confine_filter_build(calls, count, CONFINE_KILL, filter, &error);
+	const struct confine_prepared_filter *prepared = confine_prepared_find(
+	    rights_prepared, rights_prepared_count, calls, count, CONFINE_KILL);
+	if (!CHECK(prepared) || !CHECK_NUMBER(prepared->length, length) ||
+	    !CHECK(!memcmp(prepared->filter, filter, (size_t)length * sizeof(filter[0]))))
+		fprintf(stderr, "  %s, %s\n", isolation->name, kind->name);
+	/* One of another list is none. */
+	for (size_t i = 0; i < count; i++) {
+		const struct confine_call call = calls[i];
+		struct confine_call others[] = {call, call, call, call, call, call};
+		others[0].number++;
+		others[1].argument++;
+		others[2].mask ^= 1UL << 40;
+		others[3].value ^= 1;
+		others[4].absent = !call.absent;
+		others[5].trapped = !call.trapped;
+		for (size_t j = 0; j < ARRAY_SIZE(others); j++) {
+			calls[i] = others[j];
+			CHECK(!confine_prepared_find(rights_prepared, rights_prepared_count, calls,
+						     count, CONFINE_KILL));
+		}
+		calls[i] = call;
+	}
+	CHECK(!confine_prepared_find(rights_prepared, rights_prepared_count, calls, count,
+				     CONFINE_REFUSE));
+	CHECK(
+	    !confine_prepared_find(rights_prepared, rights_prepared_count, calls, 1, CONFINE_KILL));
+	free(calls);
+}
+
+static void check_all_prepared(void)
+{
+	for (size_t i = 0; i < guest_kind_count; i++) {
+		if (!guest_kinds[i]->needs_direct)
+			check_prepared(&isolation_kvm, guest_kinds[i]);
+		if (!guest_kinds[i]->needs_ports)
+			check_prepared(&isolation_process, guest_kinds[i]);
+	}
+}
+
 int main(void)
 {
 	struct table tables[TABLES];
@@ -164,5 +213,6 @@ int main(void)
 		check_table(&tables[i]);
 	tables_release(tables);
 	check_guest_process();
+	check_all_prepared();
 	return check_status();
 }
