@@ -129,18 +129,16 @@ static int refuse(const struct log_end *end, struct error *error, const char *se
 			 *end->text ? "; its log ends with: " : "", end->text);
 }
 
-#define SERVERS_LATER                                                                              \
-	"it wants to listen on a network, as HTTP servers do; Mayfly does not run them as they "   \
-	"are yet: "                                                                                \
-	"let the program read one request from standard input and write the answer to standard "   \
-	"output"
+#define SERVERS_SAY_SO                                                                             \
+	"it wants a network, which no machine has; HTTP servers that wait for connections are "    \
+	"deployed with the contract http (mayfly deploy --contract=http)"
 
 static int refuse_late(const struct setup *setup, const struct log_end *end, struct error *error)
 {
 	char sentence[2 * ERROR_TEXT_MAX];
 	const uint64_t limit_ms = setup->description.setup_timeout_ns / 1000000;
 	if (end->wants_network)
-		snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_LATER, setup->name);
+		snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_SAY_SO, setup->name);
 	else
 		snprintf(
 		    sentence, sizeof(sentence),
@@ -157,7 +155,7 @@ static int judge_end(const struct setup *setup, const struct mayfly_event *event
 	char sentence[2 * ERROR_TEXT_MAX];
 	const bool failed = event->outcome == MAYFLY_EXITED && event->status;
 	if (end->wants_network && (failed || event->outcome == MAYFLY_SIGNALED)) {
-		snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_LATER, setup->name);
+		snprintf(sentence, sizeof(sentence), "image: %s: " SERVERS_SAY_SO, setup->name);
 		return refuse(end, error, sentence);
 	}
 	switch (event->outcome) {

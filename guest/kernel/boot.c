@@ -2,6 +2,7 @@
 #include "boot.h"
 
 #include "arch/thread_state.h"
+#include "connection.h"
 #include "guest/drivers/mem.h"
 #include "guest/drivers/random.h"
 #include "guest/fs/given_files.h"
@@ -26,6 +27,7 @@ void boot_files(void)
 	random_init();
 	proc_init();
 	request_init();
+	connection_init();
 	given_files_init();
 	path_enter(libos_start_info.directory);
 }

@@ -94,9 +94,7 @@ static bool look_for_more(uint64_t until_ns)
  * request; one that has not answered yet reads to the end of this one. */
 static int request_fill(void)
 {
-	snapshot_begin_request();
-	if (!request.started)
-		request_start();
+	request_begin();
 	int error = request_refill(0);
 	if (error || request.next < request.length || !request.answered || !snapshot_is_warmed())
 		return error;
@@ -195,6 +193,43 @@ static int64_t response_write(struct file *file, const void *in, uint64_t length
 	if (__builtin_expect(control->unbuffered && control->response_length, 0))
 		machine_hypercall(HYPERCALL_WRITE, control->response_length, 0, 0);
 	return (int64_t)length;
+}
+
+/* ── over a connection ───────────────────────────────────────────────────────────────────────── */
+
+void request_begin(void)
+{
+	snapshot_begin_request();
+	if (!request.started)
+		request_start();
+}
+
+void request_finish(void)
+{
+	request_end();
+}
+
+uint64_t request_peek(uint64_t until_ns, const char **bytes)
+{
+	if (request_refill(until_ns))
+		return 0;
+	*bytes = request_area() + request.next;
+	return request.length - request.next;
+}
+
+void request_take(uint64_t length)
+{
+	request.next += length;
+}
+
+bool request_has_ended(void)
+{
+	return request.ended && request.next >= request.length;
+}
+
+void request_answer(const void *bytes, uint64_t length)
+{
+	response_write(NULL, bytes, length, 0);
 }
 
 static int64_t log_write(struct file *file, const void *in, uint64_t length, uint64_t offset)

@@ -91,3 +91,8 @@ bool snapshot_is_warmed(void)
 {
 	return warmed;
 }
+
+bool snapshot_is_warming_up(void)
+{
+	return phase == WARMING_UP;
+}

@@ -15,4 +15,7 @@ void snapshot_end_request(void);
 /* The program was warmed up: it serves one request after another. */
 bool snapshot_is_warmed(void);
 
+/* The request is the one to warm up with. */
+bool snapshot_is_warming_up(void);
+
 #endif

@@ -25,7 +25,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 5
+#define GUEST_ABI_VERSION 6
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_AREA_BASE	    0x10000UL
@@ -310,6 +310,9 @@ struct guest_start {
 	/* Where the program starts, from a slash on; "" is the root. */
 	char directory[GUEST_DIRECTORY_MAX];
 	uint32_t user, group;
+	/* A program that waits for a connection gets its request over one: at that port, or (0) at
+	 * that where it listened first. */
+	uint32_t connects, port;
 };
 
 /* A file that is there before the program starts. Its path follows, absolute and without links, of

@@ -108,8 +108,8 @@ static int find_listener(struct file *file, const struct inet_address *to,
 	}
 }
 
-static int connect_to(struct inet_socket *self, struct inet_socket *listener,
-		      const struct inet_address *to)
+int inet_connect_to(struct inet_socket *self, struct inet_socket *listener,
+		    const struct inet_address *to)
 {
 	struct unix_socket *base;
 	int error = unix_connect_to(&self->local, &listener->local, &base);
@@ -152,7 +152,7 @@ int inet_stream_connect(struct file *file, const struct socket_name *name)
 	if (error == -ECONNREFUSED)
 		return refuse(file, self);
 	if (!error)
-		error = connect_to(self, listener, &to);
+		error = inet_connect_to(self, listener, &to);
 	if (error)
 		return error;
 	self->pending = file->flags & O_NONBLOCK;
@@ -179,7 +179,9 @@ int inet_listen(struct file *file, uint32_t backlog)
 		return error;
 	if (base->state != UNIX_LISTENING && inet_is_taken(self))
 		return -EADDRINUSE;
-	tell_of_network();
+	base->look = inet_outside_look(self->own.port);
+	if (!base->look)
+		tell_of_network();
 	base->state = UNIX_LISTENING;
 	base->backlog = backlog;
 	unix_signal(base);

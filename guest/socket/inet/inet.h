@@ -75,10 +75,24 @@ struct inet_socket *inet_find(int type, const struct inet_address *to,
 struct inet_address inet_source(const struct inet_socket *self, const struct inet_address *to);
 
 /* connections.c */
+int inet_connect_to(struct inet_socket *self, struct inet_socket *listener,
+		    const struct inet_address *to);
 int inet_stream_connect(struct file *file, const struct socket_name *name);
 int inet_listen(struct file *file, uint32_t backlog);
 int inet_stream_shutdown(struct file *file, uint32_t shut);
 void inet_tell_end(struct unix_socket *base, struct unix_socket *peer, bool unread);
+
+/* Has connections come from outside of the machine: `look` is called while the program waits for one
+ * at that port (0: at any), or for what is sent over one. */
+void inet_open_to_outside(thread_look_function *look, uint16_t port);
+
+/* A connection from there; `watch`: see struct unix_socket. The caller holds *outside, and ends it
+ * by inet_end_outside(). 0; -ECONNREFUSED: nobody listens. */
+int inet_connect_outside(void (*watch)(struct unix_socket *self), struct inet_socket **outside);
+void inet_end_outside(struct inet_socket *outside);
+
+/* outside.c: the look of a socket that listens at that port; NULL: nothing comes from outside. */
+thread_look_function *inet_outside_look(uint16_t port);
 
 /* Both ends have said that they send no more, or it was broken off. */
 bool inet_is_over(const struct inet_socket *self);

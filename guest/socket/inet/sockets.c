@@ -13,6 +13,8 @@ static uint32_t poll_stream(const struct inet_socket *self)
 	const struct unix_socket *base = &self->local;
 	const uint32_t shut = base->socket.shut;
 	uint32_t ready = base->socket.error ? POLLERR : 0;
+	if (base->look && !base->first && !base->waiting && !(shut & SOCKET_SHUT_RECEIVE))
+		thread_current()->look = base->look;
 	if (base->state == UNIX_LISTENING)
 		return ready | (base->waiting ? POLLIN | POLLRDNORM : 0);
 	if (shut == SOCKET_SHUT_BOTH || base->state == UNIX_UNCONNECTED || inet_is_over(self))

@@ -127,7 +127,7 @@ int unix_accept(struct file *file, struct inode **accepted)
 			return -EINVAL;
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;
-		int error = (int)file_wait_until(file, deadline_ns, "a connection", NULL);
+		int error = (int)file_wait_until(file, deadline_ns, "a connection", self->look);
 		if (error)
 			return error;
 	}

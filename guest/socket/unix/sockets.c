@@ -24,6 +24,8 @@ static bool has_connections(const struct unix_socket *self)
 void unix_signal(struct unix_socket *self)
 {
 	inode_signal(self->inode);
+	if (self->watch)
+		self->watch(self);
 }
 
 struct ucred unix_own_credentials(void)
@@ -58,7 +60,7 @@ static void remove_from_list(struct unix_socket *self)
 }
 
 /* The other end hears of it, and of what nobody has read. */
-static void close_socket(struct unix_socket *self)
+void unix_close(struct unix_socket *self)
 {
 	struct unix_socket *peer = self->peer;
 	const bool unread = self->first || !self->file;
@@ -84,14 +86,14 @@ void unix_drop_waiting(struct unix_socket *listener)
 		struct unix_socket *waiting = listener->waiting;
 		listener->waiting = waiting->next_waiting;
 		listener->waiting_count--;
-		close_socket(waiting);
+		unix_close(waiting);
 		inode_drop(waiting->inode);
 	}
 }
 
 void unix_release(struct file *file)
 {
-	close_socket(unix_base_of(file));
+	unix_close(unix_base_of(file));
 	unix_collect();
 }
 
@@ -301,7 +303,7 @@ int unix_create_pair(int type, struct inode *pair[2])
 		return error;
 	error = unix_create(type, &pair[1]);
 	if (error) {
-		close_socket(pair[0]->private);
+		unix_close(pair[0]->private);
 		inode_drop(pair[0]);
 		return error;
 	}

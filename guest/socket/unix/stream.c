@@ -185,7 +185,8 @@ static int64_t receive_all(struct file *file, struct socket_message *message,
 		if (!packet) {
 			int64_t end = received->bytes >= least ? 1 : find_end(file, message);
 			if (!end)
-				end = file_wait_until(file, deadline_ns, "data in a socket", NULL);
+				end = file_wait_until(file, deadline_ns, "data in a socket",
+						      self->look);
 			if (end)
 				return end;
 			continue;

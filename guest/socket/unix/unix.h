@@ -69,6 +69,13 @@ struct unix_socket {
 	struct unix_socket *peer; /* its inode is held */
 	struct ucred peer_credentials;
 
+	/* The other end of what comes from outside of the machine: called when something arrived
+	 * here, or the connection ended. NULL: the program has this end. */
+	void (*watch)(struct unix_socket *self);
+	/* Looks for what comes from there (struct thread), where the program has the end that waits
+	 * for it; or NULL. */
+	thread_look_function *look;
+
 	struct unix_packet *first, *last;
 	uint32_t packets;
 	uint32_t charged; /* of what it sent, and nobody took yet */
@@ -107,6 +114,9 @@ int unix_create(int type, struct inode **created);
 /* The same of any family. */
 int unix_create_of(const struct unix_family *family, const struct socket_operations *operations,
 		   int domain, int type, struct inode **created);
+
+/* The end of a socket that has no file. */
+void unix_close(struct unix_socket *self);
 void unix_opened(struct file *file);
 void unix_release(struct file *file);
 uint64_t unix_available(struct file *file);

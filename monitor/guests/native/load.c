@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "connections.h"
 #include "guest.h"
 #include "loader_linux.h"
 #include "monitor/memory/page_tables.h"
@@ -191,6 +192,15 @@ static int build_image(struct guest_native *self, const struct guest_options *op
 	cleanup_free const char **arguments = program_arguments(&self->program, options->arguments);
 	if (!arguments)
 		return error_set(error, ENOMEM, "no memory for arguments");
+	struct native_connections connections = {.wanted = false};
+	char port[16];
+	int result = native_connections_parse(&connections, options->devices, error);
+	if (result)
+		return result;
+	cleanup_free const char **environment =
+	    native_connections_environment(&connections, options->environment, port);
+	if (!environment)
+		return error_set(error, ENOMEM, "no memory for the environment");
 	struct loader_program program = {
 	    .file = &self->program.file,
 	    .interpreter = &self->program.interpreter,
@@ -199,8 +209,10 @@ static int build_image(struct guest_native *self, const struct guest_options *op
 	    .path = root ? self->program.path : options->program,
 	    .absolute_path = self->program.path,
 	    .arguments = arguments,
-	    .environment = options->environment,
+	    .environment = environment,
 	    .directory = directory,
+	    .connects = connections.wanted,
+	    .port = connections.port,
 	    .request_variables = options->request_variables,
 	    .files = options->files,
 	    .files_size = options->files_size,
@@ -208,7 +220,7 @@ static int build_image(struct guest_native *self, const struct guest_options *op
 	    .group = options->group,
 	    .memory = options->memory,
 	};
-	int result =
+	result =
 	    loader_linux_build(image, &program, &self->library_os, &self->guest.entries, error);
 	return result ? result : page_tables_build(image, NULL, error);
 }

@@ -199,6 +199,8 @@ static int build_stack(struct image *image, const struct loader_program *program
 	start->stack = stack.pointer;
 	start->variables = stack.pointer + variable_words * sizeof(uint64_t);
 	start->variables_room = program->request_variables;
+	start->connects = program->connects;
+	start->port = program->port;
 	start->auxiliary = stack.pointer + vector_words * sizeof(uint64_t);
 	return 0;
 }

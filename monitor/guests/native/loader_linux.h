@@ -21,6 +21,8 @@ struct loader_program {
 	const char *const *arguments;	    /* NULL-terminated, the program's name first */
 	const char *const *environment;
 	const char *directory; /* where it starts, in the root; "" or NULL for the root itself */
+	bool connects;	       /* requests come over connections, at that port; 0: at any */
+	uint16_t port;
 	uint32_t request_variables; /* how many a request may bring */
 	const void *files;	    /* for the program, as struct guest_given_file */
 	uint64_t files_size;

@@ -1,0 +1,103 @@
+/* A request over a connection; see connection.h.
+ *
+ * Where all threads wait, and one of them for a connection, the machine is frozen. In each clone there
+ * is a connection then, which brings the bytes of the request as the program takes them. The request
+ * is over when the program ends the connection, or sends no more over it. Its own end of the request
+ * is not told: many servers take a client that sends no more for one that is gone. */
+#include "connection.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "guest/lib/text.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
+#include "guest/socket/inet/inet.h"
+#include "request.h"
+#include "snapshot.h"
+
+#define PIECE_MAX (32UL << 10) /* bytes that are brought at once */
+
+static struct {
+	struct inet_socket *outside; /* NULL: there is none */
+	bool over;		     /* the program has ended the one of the warm-up */
+} connection;
+
+/* The program has sent something, or ended the connection. */
+static void take_response(struct unix_socket *self)
+{
+	while (self->first) {
+		struct unix_packet *packet = unix_packet_take(self);
+		request_answer(packet->bytes, packet->length);
+		unix_packet_free(packet);
+	}
+	if (!(self->socket.shut & SOCKET_SHUT_RECEIVE) || connection.over)
+		return;
+	connection.over = true;
+	if (!snapshot_is_warming_up())
+		request_finish();
+}
+
+/* Brings the next piece. True: the program has something to read. */
+static bool bring(uint64_t until_ns)
+{
+	struct unix_socket *self = &connection.outside->local;
+	const char *bytes;
+	if (self->peer->first || request_has_ended())
+		return false;
+	uint64_t length = request_peek(until_ns, &bytes);
+	length = length < PIECE_MAX ? length : PIECE_MAX;
+	struct unix_packet *packet =
+	    length ? unix_packet_create(self, self, (uint32_t)length) : NULL;
+	if (!packet)
+		return false;
+	memcpy(packet->bytes, bytes, length);
+	request_take(length);
+	unix_packet_add(self->peer, packet);
+	return true;
+}
+
+static void sleep_until(uint64_t until_ns)
+{
+	const uint64_t now_ns = clock_read_ns(false);
+	if (until_ns == NO_DEADLINE) {
+		machine_tell("all threads of the program wait, and its response is not over: it is "
+			     "ended");
+		machine_abort(SIGKILL);
+	}
+	if (until_ns > now_ns)
+		machine_hypercall(HYPERCALL_SLEEP, until_ns - now_ns, 0, 0);
+}
+
+/* Begins the next request. True: there is a connection. */
+static bool begin(void)
+{
+	if (connection.outside)
+		inet_end_outside(connection.outside);
+	connection.outside = NULL;
+	if (connection.over)
+		request_finish();
+	connection.over = false;
+	request_begin();
+	return !inet_connect_outside(take_response, &connection.outside);
+}
+
+/* What waits for the program's threads outside. Before the freeze, and after a warm-up, that is a
+ * connection once all threads wait. */
+static bool look_outside(uint64_t until_ns)
+{
+	if (!connection.outside || connection.over)
+		return until_ns && begin();
+	if (bring(until_ns))
+		return true;
+	if (until_ns && (connection.outside->local.peer->first || request_has_ended()))
+		sleep_until(until_ns);
+	return false;
+}
+
+void connection_init(void)
+{
+	if (libos_start_info.connects)
+		inet_open_to_outside(look_outside, (uint16_t)libos_start_info.port);
+}

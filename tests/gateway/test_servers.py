@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Servers as functions: the gateway's requests are connections that a program accepts.
+
+usage: test_servers.py MAYFLYD SERVER
+SERVER counts its requests and answers each by the count (system/server.c).
+"""
+
+import concurrent.futures
+import os
+import sys
+import unittest
+
+from gateway import Gateway
+
+MAYFLYD, SERVER = sys.argv.pop(1), os.path.abspath(sys.argv.pop(1))
+HTTP = {"mayfly.dev/contract": "http"}
+
+
+class Servers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.gateway = Gateway(MAYFLYD)
+        cls.gateway.start()
+        for how in "events", "threads":
+            cls.gateway.deploy(how, SERVER, annotations={**HTTP, "mayfly.dev/port": "8001"},
+                               envProcess=f"server {how} 8001 8002")
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.gateway.stop() == 0, cls.gateway.log_text()
+        cls.gateway.__exit__()
+
+    def expect(self, answer, length=0):
+        self.assertEqual((answer.status, answer.body),
+                         (200, b"request 1, %d bytes\n" % length), answer.text)
+
+    def test_requests(self):
+        """Each finds a server that has served nobody."""
+        for how in "events", "threads":
+            for length in 0, 1, 100_000, 3_000_000:
+                self.expect(self.gateway.invoke(how, b"x" * length), length)
+
+    def test_side_by_side(self):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for answer in pool.map(lambda _: self.gateway.invoke("events"), range(40)):
+                self.expect(answer)
+
+    def test_port(self):
+        """PORT is set; where nobody listens, nothing is deployed."""
+        wanted = {"service": "other", "image": SERVER, "envProcess": "server blocking 8001",
+                  "annotations": {**HTTP, "mayfly.dev/port": "8002"}}
+        answer = self.gateway.system("POST", "/functions", wanted)
+        self.assertEqual(answer.status, 400, answer.text)
+        self.gateway.deploy("other", SERVER, annotations=HTTP, envProcess="server blocking")
+        self.expect(self.gateway.invoke("other"))
+
+    def test_without_the_contract(self):
+        """It is refused with what to say."""
+        answer = self.gateway.system("POST", "/functions", {
+            "service": "plain", "image": SERVER, "envProcess": "server blocking 8001"})
+        self.assertEqual(answer.status, 400, answer.text)
+        self.assertIn("--contract=http", answer.text)
+
+
+if __name__ == "__main__":
+    unittest.main()

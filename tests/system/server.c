@@ -1,0 +1,150 @@
+/* An HTTP server as there are many: it answers each request by how many it has had, and how long the
+ * body was, and closes the connection.
+ *
+ * usage: server HOW [PORT]...
+ * HOW: blocking, events (epoll, edges), threads, silent (it never answers) or exits. It listens at all
+ * PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PORTS_MAX 4
+
+static int requests;
+
+struct exchange {
+	char head[4096];
+	size_t length;	   /* of the head, with what came behind it */
+	long body, wanted; /* bytes; wanted < 0: the head is not over */
+};
+
+/* Takes more of a request. 1: it is whole; 0; -1: it has ended early. */
+static int take(struct exchange *exchange, int connection)
+{
+	static char bytes[65536];
+	const bool in_head = exchange->wanted < 0;
+	char *to = in_head ? exchange->head + exchange->length : bytes;
+	const size_t room = in_head ? sizeof(exchange->head) - 1 - exchange->length : sizeof(bytes);
+	const ssize_t got = read(connection, to, room);
+	if (got <= 0)
+		return got < 0 && errno == EAGAIN ? 0 : -1;
+	if (!in_head) {
+		exchange->body += got;
+		return exchange->body >= exchange->wanted;
+	}
+	exchange->length += (size_t)got;
+	exchange->head[exchange->length] = 0;
+	const char *end = strstr(exchange->head, "\r\n\r\n");
+	if (!end)
+		return 0;
+	const char *said = strcasestr(exchange->head, "\r\nContent-Length:");
+	exchange->wanted = said ? strtol(said + strlen("\r\nContent-Length:"), NULL, 10) : 0;
+	exchange->body = (long)(exchange->length - (size_t)(end + 4 - exchange->head));
+	return exchange->body >= exchange->wanted;
+}
+
+static void answer(const struct exchange *exchange, int connection)
+{
+	char body[64], head[128];
+	const int length =
+	    snprintf(body, sizeof(body), "request %d, %ld bytes\n", ++requests, exchange->body);
+	dprintf(
+	    connection, "%s",
+	    (snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length),
+	     head));
+	if (write(connection, body, (size_t)length) != length)
+		perror("write");
+}
+
+static void *serve(void *argument)
+{
+	struct exchange exchange = {.wanted = -1};
+	const int connection = (int)(long)argument;
+	int over = 0;
+	while (!over)
+		over = take(&exchange, connection);
+	if (over > 0)
+		answer(&exchange, connection);
+	close(connection);
+	return NULL;
+}
+
+static int listen_at(int port, int flags)
+{
+	const int server = socket(AF_INET, SOCK_STREAM | flags, 0);
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	const int one = 1;
+	setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(server, (struct sockaddr *)&name, sizeof(name)) || listen(server, 10)) {
+		perror("listen");
+		exit(1);
+	}
+	return server;
+}
+
+/* One connection at a time, but all servers are waited for. */
+static void serve_by_events(const int *servers, int count)
+{
+	const int epoll = epoll_create1(0);
+	struct exchange exchange;
+	for (int i = 0; i < count; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.fd = servers[i]};
+		epoll_ctl(epoll, EPOLL_CTL_ADD, servers[i], &event);
+	}
+	for (;;) {
+		struct epoll_event event;
+		if (epoll_wait(epoll, &event, 1, -1) != 1)
+			continue;
+		int connection = accept4(event.data.fd, NULL, NULL, SOCK_NONBLOCK), over = 0;
+		if (connection >= 0) {
+			fprintf(stderr, "server %d\n", event.data.fd - servers[0]);
+			exchange = (struct exchange){.wanted = -1};
+			event.events = EPOLLIN | EPOLLET;
+			event.data.fd = connection;
+			epoll_ctl(epoll, EPOLL_CTL_ADD, connection, &event);
+			continue;
+		}
+		connection = event.data.fd;
+		do {
+			errno = 0;
+			over = take(&exchange, connection);
+		} while (!over && errno != EAGAIN);
+		if (over > 0)
+			answer(&exchange, connection);
+		if (over)
+			close(connection);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "", *said = getenv("PORT");
+	const bool by_events = !strcmp(how, "events");
+	int servers[PORTS_MAX], count = 0;
+	for (; count < PORTS_MAX && argc > 2 + count; count++)
+		servers[count] = listen_at(atoi(argv[2 + count]), by_events ? SOCK_NONBLOCK : 0);
+	if (!count)
+		servers[count++] = listen_at(said ? atoi(said) : 0, by_events ? SOCK_NONBLOCK : 0);
+	if (by_events)
+		serve_by_events(servers, count);
+	for (;;) {
+		const int connection = accept(servers[0], NULL, NULL);
+		pthread_t thread;
+		if (!strcmp(how, "exits"))
+			return 3;
+		if (!strcmp(how, "silent"))
+			accept(servers[0], NULL, NULL);
+		else if (!strcmp(how, "threads"))
+			pthread_create(&thread, NULL, serve, (void *)(long)connection);
+		else
+			serve((void *)(long)connection);
+	}
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Servers as they are in machines: a request is a connection that a clone accepts.
+
+usage: test_server.py MAYFLY SERVER ISOLATION
+SERVER is the program of server.c.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+MAYFLY, SERVER = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
+ISOLATION = sys.argv.pop(1)
+LIMIT = 120  # seconds for one command
+HTTP = "--net:*=http"
+
+
+def request(body=b""):
+    return b"POST / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n" \
+           b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def response(body):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def command(verb, *arguments, given=b""):
+    return subprocess.run([MAYFLY, verb, f"--isolation={ISOLATION}", *map(str, arguments)],
+                          input=given, capture_output=True, timeout=LIMIT, check=False)
+
+
+class Servers(unittest.TestCase):
+    def expect(self, result, body, status=0):
+        self.assertEqual((result.returncode, result.stdout), (status, body and response(body)),
+                         result.stderr.decode(errors="replace"))
+
+    def test_each_kind(self):
+        """Each request finds a server that has served nobody."""
+        for how in "blocking", "events", "threads":
+            for body in b"", b"hello", os.urandom(100_000), os.urandom(5 << 20):
+                with self.subTest(how=how, length=len(body)):
+                    self.expect(command("run", "--repeat=3", HTTP, SERVER, how, given=request(body)),
+                                b"request 1, %d bytes\n" % len(body))
+
+    def test_from_a_snapshot(self):
+        with tempfile.TemporaryDirectory(prefix="mayfly-server-") as folder:
+            file = os.path.join(folder, "server.snap")
+            made = command("snapshot", HTTP, "-o", file, SERVER, "events")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            self.expect(command("run", "--repeat=5", file, given=request(b"abc")),
+                        b"request 1, 3 bytes\n")
+
+    def test_warm_up(self):
+        with tempfile.NamedTemporaryFile(prefix="mayfly-warm-") as file:
+            file.write(request(b"warm"))
+            file.flush()
+            self.expect(command("run", f"--warm-up={file.name}", "--repeat=3", HTTP, SERVER,
+                                "blocking", given=request(b"abc")), b"request 2, 3 bytes\n")
+
+    def test_port(self):
+        for port, place in (8001, 0), (8002, 1):
+            result = command("run", f"{HTTP},port={port}", SERVER, "events", "8001", "8002",
+                             given=request())
+            self.expect(result, b"request 1, 0 bytes\n")
+            self.assertIn(b"server %d\n" % place, result.stderr)
+        self.expect(command("run", f"{HTTP},port=8003", SERVER, "blocking", given=request()),
+                    b"request 1, 0 bytes\n")  # by $PORT
+        result = command("run", f"{HTTP},port=81", SERVER, "blocking", "80", given=request())
+        self.expect(result, b"", 137)
+        self.assertIn(b"a guest has no network", result.stderr)
+
+    def test_no_answer(self):
+        result = command("run", HTTP, SERVER, "silent", given=request())
+        self.expect(result, b"", 137)
+        self.assertIn(b"its response is not over", result.stderr)
+        self.expect(command("run", HTTP, SERVER, "exits", given=request()), b"", 3)
+
+    def test_other_networks(self):
+        result = command("run", "--net:*=user", SERVER, "blocking", given=request())
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"a program has none but http", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
