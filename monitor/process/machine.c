@@ -125,6 +125,7 @@ static int start_process(struct machine_process *self, struct error *error)
 {
 	self->failed = 0;
 	self->rung = 0;
+	self->unanswered = false;
 	int pair[2], events[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return error_set_errno(error, errno, "cannot make a socket for the guest");

@@ -36,9 +36,10 @@ struct machine_process {
 	int commands[2];
 	/* The file of pages that are at several addresses, the process's alone; -1: none. */
 	int shared;
-	int events;    /* of a guest with direct calls: what it writes */
-	int listener;  /* tells of the call that rings; -1: it has not come, or there is none */
-	uint64_t rung; /* the number of the call that waits; 0: none does */
+	int events;	 /* of a guest with direct calls: what it writes */
+	int listener;	 /* tells of the call that rings; -1: it has not come, or there is none */
+	uint64_t rung;	 /* the number of the call that waits; 0: none does */
+	bool unanswered; /* the answer to the last one has not reached it */
 	uint64_t deadline_ns; /* of the request that runs */
 	int failed;	      /* negative errno: it did not answer to a command */
 };

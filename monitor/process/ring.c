@@ -23,11 +23,10 @@ int process_ring_take(struct machine_process *self)
 {
 	struct seccomp_notif call = {0};
 	self->rung = 0;
-	if (!ioctl(self->listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) {
-		self->rung = call.id;
-		return 0;
-	}
-	return errno == ENOENT || errno == EINTR ? 0 : -errno;
+	if (ioctl(self->listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
+		return errno == ENOENT || errno == EINTR ? 0 : -errno;
+	self->rung = call.id;
+	return self->unanswered ? process_ring_answer(self, self->machine.answer) : 0;
 }
 
 /* The guest cannot change the call while it waits: it has one thread, and its registers are with the
@@ -40,7 +39,10 @@ int process_ring_answer(struct machine_process *self, int answer)
 	    .flags = answer ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 	};
 	self->rung = 0;
-	if (!ioctl(self->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) || errno == ENOENT)
-		return 0; /* ENOENT: it was killed */
-	return -errno;
+	self->unanswered = false;
+	if (!ioctl(self->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
+		return 0;
+	/* It was killed; or stopped from outside, and makes the same call again when it goes on. */
+	self->unanswered = errno == ENOENT;
+	return self->unanswered ? 0 : -errno;
 }

@@ -8,8 +8,8 @@
 /* Takes the listener, which can be read from the guest's socket. 0 or a negative errno. */
 int process_ring_receive(struct machine_process *self);
 
-/* The listener is ready: notes in self->rung which call waits; 0, where the guest has ended meanwhile.
- * 0 or a negative errno. */
+/* The listener is ready: notes in self->rung which call waits; 0, where the guest has ended meanwhile, or
+ * a call that was made again has been answered. 0 or a negative errno. */
 int process_ring_take(struct machine_process *self);
 
 /* Has the call that waits made, or failed. 0 or a negative errno. */

@@ -43,6 +43,19 @@ def processes(runtime, name):
             continue
 
 
+def stop_for_a_moment(process):
+    """All that the process has started. Whatever it waits for, it begins to wait anew."""
+    for task in pathlib.Path("/proc", str(process), "task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            stop_for_a_moment(child)
+            os.kill(child, signal.SIGSTOP)
+            for _ in range(LIMIT * 100):
+                if pathlib.Path("/proc", str(child), "stat").read_text().rpartition(")")[2][1] == "T":
+                    break
+                time.sleep(0.01)
+            os.kill(child, signal.SIGCONT)
+
+
 class WithHost(unittest.TestCase):
     image, isolation, target = HVT, "kvm", "hvt"
 
@@ -140,7 +153,7 @@ class Guests:
         self.assertEqual(result.returncode, 124, result.stderr)
 
     def test_host_that_dies(self):
-        """The call fails, and the next one has another host."""
+        """The call fails, also where its guest was stopped meanwhile, and the next one has another host."""
         self.environment["VACCEL_PLUGINS"] = "mbench"
         with subprocess.Popen([MAYFLY, "run", f"--isolation={self.isolation}", self.image, "spend"],
                               env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -156,6 +169,7 @@ class Guests:
                     break
                 time.sleep(0.1)
             self.assertEqual(len(workers), 1)
+            stop_for_a_moment(process.pid)
             os.kill(workers[0], signal.SIGKILL)
             said, log = process.communicate(timeout=LIMIT)
         self.assertEqual(said.decode(), f"spend: -{EIO}\nafter: 0\n", log)
