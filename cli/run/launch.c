@@ -103,6 +103,11 @@ static int describe_devices(struct launch *launch, const struct launch_values *v
 	return result;
 }
 
+static uint64_t setup_timeout(const struct launch_values *values)
+{
+	return values->setup_timeout_ns ? values->setup_timeout_ns : values->timeout_ns;
+}
+
 int launch_describe(struct launch *launch, const struct launch_values *values,
 		    const struct operands *operands, struct error *error)
 {
@@ -135,7 +140,7 @@ int launch_describe(struct launch *launch, const struct launch_values *values,
 	description->isolation = launch_isolations[values->isolation];
 	description->memory = values->memory;
 	description->warm_up = launch->warm_up;
-	description->setup_timeout_ns = values->timeout_ns;
+	description->setup_timeout_ns = setup_timeout(values);
 	description->setup_log_limit = values->log_limit;
 	description->cgroup = values->cgroup;
 	description->cpus = values->cpus;
@@ -182,7 +187,24 @@ void launch_tell_isolation(const struct mayfly_function *function)
 		 way, *way ? ")" : "");
 }
 
-int launch_tell_outcome(const struct launch_values *values, const char *name,
+static void tell_late(const struct launch_values *values, const char *name, bool in_setup,
+		      const char *text)
+{
+	const uint64_t limit_ns = in_setup ? setup_timeout(values) : values->timeout_ns;
+	const char *where = in_setup ? " before it read its request" : "";
+	const char *option = in_setup && values->setup_timeout_ns ? "--setup-timeout" : "--timeout";
+	if (*text)
+		log_error("%s was stopped: it took longer than %.6g s%s (%s gives more): %s", name,
+			  (double)limit_ns / 1e9, where, option, text);
+	else
+		log_error("%s was stopped: it took longer than %.6g s%s; give more with %s%s", name,
+			  (double)limit_ns / 1e9, where, option,
+			  in_setup && !values->setup_timeout_ns
+			      ? ", or for that alone with --setup-timeout"
+			      : "");
+}
+
+int launch_tell_outcome(const struct launch_values *values, const char *name, bool in_setup,
 			const struct mayfly_result *result)
 {
 	switch (result->outcome) {
@@ -198,14 +220,7 @@ int launch_tell_outcome(const struct launch_values *values, const char *name,
 		log_error("%s", result->text);
 		return STATUS_SIGNAL + result->status;
 	case MAYFLY_DEADLINE:
-		if (*result->text)
-			log_error("%s was stopped: it took longer than %.6g s (--timeout gives "
-				  "more): %s",
-				  name, (double)values->timeout_ns / 1e9, result->text);
-		else
-			log_error("%s was stopped: it took longer than %.6g s; give more with "
-				  "--timeout",
-				  name, (double)values->timeout_ns / 1e9);
+		tell_late(values, name, in_setup, result->text);
 		return STATUS_DEADLINE;
 	case MAYFLY_FAILED:
 		log_tell("%s", result->text);

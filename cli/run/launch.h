@@ -16,6 +16,7 @@ struct launch_values {
 	int isolation;	 /* index into launch_isolations */
 	uint64_t memory; /* 0: what suits most */
 	uint64_t timeout_ns;
+	uint64_t setup_timeout_ns;	    /* 0: the same */
 	uint64_t response_limit, log_limit; /* bytes */
 	struct option_list environment;
 	/* NAME=WHAT each. */
@@ -75,7 +76,7 @@ uint64_t launch_memory_written(int fd, uint64_t limit);
 void launch_tell_isolation(const struct mayfly_function *function);
 
 /* Says how a program fared that did not simply exit; returns the exit status. */
-int launch_tell_outcome(const struct launch_values *values, const char *name,
+int launch_tell_outcome(const struct launch_values *values, const char *name, bool in_setup,
 			const struct mayfly_result *result);
 
 #endif

@@ -48,8 +48,8 @@ struct run {
 	struct launch launch;
 	struct mayfly_function *function;
 	struct run_statistics statistics;
-	int trace; /* -1: there is none */
-	bool over;
+	int trace;	       /* -1: there is none */
+	bool over, late_setup; /* it is over; the program was stopped before it read the request */
 	/* What came of the request, and why it failed where it did. */
 	struct mayfly_result result;
 	char text[MAYFLY_ERROR_TEXT_MAX * 4];
@@ -83,6 +83,7 @@ static int open_trace(struct run *run, struct error *error)
 static void note_event(void *context, const struct mayfly_event *event)
 {
 	struct run *run = context;
+	run->late_setup |= event->kind == MAYFLY_FINISHED && event->outcome == MAYFLY_DEADLINE;
 	if (event->kind != MAYFLY_DOWN)
 		return;
 	run->over = true;
@@ -133,7 +134,7 @@ static int tell(struct run *run, struct error *error)
 	if (result->trace_cut)
 		log_warn("the trace is not complete: cannot write %s",
 			 *run->values->trace ? run->values->trace : "standard error");
-	int status = launch_tell_outcome(&run->values->launch, run->name, result);
+	int status = launch_tell_outcome(&run->values->launch, run->name, run->late_setup, result);
 	if (result->first_status > 0)
 		status = result->first_status;
 	if (!run->values->statistics)

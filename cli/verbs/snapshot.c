@@ -105,7 +105,7 @@ static int snapshot_run(const void *values, const struct operands *operands, str
 	if (taking.result.outcome == MAYFLY_EXITED && !taking.result.status && *taking.result.text)
 		return error_set(error, ENOTSUP, "%s: there is nothing to take a snapshot of",
 				 taking.result.text);
-	int status = launch_tell_outcome(&chosen->launch, name, &taking.result);
+	int status = launch_tell_outcome(&chosen->launch, name, true, &taking.result);
 	if (taking.result.outcome == MAYFLY_EXITED)
 		return error_set(error, ENOTSUP,
 				 "%s ended with status %d before it read standard input: there is "

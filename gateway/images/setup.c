@@ -143,7 +143,8 @@ static int refuse_late(const struct setup *setup, const struct log_end *end, str
 		snprintf(
 		    sentence, sizeof(sentence),
 		    "image: %s did not read standard input within its start-up time of %lu.%lu s, "
-		    "and did not end: a function reads its request there",
+		    "and did not end: a function reads its request there (mayflyd --setup-timeout "
+		    "gives more)",
 		    setup->name, limit_ms / 1000, limit_ms % 1000 / 100);
 	return refuse(end, error, sentence);
 }

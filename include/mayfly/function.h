@@ -91,7 +91,7 @@ struct mayfly_description {
 	/* A request that the set-up serves before the snapshot is taken. NULL: none. */
 	const void *warm_up;
 	size_t warm_up_length;
-	uint64_t setup_timeout_ns; /* how long the set-up may take */
+	uint64_t setup_timeout_ns; /* how long the set-up may take, until the request is read */
 	uint64_t setup_log_limit;  /* bytes */
 	/* Slots: how many are kept open in any case, and how many there may be at a time. Those
 	 * above `warm_slots` are opened when requests wait, and closed when they idle. */

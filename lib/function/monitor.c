@@ -435,8 +435,7 @@ void monitor_ask_setup(struct mayfly_function *function, struct function_slot *s
 	slot->entry = by_streams ? requests_take(function) : NULL;
 	slot->state = SLOT_BUSY;
 	if (slot->entry) {
-		requests_begin(function, slot->entry,
-			       slot->entry->request.timeout_ns + PATIENCE_NS);
+		requests_begin(function, slot->entry, function->setup_timeout_ns + PATIENCE_NS);
 	} else {
 		late_expect(function, clock_now_ns() + function->setup_timeout_ns + PATIENCE_NS);
 	}

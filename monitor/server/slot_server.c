@@ -290,7 +290,9 @@ static int serve_once(void *context, const struct request *request, struct reque
 	bool finished = false;
 	int code = 0;
 	if (!server_is_prepared(self->server)) {
-		code = prepare(self, request, &finished, error);
+		struct request setup = *request;
+		setup.timeout_ns = self->server->description.timeout_ns;
+		code = prepare(self, &setup, &finished, error);
 		*result = self->result;
 		finished &= !monitor->fresh;
 	}

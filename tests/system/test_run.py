@@ -264,6 +264,34 @@ class Falls(unittest.TestCase):
         self.expect("spin", 124, r"--timeout", options=["--timeout=200ms"])
         self.expect("sleep", 124, r"--timeout", options=["--timeout=200ms"])
 
+    def test_time_for_the_set_up(self):
+        """It has a limit of its own; a request does not use it up, nor the other way round."""
+        early, late = "BEGIN { while (1) i++ }", "{ while (1) i++ }"
+        for script, short, long, named in ((early, "setup-timeout", "timeout", "--setup-timeout"),
+                                           (late, "timeout", "setup-timeout", "--timeout")):
+            result = run(f"--{short}=200ms", f"--{long}=60s", BUSYBOX, "awk", script)
+            self.assertEqual((result.returncode, result.stdout), (124, b""), text(result.stderr))
+            self.assertIn(f" with {named}\n", text(result.stderr))
+            self.assertEqual("before it read its request" in text(result.stderr), script == early)
+        result = run("--timeout=5s", "--setup-timeout=60s", BUSYBOX, "awk",
+                     "BEGIN { end = systime() + 7; while (systime() < end); } { print }",
+                     request=b"read\n")
+        self.assertEqual((result.returncode, result.stdout), (0, b"read\n"), text(result.stderr))
+        result = run("--timeout=200ms", BUSYBOX, "awk", early)
+        self.assertEqual(result.returncode, 124)
+        self.assertIn("with --timeout, or for that alone with --setup-timeout", text(result.stderr))
+        with tempfile.TemporaryDirectory() as folder:
+            result = subprocess.run([MAYFLY, "snapshot", f"--isolation={ISOLATION}", "-o",
+                                     f"{folder}/snapshot", "--setup-timeout=200ms", BUSYBOX, "awk",
+                                     early], capture_output=True, timeout=LIMIT, check=False)
+            self.assertEqual(result.returncode, 124, text(result.stderr))
+            self.assertIn("give more with --setup-timeout", text(result.stderr))
+        for value, says in (("soon", "'soon' is not a duration"), ("0", "give 1ms to 24h"),
+                            ("2000000", "give 1ms to 24h")):
+            result = run(f"--setup-timeout={value}", "hello")
+            self.assertIn("--setup-timeout", text(result.stderr))
+            self.assertIn(says, text(result.stderr))
+
     def test_deadline_while_waiting_for_the_request(self):
         with subprocess.Popen([MAYFLY, "run", f"--isolation={ISOLATION}", "--timeout=200ms", "echo"],
                               stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
