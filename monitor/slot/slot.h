@@ -46,6 +46,7 @@ struct slot {
 	uint64_t responded, logged; /* bytes of response and log that were handed on */
 	uint64_t deadline_ns;
 	uint64_t trace_origin_ns; /* the monotonic clock when the request began */
+	const char *traced_call;  /* the last one's name; NULL: it has none */
 	bool console_is_log;	  /* the response comes another way: over a network */
 	bool finishing;		  /* what is handed on now is the end of the response */
 	bool response_kept;	  /* the response area still has what the last request left there */

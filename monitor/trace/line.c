@@ -277,3 +277,12 @@ size_t trace_line(const uint8_t *data, size_t available, uint64_t origin_ns, cha
 	memcpy(text + line.length, "\n", 2);
 	return record.size;
 }
+
+const char *trace_record_call(const uint8_t *data)
+{
+	struct guest_trace_record record;
+	const char *name = NULL;
+	memcpy(&record, data, sizeof(record));
+	trace_call_letters(record.number, &name);
+	return name;
+}

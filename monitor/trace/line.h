@@ -19,4 +19,7 @@
 size_t trace_line(const uint8_t *data, size_t available, uint64_t origin_ns, char *line,
 		  size_t size);
 
+/* The name of the call of a record from which a line was made; NULL: it has none. */
+const char *trace_record_call(const uint8_t *data);
+
 #endif

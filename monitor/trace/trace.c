@@ -13,6 +13,7 @@ void trace_begin(struct slot *slot)
 {
 	volatile struct guest_control *control = window_control(&slot->window);
 	control->trace = slot->request->trace != NULL;
+	slot->traced_call = NULL;
 	slot->trace_origin_ns = control->clock.monotonic_ns;
 }
 
@@ -48,6 +49,7 @@ void trace_take(struct slot *slot)
 			return;
 		}
 		trace_say(slot, line);
+		slot->traced_call = trace_record_call(records + at);
 		at += size;
 	}
 }
@@ -79,6 +81,9 @@ void trace_finish(struct slot *slot, enum slot_end end)
 	trace_take(slot);
 	if (end == SLOT_FINISHED)
 		describe_end(slot->result, line, sizeof(line));
+	else if (slot->setup && slot->traced_call)
+		snprintf(line, sizeof(line), "-- snapshot: %s asks for the request --\n",
+			 slot->traced_call);
 	else if (slot->setup)
 		snprintf(line, sizeof(line), "-- snapshot --\n");
 	trace_say(slot, line);

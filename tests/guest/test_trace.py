@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Traces a program by `mayfly run --trace` and checks what the trace tells.
 
-usage: test_trace.py MAYFLY ISOLATION PROGRAM
+usage: test_trace.py MAYFLY ISOLATION PROGRAM LOOKS
 
+LOOKS looks at its standard input in the way that its argument names before it reads it.
 PROGRAM reads its standard input, writes much to its standard output, and exits with 17. Exits with
 77, saying why, where this machine cannot run the test.
 """
@@ -41,7 +42,7 @@ def check_whole(mayfly, isolation, program):
     check(plain.stdout == traced.stdout, "the same output with a trace and without")
     for line in lines:
         check(LINE.match(line) or MARK.match(line), f"a line that is understood: {line!r}")
-    snapshot = lines.index("-- snapshot --")
+    snapshot = lines.index("-- snapshot: read asks for the request --")
     before = [LINE.match(line) for line in lines[:snapshot]]
     after = [LINE.match(line) for line in lines[snapshot + 1:-1]]
     check(before[0]["call"] and before[-1]["call"] == "read" and before[-1]["end"] == " ...",
@@ -66,6 +67,22 @@ def check_standard_error(mayfly, isolation, program):
     check(0 <= call < said < text.find("-- exited with 17 --"), "a call before what it writes")
 
 
+def check_places(mayfly, isolation, looks):
+    """The snapshot is taken at a look whose answer depends on the request, and at no other."""
+    places = dict.fromkeys(["fstat", "stat", "isatty", "fcntl", "dup", "lseek", "nothing", "open",
+                            "epoll_ctl"], "read")
+    places |= {"poll": "poll", "select": "pselect6", "epoll_wait": "epoll_wait", "fionread": "ioctl",
+               "ready": "mayfly_ready"}
+    for look, call in places.items():
+        result = run([mayfly, "run", f"--isolation={isolation}", "--trace", looks, look], b"x")
+        lines = result.stderr.decode("ascii").splitlines()
+        check((result.returncode, result.stdout) == (0, b"looked\n"), f"{look}: the answer")
+        marks = [line for line in lines if line.startswith("-- snapshot")]
+        check(marks == [f"-- snapshot: {call} asks for the request --"], f"{look}: {marks}")
+        looked = next(i for i, line in enumerate(lines) if '"looked' in line)
+        check((lines.index(marks[0]) > looked) == (call == "read"), f"{look}: the place")
+
+
 def check_unwritable(mayfly, isolation, program):
     result = run([mayfly, "run", f"--isolation={isolation}", "--trace=/proc/no/such", program], b"")
     check(result.returncode == 125 and b"/proc/no/such" in result.stderr,
@@ -73,11 +90,12 @@ def check_unwritable(mayfly, isolation, program):
 
 
 def main():
-    mayfly, isolation, program = sys.argv[1:]
+    mayfly, isolation, program, looks = sys.argv[1:]
     if isolation == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         print("skipped: /dev/kvm is not there, or not for this user")
         return SKIPPED
     check_whole(mayfly, isolation, program)
+    check_places(mayfly, isolation, looks)
     check_standard_error(mayfly, isolation, program)
     check_unwritable(mayfly, isolation, program)
     return 0
