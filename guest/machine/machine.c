@@ -41,16 +41,33 @@ int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t
 	return machine_hypercall(HYPERCALL_MAP, address, source, length);
 }
 
-static char refusal[128]; /* what was noted last; empty: nothing was */
+static char refusal[128];      /* what was noted last; empty: nothing was */
+static uint64_t refused_bytes; /* of memory; 0: none was refused */
 
 static void tell_refusal(void)
 {
-	if (refusal[0])
+	if (refused_bytes)
+		machine_tell(
+		    "the program failed after it had asked for %lu KiB of memory, more than "
+		    "there is; give more with --memory",
+		    refused_bytes / 1024);
+	else if (refusal[0])
 		machine_tell(
 		    "the program failed after it had asked for %s, which a machine does not "
 		    "have; see docs/system-calls.md",
 		    refusal);
+	machine_forget_refusals();
+}
+
+void machine_forget_refusals(void)
+{
 	refusal[0] = 0;
+	refused_bytes = 0;
+}
+
+void machine_note_no_memory(uint64_t bytes)
+{
+	refused_bytes = bytes;
 }
 
 void machine_note_refusal(const char *format, ...)

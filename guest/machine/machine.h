@@ -27,6 +27,12 @@ void machine_tell(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * its log has a line about what was noted last. */
 void machine_note_refusal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for memory that the program asked for and did not get. */
+void machine_note_no_memory(uint64_t bytes);
+
+/* The program ends for a reason that its log has already. */
+void machine_forget_refusals(void);
+
 /* A line for the monitor's debug log; costs one branch where nobody listens. Knows what
  * text_format() does. */
 void machine_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -14,7 +14,7 @@
 #include "backing.h"
 #include "fault.h"
 #include "guest/lib/system_call.h"
-#include "guest/machine/hypercall.h"
+#include "guest/machine/machine.h"
 #include "pool.h"
 #include "ranges.h"
 #include "regions.h"
@@ -231,8 +231,10 @@ int64_t mapping_create(struct map_request *request)
 		request->image = request->backing->operations->image_pages(
 		    request->backing, request->offset, &request->image_length);
 	if (!request->shared && mapping_is_too_large(request->length / GUEST_PAGE_SIZE,
-						     request->protection, request->flags))
+						     request->protection, request->flags)) {
+		machine_note_no_memory(request->length);
 		return -ENOMEM;
+	}
 	int64_t address;
 	do {
 		address = is_fixed(request) ? mapping_make_fixed(request)

@@ -308,5 +308,6 @@ void pool_exhausted(void)
 		     "more with --memory",
 		     (pool.count - pool.free) * GUEST_PAGE_SIZE / 1024,
 		     pool.count * GUEST_PAGE_SIZE / 1024);
+	machine_forget_refusals();
 	machine_abort(SIGKILL);
 }

@@ -380,6 +380,14 @@ void machine_note_refusal(const char *format, ...)
 {
 }
 
+void machine_note_no_memory(uint64_t bytes)
+{
+}
+
+void machine_forget_refusals(void)
+{
+}
+
 void machine_tell(const char *format, ...)
 {
 	va_list arguments;

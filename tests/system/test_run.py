@@ -318,7 +318,8 @@ class Falls(unittest.TestCase):
         self.assertIn("--log-limit", text(result.stderr))
 
     def test_memory_has_an_end(self):
-        self.expect("exhaust", 3, options=["--memory=16M"])
+        self.expect("exhaust", 3, r"asked for \d+ KiB of memory, more than there is; give more with "
+                                  r"--memory\n", options=["--memory=16M"])
         self.expect("reserve", 137, r"out of memory: \d+ of \d+ KiB.*--memory",
                     options=["--memory=16M"])
 
