@@ -173,7 +173,7 @@ class Python(unittest.TestCase):
     isolations = []
 
     def run_image(self, isolation, *words, given=b"", options=()):
-        return command("run", f"--isolation={isolation}", *options, *words, given=given)
+        return command("run", f"--isolation={isolation}", f"--timeout={LIMIT}s", *options, *words, given=given)
 
     def python(self, isolation, script, given=b"", options=()):
         return self.run_image(isolation, "python3", "-c", script, given=given, options=[

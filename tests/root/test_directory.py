@@ -135,7 +135,8 @@ print(json.dumps([
 
 
 def run(*arguments, root="/", given=b"", **more):
-    return subprocess.run([MAYFLY, "run", f"--isolation={ISOLATION}", "--root", str(root), *arguments],
+    return subprocess.run([MAYFLY, "run", f"--isolation={ISOLATION}", f"--timeout={TIMEOUT_S}s", "--root", str(root),
+                           *arguments],
                           input=given, capture_output=True, timeout=TIMEOUT_S, check=False, **more)
 
 
@@ -226,8 +227,8 @@ class Folder(unittest.TestCase):
 
     def changed(self, code, change, *paths):
         """Runs the code as a request that comes after `change`, which came after the set-up."""
-        command = [MAYFLY, "run", f"--isolation={ISOLATION}", "--root", str(self.folder), "python3",
-                   "-c", WAITING + code, *("-", *paths)]
+        command = [MAYFLY, "run", f"--isolation={ISOLATION}", f"--timeout={TIMEOUT_S}s", "--root", str(self.folder),
+                   "python3", "-c", WAITING + code, *("-", *paths)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, env={**os.environ, "MAYFLY_LOG": "debug"}) as process:
             said = b""

@@ -23,7 +23,7 @@ import oci_layout
 MAYFLY = pathlib.Path(sys.argv.pop(1)).resolve()
 ISOLATION = sys.argv.pop(1)
 BUSYBOX = pathlib.Path("/bin/busybox")
-LIMIT = 60  # seconds for one command
+LIMIT = 120  # seconds for one command
 SKIP = 77
 # A guest has one process: what a shell does not do itself cannot be had.
 IDS = "while read key id rest; do case $key in Uid:|Gid:) echo $id;; esac; done </proc/self/status"
@@ -68,7 +68,7 @@ class WithFolder(unittest.TestCase):
                               cwd=cwd, check=False)
 
     def run_it(self, *arguments, cwd=None):
-        return self.mayfly("run", f"--isolation={ISOLATION}", *arguments, cwd=cwd)
+        return self.mayfly("run", f"--isolation={ISOLATION}", f"--timeout={LIMIT}s", *arguments, cwd=cwd)
 
     def says(self, wanted, *arguments, cwd=None):
         result = self.run_it(*arguments, cwd=cwd)

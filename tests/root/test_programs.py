@@ -22,7 +22,7 @@ import tempfile
 import oci_layout
 
 SKIPPED = 77
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 PYTHON = "/usr/bin/python3.11"
 PYTHON_LIBRARY = "/usr/lib/python3.11"
 PYTHON_LEFT_OUT = ("test", "idlelib", "tkinter", "ensurepip", "lib2to3", "config-*", "__pycache__")
@@ -173,8 +173,8 @@ class Checks:
                               timeout=TIMEOUT_S, env=self.environment, check=False)
 
     def run(self, root, *arguments, given=b""):
-        return self.command("run", f"--isolation={self.isolation}", "--root", str(root),
-                            *arguments, given=given)
+        return self.command("run", f"--isolation={self.isolation}", f"--timeout={TIMEOUT_S}s",
+                            "--root", str(root), *arguments, given=given)
 
     def check(self, what, good, *seen):
         self.made += 1
