@@ -27,6 +27,7 @@
 #include "vaccel.h"
 
 #define START_LIMIT_MS 20000
+#define NOOP_LIMIT_MS  15000 /* before the noop ends by itself */
 
 static int find_socket(struct host *host)
 {
@@ -431,4 +432,20 @@ int peer_detect(struct peer *peer, int64_t session, const void *picture, size_t 
 	    .output_count = 1,
 	};
 	return peer_call(peer, &call);
+}
+
+bool host_has_noop(const char *socket)
+{
+	struct peer peer;
+	char noops[16] = "0";
+	if (peer_open(&peer, socket))
+		return false;
+	int64_t session = peer_session_init(&peer, 0);
+	for (int waited = 0; atoi(noops) == 0 && waited < NOOP_LIMIT_MS; waited += 5) {
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		if (peer_detect(&peer, session, "noops", strlen("noops"), noops, sizeof(noops)))
+			break;
+	}
+	peer_close(&peer);
+	return atoi(noops) > 0;
 }

@@ -53,6 +53,10 @@ size_t host_tenants(pid_t supervisor, pid_t *workers, size_t room);
 /* A host in the background is nobody's child: it is gone when its lock is free. */
 bool host_is_gone(const struct host *host, int patience_ms);
 
+/* Waits until a noop of the probe plugin is under way at `socket` (NULL: of the host on demand), which
+ * takes seconds. False where none comes. */
+bool host_has_noop(const char *socket);
+
 /* Of a running process. */
 int host_count_descriptors(pid_t pid);
 int host_count_threads(pid_t pid);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +25,23 @@
 
 #define SLOW_LIMIT_NS (20 * NANOSECONDS_PER_SECOND)
 
+static atomic_uint noops; /* under way in this process */
+
 /* Works until the op's deadline, as a good plugin does, or for twenty seconds. */
 static int probe_noop(struct vaccel_session *session)
 {
 	uint64_t deadline_ns = mayfly_op_deadline_ns();
 	uint64_t end_ns = clock_now_ns() + SLOW_LIMIT_NS;
-	while (clock_now_ns() < end_ns) {
+	int result = 0;
+	atomic_fetch_add(&noops, 1);
+	while (!result && clock_now_ns() < end_ns) {
 		if (deadline_ns && clock_now_ns() >= deadline_ns)
-			return VACCEL_EAGAIN;
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+			result = VACCEL_EAGAIN;
+		else
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
-	return 0;
+	atomic_fetch_sub(&noops, 1);
+	return result;
 }
 
 /* The text is how many models the session has, and the bytes of the last one's first blob. */
@@ -152,9 +159,12 @@ static int tell(const char *word, char *text, size_t size)
 		return tell_rights(text, size);
 	if (!strcmp(word, "attack"))
 		return attack_all(text, size);
-	if (strcmp(word, "who") != 0)
+	if (!strcmp(word, "noops"))
+		snprintf(text, size, "%u", atomic_load(&noops));
+	else if (!strcmp(word, "who"))
+		snprintf(text, size, "%d", getpid());
+	else
 		return -1;
-	snprintf(text, size, "%d", getpid());
 	return 0;
 }
 

@@ -5,13 +5,18 @@ import array
 import fcntl
 import mmap
 import os
+import pathlib
 import re
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from acceld_host import reserve_port  # noqa: E402,F401
 
 MAGIC = 0x5946594d
 HELLO, CALL, MARK, RESET, CANCEL = 1, 2, 3, 4, 5
@@ -230,12 +235,6 @@ def connect_tcp(port):
     connection = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, limit_s=LIMIT_S):

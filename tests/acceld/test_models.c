@@ -325,7 +325,7 @@ static void test_deaf(struct peer *peer, int64_t session)
 	    run_file(peer, session, "endless.onnx", NANOSECONDS_PER_SECOND, reason, sizeof(reason)),
 	    VACCEL_EAGAIN);
 	CHECK(strstr(reason, "deadline"));
-	CHECK(clock_now_ns() - start_ns < 2 * NANOSECONDS_PER_SECOND);
+	CHECK(clock_now_ns() - start_ns < 10 * NANOSECONDS_PER_SECOND);
 }
 
 /* Registers the bytes of a .tflite model, and runs it on a sound; the score, or -1. */

@@ -20,11 +20,11 @@ tenants:
   - name: stream
     listen: unix://@/stream.sock
     mode: "0666"
-    hello-limit: 1s
+    hello-limit: HELLO
     relay-connections: 40
   - name: tcp
     listen: tcp://127.0.0.1:PORT
-    hello-limit: 1s
+    hello-limit: HELLO
     message-size: 16M
     message-memory: 64M
   - name: windows
@@ -32,11 +32,15 @@ tenants:
 """
 
 
+def configure(port, hello_limit):
+    return CONFIG.replace("PORT", str(port)).replace("HELLO", hello_limit)
+
+
 class Remote(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.port = remote.free_port()
-        cls.host = Host(CONFIG.replace("PORT", str(cls.port)), plugins=os.environ["PROBE_PLUGIN"])
+        cls.port = remote.reserve_port()
+        cls.host = Host(configure(cls.port, "1m"), plugins=os.environ["PROBE_PLUGIN"])
         assert cls.host.said == "\n", cls.host.said
 
     @classmethod
@@ -186,14 +190,14 @@ class Remote(unittest.TestCase):
 
     def test_silent_and_slow(self):
         """Who says nothing in time is hung up on, and keeps nobody out who comes later."""
-        silent = [connect_unix(self.host.path("stream.sock")) for _ in range(40)]
-        trickling = connect_tcp(self.port)
-        trickling.sendall(b"MYF")
-        begin = time.monotonic()
-        self.assertEqual(self.stream().works(), 1)
-        self.assertLess(time.monotonic() - begin, 10)
-        for connection in (*silent, trickling):
-            self.assertTrue(Client(connection, hello=False).is_gone())
+        port = remote.reserve_port()
+        with Host(configure(port, "1s"), plugins=os.environ["PROBE_PLUGIN"]) as host:
+            silent = [connect_unix(host.path("stream.sock")) for _ in range(40)]
+            trickling = connect_tcp(port)
+            trickling.sendall(b"MYF")
+            self.assertEqual(Client(connect_unix(host.path("stream.sock"))).works(), 1)
+            for connection in (*silent, trickling):
+                self.assertTrue(Client(connection, hello=False).is_gone())
 
     def test_hang_up_in_a_message(self):
         for _ in range(20):
@@ -262,7 +266,7 @@ class Rights(unittest.TestCase):
                          "a build with sanitizers cannot be confined")
     def test_relay_has_none(self):
         """A filter of system calls and no privileges; and of descriptors what it serves with."""
-        with Host(f"tenants:\n- {{name: a, listen: 'tcp://127.0.0.1:{remote.free_port()}'}}\n"
+        with Host(f"tenants:\n- {{name: a, listen: 'tcp://127.0.0.1:{remote.reserve_port()}'}}\n"
                   "- {name: b, listen: 'unix://@/b.sock'}\n") as host:
             self.assertEqual(host.said, "\n")
             self.assertTrue(wait_for(lambda: len(host.relays()) == 2))
@@ -278,14 +282,21 @@ class Rights(unittest.TestCase):
 
 class Log(unittest.TestCase):
     def test_strangers_do_not_fill_it(self):
-        port = remote.free_port()
+        port, begin = remote.reserve_port(), time.monotonic()
         with Host(f"tenants:\n- {{name: a, listen: 'tcp://127.0.0.1:{port}'}}\n") as host:
+            def lines():
+                return host.log().count("\n")
+
+            def allowed():
+                """200 lines at once and 20 more each second, and what the host says of itself."""
+                return 220 + 20 * (time.monotonic() - begin)
+
             for _ in range(600):
                 with connect_tcp(port) as connection:
                     connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
                     Client(connection, hello=False).is_gone()
             self.assertIn("a protocol that is not known here", host.log())
-            self.assertLess(host.log().count("\n"), 400)
+            self.assertLess(lines(), allowed())
 
 
 class Reload(unittest.TestCase):
@@ -346,13 +357,14 @@ class Reload(unittest.TestCase):
             for thread in threads:
                 thread.start()
             for turn in range(10):
+                before = len(calls)
                 host.reload(lines + "".join(f"- {{name: t{i}, listen: 'unix://@/t{i}.sock'}}\n"
                                             for i in range(turn % 3)))
+                self.assertTrue(wait_for(lambda: failures or len(calls) > before + 10))
             ends.set()
             for thread in threads:
                 thread.join()
             self.assertEqual(failures, [])
-            self.assertGreater(len(calls), 100)
 
 
 class Documentation(unittest.TestCase):

@@ -113,7 +113,7 @@ static void check_killed_in_op(struct host *host)
 	host->pid = host_pid(host);
 	CHECK_NUMBER(peer_session_init(&wait.peer, 0), 1);
 	if (CHECK(!pthread_create(&thread, NULL, wait_in_op, &wait))) {
-		sleep_ms(200);
+		CHECK(host_has_noop(NULL));
 		replace_worker(host, host_worker(host->pid), SIGKILL);
 		pthread_join(thread, NULL);
 		CHECK_NUMBER(wait.result, -ECONNRESET);
@@ -202,7 +202,7 @@ static void test_killed_supervisor(void)
 		cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, worker, 0);
 		if (CHECK(first > 1 && worker > 1) &&
 		    CHECK(!pthread_create(&thread, NULL, wait_in_op, &wait))) {
-			sleep_ms(100);
+			CHECK(host_has_noop(NULL));
 			CHECK(!kill(first, SIGKILL));
 			CHECK(ends_within(worker, pidfd, LIMIT_MS));
 			pthread_join(thread, NULL);

@@ -39,12 +39,6 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def parse(text):
     """Samples as (name, labels, value), of the text format of Prometheus; each has a HELP and a TYPE
     before it."""
@@ -212,7 +206,7 @@ class Log(unittest.TestCase):
 
 class Tcp(unittest.TestCase):
     def test_tcp(self):
-        port = free_port()
+        port = acceld_host.reserve_port()
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             host = acceld_host.start(BUILD, folder, f"--metrics=tcp://127.0.0.1:{port}",
@@ -226,16 +220,17 @@ class Tcp(unittest.TestCase):
             worker = next(int(line.split()[0]) for line in worker.split("\n") if "acceld-worker" in line)
             os.kill(worker, 9)
             samples = []
-            for _ in range(50):
+            for _ in range(200):
                 with urllib.request.urlopen(url, timeout=10) as answer:
                     samples = parse(answer.read().decode())
                 if ("mayfly_accel_up", {}, 1.0) in samples:
                     break
+                time.sleep(0.1)
             self.assertIn(("mayfly_accel_up", {}, 1.0), samples)
             host.terminate()
             host.wait()
             with self.assertRaises(OSError):
-                for _ in range(50):
+                for _ in range(200):
                     urllib.request.urlopen(url, timeout=10).close()
                     time.sleep(0.1)
 

@@ -4,6 +4,7 @@
 #define MAYFLY_TESTS_PROGRAM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -67,15 +68,18 @@ static inline void test_session(uint32_t flags)
 struct parallel {
 	pthread_t thread;
 	unsigned int rounds;
+	const atomic_bool *goes_on; /* more rounds, until this is false; NULL: no more */
 	bool may_fail;
 	unsigned int good, lost;
+	atomic_uint tried; /* so far */
 };
 
 /* Sessions one after the other, each with some ops. */
 static inline void *use_sessions(void *argument)
 {
 	struct parallel *parallel = argument;
-	for (unsigned int i = 0; i < parallel->rounds; i++) {
+	for (unsigned int i = 0;
+	     i < parallel->rounds || (parallel->goes_on && atomic_load(parallel->goes_on)); i++) {
 		struct vaccel_session *session = NULL;
 		int result = vaccel_session_new(&session, 0);
 		for (unsigned int op = 0; !result && op < 4; op++) {
@@ -90,6 +94,7 @@ static inline void *use_sessions(void *argument)
 			vaccel_session_delete(session);
 		parallel->good += !result;
 		parallel->lost += result == VACCEL_EREMOTEIO;
+		atomic_fetch_add(&parallel->tried, 1);
 		CHECK(!result || (parallel->may_fail && result == VACCEL_EREMOTEIO));
 	}
 	return NULL;
@@ -152,10 +157,12 @@ static inline void test_buffers(uint32_t flags)
 
 #define THREADS 64
 
-static inline void run_in_parallel(struct parallel *all, unsigned int rounds, bool may_fail)
+static inline void run_in_parallel(struct parallel *all, unsigned int rounds,
+				   const atomic_bool *goes_on)
 {
 	for (size_t i = 0; i < THREADS; i++) {
-		all[i] = (struct parallel){.rounds = rounds, .may_fail = may_fail};
+		all[i] = (struct parallel){
+		    .rounds = rounds, .goes_on = goes_on, .may_fail = goes_on != NULL};
 		CHECK(!pthread_create(&all[i].thread, NULL, use_sessions, &all[i]));
 	}
 }
@@ -163,7 +170,7 @@ static inline void run_in_parallel(struct parallel *all, unsigned int rounds, bo
 static inline void test_parallel(unsigned int rounds)
 {
 	struct parallel all[THREADS];
-	run_in_parallel(all, rounds, false);
+	run_in_parallel(all, rounds, NULL);
 	for (size_t i = 0; i < THREADS; i++) {
 		pthread_join(all[i].thread, NULL);
 		CHECK_NUMBER(all[i].good, rounds);

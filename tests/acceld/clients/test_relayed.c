@@ -18,15 +18,17 @@ struct places {
 	unsigned int tcp, tls, expired, elsewhere; /* ports */
 };
 
-/* One that is free now. */
-static unsigned int find_port(void)
+/* A free one that no other process is given while this one lives: the socket stays, and does not
+ * listen, so that the host may. */
+static unsigned int reserve_port(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	socklen_t length = sizeof(address);
+	const int yes = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK(!bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) &&
+	      !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
 	      !getsockname(fd, (struct sockaddr *)&address, &length));
-	close(fd);
 	return ntohs(address.sin_port);
 }
 
@@ -44,10 +46,10 @@ static void configure(struct places *places)
 	CHECK(certificate_make(places->directory, "expired", "authority", CERTIFICATE_EXPIRED));
 	CHECK(certificate_make(places->directory, "elsewhere", "authority",
 			       CERTIFICATE_OF_ANOTHER_HOST));
-	places->tcp = find_port();
-	places->tls = find_port();
-	places->expired = find_port();
-	places->elsewhere = find_port();
+	places->tcp = reserve_port();
+	places->tls = reserve_port();
+	places->expired = reserve_port();
+	places->elsewhere = reserve_port();
 	const char *directory = places->directory;
 	int length = snprintf(text, sizeof(text),
 			      "tenants:\n"

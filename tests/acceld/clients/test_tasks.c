@@ -18,6 +18,9 @@
 
 #define MS 1000000ULL
 
+/* What nobody stops computes so long (patient_plugin.c). */
+#define COMPUTES_NS (20 * NANOSECONDS_PER_SECOND)
+
 /* Until it is stopped. */
 static int compute(struct vaccel_session *session, void *context)
 {
@@ -80,9 +83,6 @@ static void test_deadline(struct vaccel_session *session)
 	CHECK_NUMBER(mayfly_task_submit(session, compute, NULL, &task), VACCEL_OK);
 	mayfly_op_set_deadline(0);
 	struct pollfd event = {.fd = mayfly_task_descriptor(task), .events = POLLIN};
-	CHECK_NUMBER(mayfly_task_poll(task, &answer), VACCEL_EINPROGRESS);
-	CHECK_NUMBER(mayfly_task_wait(task, clock_now_ns() + 10 * MS, &answer), VACCEL_EINPROGRESS);
-	CHECK_NUMBER(poll(&event, 1, 0), 0);
 	CHECK_NUMBER(poll(&event, 1, 10000), 1);
 	CHECK_NUMBER(mayfly_task_poll(task, &answer), VACCEL_OK);
 	CHECK_NUMBER(answer, VACCEL_EAGAIN);
@@ -98,7 +98,10 @@ static void test_cancel(struct vaccel_session *session)
 	int answer = -1;
 	CHECK_NUMBER(mayfly_task_submit(session, compute, NULL, &running), VACCEL_OK);
 	CHECK_NUMBER(mayfly_task_submit(session, compute, NULL, &waiting), VACCEL_OK);
-	sleep_ms(50);
+	struct pollfd event = {.fd = mayfly_task_descriptor(running), .events = POLLIN};
+	CHECK_NUMBER(mayfly_task_wait(running, clock_now_ns() + 50 * MS, &answer),
+		     VACCEL_EINPROGRESS);
+	CHECK_NUMBER(poll(&event, 1, 0), 0);
 	mayfly_task_cancel(waiting);
 	CHECK_NUMBER(mayfly_task_poll(waiting, &answer), VACCEL_OK);
 	CHECK_NUMBER(answer, VACCEL_EAGAIN);
@@ -106,10 +109,11 @@ static void test_cancel(struct vaccel_session *session)
 	CHECK_NUMBER(mayfly_task_poll(running, &answer), VACCEL_EINPROGRESS);
 	const uint64_t begin_ns = clock_now_ns();
 	mayfly_task_cancel(running);
+	CHECK_NUMBER(poll(&event, 1, 10000), 1);
 	CHECK_NUMBER(mayfly_task_wait(running, 0, &answer), VACCEL_OK);
 	const uint64_t taken_ns = clock_now_ns() - begin_ns;
 	fprintf(stderr, "cancelled within %llu us\n", (unsigned long long)taken_ns / 1000);
-	CHECK(taken_ns < 2 * NANOSECONDS_PER_SECOND);
+	CHECK(taken_ns < COMPUTES_NS / 2);
 	CHECK_NUMBER(answer, VACCEL_EAGAIN);
 	mayfly_task_delete(running);
 	mayfly_task_delete(waiting);
@@ -125,7 +129,7 @@ static void test_delete(struct vaccel_session *session)
 	const uint64_t begin_ns = clock_now_ns();
 	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
 		mayfly_task_delete(tasks[i]);
-	CHECK(clock_now_ns() - begin_ns < 5 * NANOSECONDS_PER_SECOND);
+	CHECK(clock_now_ns() - begin_ns < COMPUTES_NS / 2);
 	mayfly_task_delete(NULL);
 	CHECK_NUMBER(mayfly_task_submit(session, NULL, NULL, &tasks[0]), VACCEL_EINVAL);
 	CHECK_NUMBER(mayfly_task_submit(NULL, compute, NULL, &tasks[0]), VACCEL_EINVAL);
