@@ -1,19 +1,6 @@
 """An accelerator host of the build's, for programs that measure it or send it what they like."""
 import os
-import socket
 import subprocess
-
-reserved = []
-
-
-def reserve_port():
-    """A free TCP port of 127.0.0.1 that no other process is given while this one lives: its socket stays, and does
-    not listen, so that a server may."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    reserved.append(holder)
-    return holder.getsockname()[1]
 
 
 def start(build, folder, *options, **variables):

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from acceld_host import reserve_port  # noqa: E402,F401
+from ports import reserve_port  # noqa: E402,F401
 
 MAGIC = 0x5946594d
 HELLO, CALL, MARK, RESET, CANCEL = 1, 2, 3, 4, 5

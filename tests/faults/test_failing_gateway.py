@@ -97,8 +97,7 @@ class Bench:
                 raise AssertionError(f"status {gateway.process.returncode}: {gateway.log_text()}")
             return found
         finally:
-            gateway.stop()
-            gateway.log.close()
+            gateway.__exit__()
 
     def check_next(self, state, calls):
         """And without: whatever was there before, all works."""

@@ -8,10 +8,14 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import hold_port  # noqa: E402
 
 LIMIT = 60  # seconds for whatever a test waits for
 
@@ -47,7 +51,8 @@ class Gateway:
         self.command, self.options = command, options
         self.own_state = state is None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="mayfly-gateway-"))
-        self.port, self.process, self.log = 0, None, None
+        self.holder = hold_port()
+        self.port, self.process, self.log = self.holder.getsockname()[1], None, None
 
     def __enter__(self):
         self.start()
@@ -55,6 +60,7 @@ class Gateway:
 
     def __exit__(self, *_):
         self.stop()
+        self.holder.close()
         if self.log:
             self.log.close()
         if self.own_state:
@@ -71,11 +77,9 @@ class Gateway:
         os.close(writer)
         with os.fdopen(reader) as pipe:
             line = pipe.readline()
-        found = re.match(r"serving at https?://.*:(\d+)$", line)
-        if not found:
+        if not re.match(rf"serving at https?://.*:{self.port}$", line):
             self.process.wait(LIMIT)
             raise AssertionError(f"mayflyd does not serve: {self.log_text()}")
-        self.port = int(found[1])
 
     def kill(self):
         self.process.kill()

@@ -20,6 +20,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import acceld_host  # noqa: E402
+from ports import reserve_port  # noqa: E402
 
 BUILD, MAYFLY, PLUGIN = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 NOOPS = 40
@@ -206,7 +207,7 @@ class Log(unittest.TestCase):
 
 class Tcp(unittest.TestCase):
     def test_tcp(self):
-        port = acceld_host.reserve_port()
+        port = reserve_port()
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             host = acceld_host.start(BUILD, folder, f"--metrics=tcp://127.0.0.1:{port}",
