@@ -60,6 +60,13 @@ class Peer:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+def is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Soak:
     def __init__(self, arguments):
         self.arguments = arguments
@@ -155,6 +162,8 @@ class Soak:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        # Until then it may take a connection.
+        until(lambda: not any(map(is_alive, found)), "the end of what was killed")
         with self.lock:
             self.kills[-1] = (*self.kills[-1][:2], time.monotonic())
             self.counts[f"killed: {what}"] += max(1, len(found))

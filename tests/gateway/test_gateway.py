@@ -75,7 +75,8 @@ class GatewayTest(unittest.TestCase):
         self.deeds("slow", annotations={"mayfly.dev/timeout": "300ms"})
         late = self.gateway.invoke("slow", b"spin")
         self.assertEqual((late.status, late.text.strip()), (504, "slow took longer than the 0.3 s that it may take"))
-        self.assertEqual(self.gateway.invoke("slow", b"x").status, 200)
+        # A busy machine may take longer than that for any request.
+        until(lambda: self.gateway.invoke("slow", b"x").status == 200, "an answer in time")
         self.remove("slow")
 
     def test_response_limit(self):
@@ -139,6 +140,7 @@ class GatewayTest(unittest.TestCase):
         self.gateway.deploy("steady", "hello")
         worker = until(lambda: self.gateway.children("mayfly-http"), "a worker")[0]
         os.kill(worker, signal.SIGKILL)
+        until(lambda: worker not in self.gateway.children("mayfly-http"), "its end")
         self.assertEqual(self.gateway.invoke("steady", b"x").status, 200)
         self.assertNotEqual(self.gateway.children("mayfly-http"), [worker])
         self.remove("steady")
