@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <zlib.h>
@@ -18,6 +17,7 @@
 #include "picture/image.h"
 #include "pictures.h"
 #include "sizes/sizes.h"
+#include "used_time.h"
 #include "util/clock.h"
 
 enum { SIDE = 64, MEBIBYTE = 1 << 20 };
@@ -27,14 +27,6 @@ enum { SIDE = 64, MEBIBYTE = 1 << 20 };
 	(24l * MEBIBYTE) /* that a picture of 64 x 64 pixels may take, whatever is in it */
 
 static uint8_t pixels[SIDE * SIDE * 3];
-
-/* What this thread has had of a processor: what hangs has much, whatever else the machine does. */
-static uint64_t used_ns(void)
-{
-	struct timespec used;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return (uint64_t)used.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)used.tv_nsec;
-}
 
 static void put(struct picture_file *file, const void *data, size_t length)
 {

@@ -8,6 +8,7 @@
 #include "picture/image.h"
 #include "pictures.h"
 #include "sizes/sizes.h"
+#include "used_time.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "vaccel.h"
@@ -275,11 +276,11 @@ static void test_bad_pictures(struct vaccel_session *session, const struct photo
 	CHECK_NUMBER(mayfly_detect_objects(session, "no picture", 10, objects, OBJECTS_MAX, &count),
 		     VACCEL_EINVAL);
 	struct picture_file bomb = picture_png_header(60000, 60000);
-	uint64_t start = clock_now_ns();
+	uint64_t start = used_ns();
 	CHECK_NUMBER(
 	    mayfly_detect_objects(session, bomb.data, bomb.length, objects, OBJECTS_MAX, &count),
 	    VACCEL_EINVAL);
-	CHECK(clock_now_ns() - start < NANOSECONDS_PER_SECOND / 10);
+	CHECK(used_ns() - start < NANOSECONDS_PER_SECOND / 10);
 	free(bomb.data);
 	/* What a viewer would show of a truncated photograph is looked at. */
 	CHECK_NUMBER(mayfly_detect_objects(session, dog->data, dog->length * 9 / 10, objects,
