@@ -143,8 +143,10 @@ static int run(struct kernel *kernel, uint64_t until_ns, bool *good, struct erro
 /* The guest has no tables in the pages that are for this. */
 static bool is_free(const struct kernel *kernel)
 {
+	const uint64_t size = kernel->image->size, root = kernel_cpu(kernel)->cr3 & ENTRY_ADDRESS;
 	return range_within(kernel->start->memory, kernel_cpu(kernel)->own_used + SPACE_TOUCH_SIZE,
-			    kernel->image->size);
+			    size) &&
+	       root < size - SPACE_TOUCH_SIZE;
 }
 
 int touch_pages(struct kernel *kernel, const uint64_t *addresses, size_t count, uint64_t until_ns,

@@ -428,10 +428,23 @@ bool space_may_read(const struct kernel *kernel, uint64_t address)
 	       walk.physical < kernel->start->memory;
 }
 
+/* Kernels load CR3 again and again, some of them to forget translations. To look at all tables takes more
+ * than 1 µs for each; what is new in a tree is opened as it is touched. */
+static bool was_opened(struct deprivileged *self)
+{
+	const uint64_t root = (self->cpu.cr3 & ENTRY_ADDRESS) | 1;
+	for (size_t i = 0; i < OPENED_MAX; i++)
+		if (self->opened[i] == root)
+			return true;
+	self->opened[self->opened_next++ % OPENED_MAX] = root;
+	return false;
+}
+
 void space_load(struct kernel *kernel)
 {
 	unsigned budget = TABLES_OPENED_MAX;
-	open_tables(kernel, kernel_cpu(kernel)->cr3, LEVEL_ROOT, &budget);
+	if (!was_opened(kernel->deprivileged))
+		open_tables(kernel, kernel_cpu(kernel)->cr3, LEVEL_ROOT, &budget);
 	space_flush(kernel);
 }
 

@@ -59,7 +59,7 @@ const uint64_t *space_root(const struct kernel *kernel);
 /* Ring 3 can read from the page at `address`, which is the guest's own memory. */
 bool space_may_read(const struct kernel *kernel, uint64_t address);
 
-/* CR3 was loaded: opens the tree to ring 3, as far as that is worth it. */
+/* CR3 was loaded: opens the tree to ring 3, as far as that is worth it and was not done before. */
 void space_load(struct kernel *kernel);
 
 /* What INVLPG and a load of CR3 do: the real processor looks again at what the guest has changed. */

@@ -97,6 +97,7 @@ int deprivileged_restore(struct kernel *kernel, const struct machine_state *stat
 	self->cpu = saved.cpu;
 	self->lent_count = 0;
 	memset(self->call_sites, 0, sizeof(self->call_sites));
+	memset(self->opened, 0, sizeof(self->opened));
 	self->emulated = self->read.pending = self->shadow = self->stepping = self->debug_due =
 	    self->at_port = false;
 	kernel->halted = saved.halted;

@@ -108,6 +108,9 @@ struct call_site {
 };
 #define CALL_SITES 16
 
+/* So many roots of page tables are remembered as opened to ring 3. */
+#define OPENED_MAX 8
+
 struct deprivileged {
 	struct virtual_cpu cpu;
 	struct lent_entry lent[LENT_MAX];
@@ -120,6 +123,8 @@ struct deprivileged {
 	bool emulated;	/* ring 0, by KVM: protected.h */
 	bool debug_due; /* an instruction was done here, with TF set */
 	struct call_site call_sites[CALL_SITES];
+	uint64_t opened[OPENED_MAX]; /* roots, with bit 0 set: address_space.c */
+	unsigned opened_next;
 	uint64_t real_star, real_lstar, real_cstar, real_syscall_mask;
 };
 
