@@ -70,8 +70,8 @@ static void sleep_until(uint64_t until_ns)
 		machine_hypercall(HYPERCALL_SLEEP, until_ns - now_ns, 0, 0);
 }
 
-/* Begins the next request. True: there is a connection. */
-static bool begin(void)
+/* Begins the next request. True: there is a connection, with the first bytes. */
+static bool begin(uint64_t until_ns)
 {
 	if (connection.outside)
 		inet_end_outside(connection.outside);
@@ -80,7 +80,12 @@ static bool begin(void)
 		request_finish();
 	connection.over = false;
 	request_begin();
-	return !inet_connect_outside(take_response, &connection.outside);
+	if (inet_connect_outside(take_response, &connection.outside)) {
+		sleep_until(until_ns);
+		return false;
+	}
+	bring(0);
+	return true;
 }
 
 /* What waits for the program's threads outside. Before the freeze, and after a warm-up, that is a
@@ -88,7 +93,7 @@ static bool begin(void)
 static bool look_outside(uint64_t until_ns)
 {
 	if (!connection.outside || connection.over)
-		return until_ns && begin();
+		return until_ns && begin(until_ns);
 	if (bring(until_ns))
 		return true;
 	if (until_ns && (connection.outside->local.peer->first || request_has_ended()))
