@@ -267,8 +267,10 @@ static void test_early_end(void)
 			continue;
 		if (round % 4 >= 2) {
 			CHECK(await_wanted(&feeder, 1));
-			CHECK_NUMBER(mayfly_function_cancel(client.function, feeder.call.serial),
-				     0);
+			const int result =
+			    mayfly_function_cancel(client.function, feeder.call.serial);
+			/* Whoever drives the function may have fed all of it before. */
+			CHECK(!result || (result == -ENOENT && !feeder.by_thread));
 		}
 		if (feeder.by_thread)
 			feed_some(&feeder);
