@@ -115,11 +115,17 @@ static void test_early(void)
 /* Its time goes on, and what comes too late is not taken for the next request's. */
 static void test_deadline(void)
 {
-	struct holding holding = {0};
-	if (!begin(&holding, NANOSECONDS_PER_SECOND / 5))
-		return;
-	CHECK(client_await(&client, &holding.done));
-	CHECK_NUMBER(holding.result.outcome, MAYFLY_DEADLINE);
+	struct holding holding;
+	uint64_t timeout_ns = NANOSECONDS_PER_SECOND / 5;
+	/* On a busy machine it may be up before there is a part. */
+	do {
+		holding = (struct holding){0};
+		if (!begin(&holding, timeout_ns))
+			return;
+		CHECK(client_await(&client, &holding.done));
+		CHECK_NUMBER(holding.result.outcome, MAYFLY_DEADLINE);
+		timeout_ns *= 2;
+	} while (!holding.parts && timeout_ns < 10 * NANOSECONDS_PER_SECOND);
 	CHECK_NUMBER(holding.parts, 1);
 	mayfly_function_go_on(client.function, holding.serial);
 	CHECK(client_answers(&client, "x", NULL, "x"));
