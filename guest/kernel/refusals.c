@@ -101,6 +101,7 @@ static const uint64_t tried[] = {
     SYS_mbind,
     441, /* epoll_pwait2 */
     449, /* futex_waitv */
+    SYS_capget,
 };
 
 void refusals_note(uint64_t number)

@@ -274,6 +274,17 @@ SYSTEM_CALL(munmap)
 	return mapping_unmap(arguments[0], pages);
 }
 
+/* The beginning of the program's stack, all of which is mapped when it starts. 0: `address` is not in
+ * it. */
+static uint64_t stack_begin(uint64_t address)
+{
+	const struct guest_region *region = regions_next(0);
+	while (region && region->end <= address)
+		region = regions_next(region->end);
+	return region && region->start <= address && region->end == GUEST_STACK_TOP ? region->start
+										    : 0;
+}
+
 SYSTEM_CALL(mprotect)
 {
 	const uint64_t for_atomics = 8; /* PROT_SEM: all memory is */
@@ -281,12 +292,23 @@ SYSTEM_CALL(mprotect)
 	if (is_aligned(address) && !arguments[1])
 		return 0;
 	int error = check_range(address, arguments[1], &pages);
+	/* From where the mapping begins, if it is one that grows: for libraries that ask for a stack
+	 * with code. None grows upwards here. */
+	const bool grows = protection & PROT_GROWSDOWN;
+	protection &= ~(uint64_t)PROT_GROWSDOWN;
 	if (!error)
 		error = mapping_check_protection(protection);
+	if (!error && grows && !stack_begin(address))
+		error = -EINVAL;
 	if (error)
 		return error;
 	const uint32_t effective = mapping_protection(protection);
-	const uint64_t length = pages * GUEST_PAGE_SIZE;
+	uint64_t length = pages * GUEST_PAGE_SIZE;
+	if (grows) {
+		const uint64_t below = address - stack_begin(address);
+		address -= below;
+		length += below;
+	}
 	if (pool_contains(address, length))
 		return pool_is_mapped(address, pages) ? pool_protect(address, pages, effective)
 						      : -ENOMEM;

@@ -167,6 +167,20 @@ static void test_own_memory(void)
 	printf(" %d\n", mprotect(page, 2 * PAGE, READ_EXEC));
 }
 
+/* A library that needs code on the stack has the C library ask so. */
+static void test_stack(void)
+{
+	uint8_t code[16], *page = (uint8_t *)((uintptr_t)code & ~(PAGE - 1));
+	uint8_t *other = mmap(NULL, 2 * PAGE, READ_WRITE, ANYWHERE, -1, 0);
+	printf("stack: %d", mprotect(page, PAGE, ALL | PROT_GROWSDOWN));
+	make(code, 31);
+	printf(" %ld", call(code));
+	printf(" %d", mprotect(page, PAGE, READ_WRITE | PROT_GROWSUP));
+	printf(" %d", mprotect(page, PAGE, READ_WRITE | PROT_GROWSUP | PROT_GROWSDOWN));
+	printf(" %d\n", mprotect(other, PAGE, READ_WRITE | PROT_GROWSDOWN));
+	munmap(other, 2 * PAGE);
+}
+
 int main(void)
 {
 	static uint8_t alternate[64 << 10];
@@ -186,6 +200,7 @@ int main(void)
 	test_cage(4 * GIBIBYTE);
 	test_cage(64 * GIBIBYTE);
 	test_own_memory();
+	test_stack();
 	/* What was made before the request is there behind it, and can be changed. */
 	uint8_t *code = mmap(NULL, 4 * PAGE, ALL, ANYWHERE, -1, 0);
 	make(code, 21);
