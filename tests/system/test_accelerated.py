@@ -69,11 +69,11 @@ class WithHost(unittest.TestCase):
                               input=request, capture_output=True, timeout=LIMIT, env=environment,
                               check=False)
 
-    def expect_failure(self, result, *words, status=1):
+    def expect_failure(self, result, *words, status=1, lines=1):
         """It says what went wrong, and once."""
         log = result.stderr.decode(errors="replace")
         self.assertEqual((result.returncode, result.stdout), (status, b""), log)
-        self.assertEqual(log.count("\n"), 1, log + self.host_log())
+        self.assertEqual(log.count("\n"), lines, log + self.host_log())
         for word in words:
             self.assertIn(word, log)
 
@@ -237,7 +237,9 @@ class Failures(WithHost):
     def test_too_large_a_picture(self):
         """100 MB fit neither the function's memory nor, with more of it, the window."""
         request = b"\xff\xd8" + bytes(100_000_000)
-        self.expect_failure(self.run_function("detect", request=request), "--memory")
+        # And Mayfly tells how much it had asked for.
+        self.expect_failure(self.run_function("detect", request=request), "--memory", "mayfly: ",
+                            lines=2)
         self.expect_failure(self.run_function("--memory=1G", "detect", request=request), "61 MiB")
         self.assertIn("dog", self.objects())
 
