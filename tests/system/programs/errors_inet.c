@@ -31,7 +31,7 @@ static struct sockaddr_in address_of(uint32_t host, int port)
 
 static int port_of(int descriptor)
 {
-	struct sockaddr_in name;
+	struct sockaddr_in name = {0};
 	socklen_t length = sizeof(name);
 	return getsockname(descriptor, (struct sockaddr *)&name, &length) ? -1
 									  : ntohs(name.sin_port);
@@ -79,7 +79,7 @@ static int await(int descriptor, int events)
 /* Prints an address without its port, which is another one each time. */
 static void print_name(const char *what, int descriptor, int peer)
 {
-	struct sockaddr_in name;
+	struct sockaddr_in name = {0};
 	socklen_t length = sizeof(name);
 	char text[64];
 	int result = peer ? getpeername(descriptor, (struct sockaddr *)&name, &length)
@@ -244,7 +244,7 @@ static void test_connecting(void)
 	TRY(connect_to(client, INADDR_LOOPBACK, port));
 	TRY(connect_to(client, INADDR_LOOPBACK, port));
 	TRY(await(server, POLLIN));
-	struct sockaddr_in peer;
+	struct sockaddr_in peer = {0};
 	socklen_t length = sizeof(peer);
 	int accepted = accept4(server, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK);
 	printf("the peer: %d %s\n", (int)length,
@@ -570,7 +570,7 @@ static void test_epoll(void)
 static void test_datagrams(void)
 {
 	int first = socket(AF_INET, SOCK_DGRAM, 0), second = socket(AF_INET, SOCK_DGRAM, 0);
-	struct sockaddr_in name = address_of(INADDR_LOOPBACK, 0), from;
+	struct sockaddr_in name = address_of(INADDR_LOOPBACK, 0), from = {0};
 	struct sockaddr *plain = (struct sockaddr *)&name;
 	socklen_t length = sizeof(from);
 	int available = -1;
@@ -757,7 +757,7 @@ static int bind_to_v6(int descriptor, const char *host, int port)
 
 static void print_v6(const char *what, int descriptor, int peer)
 {
-	struct sockaddr_in6 name;
+	struct sockaddr_in6 name = {0};
 	socklen_t length = sizeof(name);
 	char text[64];
 	int result = peer ? getpeername(descriptor, (struct sockaddr *)&name, &length)
@@ -818,7 +818,7 @@ static void test_both_families(void)
 	close(client);
 	close(server);
 	int first = socket(AF_INET6, SOCK_DGRAM, 0), second = socket(AF_INET, SOCK_DGRAM, 0);
-	struct sockaddr_in6 from;
+	struct sockaddr_in6 from = {0};
 	socklen_t length = sizeof(from);
 	char text[64];
 	TRY(bind_to_v6(first, "::", 0));
