@@ -128,20 +128,30 @@ static uint32_t describe(struct file *file, uint32_t option, union option_value 
 	return sizeof(value->number);
 }
 
+int socket_read_room(uint64_t length, uint32_t *room)
+{
+	int32_t given;
+	int error = user_copy_in(&given, length, sizeof(given));
+	if (error)
+		return error;
+	if (given < 0)
+		return -EINVAL;
+	*room = (uint32_t)given;
+	return 0;
+}
+
 int socket_get_option(struct file *file, uint32_t option, uint64_t value, uint64_t length)
 {
 	union option_value found = {0};
-	int32_t room;
-	int error = user_copy_in(&room, length, sizeof(room));
+	uint32_t room;
+	int error = socket_read_room(length, &room);
 	if (error)
 		return error;
-	if (room < 0)
-		return -EINVAL;
 	uint32_t size = describe(file, option, &found);
 	if (!size)
 		return -ENOPROTOOPT;
-	if ((uint32_t)room < size)
-		size = (uint32_t)room;
+	if (room < size)
+		size = room;
 	error = user_copy_out(value, &found, size);
 	return error ? error : user_copy_out(length, &size, sizeof(size));
 }

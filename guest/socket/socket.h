@@ -121,6 +121,9 @@ int64_t socket_write(struct file *file, const void *in, uint64_t length, uint64_
 int64_t socket_read_vector(struct file *file, uint64_t vector, uint64_t count);
 int64_t socket_write_vector(struct file *file, uint64_t vector, uint64_t count);
 
+/* How much room there is for an answer, by the program's number at `length`. 0, -EFAULT or -EINVAL. */
+int socket_read_room(uint64_t length, uint32_t *room);
+
 /* SOL_SOCKET's options; options.c. 0 or a negative errno. `length`: an address of the program. */
 int socket_get_option(struct file *file, uint32_t option, uint64_t value, uint64_t length);
 int socket_set_option(struct socket *socket, uint32_t option, uint64_t value, uint32_t length);

@@ -110,24 +110,22 @@ int inet_get_option(struct file *file, uint32_t level, uint32_t option, uint64_t
 {
 	const struct inet_socket *self = inet_socket_of(file);
 	const size_t place = find(self, level, option);
-	int32_t room;
-	int error = user_copy_in(&room, length, sizeof(room));
+	uint32_t room;
+	int error = socket_read_room(length, &room);
 	if (error)
 		return error;
-	if (room < 0)
-		return -EINVAL;
 	if (level == SOL_TCP && option == TCP_INFO && self->local.socket.type == SOCK_STREAM) {
 		const struct tcp_info info = {.tcpi_state = (uint8_t)state(self)};
-		return write_value(&info, sizeof(info), (uint32_t)room, value, length);
+		return write_value(&info, sizeof(info), room, value, length);
 	}
 	if (place == ARRAY_SIZE(options))
 		return has_level(self, level) ? -ENOPROTOOPT : -EOPNOTSUPP;
 	/* The IP level also has its numbers as bytes. */
 	const int number = self->options[place];
 	const uint8_t byte = (uint8_t)number;
-	if (level == SOL_IP && room > 0 && room < (int32_t)sizeof(number) && number == byte)
-		return write_value(&byte, sizeof(byte), (uint32_t)room, value, length);
-	return write_value(&number, sizeof(number), (uint32_t)room, value, length);
+	if (level == SOL_IP && room > 0 && room < sizeof(number) && number == byte)
+		return write_value(&byte, sizeof(byte), room, value, length);
+	return write_value(&number, sizeof(number), room, value, length);
 }
 
 static int read_number(uint32_t level, uint64_t value, uint32_t length, int *number)

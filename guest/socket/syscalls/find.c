@@ -25,13 +25,11 @@ int socket_name_read(struct socket_name *name, uint64_t address, uint32_t length
 
 int socket_name_write(const struct socket_name *name, uint64_t address, uint64_t length)
 {
-	int32_t room;
-	int error = user_copy_in(&room, length, sizeof(room));
+	uint32_t room;
+	int error = socket_read_room(length, &room);
 	if (error)
 		return error;
-	if (room < 0)
-		return -EINVAL;
-	const uint32_t size = (uint32_t)room < name->length ? (uint32_t)room : name->length;
+	const uint32_t size = room < name->length ? room : name->length;
 	error = user_copy_out(address, &name->bytes, size);
 	return error ? error : user_copy_out(length, &name->length, sizeof(name->length));
 }
