@@ -60,11 +60,6 @@ static int inet_name(struct file *file, bool of_peer, struct socket_name *name)
 	return 0;
 }
 
-static bool inet_listens(const struct socket *socket)
-{
-	return ((const struct inet_socket *)socket)->local.state == UNIX_LISTENING;
-}
-
 static const struct socket_operations stream_operations = {
     .bind = inet_bind,
     .connect = inet_stream_connect,
@@ -75,7 +70,7 @@ static const struct socket_operations stream_operations = {
     .shutdown = inet_stream_shutdown,
     .send = inet_stream_send,
     .receive = inet_stream_receive,
-    .listens = inet_listens,
+    .listens = unix_listens,
     .get_option = inet_get_option,
     .set_option = inet_set_option,
 };

@@ -189,7 +189,7 @@ static void unix_peer_credentials(struct file *file, struct ucred *credentials)
 		*credentials = self->peer_credentials;
 }
 
-static bool unix_listens(const struct socket *socket)
+bool unix_listens(const struct socket *socket)
 {
 	return ((const struct unix_socket *)socket)->state == UNIX_LISTENING;
 }

@@ -120,6 +120,7 @@ void unix_close(struct unix_socket *self);
 void unix_opened(struct file *file);
 void unix_release(struct file *file);
 uint64_t unix_available(struct file *file);
+bool unix_listens(const struct socket *socket);
 
 /* Ends the connections that nobody has accepted. */
 void unix_drop_waiting(struct unix_socket *listener);
