@@ -145,7 +145,10 @@ static int run(const struct command_line *line, struct error *error)
 	if (result)
 		return result;
 	assert(monitor);
-	rights_give_up(monitor->isolation, monitor->host, monitor->guest->kind, &report);
+	result =
+	    rights_give_up(monitor->isolation, monitor->host, monitor->guest->kind, &report, error);
+	if (result)
+		return result;
 	result = monitor_serve(monitor, &request, &end, error);
 	if (result)
 		return result;

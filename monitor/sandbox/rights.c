@@ -1,6 +1,7 @@
 /* What a monitor keeps when it gives up its rights; see rights.h. */
 #include "rights.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -85,8 +86,9 @@ struct confine_call *rights_calls(const struct isolation *isolation, const struc
 	return calls;
 }
 
-void rights_give_up(const struct isolation *isolation, const struct isolation_host *host,
-		    const struct guest_kind *kind, struct confine_report *report)
+int rights_give_up(const struct isolation *isolation, const struct isolation_host *host,
+		   const struct guest_kind *kind, struct confine_report *report,
+		   struct error *error)
 {
 	/* What a request has in memory is not to end up on a disk. Not 0: that would still feed a
 	 * core_pattern that is a program (core(5)). */
@@ -98,6 +100,8 @@ void rights_give_up(const struct isolation *isolation, const struct isolation_ho
 	};
 	size_t count = 0;
 	cleanup_free struct confine_call *calls = rights_calls(isolation, kind, &count);
+	if (!calls)
+		return error_set(error, ENOMEM, "no memory for the list of system calls");
 	struct confine_path helper = {.access = CONFINE_EXECUTE};
 	if (isolation->helper)
 		helper.fd = isolation->helper(host);
@@ -116,4 +120,5 @@ void rights_give_up(const struct isolation *isolation, const struct isolation_ho
 	};
 	confine_self(&policy, report);
 	confine_log(report, isolation->rights->role);
+	return 0;
 }

@@ -18,9 +18,11 @@
 struct confine_call *rights_calls(const struct isolation *isolation, const struct guest_kind *kind,
 				  size_t *count);
 
-/* Gives up, for good, all that is not in the list. `host` is what machines are made with. */
-void rights_give_up(const struct isolation *isolation, const struct isolation_host *host,
-		    const struct guest_kind *kind, struct confine_report *report);
+/* Gives up, for good, all that is not in the list. `host` is what machines are made with. 0, or
+ * -ENOMEM with nothing given up. */
+int rights_give_up(const struct isolation *isolation, const struct isolation_host *host,
+		   const struct guest_kind *kind, struct confine_report *report,
+		   struct error *error);
 
 /* Gives up in a child what monitor_confine() gives up, and tells how that went. */
 int rights_try(const struct isolation *isolation, struct confine_report *report,

@@ -31,7 +31,8 @@ int rights_try(const struct isolation *isolation, struct confine_report *report,
 	confine_cgroup_make(&group, NULL, &limits, &alone, NULL);
 	pid_t pid = confine_fork(&group, NULL, NULL, &child);
 	if (!pid) {
-		rights_give_up(isolation, host, NULL, &child);
+		if (rights_give_up(isolation, host, NULL, &child, error))
+			_exit(1);
 		_exit(file_write_all(writer, &child, sizeof(child)) ? 1 : 0);
 	}
 	isolation->close(host);

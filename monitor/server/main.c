@@ -186,13 +186,14 @@ static _Noreturn void be_monitor(struct adoption *adoption, struct confine_repor
 		_exit(1);
 	if (!result)
 		result = close_others(server, &adoption->error);
+	forget_environment();
+	if (!result)
+		result = rights_give_up(server->monitor->isolation, server->monitor->host,
+					server->monitor->guest->kind, report, &adoption->error);
 	if (result) {
 		tell_unstarted(result, &adoption->error);
 		_exit(1);
 	}
-	forget_environment();
-	rights_give_up(server->monitor->isolation, server->monitor->host,
-		       server->monitor->guest->kind, report);
 	server_run(server);
 	/* Slots, processes and connections end with this process. */
 	_exit(0);

@@ -220,8 +220,12 @@ static void serve(int client)
 int main(void)
 {
 	struct error error;
-	/* As a worker does before it is taken over. */
+	char byte;
+	/* As a worker does before it is taken over. The supervisor may have ended before; a worker that
+	 * was not taken over finds its socket at its end then. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (recv(LINK_SOCKET, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		return 0;
 	if (arena_open(&arena, LINK_OWN_ARENA, &error))
 		return 3;
 	for (;;) {
