@@ -2,8 +2,9 @@
  *
  * Where all threads wait, and one of them for a connection, the machine is frozen. In each clone there
  * is a connection then, which brings the bytes of the request as the program takes them. The request
- * is over when the program ends the connection, or sends no more over it. Its own end of the request
- * is not told: many servers take a client that sends no more for one that is gone. */
+ * is over when the response is complete by HTTP's rules, or else when the program ends the connection,
+ * or sends no more over it. Its own end of the request is not told: many servers take a client that
+ * sends no more for one that is gone. */
 #include "connection.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/socket/inet/inet.h"
+#include "http/response.h"
 #include "request.h"
 #include "snapshot.h"
 
@@ -21,18 +23,25 @@
 
 static struct {
 	struct inet_socket *outside; /* NULL: there is none */
-	bool over;		     /* the program has ended the one of the warm-up */
+	bool begun;		     /* bytes of the request have been brought */
+	bool over;		     /* its response was complete, in the warm-up */
+	struct http_response response;
 } connection;
 
-/* The program has sent something, or ended the connection. */
+/* The program has sent something, or ended the connection. What it sends behind its response is
+ * dropped. */
 static void take_response(struct unix_socket *self)
 {
+	struct http_response *response = &connection.response;
 	while (self->first) {
 		struct unix_packet *packet = unix_packet_take(self);
-		request_answer(packet->bytes, packet->length);
+		const size_t length =
+		    http_response_read(response, (const uint8_t *)packet->bytes, packet->length);
+		request_answer(packet->bytes, length);
 		unix_packet_free(packet);
 	}
-	if (!(self->socket.shut & SOCKET_SHUT_RECEIVE) || connection.over)
+	const bool ended = self->socket.shut & SOCKET_SHUT_RECEIVE;
+	if (connection.over || (!ended && response->part != HTTP_COMPLETE))
 		return;
 	connection.over = true;
 	if (!snapshot_is_warming_up())
@@ -48,6 +57,9 @@ static bool bring(uint64_t until_ns)
 		return false;
 	uint64_t length = request_peek(until_ns, &bytes);
 	length = length < PIECE_MAX ? length : PIECE_MAX;
+	if (length && !connection.begun)
+		http_response_begin(&connection.response, http_response_is_for_head(bytes, length));
+	connection.begun |= length;
 	struct unix_packet *packet =
 	    length ? unix_packet_create(self, self, (uint32_t)length) : NULL;
 	if (!packet)
@@ -73,13 +85,16 @@ static void sleep_until(uint64_t until_ns)
 /* Begins the next request. True: there is a connection, with the first bytes. */
 static bool begin(uint64_t until_ns)
 {
-	if (connection.outside)
+	if (connection.outside) {
+		/* The server hears of the end first, so that no clone has to. */
 		inet_end_outside(connection.outside);
-	connection.outside = NULL;
+		connection.outside = NULL;
+		return true;
+	}
 	if (connection.over)
 		request_finish();
-	connection.over = false;
-	request_begin();
+	connection.over = connection.begun = false;
+	request_begin_over_connection();
 	if (inet_connect_outside(take_response, &connection.outside)) {
 		sleep_until(until_ns);
 		return false;

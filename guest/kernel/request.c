@@ -31,6 +31,9 @@ static struct {
 	uint32_t parts;	 /* how often the area was filled again */
 } request;
 
+/* Requests come over connections: what the program writes to standard output is none of the response. */
+static bool output_is_log;
+
 static const char *request_area(void)
 {
 	return (const char *)GUEST_WINDOW_BASE + WINDOW_REQUEST_OFFSET;
@@ -49,6 +52,13 @@ static void request_end(void)
 	memset(&request, 0, sizeof(request));
 	snapshot_end_request();
 	request_start();
+}
+
+static void request_begin(void)
+{
+	snapshot_begin_request();
+	if (!request.started)
+		request_start();
 }
 
 void request_ready_for_next(void)
@@ -166,7 +176,7 @@ static uint32_t poll_output(struct file *file)
 	return POLLOUT;
 }
 
-static int64_t response_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+static int64_t send_response(const void *in, uint64_t length)
 {
 	volatile struct guest_control *control = machine_control();
 	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_RESPONSE_OFFSET;
@@ -195,13 +205,50 @@ static int64_t response_write(struct file *file, const void *in, uint64_t length
 	return (int64_t)length;
 }
 
+static int64_t send_log(const void *in, uint64_t length)
+{
+	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET;
+	const char *next = in;
+	for (uint64_t left = length; left;) {
+		uint64_t part = left < WINDOW_LOG_SIZE ? left : WINDOW_LOG_SIZE;
+		memcpy(area, next, part);
+		if (machine_hypercall(HYPERCALL_LOG, part, 0, 0) < 0)
+			return next == in ? -EIO : next - (const char *)in;
+		next += part;
+		left -= part;
+	}
+	return (int64_t)length;
+}
+
+static int64_t output_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	return output_is_log ? send_log(in, length) : send_response(in, length);
+}
+
+static int64_t log_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
+{
+	return send_log(in, length);
+}
+
 /* ── over a connection ───────────────────────────────────────────────────────────────────────── */
 
-void request_begin(void)
+/* What the server has written to standard output so far is none of its responses'. */
+static void move_output_to_log(void)
 {
-	snapshot_begin_request();
-	if (!request.started)
-		request_start();
+	volatile struct guest_control *control = machine_control();
+	const uint64_t length = control->response_length;
+	if (!length || length > WINDOW_RESPONSE_SIZE)
+		return;
+	send_log((const char *)GUEST_WINDOW_BASE + WINDOW_RESPONSE_OFFSET, length);
+	control->response_length = 0;
+}
+
+void request_begin_over_connection(void)
+{
+	if (!output_is_log)
+		move_output_to_log();
+	output_is_log = true;
+	request_begin();
 }
 
 void request_finish(void)
@@ -229,22 +276,7 @@ bool request_has_ended(void)
 
 void request_answer(const void *bytes, uint64_t length)
 {
-	response_write(NULL, bytes, length, 0);
-}
-
-static int64_t log_write(struct file *file, const void *in, uint64_t length, uint64_t offset)
-{
-	char *area = (char *)GUEST_WINDOW_BASE + WINDOW_LOG_OFFSET;
-	const char *next = in;
-	for (uint64_t left = length; left;) {
-		uint64_t part = left < WINDOW_LOG_SIZE ? left : WINDOW_LOG_SIZE;
-		memcpy(area, next, part);
-		if (machine_hypercall(HYPERCALL_LOG, part, 0, 0) < 0)
-			return next == in ? -EIO : next - (const char *)in;
-		next += part;
-		left -= part;
-	}
-	return (int64_t)length;
+	send_response(bytes, length);
 }
 
 static const struct file_operations request_operations = {
@@ -257,7 +289,7 @@ static const struct file_operations request_operations = {
 
 static const struct file_operations response_operations = {
     .read = output_read,
-    .write = response_write,
+    .write = output_write,
     .poll = poll_output,
 };
 

@@ -13,9 +13,10 @@ void request_init(void);
 void request_ready_for_next(void);
 
 /* For a request that the program gets over a connection (connection.c) instead of from standard
- * input. It begins, which is where the machine is frozen; and it is over, which does not return while
- * it is served: after one to warm up with the next has begun. */
-void request_begin(void);
+ * input. It begins, which is where the machine is frozen, and standard output is the log from then on;
+ * and it is over, which does not return while it is served: after one to warm up with the next has
+ * begun. */
+void request_begin_over_connection(void);
 void request_finish(void);
 
 /* Bytes of it that are there, waiting for some until that time; 0: none yet, or it has ended. */

@@ -5,7 +5,7 @@
 #ifndef MAYFLY_MONITOR_NETWORK_USER_H
 #define MAYFLY_MONITOR_NETWORK_USER_H
 
-#include "http_response.h"
+#include "http/response.h"
 #include "network.h"
 #include "stack/stack.h"
 

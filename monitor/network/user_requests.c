@@ -108,14 +108,6 @@ static int feed(struct user_link *self, struct slot *slot, struct error *error)
 	return result;
 }
 
-/* Whether the request area begins with HEAD: its response has no body. */
-static bool asks_for_head(const struct user_link *self, const struct slot *slot)
-{
-	static const char head[] = "HEAD ";
-	return self->request_length >= strlen(head) &&
-	       !memcmp(slot->window.memory + WINDOW_REQUEST_OFFSET, head, strlen(head));
-}
-
 /* ── the response ────────────────────────────────────────────────────────────────────────────── */
 
 static void end(struct user_link *self, struct slot *slot, int status, enum device_next *next)
@@ -204,7 +196,10 @@ static int begin_exchange(struct user_link *self, struct slot *slot, enum device
 	const bool begins = !self->request_begun;
 	result = feed(self, slot, error);
 	if (begins)
-		http_response_begin(&self->response, asks_for_head(self, slot));
+		http_response_begin(
+		    &self->response,
+		    http_response_is_for_head(slot->window.memory + WINDOW_REQUEST_OFFSET,
+					      self->request_length));
 	return result ? result : exchange(self, slot, next, error);
 }
 

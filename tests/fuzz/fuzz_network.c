@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../network/network_frames.h"
-#include "monitor/network/http_response.h"
+#include "http/response.h"
 
 enum step {
 	STEP_FRAME,

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "monitor/network/http_response.h"
+#include "http/response.h"
 #include "sizes/sizes.h"
 
 #define OK "HTTP/1.1 200 OK\r\n"
@@ -30,6 +30,9 @@ static const struct response_case cases[] = {
     {"HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\na", 0, HTTP_COMPLETE, false},
     {"HTTP/1.1 100 Continue\r\nContent-Length: 1\r\n\r\n" OK "\r\na", 0, HTTP_BODY_TO_THE_END,
      false},
+    {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: a\r\n\r\nall of it", 0, HTTP_BODY_TO_THE_END,
+     false},
+    {OK "Content-Length: 18446744073709551616\r\n\r\n", 0, HTTP_BODY_TO_THE_END, false},
     {"HTTP/1.1 2000 OK\r\n\r\n", 0, HTTP_BODY_TO_THE_END, false},
     {"HTTP/2 200\r\n\r\n", 0, HTTP_BODY_TO_THE_END, false},
     {"\r\n" OK "Content-Length: 0\r\n\r\n", 0, HTTP_BODY_TO_THE_END, false},

@@ -2,7 +2,8 @@
  * body was, and closes the connection.
  *
  * usage: server HOW [PORT]...
- * HOW: blocking, events (epoll, edges), threads, silent (it never answers) or exits. It listens at all
+ * HOW: blocking, events (epoll, edges), threads, kept (it never closes a connection itself, and what
+ * is asked for says how the response ends), silent (it never answers) or exits. It listens at all
  * PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,6 +63,42 @@ static void answer(const struct exchange *exchange, int connection)
 	     head));
 	if (write(connection, body, (size_t)length) != length)
 		perror("write");
+}
+
+#define BEHIND "HTTP/1.1 500 Behind\r\n\r\nthe end of the response"
+
+/* A response of the kind that is asked for, and what is none of it. */
+static void answer_as_asked(const struct exchange *exchange, int connection)
+{
+	static const struct {
+		const char *request, *response;
+	} kinds[] = {
+	    {"HEAD ", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"},
+	    {"GET /chunks ", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			     "5\r\nhello\r\n0\r\nTrailer: a\r\n\r\n"},
+	    {"GET /nothing ", "HTTP/1.1 204 No Content\r\n\r\n"},
+	    {"GET /unchanged ", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"},
+	    {"GET /later ", "HTTP/1.1 100 Continue\r\n\r\n"
+			    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
+	};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(exchange->head, kinds[i].request, strlen(kinds[i].request)))
+			dprintf(connection, "%s" BEHIND, kinds[i].response);
+	if (!strncmp(exchange->head, "POST ", strlen("POST ")))
+		answer(exchange, connection);
+}
+
+static void serve_kept(int connection)
+{
+	int over = 0;
+	while (over >= 0) {
+		struct exchange exchange = {.wanted = -1};
+		for (over = 0; !over;)
+			over = take(&exchange, connection);
+		if (over > 0)
+			answer_as_asked(&exchange, connection);
+	}
+	close(connection);
 }
 
 static void *serve(void *argument)
@@ -133,6 +170,8 @@ int main(int argc, char **argv)
 		servers[count] = listen_at(atoi(argv[2 + count]), by_events ? SOCK_NONBLOCK : 0);
 	if (!count)
 		servers[count++] = listen_at(said ? atoi(said) : 0, by_events ? SOCK_NONBLOCK : 0);
+	printf("listening\n");
+	fflush(stdout);
 	if (by_events)
 		serve_by_events(servers, count);
 	for (;;) {
@@ -142,6 +181,8 @@ int main(int argc, char **argv)
 			return 3;
 		if (!strcmp(how, "silent"))
 			accept(servers[0], NULL, NULL);
+		else if (!strcmp(how, "kept"))
+			serve_kept(connection);
 		else if (!strcmp(how, "threads"))
 			pthread_create(&thread, NULL, serve, (void *)(long)connection);
 		else

@@ -44,6 +44,28 @@ class Servers(unittest.TestCase):
                     self.expect(command("run", "--repeat=3", HTTP, SERVER, how, given=request(body)),
                                 b"request 1, %d bytes\n" % len(body))
 
+    def test_ends_of_responses(self):
+        """A server that keeps its connections, and goes on behind the response."""
+        for asked, expected in {
+                "POST /": response(b"request 1, 0 bytes\n"),
+                "HEAD /": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+                "GET /chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               b"5\r\nhello\r\n0\r\nTrailer: a\r\n\r\n",
+                "GET /nothing": b"HTTP/1.1 204 No Content\r\n\r\n",
+                "GET /unchanged": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+                "GET /later": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        }.items():
+            with self.subTest(asked=asked):
+                given = b"%s HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n" % asked.encode()
+                result = command("run", "--repeat=3", HTTP, SERVER, "kept", given=given)
+                self.assertEqual((result.returncode, result.stdout), (0, expected), result.stderr)
+
+    def test_output(self):
+        """What a server writes to standard output is in the log."""
+        result = command("run", HTTP, SERVER, "blocking", given=request())
+        self.expect(result, b"request 1, 0 bytes\n")
+        self.assertIn(b"listening\n", result.stderr)
+
     def test_from_a_snapshot(self):
         with tempfile.TemporaryDirectory(prefix="mayfly-server-") as folder:
             file = os.path.join(folder, "server.snap")
@@ -56,8 +78,9 @@ class Servers(unittest.TestCase):
         with tempfile.NamedTemporaryFile(prefix="mayfly-warm-") as file:
             file.write(request(b"warm"))
             file.flush()
-            self.expect(command("run", f"--warm-up={file.name}", "--repeat=3", HTTP, SERVER,
-                                "blocking", given=request(b"abc")), b"request 2, 3 bytes\n")
+            for how in "blocking", "kept":
+                self.expect(command("run", f"--warm-up={file.name}", "--repeat=3", HTTP, SERVER, how,
+                                    given=request(b"abc")), b"request 2, 3 bytes\n")
 
     def test_port(self):
         for port, place in (8001, 0), (8002, 1):
@@ -68,7 +91,7 @@ class Servers(unittest.TestCase):
         self.expect(command("run", f"{HTTP},port=8003", SERVER, "blocking", given=request()),
                     b"request 1, 0 bytes\n")  # by $PORT
         result = command("run", f"{HTTP},port=81", SERVER, "blocking", "80", given=request())
-        self.expect(result, b"", 137)
+        self.assertEqual(result.returncode, 137)
         self.assertIn(b"a guest has no network", result.stderr)
 
     def test_no_answer(self):

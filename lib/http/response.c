@@ -1,9 +1,8 @@
-#include "http_response.h"
+#include "http/response.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "sizes/sizes.h"
 
 #define HEAD_MAX (64UL << 10) /* what is longer, the gateway does not take */
 
@@ -12,41 +11,83 @@ void http_response_begin(struct http_response *response, bool answers_head)
 	*response = (struct http_response){.answers_head = answers_head};
 }
 
-/* The value of a header of that name; NULL: it is another one. */
+bool http_response_is_for_head(const void *request, size_t length)
+{
+	static const char head[] = "HEAD ";
+	return length >= strlen(head) && !memcmp(request, head, strlen(head));
+}
+
+static char lower(char letter)
+{
+	return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
+}
+
+/* Whether it begins with that, which is in lower case. */
+static bool begins_with(const char *text, const char *beginning)
+{
+	while (*beginning && lower(*text) == *beginning) {
+		text++;
+		beginning++;
+	}
+	return !*beginning;
+}
+
+/* The value of a header of that name, with its colon; NULL: it is another one. */
 static const char *value_of(const char *line, const char *name)
 {
-	const size_t length = strlen(name);
-	if (strncasecmp(line, name, length) != 0 || line[length] != ':')
+	if (!begins_with(line, name))
 		return NULL;
-	line += length + 1;
-	return line + strspn(line, " \t");
+	line += strlen(name);
+	while (*line == ' ' || *line == '\t')
+		line++;
+	return line;
+}
+
+/* The number that it begins with. False: with none, or one that is too large. */
+static bool read_number(const char *text, uint64_t *number)
+{
+	const char *next = text;
+	*number = 0;
+	for (; *next >= '0' && *next <= '9'; next++)
+		if (mul_overflows(*number, 10U, number) ||
+		    add_overflows(*number, (unsigned)(*next - '0'), number))
+			return false;
+	return next != text;
 }
 
 static void read_header(struct http_response *response, const char *line)
 {
-	const char *value = value_of(line, "Content-Length");
-	char *end;
-	if (value && isdigit((unsigned char)*value)) {
-		response->length = strtoull(value, &end, 10);
+	static const char chunked[] = "chunked";
+	const char *value = value_of(line, "content-length:");
+	uint64_t number;
+	if (value && read_number(value, &number)) {
+		response->length = number;
 		response->has_length = true;
 	}
-	value = value_of(line, "Transfer-Encoding");
+	value = value_of(line, "transfer-encoding:");
 	const size_t length = value ? strlen(value) : 0;
-	const size_t chunked = strlen("chunked");
-	if (length >= chunked && !strcasecmp(value + length - chunked, "chunked"))
+	if (length >= strlen(chunked) && begins_with(value + length - strlen(chunked), chunked))
 		response->is_chunked = true;
 }
 
 /* The three digits behind HTTP/1.x. What has none is no response that could end by itself. */
 static bool read_status(struct http_response *response, const char *line)
 {
-	const char *blank = strncmp(line, "HTTP/1.", 7) != 0 ? NULL : strchr(line, ' ');
-	response->status = blank ? (unsigned)strtoul(blank, NULL, 10) : 0;
-	return response->status >= 100 && response->status <= 599;
+	static const char protocol[] = "http/1.";
+	uint64_t status = 0;
+	const char *blank = line;
+	while (*blank && *blank != ' ')
+		blank++;
+	if (!begins_with(line, protocol) || !*blank || !read_number(blank + 1, &status))
+		return false;
+	response->status = status <= 599 ? (unsigned)status : 0;
+	return response->status >= 100;
 }
 
 static enum http_response_part body_of(const struct http_response *response)
 {
+	if (response->status == 101)
+		return HTTP_BODY_TO_THE_END; /* another protocol follows */
 	if (response->status < 200)
 		return HTTP_STATUS_LINE; /* an interim one: the one that counts follows */
 	if (response->answers_head || response->status == 204 || response->status == 304)

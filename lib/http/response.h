@@ -1,8 +1,8 @@
 /* Where a response of HTTP/1.x ends (RFC 9112, section 6.3). Whoever it is for reads it once more, and
  * strictly; here it is enough to know when nothing follows. What is not sound ends with the
- * connection. */
-#ifndef MAYFLY_MONITOR_NETWORK_HTTP_RESPONSE_H
-#define MAYFLY_MONITOR_NETWORK_HTTP_RESPONSE_H
+ * connection. The library OS uses this, too: nothing here needs a C library. */
+#ifndef MAYFLY_HTTP_RESPONSE_H
+#define MAYFLY_HTTP_RESPONSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +34,9 @@ struct http_response {
 };
 
 void http_response_begin(struct http_response *response, bool answers_head);
+
+/* Whether the request that begins with these bytes gets a response without a body. */
+bool http_response_is_for_head(const void *request, size_t length);
 
 /* Reads the next bytes; returns how many belong to the response, which is all of them unless it has
  * ended. */
