@@ -6,15 +6,27 @@
 
 #include "file.h"
 #include "guest/lib/large_data.h"
+#include "guest/sched/process.h"
 
-static struct {
+struct descriptor {
 	struct file *file;
 	bool close_on_exec;
-} descriptors[DESCRIPTOR_COUNT] LARGE_DATA;
+};
+
+struct descriptor_table {
+	struct descriptor descriptors[DESCRIPTOR_COUNT];
+};
+
+LARGE_DATA struct descriptor_table descriptors_of_first;
+
+static struct descriptor *own_descriptors(void)
+{
+	return process_current()->descriptors->descriptors;
+}
 
 struct file *descriptor_file(uint64_t descriptor)
 {
-	return descriptor < DESCRIPTOR_COUNT ? descriptors[descriptor].file : NULL;
+	return descriptor < DESCRIPTOR_COUNT ? own_descriptors()[descriptor].file : NULL;
 }
 
 struct file *descriptor_opened(uint64_t descriptor)
@@ -25,6 +37,7 @@ struct file *descriptor_opened(uint64_t descriptor)
 
 int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec)
 {
+	struct descriptor *const descriptors = own_descriptors();
 	for (uint64_t i = lowest; i < DESCRIPTOR_COUNT; i++) {
 		if (descriptors[i].file)
 			continue;
@@ -38,9 +51,9 @@ int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec)
 
 void descriptor_replace(uint64_t descriptor, struct file *file, bool close_on_exec)
 {
-	struct file *old = descriptors[descriptor].file;
-	descriptors[descriptor].file = file;
-	descriptors[descriptor].close_on_exec = close_on_exec;
+	struct descriptor *const place = &own_descriptors()[descriptor];
+	struct file *old = place->file;
+	*place = (struct descriptor){.file = file, .close_on_exec = close_on_exec};
 	if (old)
 		file_drop(old);
 }
@@ -55,10 +68,10 @@ int descriptor_close(uint64_t descriptor)
 
 bool descriptor_close_on_exec(uint64_t descriptor)
 {
-	return descriptors[descriptor].close_on_exec;
+	return own_descriptors()[descriptor].close_on_exec;
 }
 
 void descriptor_set_close_on_exec(uint64_t descriptor, bool value)
 {
-	descriptors[descriptor].close_on_exec = value;
+	own_descriptors()[descriptor].close_on_exec = value;
 }

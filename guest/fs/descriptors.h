@@ -10,7 +10,11 @@
 
 #define DESCRIPTOR_COUNT LIMIT_OPEN_FILES
 
-/* NULL where the number names nothing. */
+/* Of a process. */
+struct descriptor_table;
+extern struct descriptor_table descriptors_of_first;
+
+/* Those of the current process. NULL where the number names nothing. */
 struct file *descriptor_file(uint64_t descriptor);
 
 /* The same for a call that wants more of the file than its path: NULL also for one of O_PATH. */

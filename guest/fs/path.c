@@ -9,16 +9,23 @@
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "inode.h"
 
 #define SYMLINKS_MAX 40 /* in one path; as Linux */
 
-static struct inode *root, *current;
-static uint32_t creation_mask = 022;
+struct path_context {
+	struct inode *current;
+	uint32_t creation_mask;
+};
+
+struct path_context paths_of_first = {.creation_mask = 022};
+
+static struct inode *root; /* of all processes */
 
 void path_init(struct inode *directory)
 {
-	root = current = directory;
+	root = paths_of_first.current = directory;
 	root->links = 1;
 	root->directory.parent = root;
 	inode_hold(root);
@@ -31,25 +38,27 @@ struct inode *path_root(void)
 
 struct inode *path_current(void)
 {
-	return current;
+	return process_current()->paths->current;
 }
 
 void path_set_current(struct inode *directory)
 {
+	struct path_context *paths = process_current()->paths;
 	inode_hold(directory);
-	inode_drop(current);
-	current = directory;
+	inode_drop(paths->current);
+	paths->current = directory;
 }
 
 uint32_t path_apply_mask(uint64_t mode)
 {
-	return (uint32_t)mode & 07777 & ~creation_mask;
+	return (uint32_t)mode & 07777 & ~process_current()->paths->creation_mask;
 }
 
 SYSTEM_CALL(umask)
 {
-	uint32_t old = creation_mask;
-	creation_mask = (uint32_t)arguments[0] & 0777;
+	struct path_context *paths = process_current()->paths;
+	const uint32_t old = paths->creation_mask;
+	paths->creation_mask = (uint32_t)arguments[0] & 0777;
 	return old;
 }
 
@@ -162,7 +171,7 @@ static int follow(struct walk *walk, struct inode *start, unsigned flags)
 int path_find_opened(struct inode **inode, uint64_t descriptor)
 {
 	if ((int)descriptor == AT_FDCWD) {
-		*inode = current;
+		*inode = path_current();
 		return 0;
 	}
 	const struct file *file = descriptor_file((uint32_t)descriptor);
@@ -179,7 +188,7 @@ int path_walk(struct walk *walk, uint64_t directory, uint64_t path, unsigned fla
 		return error;
 	if (!walk->path[0])
 		return -ENOENT;
-	struct inode *start = current;
+	struct inode *start = path_current();
 	if (walk->path[0] != '/') {
 		error = path_find_opened(&start, directory);
 		if (error)
@@ -225,7 +234,7 @@ int path_walk_root(struct walk *walk, const char *path, unsigned flags)
 
 int path_walk_current(struct walk *walk, const char *path, unsigned flags)
 {
-	return walk_own(walk, current, path, flags);
+	return walk_own(walk, path_current(), path, flags);
 }
 
 void path_enter(const char *path)

@@ -43,6 +43,10 @@ bool walk_names_dot(const struct walk *walk);
 /* The root, which is held; it is the current directory, too. Once, before any path is followed. */
 void path_init(struct inode *directory);
 
+/* Where the paths of a process begin, and what its files are made with. */
+struct path_context;
+extern struct path_context paths_of_first;
+
 struct inode *path_root(void);
 struct inode *path_current(void);
 void path_set_current(struct inode *directory);

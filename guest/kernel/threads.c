@@ -58,6 +58,7 @@ SYSTEM_CALL(clone)
 	struct thread *self = thread_current();
 	if ((uint32_t)++last_id == process_id())
 		last_id++;
+	child->process = self->process;
 	child->id = last_id;
 	child->blocked = self->blocked;
 	child->alternate_stack.ss_flags = SS_DISABLE;
@@ -78,7 +79,7 @@ SYSTEM_CALL(clone)
 SYSTEM_CALL(exit)
 {
 	struct thread *self = thread_current();
-	if (thread_count() == 1)
+	if (self->process->thread_count == 1)
 		machine_exit((int)arguments[0]);
 	futex_release_robust(self);
 	futex_release_locks(self);

@@ -37,7 +37,7 @@ static const struct thread *told_thread(const struct pseudo_text *out)
 static const struct thread *told_or_first_thread(const struct pseudo_text *out)
 {
 	const struct thread *thread = told_thread(out);
-	return thread ? thread : thread_first();
+	return thread ? thread : process_current()->first_thread;
 }
 
 static uint32_t told_id(const struct pseudo_text *out)
@@ -67,7 +67,7 @@ static void print_stat(struct pseudo_text *out)
 		     is_waiting(out) ? "S" : "R", process_id(), process_id());
 	const struct thread *thread = told_or_first_thread(out);
 	pseudo_print(out, "%lu 0 0 0 %d %d %u 0 %lu ", told_time_ns(out) / CLOCK_TICK_NS,
-		     PRIORITY_USUAL + thread->nice, thread->nice, thread_count(),
+		     PRIORITY_USUAL + thread->nice, thread->nice, process_current()->thread_count,
 		     clock_started_ns() / CLOCK_TICK_NS);
 	pseudo_print(out, "%lu %lu %lu ", pages * GUEST_PAGE_SIZE, pages, UINT64_MAX);
 	pseudo_print(out, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 %u 0 0 0 0 0 0 0 0 0 0 0\n",
@@ -105,7 +105,7 @@ static void print_status(struct pseudo_text *out)
 	pseudo_print(out, "VmRSS:\t%lu kB\nVmStk:\t%lu kB\nVmSwap:\t0 kB\n", kib,
 		     libos_start_info.stack_size / 1024);
 	pseudo_print(out, "Threads:\t%u\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-		     thread_count());
+		     process_current()->thread_count);
 	pseudo_print(out, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	print_thread(out);
 }
@@ -128,9 +128,9 @@ static void print_mountinfo(struct pseudo_text *out)
 /* All files are memory: nothing is read from a disk or written to one. */
 static void print_io(struct pseudo_text *out)
 {
-	const struct transfer_counts counts = transfer_counts();
-	pseudo_print(out, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", counts.read,
-		     counts.written, counts.reads, counts.writes);
+	const struct transfer_counts *counts = process_current()->transfers;
+	pseudo_print(out, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", counts->read,
+		     counts->written, counts->reads, counts->writes);
 	pseudo_print(out, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
 }
 

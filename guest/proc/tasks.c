@@ -111,14 +111,11 @@ static int find_task(struct inode *parent, const char *name, size_t length, stru
 static bool list_tasks(const struct inode *directory, uint64_t cookie, struct dirent_info *info)
 {
 	static char name[NAME_SIZE];
-	const struct thread *first = thread_first(), *next = NULL, *thread = first;
-	do {
-		if (thread->state != THREAD_ENDED &&
-		    (uint64_t)thread->id + DIRECTORY_FIRST_COOKIE >= cookie &&
+	const struct thread *next = NULL, *thread = NULL;
+	while ((thread = thread_next_of(process_current(), thread)))
+		if ((uint64_t)thread->id + DIRECTORY_FIRST_COOKIE >= cookie &&
 		    (!next || thread->id < next->id))
 			next = thread;
-		thread = thread->next;
-	} while (thread != first);
 	if (!next)
 		return false;
 	*info = (struct dirent_info){

@@ -57,44 +57,40 @@ SYSTEM_CALL(setsid)
 	return -EPERM;
 }
 
-static struct {
-	uint32_t user, group;
-} identity;
-
 void identity_init(void)
 {
-	identity.user = libos_start_info.user;
-	identity.group = libos_start_info.group;
+	process_first.user = libos_start_info.user;
+	process_first.user_group = libos_start_info.group;
 }
 
 uint32_t identity_user(void)
 {
-	return identity.user;
+	return process_current()->user;
 }
 
 uint32_t identity_group(void)
 {
-	return identity.group;
+	return process_current()->user_group;
 }
 
 SYSTEM_CALL(getuid)
 {
-	return identity.user;
+	return identity_user();
 }
 
 SYSTEM_CALL(geteuid)
 {
-	return identity.user;
+	return identity_user();
 }
 
 SYSTEM_CALL(getgid)
 {
-	return identity.group;
+	return identity_group();
 }
 
 SYSTEM_CALL(getegid)
 {
-	return identity.group;
+	return identity_group();
 }
 
 /* Real, effective and saved ids are always the same: root may become any user, and cannot come
@@ -103,7 +99,7 @@ static int64_t become(uint32_t *id, uint64_t wanted)
 {
 	if (wanted > UINT32_MAX - 1)
 		return -EINVAL;
-	if (identity.user && *id != (uint32_t)wanted)
+	if (identity_user() && *id != (uint32_t)wanted)
 		return -EPERM;
 	*id = (uint32_t)wanted;
 	return 0;
@@ -111,12 +107,12 @@ static int64_t become(uint32_t *id, uint64_t wanted)
 
 SYSTEM_CALL(setuid)
 {
-	return become(&identity.user, (uint32_t)arguments[0]);
+	return become(&process_current()->user, (uint32_t)arguments[0]);
 }
 
 SYSTEM_CALL(setgid)
 {
-	return become(&identity.group, (uint32_t)arguments[0]);
+	return become(&process_current()->user_group, (uint32_t)arguments[0]);
 }
 
 static int64_t report_three(const uint64_t arguments[6], uint32_t id)
@@ -129,12 +125,12 @@ static int64_t report_three(const uint64_t arguments[6], uint32_t id)
 
 SYSTEM_CALL(getresuid)
 {
-	return report_three(arguments, identity.user);
+	return report_three(arguments, identity_user());
 }
 
 SYSTEM_CALL(getresgid)
 {
-	return report_three(arguments, identity.group);
+	return report_three(arguments, identity_group());
 }
 
 SYSTEM_CALL(getgroups)

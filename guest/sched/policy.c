@@ -305,9 +305,7 @@ static int find_group(uint64_t which, uint64_t who, struct thread **one)
 /* The next of them; NULL behind the last. */
 static struct thread *next_in_group(const struct thread *one, struct thread *thread)
 {
-	if (one || thread->next == thread_first())
-		return NULL;
-	return thread->next;
+	return one ? NULL : thread_next_of(process_current(), thread);
 }
 
 SYSTEM_CALL(getpriority)
@@ -317,7 +315,7 @@ SYSTEM_CALL(getpriority)
 	if (error)
 		return error;
 	int least = NICE_MOST;
-	for (struct thread *thread = one ? one : thread_first(); thread;
+	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
 	     thread = next_in_group(one, thread))
 		if (thread->nice < least)
 			least = thread->nice;
@@ -335,7 +333,7 @@ SYSTEM_CALL(setpriority)
 		nice = NICE_MOST;
 	if (error)
 		return error;
-	for (struct thread *thread = one ? one : thread_first(); thread;
+	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
 	     thread = next_in_group(one, thread)) {
 		if (nice < thread->nice)
 			error = -EACCES;
@@ -385,7 +383,7 @@ SYSTEM_CALL(ioprio_set)
 		error = find_io_group(arguments[0], arguments[1], &one);
 	if (error)
 		return error;
-	for (struct thread *thread = one ? one : thread_first(); thread;
+	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
 	     thread = next_in_group(one, thread))
 		thread->io_priority = (uint16_t)priority;
 	return 0;
@@ -399,7 +397,7 @@ SYSTEM_CALL(ioprio_get)
 	if (error)
 		return error;
 	uint16_t best = 0;
-	for (struct thread *thread = one ? one : thread_first(); thread;
+	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
 	     thread = next_in_group(one, thread))
 		if (thread->io_priority && (!best || thread->io_priority < best))
 			best = thread->io_priority;

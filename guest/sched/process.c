@@ -11,9 +11,6 @@
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
-#include "thread.h"
-
-#define NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
 
 static uint32_t own_id = PROCESS_FIRST_ID;
 
@@ -44,7 +41,7 @@ SYSTEM_CALL(exit_group)
 
 char *process_name(void)
 {
-	static char name[NAME_SIZE];
+	char *name = process_current()->name;
 	if (name[0])
 		return name;
 	const char *base = libos_start_info.program;
@@ -52,19 +49,19 @@ char *process_name(void)
 		if (*next == '/')
 			base = next + 1;
 	size_t length = strlen(base);
-	memcpy(name, base, length < NAME_SIZE ? length : NAME_SIZE - 1);
+	memcpy(name, base, length < PROCESS_NAME_SIZE ? length : PROCESS_NAME_SIZE - 1);
 	return name;
 }
 
 static int64_t set_name(uint64_t address)
 {
-	char name[NAME_SIZE];
+	char name[PROCESS_NAME_SIZE];
 	int error = user_string(address, name, sizeof(name));
 	if (error == -EFAULT)
 		return error;
-	name[NAME_SIZE - 1] = 0;
+	name[PROCESS_NAME_SIZE - 1] = 0;
 	size_t length = strlen(name);
-	memset(process_name(), 0, NAME_SIZE);
+	memset(process_name(), 0, PROCESS_NAME_SIZE);
 	memcpy(process_name(), name, length);
 	return 0;
 }
@@ -76,7 +73,7 @@ SYSTEM_CALL(prctl)
 	case PR_SET_NAME:
 		return set_name(arguments[1]);
 	case PR_GET_NAME:
-		return user_copy_out(arguments[1], process_name(), NAME_SIZE);
+		return user_copy_out(arguments[1], process_name(), PROCESS_NAME_SIZE);
 	case PR_GET_DUMPABLE:
 		return 1;
 	case PR_GET_NO_NEW_PRIVS:

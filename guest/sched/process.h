@@ -1,15 +1,46 @@
-/* The one process: its id, its name, and what it cannot have. */
+/* Processes: what belongs to one, and what is never shared with another. */
 #ifndef MAYFLY_GUEST_PROCESS_H
 #define MAYFLY_GUEST_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "thread.h"
+
 /* Of the first thread, always, and of the process until its snapshot is taken; 1 is its parent. */
 #define PROCESS_FIRST_ID 2
 
 /* Linux' bound (PID_MAX_LIMIT): ids are below it. */
 #define PROCESS_ID_MAX (1U << 22)
+
+#define PROCESS_NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
+
+struct process {
+	struct process *next; /* of all, from process_first on; NULL behind the last */
+	uint32_t id;	      /* of its first thread, too; see process_id() */
+	char name[PROCESS_NAME_SIZE];
+
+	struct thread *first_thread; /* its place in the ring stays as long as the process */
+	uint32_t thread_count;	     /* that have not ended */
+
+	uint64_t used_ns; /* processor time, when it last stopped; see processor_time.c */
+	uint32_t user, user_group;
+
+	struct signal_queue signals; /* that were sent while all threads blocked them */
+
+	/* What rooms above keep for a process, each in a struct of its own. */
+	struct signal_actions *signal_actions;
+	struct timer_table *timers;
+	struct path_context *paths;
+	struct descriptor_table *descriptors;
+	struct transfer_counts *transfers;
+};
+
+/* The program that the monitor starts; in guest/kernel, where all of its parts are known. */
+extern struct process process_first;
+
+/* Whose thread runs. */
+struct process *process_current(void);
 
 /* What getpid() answers: in each clone another number, by which libraries notice that they are in a
  * copy of the process that they knew. */

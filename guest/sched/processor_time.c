@@ -21,8 +21,6 @@
 #define ID_WHICH     3U
 #define ID_SCHEDULED 2U /* to the nanosecond; below are the clocks of profilers */
 
-static uint64_t process_used_ns; /* when the program was frozen */
-
 static volatile struct guest_processor_clock *clock_base(void)
 {
 	return &machine_control()->processor;
@@ -43,14 +41,14 @@ uint64_t processor_time_of(const struct thread *thread)
 void processor_time_stop(void)
 {
 	const uint64_t now = clock_read_ns(false);
-	process_used_ns = clock_used(now, clock_base()->process_base_ns);
+	process_current()->used_ns = clock_used(now, clock_base()->process_base_ns);
 	thread_current()->processor_ns = clock_used(now, clock_base()->thread_base_ns);
 }
 
 void processor_time_start(void)
 {
 	const uint64_t now = clock_read_ns(false);
-	clock_base()->process_base_ns = now - process_used_ns;
+	clock_base()->process_base_ns = now - process_current()->used_ns;
 	clock_base()->thread_base_ns = now - thread_current()->processor_ns;
 }
 

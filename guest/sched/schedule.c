@@ -19,17 +19,16 @@
 
 const char thread_files_channel;
 
-struct signal_queue thread_process_signals;
-
 #define STACK_PAGES 9 /* of a thread in the library OS, its vector state at the bottom */
 _Static_assert(VECTOR_STATE_MAX == GUEST_PAGE_SIZE, "eight pages are left");
 
 /* The first thread's; its stack is the one that the machine begins on. */
 static LARGE_DATA _Alignas(64) uint8_t first_vector_state[VECTOR_STATE_MAX];
 
-static struct thread first_thread = {
+struct thread thread_of_first_process = {
     .processor = {.vector_state = first_vector_state, .stack_top = (uint64_t)libos_stack_top},
-    .next = &first_thread,
+    .next = &thread_of_first_process,
+    .process = &process_first,
     .id = PROCESS_FIRST_ID,
     .alternate_stack = {.ss_flags = SS_DISABLE},
 };
@@ -42,16 +41,16 @@ static struct {
 	uint64_t look_ns; /* when to look outside while somebody runs */
 	struct thread_turns ended_turns; /* of those that are gone */
 	struct thread_timers *timers;	 /* kinds of timers that there were; NULL: none yet */
-} threads = {.current = &first_thread, .count = 1};
+} threads = {.current = &thread_of_first_process, .count = 1};
 
 struct thread *thread_current(void)
 {
 	return threads.current;
 }
 
-struct thread *thread_first(void)
+struct process *process_current(void)
 {
-	return &first_thread;
+	return threads.current->process;
 }
 
 uint32_t thread_count(void)
@@ -61,15 +60,25 @@ uint32_t thread_count(void)
 
 struct thread *thread_find(int32_t id)
 {
-	struct thread *thread = &first_thread;
+	struct thread *thread = threads.current;
 	/* The first thread bears its process' id besides its own. */
-	if ((uint32_t)id == process_id())
-		id = thread->id;
+	if (process_has_id((uint32_t)id))
+		id = PROCESS_FIRST_ID;
 	do {
 		if (thread->id == id && thread->state != THREAD_ENDED)
 			return thread;
 		thread = thread->next;
-	} while (thread != &first_thread);
+	} while (thread != threads.current);
+	return NULL;
+}
+
+struct thread *thread_next_of(const struct process *process, const struct thread *before)
+{
+	struct thread *const first = process->first_thread;
+	struct thread *thread = before ? before->next : first;
+	for (bool begun = before; !begun || thread != first; thread = thread->next, begun = true)
+		if (thread->process == process && thread->state != THREAD_ENDED)
+			return thread;
 	return NULL;
 }
 
@@ -103,7 +112,7 @@ static void free_thread(struct thread *thread)
 bool thread_signal_is_due(void)
 {
 	const struct thread *thread = threads.current;
-	return (thread->signals.pending | thread_process_signals.pending) & ~thread->blocked;
+	return (thread->signals.pending | thread->process->signals.pending) & ~thread->blocked;
 }
 
 /* ── ticks ───────────────────────────────────────────────────────────────────────────────────── */
@@ -325,8 +334,8 @@ static void free_ended(void)
 	if (!ended || ended == threads.current)
 		return;
 	threads.ended = NULL;
-	if (ended == &first_thread)
-		return; /* the process's main thread: its place in the ring stays */
+	if (ended == ended->process->first_thread)
+		return; /* the process' main thread: its place in the ring stays */
 	struct thread *before = ended;
 	while (before->next != ended)
 		before = before->next;
@@ -339,12 +348,12 @@ static void free_ended(void)
 struct thread_turns thread_turns(void)
 {
 	struct thread_turns turns = threads.ended_turns;
-	const struct thread *thread = &first_thread;
+	const struct thread *thread = threads.current;
 	do {
 		turns.waits += thread->waits;
 		turns.interruptions += thread->interruptions;
 		thread = thread->next;
-	} while (thread != &first_thread);
+	} while (thread != threads.current);
 	return turns;
 }
 
@@ -444,6 +453,7 @@ void thread_join_ring(struct thread *thread)
 	thread->next = threads.current;
 	before->next = thread;
 	threads.count++;
+	thread->process->thread_count++;
 	start_slice();
 }
 
@@ -453,6 +463,7 @@ void thread_leave_ring(void)
 	threads.current->state = THREAD_ENDED;
 	threads.ended = threads.current;
 	threads.count--;
+	threads.current->process->thread_count--;
 	for (;;)
 		schedule();
 }

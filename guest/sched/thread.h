@@ -29,10 +29,13 @@ enum thread_phase { THREAD_RUNNABLE, THREAD_WAITING, THREAD_ENDED };
  * monotonic time at most. True: it is there. */
 typedef bool thread_look_function(uint64_t until_ns);
 
+struct process;
+
 struct thread {
 	struct thread_state processor; /* while it does not run */
 
 	struct thread *next; /* a ring of all threads */
+	struct process *process;
 	int32_t id;
 	enum thread_phase state;
 
@@ -75,9 +78,16 @@ struct thread {
 #define RESTART_CALL	    512
 #define RESTART_CALL_ALWAYS 513 /* also without SA_RESTART */
 
+/* The one that the machine begins with. */
+extern struct thread thread_of_first_process;
+
 struct thread *thread_current(void);
-struct thread *thread_first(void);
+
+/* Threads of all processes that have not ended. */
 uint32_t thread_count(void);
+
+/* Those of one process: the one behind `before` (NULL: the first); NULL behind the last. */
+struct thread *thread_next_of(const struct process *process, const struct thread *before);
 
 /* Turns that all threads, those that ended too, gave up or lost. */
 struct thread_turns {
@@ -118,11 +128,8 @@ void threads_resume(void);
 void thread_join_ring(struct thread *thread);
 __attribute__((noreturn)) void thread_leave_ring(void);
 
-/* A thread with its stack in the library OS, in no ring yet; NULL: no memory. */
+/* A thread with its stack in the library OS, in no ring and of no process yet; NULL: no memory. */
 struct thread *thread_allocate(void);
-
-/* Signals that were sent to the process while all threads blocked them. */
-extern struct signal_queue thread_process_signals;
 
 /* A signal wants the current thread's attention. */
 bool thread_signal_is_due(void);

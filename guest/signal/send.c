@@ -23,7 +23,7 @@ SYSTEM_CALL(kill)
 	if (signal > SIGNAL_COUNT)
 		return -EINVAL;
 	const siginfo_t information = describe((int)signal, SI_USER);
-	return signal ? signal_send_process(&information) : 0;
+	return signal ? signal_send_process(process_current(), &information) : 0;
 }
 
 static int64_t send_to_thread(uint64_t target, const siginfo_t *information)
@@ -78,7 +78,7 @@ SYSTEM_CALL(rt_sigqueueinfo)
 		return -ESRCH;
 	if ((uint32_t)information.si_signo > SIGNAL_COUNT)
 		return -EINVAL;
-	return information.si_signo ? signal_send_process(&information) : 0;
+	return information.si_signo ? signal_send_process(process_current(), &information) : 0;
 }
 
 SYSTEM_CALL(rt_tgsigqueueinfo)

@@ -21,10 +21,14 @@
 
 #define SMALLEST_STACK 2048 /* MINSIGSTKSZ of the kernel; the C library computes its own */
 
-static LARGE_DATA struct signal_action actions[SIGNAL_COUNT + 1];
-
 /* Page faults: most are memory that is touched for the first time. */
 #define ALWAYS_TAKEN (1UL << GUEST_VECTOR_PAGE_FAULT)
+
+struct signal_actions {
+	struct signal_action actions[SIGNAL_COUNT + 1];
+};
+
+LARGE_DATA struct signal_actions signal_actions_of_first;
 
 /* Exceptions that the library OS takes: those, and where their signals have handlers. The control
  * page of each clone must have them. */
@@ -36,16 +40,26 @@ static const uint64_t harmless = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIG
 				 SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
 				 SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
 
+static struct signal_action *action_of(const struct process *process, int signal)
+{
+	return &process->signal_actions->actions[signal];
+}
+
 const struct signal_action *signal_action(int signal)
 {
-	return &actions[signal];
+	return action_of(process_current(), signal);
+}
+
+static bool is_ignored(const struct process *process, int signal)
+{
+	const uint64_t handler = action_of(process, signal)->handler;
+	return handler == (uint64_t)SIG_IGN ||
+	       (handler == (uint64_t)SIG_DFL && harmless & SIGNAL_BIT(signal));
 }
 
 bool signal_is_ignored(int signal)
 {
-	uint64_t handler = actions[signal].handler;
-	return handler == (uint64_t)SIG_IGN ||
-	       (handler == (uint64_t)SIG_DFL && harmless & SIGNAL_BIT(signal));
+	return is_ignored(process_current(), signal);
 }
 
 /* ── sending ─────────────────────────────────────────────────────────────────────────────────── */
@@ -84,9 +98,10 @@ static int give(struct thread *thread, const siginfo_t *information, bool for_pr
 {
 	int signal = information->si_signo;
 	bool awaited = awaits(thread, signal), blocked = blocks(thread, signal);
-	if (!awaited && !blocked && signal_is_ignored(signal))
+	if (!awaited && !blocked && is_ignored(thread->process, signal))
 		return 0;
-	if (!awaited && !blocked && actions[signal].handler == (uint64_t)SIG_DFL)
+	if (!awaited && !blocked &&
+	    action_of(thread->process, signal)->handler == (uint64_t)SIG_DFL)
 		machine_abort(signal);
 	int error = note(&thread->signals, information, for_process);
 	if (error)
@@ -103,18 +118,15 @@ int signal_send_thread(struct thread *thread, const siginfo_t *information)
 	return give(thread, information, false);
 }
 
-int signal_send_process(const siginfo_t *information)
+int signal_send_process(struct process *process, const siginfo_t *information)
 {
 	/* As on Linux the main thread comes first. */
 	int signal = information->si_signo;
-	struct thread *thread = thread_first();
-	do {
-		if (thread->state != THREAD_ENDED &&
-		    (!blocks(thread, signal) || awaits(thread, signal)))
+	struct thread *thread = NULL;
+	while ((thread = thread_next_of(process, thread)))
+		if (!blocks(thread, signal) || awaits(thread, signal))
 			return give(thread, information, true);
-		thread = thread->next;
-	} while (thread != thread_first());
-	return note(&thread_process_signals, information, true);
+	return note(&process->signals, information, true);
 }
 
 void signal_raise(int signal)
@@ -135,26 +147,24 @@ void signal_force_fault(void)
 
 uint64_t signal_pending(void)
 {
-	return thread_current()->signals.pending | thread_process_signals.pending;
+	const struct thread *thread = thread_current();
+	return thread->signals.pending | thread->process->signals.pending;
 }
 
 int signal_take(uint64_t set, siginfo_t *information)
 {
-	int signal = signal_queue_take(&thread_current()->signals, set, information);
-	return signal ? signal : signal_queue_take(&thread_process_signals, set, information);
+	struct thread *thread = thread_current();
+	int signal = signal_queue_take(&thread->signals, set, information);
+	return signal ? signal : signal_queue_take(&thread->process->signals, set, information);
 }
 
-siginfo_t *signal_of_timer(struct thread *thread, int signal, int timer)
+siginfo_t *signal_of_timer(struct process *process, struct thread *thread, int signal, int timer)
 {
 	if (thread)
 		return signal_queue_of_timer(&thread->signals, signal, timer);
-	siginfo_t *found = signal_queue_of_timer(&thread_process_signals, signal, timer);
-	for (thread = thread_first(); !found;) {
+	siginfo_t *found = signal_queue_of_timer(&process->signals, signal, timer);
+	while (!found && (thread = thread_next_of(process, thread)))
 		found = signal_queue_of_timer(&thread->signals, signal, timer);
-		thread = thread->next;
-		if (thread == thread_first())
-			break;
-	}
 	return found;
 }
 
@@ -163,7 +173,7 @@ static void send_others(struct thread *thread, uint64_t set)
 {
 	siginfo_t information;
 	while (signal_queue_take_back(&thread->signals, set, &information))
-		signal_send_process(&information);
+		signal_send_process(thread->process, &information);
 }
 
 void signal_leave_thread(struct thread *thread)
@@ -185,7 +195,8 @@ void signal_set_mask(uint64_t mask)
 	for (; due; due &= due - 1) {
 		int signal = __builtin_ctzl(due) + 1;
 		siginfo_t information;
-		if (!signal_is_ignored(signal) && actions[signal].handler == (uint64_t)SIG_DFL &&
+		if (!signal_is_ignored(signal) &&
+		    signal_action(signal)->handler == (uint64_t)SIG_DFL &&
 		    signal_take(SIGNAL_BIT(signal), &information))
 			machine_abort(signal);
 	}
@@ -216,7 +227,7 @@ int signal_read_mask_for_wait(uint64_t address, uint64_t size)
 
 bool signal_has_handler(int signal)
 {
-	uint64_t handler = actions[signal].handler;
+	const uint64_t handler = signal_action(signal)->handler;
 	return handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN;
 }
 
@@ -233,7 +244,7 @@ static void update_upcalls(void)
 
 void signal_reset_action(int signal)
 {
-	actions[signal].handler = (uint64_t)SIG_DFL;
+	action_of(process_current(), signal)->handler = (uint64_t)SIG_DFL;
 	update_upcalls();
 }
 
@@ -247,12 +258,11 @@ void signals_resume(void)
 /* It is ignored now, so it is dropped wherever it waits. */
 static void forget(int signal)
 {
-	struct thread *thread = thread_first();
-	signal_queue_drop(&thread_process_signals, SIGNAL_BIT(signal));
-	do {
+	struct process *process = process_current();
+	struct thread *thread = NULL;
+	signal_queue_drop(&process->signals, SIGNAL_BIT(signal));
+	while ((thread = thread_next_of(process, thread)))
 		signal_queue_drop(&thread->signals, SIGNAL_BIT(signal));
-		thread = thread->next;
-	} while (thread != thread_first());
 }
 
 SYSTEM_CALL(rt_sigaction)
@@ -269,13 +279,13 @@ SYSTEM_CALL(rt_sigaction)
 			return -EINVAL;
 	}
 	if (arguments[2]) {
-		int error = user_copy_out(arguments[2], &actions[signal], sizeof(action));
+		int error = user_copy_out(arguments[2], signal_action((int)signal), sizeof(action));
 		if (error)
 			return error;
 	}
 	if (arguments[1]) {
 		action.mask &= ~SIGNALS_NEVER_BLOCKED;
-		actions[signal] = action;
+		*action_of(process_current(), (int)signal) = action;
 		update_upcalls();
 		if (signal_is_ignored((int)signal))
 			forget((int)signal);

@@ -20,6 +20,10 @@ struct signal_action {
 	uint64_t handler, flags, restorer, mask;
 };
 
+/* Of a process: what is done with each signal. */
+struct signal_actions;
+extern struct signal_actions signal_actions_of_first;
+
 const struct signal_action *signal_action(int signal);
 bool signal_is_ignored(int signal);
 bool signal_has_handler(int signal);
@@ -31,7 +35,7 @@ void signal_raise(int signal);
 /* To one thread, or to whichever does not block it. Does what Linux does: runs a handler (soon),
  * keeps the signal, drops it, or ends the program. 0, or -EAGAIN where too many wait. */
 int signal_send_thread(struct thread *thread, const siginfo_t *information);
-int signal_send_process(const siginfo_t *information);
+int signal_send_process(struct process *process, const siginfo_t *information);
 
 /* What waits for the current thread, blocked or not. */
 uint64_t signal_pending(void);
@@ -44,7 +48,7 @@ int signal_take(uint64_t set, siginfo_t *information);
 
 /* The signal of that timer which waits for the thread (NULL: the process) since it last ran out; or
  * NULL. */
-siginfo_t *signal_of_timer(struct thread *thread, int signal, int timer);
+siginfo_t *signal_of_timer(struct process *process, struct thread *thread, int signal, int timer);
 
 /* The thread ends: others get what was meant for any. */
 void signal_leave_thread(struct thread *thread);

@@ -1,5 +1,7 @@
 /* Timers that send signals: alarm, setitimer(2) and timer_create(2). Those of processor time run out
  * when the program, or a thread, has used so much of it; all of it is the user's. */
+#include "timers.h"
+
 #include <errno.h>
 #include <sys/time.h>
 #include <time.h>
@@ -7,6 +9,7 @@
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/processor_time.h"
 #include "guest/sched/thread.h"
 #include "guest/sched/timespec.h"
@@ -30,31 +33,50 @@ struct timer {
 	uint64_t value;
 };
 
-static struct timer timers[TIMERS_MAX] = {
-    [ITIMER_REAL] = {.exists = true, .signal = SIGALRM},
-    [ITIMER_VIRTUAL] = {.exists = true, .processor = true, .signal = SIGVTALRM},
-    [ITIMER_PROF] = {.exists = true, .processor = true, .signal = SIGPROF},
+struct timer_table {
+	struct process *process;
+	struct timer timers[TIMERS_MAX];
+	uint32_t armed, processor_armed; /* the second are among the first */
 };
-static uint32_t timers_armed, processor_armed; /* the second are among the first */
+
+struct timer_table timers_of_first = {
+    .process = &process_first,
+    .timers =
+	{
+	    [ITIMER_REAL] = {.exists = true, .signal = SIGALRM},
+	    [ITIMER_VIRTUAL] = {.exists = true, .processor = true, .signal = SIGVTALRM},
+	    [ITIMER_PROF] = {.exists = true, .processor = true, .signal = SIGPROF},
+	},
+};
+
+static struct timer_table *own_table(void)
+{
+	return process_current()->timers;
+}
 
 static uint64_t next_timer_ns(void)
 {
 	uint64_t next = NO_DEADLINE;
-	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++)
-		if (timers[i].due_ns && !timers[i].processor && timers[i].due_ns < next)
-			next = timers[i].due_ns;
+	for (struct process *process = &process_first; process; process = process->next) {
+		const struct timer_table *table = process->timers;
+		const struct timer *timer = table->timers;
+		for (size_t i = 0; table->armed && i < TIMERS_MAX; i++, timer++)
+			if (timer->due_ns && !timer->processor && timer->due_ns < next)
+				next = timer->due_ns;
+	}
 	return next;
 }
 
 /* When the thread's turn has to end, as the program has then used what a timer waits for. */
 static uint64_t turn_ns(const struct thread *thread)
 {
+	const struct timer_table *table = thread->process->timers;
+	const struct timer *timer = table->timers;
 	uint64_t next = NO_DEADLINE;
-	for (size_t i = 0; processor_armed && i < TIMERS_MAX; i++) {
-		if (!timers[i].due_ns || !timers[i].processor)
+	for (size_t i = 0; table->processor_armed && i < TIMERS_MAX; i++, timer++) {
+		if (!timer->due_ns || !timer->processor)
 			continue;
-		const uint64_t due_ns =
-		    processor_time_until(thread, timers[i].user, timers[i].due_ns);
+		const uint64_t due_ns = processor_time_until(thread, timer->user, timer->due_ns);
 		next = due_ns < next ? due_ns : next;
 	}
 	return next;
@@ -66,26 +88,27 @@ static uint64_t timer_now(const struct timer *timer)
 	return timer->processor ? processor_time_used(timer->user) : clock_read_ns(false);
 }
 
-static void set_due(struct timer *timer, uint64_t due_ns)
+static void set_due(struct timer_table *table, struct timer *timer, uint64_t due_ns)
 {
 	const uint32_t more = (due_ns != 0), less = (timer->due_ns != 0);
-	timers_armed += more - less;
+	table->armed += more - less;
 	if (timer->processor)
-		processor_armed += more - less;
+		table->processor_armed += more - less;
 	timer->due_ns = due_ns;
 }
 
-static void send_alarm(int signal)
+static void send_alarm(struct process *process, int signal)
 {
 	const siginfo_t information = {.si_signo = signal, .si_code = SI_KERNEL};
-	signal_send_process(&information);
+	signal_send_process(process, &information);
 }
 
 /* A timer's signal waits once; how often it ran out since is told with it (timer_getoverrun(2)). */
-static void send_timer(struct timer *timer, struct thread *thread, uint64_t missed)
+static void send_timer(struct timer_table *table, struct timer *timer, uint64_t missed)
 {
-	int number = (int)(timer - timers) - INTERVAL_TIMERS;
-	siginfo_t *waiting = signal_of_timer(thread, timer->signal, number);
+	struct thread *thread = timer->thread ? thread_find(timer->thread) : NULL;
+	int number = (int)(timer - table->timers) - INTERVAL_TIMERS;
+	siginfo_t *waiting = signal_of_timer(table->process, thread, timer->signal, number);
 	if (waiting)
 		missed += (uint64_t)waiting->si_overrun + 1;
 	timer->overruns = missed < INT32_MAX ? (int)missed : INT32_MAX;
@@ -103,35 +126,40 @@ static void send_timer(struct timer *timer, struct thread *thread, uint64_t miss
 	if (thread)
 		signal_send_thread(thread, &information);
 	else
-		signal_send_process(&information);
+		signal_send_process(table->process, &information);
 }
 
-static void expire(struct timer *timer, uint64_t now_ns)
+static void expire(struct timer_table *table, struct timer *timer, uint64_t now_ns)
 {
 	uint64_t missed = 0;
 	if (timer->interval_ns) {
 		missed = (now_ns - timer->due_ns) / timer->interval_ns;
-		set_due(timer, timer->due_ns + (missed + 1) * timer->interval_ns);
+		set_due(table, timer, timer->due_ns + (missed + 1) * timer->interval_ns);
 	} else {
-		set_due(timer, 0);
+		set_due(table, timer, 0);
 	}
 	if (timer->silent)
 		return;
-	struct thread *thread = timer->thread ? thread_find(timer->thread) : NULL;
-	if (timer < &timers[INTERVAL_TIMERS])
-		send_alarm(timer->signal);
+	if (timer < &table->timers[INTERVAL_TIMERS])
+		send_alarm(table->process, timer->signal);
 	else
-		send_timer(timer, thread, missed);
+		send_timer(table, timer, missed);
+}
+
+static void expire_table(struct timer_table *table, uint64_t now_ns)
+{
+	for (size_t i = 0; table->armed && i < TIMERS_MAX; i++) {
+		struct timer *timer = &table->timers[i];
+		const uint64_t now = timer->due_ns && timer->processor ? timer_now(timer) : now_ns;
+		if (timer->due_ns && timer->due_ns <= now)
+			expire(table, timer, now);
+	}
 }
 
 static void expire_timers(uint64_t now_ns)
 {
-	for (size_t i = 0; timers_armed && i < TIMERS_MAX; i++) {
-		struct timer *timer = &timers[i];
-		const uint64_t now = timer->due_ns && timer->processor ? timer_now(timer) : now_ns;
-		if (timer->due_ns && timer->due_ns <= now)
-			expire(timer, now);
-	}
+	for (struct process *process = &process_first; process; process = process->next)
+		expire_table(process->timers, now_ns);
 }
 
 static struct thread_timers thread_timers = {
@@ -144,8 +172,10 @@ static uint64_t time_left(const struct timer *timer)
 }
 
 /* Arms for `after_ns` from now; 0 stops it. */
+/* Of the current process. */
 static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 {
+	struct timer_table *table = own_table();
 	timer->interval_ns = interval_ns;
 	timer->overruns = 0;
 	if (after_ns && timer->processor)
@@ -153,7 +183,7 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 		    add_overflows(after_ns, timer_now(timer), &after_ns) ? NO_DEADLINE : after_ns;
 	else if (after_ns)
 		after_ns = clock_deadline_ns(after_ns);
-	set_due(timer, after_ns);
+	set_due(table, timer, after_ns);
 	if (!after_ns)
 		return;
 	thread_add_timers(&thread_timers);
@@ -164,7 +194,7 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 
 SYSTEM_CALL(alarm)
 {
-	struct timer *timer = &timers[0];
+	struct timer *timer = &own_table()->timers[ITIMER_REAL];
 	uint64_t left = time_left(timer);
 	arm(timer, (uint32_t)arguments[0] * NANOSECONDS, 0);
 	return (int64_t)((left + NANOSECONDS - 1) / NANOSECONDS);
@@ -200,7 +230,7 @@ SYSTEM_CALL(getitimer)
 {
 	if ((uint32_t)arguments[0] >= INTERVAL_TIMERS)
 		return -EINVAL;
-	return report_interval_timer(&timers[(uint32_t)arguments[0]], arguments[1]);
+	return report_interval_timer(&own_table()->timers[(uint32_t)arguments[0]], arguments[1]);
 }
 
 SYSTEM_CALL(setitimer)
@@ -209,7 +239,7 @@ SYSTEM_CALL(setitimer)
 	uint64_t after_ns, interval_ns;
 	if ((uint32_t)arguments[0] >= INTERVAL_TIMERS)
 		return -EINVAL;
-	struct timer *timer = &timers[(uint32_t)arguments[0]];
+	struct timer *timer = &own_table()->timers[(uint32_t)arguments[0]];
 	int error = arguments[1] ? user_copy_in(&value, arguments[1], sizeof(value)) : 0;
 	if (error)
 		return error;
@@ -230,8 +260,10 @@ SYSTEM_CALL(setitimer)
 static struct timer *find_timer(uint64_t number)
 {
 	const uint64_t index = (uint64_t)(int32_t)number + INTERVAL_TIMERS;
-	return (int32_t)number >= 0 && index < TIMERS_MAX && timers[index].exists ? &timers[index]
-										  : NULL;
+	if ((int32_t)number < 0 || index >= TIMERS_MAX)
+		return NULL;
+	struct timer *timer = &own_table()->timers[index];
+	return timer->exists ? timer : NULL;
 }
 
 static int describe_timer(struct timer *timer, const struct sigevent *event)
@@ -259,6 +291,7 @@ SYSTEM_CALL(timer_create)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
 	struct timer timer = {.exists = true, .clock = (uint32_t)arguments[0]};
+	struct timer *const timers = own_table()->timers;
 	int32_t number = 0;
 	if (timer.clock == CLOCK_TAI)
 		timer.clock = CLOCK_REALTIME;
@@ -341,7 +374,7 @@ SYSTEM_CALL(timer_delete)
 	struct timer *timer = find_timer(arguments[0]);
 	if (!timer)
 		return -EINVAL;
-	set_due(timer, 0);
+	set_due(own_table(), timer, 0);
 	*timer = (struct timer){0};
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "guest/lib/system_call.h"
 #include "guest/mm/ranges.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "sizes/sizes.h"
 
 #define TRANSFER_MAX 0x7ffff000UL /* bytes in one call; as Linux */
@@ -109,23 +110,19 @@ static int64_t transfer_buffer(struct file *file, uint64_t address, uint64_t len
 		      : read_file(file, (void *)address, there, position);
 }
 
-static struct transfer_counts counts;
-
-struct transfer_counts transfer_counts(void)
-{
-	return counts;
-}
+struct transfer_counts transfers_of_first;
 
 /* What a call came to, for /proc/self/io. */
 static int64_t count_transfer(int64_t result, bool writes)
 {
+	struct transfer_counts *counts = process_current()->transfers;
 	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
 	if (writes) {
-		counts.writes++;
-		counts.written += bytes;
+		counts->writes++;
+		counts->written += bytes;
 	} else {
-		counts.reads++;
-		counts.read += bytes;
+		counts->reads++;
+		counts->read += bytes;
 	}
 	return result;
 }

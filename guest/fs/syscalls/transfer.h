@@ -9,6 +9,6 @@ struct transfer_counts {
 	uint64_t reads, writes, read, written;
 };
 
-struct transfer_counts transfer_counts(void);
+extern struct transfer_counts transfers_of_first;
 
 #endif
