@@ -52,13 +52,31 @@ static int check_environment(const struct option_list *list, struct error *error
 	return 0;
 }
 
-static int read_warm_up(const char *path, uint8_t **data, size_t *length, struct error *error)
+/* Puts the head of a request before its body. */
+static int make_request(const char *port, uint8_t **data, size_t *length, struct error *error)
 {
-	int result = file_read(path, WARM_UP_MAX, data, length, error);
+	char head[HTTP_HEAD_SIZE];
+	const size_t size = http_request_head(port, *length, head);
+	uint8_t *grown = realloc(*data, *length + size);
+	if (!grown)
+		return error_set(error, ENOMEM, "no memory for a request");
+	memmove(grown + size, grown, *length);
+	memcpy(grown, head, size);
+	*data = grown;
+	*length += size;
+	return 0;
+}
+
+static int read_warm_up(const struct launch_values *values, uint8_t **data, size_t *length,
+			struct error *error)
+{
+	int result = file_read(values->warm_up, WARM_UP_MAX, data, length, error);
 	if (result)
 		return error_wrap(error, "--warm-up");
+	if (values->http)
+		return make_request(values->http, data, length, error);
 	if (!*length)
-		return error_set(error, EINVAL, "--warm-up: %s is empty", path);
+		return error_set(error, EINVAL, "--warm-up: %s is empty", values->warm_up);
 	return 0;
 }
 
@@ -76,9 +94,29 @@ static int name_only_one(const char *name, const char *value, struct option_list
 	return 0;
 }
 
+/* The networks that are named, and the one of --http. *text is to be freed. */
+static int list_networks(const struct launch_values *values, struct option_list *nets, char **text,
+			 struct error *error)
+{
+	*nets = values->nets;
+	*text = NULL;
+	if (!values->http)
+		return 0;
+	if (nets->count)
+		return error_set(error, EINVAL, "--http goes without --net");
+	const int result = http_network(values->http, text, error);
+	*nets = (struct option_list){.values = {*text}, .count = 1};
+	return result;
+}
+
 static int describe_devices(struct launch *launch, const struct launch_values *values,
 			    struct error *error)
 {
+	cleanup_free char *network = NULL;
+	struct option_list nets;
+	int first = list_networks(values, &nets, &network, error);
+	if (first)
+		return first;
 	struct option_list initrds, vsocks, accels;
 	int result = name_only_one("kernel", values->initrd, &initrds, error);
 	int other = name_only_one("guest", values->vsock, &vsocks, error);
@@ -86,7 +124,7 @@ static int describe_devices(struct launch *launch, const struct launch_values *v
 	const struct option_named devices[] = {{"block", &values->blocks},
 					       {"block-sector-size", &values->sector_sizes},
 					       {"block-limit", &values->block_limits},
-					       {"net", &values->nets},
+					       {"net", &nets},
 					       {"net-mac", &values->macs},
 					       {"net-limit", &values->net_limits},
 					       {"9p", &values->mounts},
@@ -117,8 +155,8 @@ int launch_describe(struct launch *launch, const struct launch_values *values,
 	mayfly_description_init(description, sizeof(*description));
 	int result = check_environment(environment, error);
 	if (!result && values->warm_up)
-		result = read_warm_up(values->warm_up, &launch->warm_up,
-				      &description->warm_up_length, error);
+		result =
+		    read_warm_up(values, &launch->warm_up, &description->warm_up_length, error);
 	if (!result)
 		result = describe_devices(launch, values, error);
 	if (result)
@@ -160,15 +198,22 @@ void launch_release(struct launch *launch)
 	free(launch->warm_up);
 }
 
-int launch_drive(struct mayfly_function *function, const bool *over, struct error *error)
+int launch_drive(struct mayfly_function *function, const bool *over, struct http_exchange *exchange,
+		 struct error *error)
 {
-	struct pollfd readable = {.fd = mayfly_function_fd(function), .events = POLLIN};
-	while (!*over) {
-		if (poll(&readable, 1, -1) < 0 && errno != EINTR)
+	struct pollfd readable[] = {
+	    {.fd = mayfly_function_fd(function), .events = POLLIN},
+	    {.fd = exchange ? exchange->response : -1, .events = POLLIN},
+	};
+	int result = 0;
+	while (!*over && !result) {
+		if (poll(readable, ARRAY_SIZE(readable), -1) < 0 && errno != EINTR)
 			return error_set_errno(error, errno, "cannot wait for the monitor");
 		mayfly_function_process(function);
+		if (exchange)
+			result = http_exchange_pass(exchange, error);
 	}
-	return 0;
+	return result;
 }
 
 uint64_t launch_memory_written(int fd, uint64_t limit)

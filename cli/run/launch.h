@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/run/exchange.h"
 #include "mayfly/function.h"
 #include "options/options.h"
 #include "util/clock.h"
@@ -25,10 +26,11 @@ struct launch_values {
 	const char *root;      /* NULL: none */
 	const char *directory; /* where the program starts; NULL: the usual place */
 	const char *warm_up;   /* a file; NULL: none */
-	const char *vsock;     /* the path of a socket; NULL: none */
-	const char *accel;     /* the layout of a device; NULL: there is none */
-	const char *cgroup;    /* NULL: where it may be */
-	uint64_t cpus;	       /* thousandths of a processor; 0: no limit */
+	const char *http;  /* a port, or "": requests are bodies for a server; NULL: they are not */
+	const char *vsock; /* the path of a socket; NULL: none */
+	const char *accel; /* the layout of a device; NULL: there is none */
+	const char *cgroup; /* NULL: where it may be */
+	uint64_t cpus;	    /* thousandths of a processor; 0: no limit */
 };
 
 extern const char *const launch_isolations[];
@@ -65,8 +67,10 @@ int launch_describe(struct launch *launch, const struct launch_values *values,
 		    const struct operands *operands, struct error *error);
 void launch_release(struct launch *launch);
 
-/* Waits for a function, and drives it until *over. 0 or a negative errno. */
-int launch_drive(struct mayfly_function *function, const bool *over, struct error *error);
+/* Waits for a function, and drives it until *over. Where there is an exchange, what comes for that is
+ * passed on. 0 or a negative errno. */
+int launch_drive(struct mayfly_function *function, const bool *over, struct http_exchange *exchange,
+		 struct error *error);
 
 /* How much memory up to `limit` bytes take that are written to a descriptor: all of it where that
  * is a file in memory, else none. */

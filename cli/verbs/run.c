@@ -48,7 +48,8 @@ struct run {
 	struct launch launch;
 	struct mayfly_function *function;
 	struct run_statistics statistics;
-	int trace;	       /* -1: there is none */
+	struct http_exchange exchange; /* with --http */
+	int trace;		       /* -1: there is none */
 	bool over, late_setup; /* it is over; the program was stopped before it read the request */
 	/* What came of the request, and why it failed where it did. */
 	struct mayfly_result result;
@@ -61,6 +62,7 @@ static void run_release(struct run *run)
 	mayfly_function_close(run->function);
 	launch_release(&run->launch);
 	run_statistics_release(&run->statistics);
+	http_exchange_close(&run->exchange);
 	if (run->trace > STDERR_FILENO)
 		close(run->trace);
 }
@@ -137,6 +139,8 @@ static int tell(struct run *run, struct error *error)
 	int status = launch_tell_outcome(&run->values->launch, run->name, run->late_setup, result);
 	if (result->first_status > 0)
 		status = result->first_status;
+	if (run->values->launch.http && !status)
+		status = http_exchange_judge(&run->exchange, run->name);
 	if (!run->values->statistics)
 		return status;
 	int code = run_statistics_write(&run->statistics, mayfly_function_isolation(run->function),
@@ -171,9 +175,32 @@ static uint64_t find_memory(const struct run *run)
 	return launch_memory_written(run->trace, 1) ? UINT64_MAX : total;
 }
 
+/* With --http the monitor's streams are the exchange's. */
+static int open_exchange(struct run *run, struct error *error)
+{
+	const struct launch_values *launch = &run->values->launch;
+	if (!launch->http)
+		return 0;
+	const int result =
+	    http_exchange_open(&run->exchange, launch->http, launch->timeout_ns, error);
+	run->launch.description.input = run->exchange.request;
+	run->launch.description.output = run->exchange.given;
+	return result;
+}
+
+static int drive(struct run *run, struct error *error)
+{
+	struct http_exchange *exchange = run->values->launch.http ? &run->exchange : NULL;
+	const int result = launch_drive(run->function, &run->over, exchange, error);
+	/* Nobody reads the response any more. */
+	run->result.reader_gone |= result == -EPIPE;
+	return run->result.reader_gone ? 0 : result;
+}
+
 static int run_run(const void *values, const struct operands *operands, struct error *error)
 {
-	cleanup(run_release) struct run run = {.values = values, .statistics.fd = -1, .trace = -1};
+	cleanup(run_release) struct run run = {
+	    .values = values, .statistics.fd = -1, .trace = -1, .exchange = HTTP_EXCHANGE_NONE};
 	launch_prepare_streams();
 	run.name = launch_name(&run.values->launch, operands);
 	int result = open_trace(&run, error);
@@ -181,6 +208,8 @@ static int run_run(const void *values, const struct operands *operands, struct e
 		result = run_statistics_open(&run.statistics, run.values->statistics, error);
 	if (!result)
 		result = launch_describe(&run.launch, &run.values->launch, operands, error);
+	if (!result)
+		result = open_exchange(&run, error);
 	if (result)
 		return result;
 	run.launch.description.event = note_event;
@@ -189,7 +218,7 @@ static int run_run(const void *values, const struct operands *operands, struct e
 	run.launch.description.work_bytes = find_memory(&run);
 	result = start(&run, error);
 	if (!result)
-		result = launch_drive(run.function, &run.over, error);
+		result = drive(&run, error);
 	if (result)
 		return result;
 	launch_tell_isolation(run.function);
@@ -228,6 +257,11 @@ const struct verb verb_run = {
 	"repeated.\n"
 	"The snapshot is taken when the program first reads its standard input or calls "
 	"mayfly_ready(). What the program did before that is done once, for all requests.\n"
+	"With --http PROGRAM is an HTTP server as it is, and the snapshot is taken where it waits "
+	"for "
+	"its first connection. Standard input is the body of a request, and standard output gets "
+	"the "
+	"response's body. The exit status is 1 if the response's is 400 or more.\n"
 	"--warm-up is for programs that serve one request after another. Such a program then "
 	"serves one request before the snapshot is taken, so that what it does only at its "
 	"first request is done once, too.",

@@ -70,7 +70,7 @@ static int take(struct taking *taking, struct error *error)
 		result = mayfly_function_start(taking->function, &reason);
 	if (result)
 		return error_set(error, -result, "%s", reason.text);
-	result = launch_drive(taking->function, &taking->over, error);
+	result = launch_drive(taking->function, &taking->over, NULL, error);
 	if (!result && taking->error.code)
 		return error_set(error, taking->error.code, "%s", taking->error.text);
 	return result;

@@ -127,33 +127,45 @@ static void read_head_byte(struct http_response *response, char byte)
 		response->line[response->line_length++] = byte;
 }
 
-static size_t read_body(struct http_response *response, const uint8_t *data, size_t length)
+static void take_body(struct http_response *response, const uint8_t **data, size_t *length,
+		      size_t *piece)
 {
-	const uint8_t *rest = data;
-	size_t left = length, piece;
-	if (response->part == HTTP_BODY_TO_THE_END)
-		return length;
-	if (response->part == HTTP_BODY_OF_LENGTH) {
-		const size_t taken = length < response->length ? length : (size_t)response->length;
-		response->length -= taken;
-		if (!response->length)
-			response->part = HTTP_COMPLETE;
-		return taken;
+	if (response->part == HTTP_BODY_IN_CHUNKS) {
+		const int result = chunked_take(&response->chunks, data, length, piece);
+		if (result)
+			response->part = result < 0 ? HTTP_BODY_TO_THE_END : HTTP_COMPLETE;
+		return;
 	}
-	const int result = chunked_take(&response->chunks, &rest, &left, &piece);
-	if (result)
-		response->part = result < 0 ? HTTP_BODY_TO_THE_END : HTTP_COMPLETE;
-	return length - left;
+	*piece = *length;
+	if (response->part == HTTP_BODY_OF_LENGTH) {
+		if (*piece >= response->length) {
+			*piece = (size_t)response->length;
+			response->part = HTTP_COMPLETE;
+		}
+		response->length -= *piece;
+	}
+	*data += *piece;
+	*length -= *piece;
+}
+
+void http_response_take(struct http_response *response, const uint8_t **data, size_t *length,
+			size_t *piece)
+{
+	*piece = 0;
+	while (*length && response->part <= HTTP_HEADERS) {
+		read_head_byte(response, (char)**data);
+		++*data;
+		--*length;
+	}
+	if (*length && response->part != HTTP_COMPLETE)
+		take_body(response, data, length, piece);
 }
 
 size_t http_response_read(struct http_response *response, const uint8_t *data, size_t length)
 {
-	size_t used = 0;
-	while (used < length && response->part != HTTP_COMPLETE) {
-		if (response->part <= HTTP_HEADERS)
-			read_head_byte(response, (char)data[used++]);
-		else
-			used += read_body(response, data + used, length - used);
-	}
-	return used;
+	const uint8_t *rest = data;
+	size_t left = length, piece;
+	while (left && response->part != HTTP_COMPLETE)
+		http_response_take(response, &rest, &left, &piece);
+	return length - left;
 }

@@ -38,6 +38,11 @@ void http_response_begin(struct http_response *response, bool answers_head);
 /* Whether the request that begins with these bytes gets a response without a body. */
 bool http_response_is_for_head(const void *request, size_t length);
 
+/* Takes off the next bytes, up to a piece of the body (*piece of them, the last that were taken off),
+ * or the end of the response. */
+void http_response_take(struct http_response *response, const uint8_t **data, size_t *length,
+			size_t *piece);
+
 /* Reads the next bytes; returns how many belong to the response, which is all of them unless it has
  * ended. */
 size_t http_response_read(struct http_response *response, const uint8_t *data, size_t length);

@@ -3,8 +3,8 @@
  *
  * usage: server HOW [PORT]...
  * HOW: blocking, events (epoll, edges), threads, kept (it never closes a connection itself, and what
- * is asked for says how the response ends), silent (it never answers) or exits. It listens at all
- * PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
+ * is asked for says how the response ends), missing (it finds nothing: 404), silent (it never answers)
+ * or exits. It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 #define PORTS_MAX 4
 
 static int requests;
+static const char *status = "200 OK";
 
 struct exchange {
 	char head[4096];
@@ -57,10 +58,8 @@ static void answer(const struct exchange *exchange, int connection)
 	char body[64], head[128];
 	const int length =
 	    snprintf(body, sizeof(body), "request %d, %ld bytes\n", ++requests, exchange->body);
-	dprintf(
-	    connection, "%s",
-	    (snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length),
-	     head));
+	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n", status, length);
+	dprintf(connection, "%s", head);
 	if (write(connection, body, (size_t)length) != length)
 		perror("write");
 }
@@ -82,10 +81,11 @@ static void answer_as_asked(const struct exchange *exchange, int connection)
 			    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"},
 	};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (!strncmp(exchange->head, kinds[i].request, strlen(kinds[i].request)))
+		if (!strncmp(exchange->head, kinds[i].request, strlen(kinds[i].request))) {
 			dprintf(connection, "%s" BEHIND, kinds[i].response);
-	if (!strncmp(exchange->head, "POST ", strlen("POST ")))
-		answer(exchange, connection);
+			return;
+		}
+	answer(exchange, connection);
 }
 
 static void serve_kept(int connection)
@@ -170,6 +170,8 @@ int main(int argc, char **argv)
 		servers[count] = listen_at(atoi(argv[2 + count]), by_events ? SOCK_NONBLOCK : 0);
 	if (!count)
 		servers[count++] = listen_at(said ? atoi(said) : 0, by_events ? SOCK_NONBLOCK : 0);
+	if (!strcmp(how, "missing"))
+		status = "404 Not Found";
 	printf("listening\n");
 	fflush(stdout);
 	if (by_events)

@@ -60,6 +60,30 @@ class Servers(unittest.TestCase):
                 result = command("run", "--repeat=3", HTTP, SERVER, "kept", given=given)
                 self.assertEqual((result.returncode, result.stdout), (0, expected), result.stderr)
 
+    def test_bodies(self):
+        """--http: a body goes in, and a body comes out."""
+        for how in "blocking", "kept":
+            for body in b"", b"hello", os.urandom(3 << 20):
+                result = command("run", "--http", "--repeat=2", SERVER, how, given=body)
+                self.assertEqual((result.returncode, result.stdout),
+                                 (0, b"request 1, %d bytes\n" % len(body)), result.stderr)
+        result = command("run", "--http=8002", SERVER, "events", "8001", "8002", given=b"abc")
+        self.assertEqual((result.returncode, result.stdout), (0, b"request 1, 3 bytes\n"), result.stderr)
+        self.assertIn(b"server 1\n", result.stderr)
+        result = command("run", "--http", SERVER, "missing", given=b"abc")
+        self.assertEqual((result.returncode, result.stdout), (1, b"request 1, 3 bytes\n"), result.stderr)
+        self.assertIn(b"answered 404", result.stderr)
+        result = command("run", "--http", SERVER, "exits", given=b"abc")
+        self.assertEqual((result.returncode, result.stdout), (3, b""), result.stderr)
+        self.assertIn(b"--http: '0' is no port", command("run", "--http=0", SERVER).stderr)
+        with tempfile.TemporaryDirectory(prefix="mayfly-server-") as folder:
+            file, warm_up = os.path.join(folder, "server.snap"), os.path.join(folder, "warm-up")
+            pathlib.Path(warm_up).write_bytes(b"warm")
+            made = command("snapshot", "--http", f"--warm-up={warm_up}", "-o", file, SERVER, "kept")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            result = command("run", "--http", file, given=b"abc")
+            self.assertEqual((result.returncode, result.stdout), (0, b"request 2, 3 bytes\n"), result.stderr)
+
     def test_output(self):
         """What a server writes to standard output is in the log."""
         result = command("run", HTTP, SERVER, "blocking", given=request())
