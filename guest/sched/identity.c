@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "arch/linux.h"
+#include "arch/registers.h"
 #include "guest/lib/system_call.h"
 #include "guest/machine/hypercall.h"
 #include "guest/mm/user_memory.h"
@@ -13,9 +14,15 @@
 
 #define PARENT_ID 1
 
+/* C libraries have a function of these few instructions, so that the stack begins with the address
+ * behind the call of it. */
 SYSTEM_CALL(getpid)
 {
-	return process_id();
+	uint64_t caller;
+	if (!process_current()->knowing_end ||
+	    user_copy_in(&caller, frame_stack_pointer(thread_frame()), sizeof(caller)))
+		return process_id();
+	return process_id_for(caller);
 }
 
 SYSTEM_CALL(getppid)

@@ -19,6 +19,20 @@ uint32_t process_id(void)
 	return own_id;
 }
 
+void process_keep_id_for(uint64_t start, uint64_t end)
+{
+	process_current()->knowing = start;
+	process_current()->knowing_end = end;
+}
+
+uint32_t process_id_for(uint64_t caller)
+{
+	const struct process *process = process_current();
+	if (caller < process->knowing || caller >= process->knowing_end)
+		return process_id();
+	return process == &process_first ? PROCESS_FIRST_ID : process->id;
+}
+
 bool process_has_id(uint64_t id)
 {
 	return (uint32_t)id == own_id || (uint32_t)id == PROCESS_FIRST_ID;

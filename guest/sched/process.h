@@ -25,6 +25,7 @@ struct process {
 
 	uint64_t used_ns; /* processor time, when it last stopped; see processor_time.c */
 	uint32_t user, user_group;
+	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
 
 	struct signal_queue signals; /* that were sent while all threads blocked them */
 
@@ -45,6 +46,13 @@ struct process *process_current(void);
 /* What getpid() answers: in each clone another number, by which libraries notice that they are in a
  * copy of the process that they knew. */
 uint32_t process_id(void);
+
+/* Code that is asked nothing but whether this is still the process that it was: what it learns by
+ * getpid() in a clone is the id from before the snapshot. There is one range, the last that was named. */
+void process_keep_id_for(uint64_t start, uint64_t end);
+
+/* What getpid() answers to code there. */
+uint32_t process_id_for(uint64_t caller);
 
 /* The number names the process: it is its id, or the one that it had before the snapshot. */
 bool process_has_id(uint64_t id);

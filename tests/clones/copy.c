@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -114,18 +115,41 @@ static void check_proc(pid_t before)
 	}
 }
 
+/* Maps a file of that name, in which there is a function that calls getpid() of its own. */
+static pid_t (*map_code(const char *path))(void)
+{
+	static const unsigned char code[] = {
+	    0xe8, 0x01, 0x00, 0x00, 0x00, /* call 1f */
+	    0xc3,			  /* ret */
+	    0xb8, 0x27, 0x00, 0x00, 0x00, /* 1: mov $SYS_getpid, %eax */
+	    0x0f, 0x05, 0xc3,		  /* syscall; ret */
+	};
+	const int file = open(path, O_RDWR | O_CREAT, 0700);
+	if (write(file, code, sizeof(code)) != sizeof(code))
+		exit(1);
+	void *mapped = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+	close(file);
+	if (mapped == MAP_FAILED)
+		exit(1);
+	return (pid_t(*)(void))mapped;
+}
+
 int main(void)
 {
 	char request;
+	pid_t (*const event_loop)(void) = map_code("/tmp/_asyncio.code.so");
+	pid_t (*const other)(void) = map_code("/tmp/asyncio.code.so");
 	unsigned char *small = map(SMALL), *large = map(LARGE);
 	expect(!madvise(small, PAGE, MADV_WIPEONFORK), "MADV_WIPEONFORK");
 	expect(!madvise(large, PAGE, MADV_WIPEONFORK), "MADV_WIPEONFORK");
 	const pid_t before = getpid();
 	signal(SIGUSR1, handle);
 	expect(before == gettid(), "the first thread's id in the set-up");
+	expect(event_loop() == before && other() == before, "getpid of a library in the set-up");
 	while (read(0, &request, 1) > 0)
 		continue;
 	expect(getpid() != before && syscall(SYS_getpid) == getpid(), "getpid");
+	expect(event_loop() == before && other() == getpid(), "getpid of a library");
 	expect(!small[0] && !small[PAGE - 1] && !large[0] && !large[PAGE - 1], "what is marked");
 	expect(small[PAGE] == 1 && large[PAGE] == 1, "what is not marked");
 	small[0] = large[0] = 1; /* for the next request, which must not see it */

@@ -4,12 +4,15 @@
 #include <sys/mman.h>
 
 #include "guest/fs/descriptors.h"
+#include "guest/fs/directory.h"
 #include "guest/fs/file.h"
 #include "guest/fs/regular.h"
 #include "guest/lib/system_call.h"
+#include "guest/lib/text.h"
 #include "guest/mm/backing.h"
 #include "guest/mm/mapping.h"
 #include "guest/mm/ranges.h"
+#include "guest/sched/process.h"
 #include "sizes/sizes.h"
 
 /* The file that a mapping is of; NULL with 0 for an anonymous one. */
@@ -53,6 +56,18 @@ static bool is_coherent(const struct file *file)
 	return file_writable(file) || !file->inode->layer;
 }
 
+/* Python up to 3.11 notes with an event loop that runs which process it runs in (getpid), and finds
+ * none in another, which would be a fork, where no loop runs. In a clone the loop runs on. The code that
+ * asks for that, and for nothing else, is the module _asyncio. */
+static void note_event_loops(const struct file *file, uint64_t start, uint64_t length)
+{
+	static const char module[] = "_asyncio.";
+	const struct dentry *dentry =
+	    file->directory ? directory_dentry_of(file->directory, file->inode) : NULL;
+	if (dentry && !strncmp(dentry->name, module, sizeof(module) - 1))
+		process_keep_id_for(start, start + length);
+}
+
 SYSTEM_CALL(mmap)
 {
 	const uint64_t type = arguments[3] & MAP_TYPE;
@@ -86,5 +101,8 @@ SYSTEM_CALL(mmap)
 	request.read_only = request.shared && (!file_writable(file) || is_sealed(file));
 	request.length = pages * GUEST_PAGE_SIZE;
 	request.protection = mapping_protection(protection);
-	return mapping_create(&request);
+	const int64_t start = mapping_create(&request);
+	if (file && protection & PROT_EXEC && start > 0)
+		note_event_loops(file, (uint64_t)start, request.length);
+	return start;
 }
