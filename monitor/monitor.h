@@ -29,6 +29,9 @@ struct monitor_options {
 	const char *isolation; /* "auto", "kvm" or "process" */
 	bool debug;	       /* the library OS reports what it does not know */
 	bool fresh; /* there is no set-up: each request runs the program from its start */
+	/* How many requests a machine may serve, one after the other, without a reset between them: its
+	 * guest must be a server to which requests come by a network. 0, 1: each has one of its own. */
+	uint64_t reuse;
 	/* A request that the set-up serves before the snapshot is taken; its response is thrown
 	 * away. NULL: none. */
 	const void *warm_up;
@@ -43,7 +46,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 void monitor_close(struct monitor *monitor);
 
 /* Opens the snapshot file options->guest.program; of the other options only isolation, debug,
- * dialer and the guest's devices count, and fresh is EINVAL. The monitor is prepared: requests can be
+ * dialer, reuse and the guest's devices count, and fresh is EINVAL. The monitor is prepared: requests can be
  * served at once. */
 int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options *options,
 			  struct error *error);
@@ -74,7 +77,8 @@ uint64_t monitor_shared_bytes(const struct monitor *monitor);
 int slot_open(struct slot **slot, struct monitor *monitor, struct error *error);
 void slot_close(struct slot *slot);
 
-/* Serves one request in a fresh clone; afterwards the slot is clean again. An error is the host's
+/* Serves one request in a fresh clone; afterwards the slot is clean again, but for a machine that is
+ * used again (monitor_options.reuse). EINVAL where its guest cannot be. Any other error is the host's
  * (or the response could not be delivered); how the program fared is in *result. After an error the
  * slot can only be closed. */
 int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,

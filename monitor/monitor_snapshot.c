@@ -126,8 +126,10 @@ int monitor_open_snapshot(struct monitor **monitor, const struct monitor_options
 		snapshot_release(&snapshot);
 	else
 		take_snapshot(self, &snapshot);
-	if (self)
+	if (self) {
 		self->dialer = *options->dialer;
+		self->reuse = options->reuse;
+	}
 	if (!result)
 		result = choose_isolation(self, &snapshot, options->isolation, error);
 	if (result) {

@@ -149,6 +149,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 		return -ENOMEM;
 	self->dialer = *options->dialer;
 	self->fresh = options->fresh;
+	self->reuse = options->reuse;
 	int result = monitor_choose_isolation(self, wanted_isolation(options), error);
 	if (!result)
 		result = keep_warm_up(&self->setup, options, error);

@@ -7,6 +7,7 @@
 
 #include "monitor_internal.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 int slot_build(struct slot *slot, struct monitor *monitor, const struct image *image, bool private,
 	       struct error *error)
@@ -18,6 +19,7 @@ int slot_build(struct slot *slot, struct monitor *monitor, const struct image *i
 	    .name = monitor->guest->name,
 	    .image = image,
 	    .time = &monitor->time,
+	    .reuse = monitor->reuse,
 	    .state = monitor->frozen && kind->save ? &monitor->setup.state : NULL,
 	    .window.memfd = -1,
 	};
@@ -56,10 +58,32 @@ void slot_dismantle(struct slot *slot)
 	*slot = (struct slot){.window.memfd = -1};
 }
 
+/* Whether what the guest is asked, and answers, is told apart from what it was asked before. */
+static int check_reuse(const struct slot *slot, struct error *error)
+{
+	if (slot->reuse <= 1)
+		return 0;
+	if (slot->guest->kind->go_on && slot->console_is_log) {
+		if (!slot->setup)
+			log_info("%s: a machine serves up to %lu requests, and each finds what "
+				 "those before it "
+				 "have left",
+				 slot->name, slot->reuse);
+		return 0;
+	}
+	return error_set(
+	    error, EINVAL,
+	    "machines of %s cannot be used again (--reuse): only those of a unikernel or "
+	    "kernel can whose HTTP server gets its requests by a network "
+	    "(--net:NAME=http)",
+	    slot->name);
+}
+
 int slot_begin(struct slot *slot, const struct request *request, struct request_result *result,
 	       struct error *error)
 {
-	*result = (struct request_result){0};
+	*result = (struct request_result){.served_before = slot->served};
+	slot->answered = false;
 	if (slot->response_kept) {
 		int cleared = window_clear_response(&slot->window, error);
 		if (cleared)
@@ -76,7 +100,10 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	slot->deadline_ns = now_ns + request->timeout_ns;
 	alarm_begin(&slot->machine->alarm, now_ns);
 	slot->machine->unwanted = request->unwanted;
-	return slot->guest->kind->begin(slot, error);
+	if (slot->served)
+		return 0;
+	int begun = slot->guest->kind->begin(slot, error);
+	return begun ? begun : check_reuse(slot, error);
 }
 
 /* What the machine does next; false: the run is over. */
@@ -101,6 +128,24 @@ static bool go_on(enum guest_next next, enum machine_entry *entry, enum slot_end
 	return false;
 }
 
+/* What the guest waits for is done before its machine runs. */
+static int enter(struct slot *slot, enum machine_entry entry, enum guest_next *next,
+		 struct error *error)
+{
+	const struct guest_kind *kind = slot->guest->kind;
+	*next = GUEST_CONTINUES;
+	if (entry == MACHINE_CONTINUE)
+		return kind->go_on(slot, next, error);
+	return entry == MACHINE_RESUME && kind->wake ? kind->wake(slot, next, error) : 0;
+}
+
+/* Whether the guest has answered, and its machine is at a place from where it can go on. */
+static bool stops_answered(struct slot *slot, enum guest_next next)
+{
+	slot->answered = slot->answered && next != GUEST_FINISHED;
+	return slot->answered;
+}
+
 static int run_to_its_end(struct slot *slot, enum machine_entry entry, enum slot_end *end,
 			  struct error *error)
 {
@@ -109,10 +154,9 @@ static int run_to_its_end(struct slot *slot, enum machine_entry entry, enum slot
 	struct machine_exit exit;
 	enum guest_next next;
 	*end = SLOT_FINISHED;
-	next = GUEST_CONTINUES;
-	int woken = entry == MACHINE_RESUME && kind->wake ? kind->wake(slot, &next, error) : 0;
-	if (woken || next == GUEST_FINISHED)
-		return woken;
+	int entered = enter(slot, entry, &next, error);
+	if (entered || next == GUEST_FINISHED || stops_answered(slot, next))
+		return entered;
 	do {
 		/* Checked here, too, for a guest that does nothing but hypercalls. */
 		if (clock_now_ns() >= slot->deadline_ns || machine_is_unwanted(slot->machine)) {
@@ -131,7 +175,7 @@ static int run_to_its_end(struct slot *slot, enum machine_entry entry, enum slot
 		result = kind->serve_exit(slot, &exit, &next, error);
 		if (result)
 			return result;
-	} while (go_on(next, &entry, end));
+	} while (!stops_answered(slot, next) && go_on(next, &entry, end));
 	return 0;
 }
 
@@ -212,10 +256,27 @@ static int slot_clear_window(struct slot *slot, const struct request *request, s
 				   : window_clear(&slot->window, error);
 }
 
+/* Leaves the machine, its devices and its sessions for the next request. Only the window is clean. */
+static int slot_keep(struct slot *slot, const struct request *request, struct error *error)
+{
+	slot->served++;
+	alarm_end(&slot->machine->alarm, window_control(&slot->window));
+	int result = slot_clear_window(slot, request, error);
+	if (!result && request->answered)
+		request->answered(request->context, true);
+	return result;
+}
+
 /* Leaves a clean slot: memory, registers, window, sessions. */
 static int slot_reset(struct slot *slot, const struct request *request, struct error *error)
 {
 	struct monitor *monitor = slot->monitor;
+	if (slot->answered && !slot->stale && slot->result->outcome == OUTCOME_EXITED)
+		return slot_keep(slot, request, error);
+	if (slot->served)
+		log_debug("%s: its machine has served %lu requests, and is taken back", slot->name,
+			  slot->served + 1);
+	slot->served = 0;
 	if (slot->stale || slot->result->outcome == OUTCOME_LOST) {
 		if (request->answered)
 			request->answered(request->context, false);
@@ -247,6 +308,9 @@ static int slot_reset(struct slot *slot, const struct request *request, struct e
 static int slot_restore(struct slot *slot, bool *restored, struct error *error)
 {
 	struct error reason = {0};
+	*restored = true;
+	if (slot->served) /* its guest goes on with what it has there */
+		return 0;
 	int code = accelerator_restore(&slot->accelerator, &slot->monitor->setup.journal,
 				       slot->deadline_ns, &reason);
 	*restored = !code;
@@ -276,7 +340,8 @@ static int slot_answer(struct slot *slot, const struct request *request, struct 
 	if (code)
 		return code;
 	slot->responded = monitor->setup.output.length;
-	return slot_run(slot, monitor->frozen ? MACHINE_RESUME : MACHINE_START, &end, error);
+	const enum machine_entry first = monitor->frozen ? MACHINE_RESUME : MACHINE_START;
+	return slot_run(slot, slot->served ? MACHINE_CONTINUE : first, &end, error);
 }
 
 int slot_serve(struct slot *slot, const struct request *request, struct request_result *result,

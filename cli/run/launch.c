@@ -182,6 +182,7 @@ int launch_describe(struct launch *launch, const struct launch_values *values,
 	description->setup_log_limit = values->log_limit;
 	description->cgroup = values->cgroup;
 	description->cpus = values->cpus;
+	description->reuse = values->reuse;
 	description->input = STDIN_FILENO;
 	description->output = STDOUT_FILENO;
 	description->log = STDERR_FILENO;

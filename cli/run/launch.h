@@ -30,6 +30,7 @@ struct launch_values {
 	const char *vsock; /* the path of a socket; NULL: none */
 	const char *accel; /* the layout of a device; NULL: there is none */
 	const char *cgroup; /* NULL: where it may be */
+	uint64_t reuse;	    /* requests that a machine may serve */
 	uint64_t cpus;	    /* thousandths of a processor; 0: no limit */
 };
 

@@ -128,18 +128,21 @@ static json_t *summary(const struct run_statistics *statistics, enum figure figu
 			 percentile(&sorted, 100));
 }
 
-static char *format_json(const struct run_statistics *statistics, const char *isolation,
-			 const char *way, uint64_t memory_per_slot, uint64_t memory_shared,
-			 uint64_t ops)
+static char *format_json(const struct run_statistics *statistics,
+			 const struct run_conditions *conditions, uint64_t ops)
 {
-	cleanup(json_decrefp) json_t *object = json_pack(
-	    "{s:s, s:s?, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "isolation", isolation,
-	    "way", *way ? way : NULL, "requests", (json_int_t)statistics->count, "clone_us",
-	    summary(statistics, FIGURE_CLONE), "run_us", summary(statistics, FIGURE_RUN),
-	    "reset_us", summary(statistics, FIGURE_RESET), "total_us",
-	    summary(statistics, FIGURE_TOTAL), "memory_per_slot_bytes", (json_int_t)memory_per_slot,
-	    "memory_shared_bytes", (json_int_t)memory_shared, "ops", (json_int_t)ops, "op_us",
-	    summary(statistics, FIGURE_OP));
+	const uint64_t machines = conditions->machines;
+	cleanup(json_decrefp) json_t *object =
+	    json_pack("{s:s, s:s?, s:I, s:o*, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "isolation",
+		      conditions->isolation, "way", *conditions->way ? conditions->way : NULL,
+		      "requests", (json_int_t)statistics->count, "machines",
+		      machines ? json_integer((json_int_t)machines) : NULL, "clone_us",
+		      summary(statistics, FIGURE_CLONE), "run_us", summary(statistics, FIGURE_RUN),
+		      "reset_us", summary(statistics, FIGURE_RESET), "total_us",
+		      summary(statistics, FIGURE_TOTAL), "memory_per_slot_bytes",
+		      (json_int_t)conditions->memory_per_slot, "memory_shared_bytes",
+		      (json_int_t)conditions->memory_shared, "ops", (json_int_t)ops, "op_us",
+		      summary(statistics, FIGURE_OP));
 	return object ? json_dumps(object, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
 }
 
@@ -178,18 +181,23 @@ static void print_times(FILE *out, const struct run_statistics *statistics)
 }
 
 /* "1000 requests under kvm: clone 0.5 us, run 61.4 us, …" */
-static char *format_line(const struct run_statistics *statistics, const char *isolation,
-			 const char *way, uint64_t memory_per_slot, uint64_t memory_shared,
-			 uint64_t ops)
+static char *format_line(const struct run_statistics *statistics,
+			 const struct run_conditions *conditions, uint64_t ops)
 {
+	const char *way = conditions->way;
+	const uint64_t machines = conditions->machines;
 	char *text = NULL;
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 	if (!out)
 		return NULL;
-	fprintf(out, "%zu request%s under %s%s%s%s:", statistics->count,
-		statistics->count == 1 ? "" : "s", isolation, *way ? " (" : "", way,
+	fprintf(out, "%zu request%s under %s%s%s%s", statistics->count,
+		statistics->count == 1 ? "" : "s", conditions->isolation, *way ? " (" : "", way,
 		*way ? ")" : "");
+	if (machines)
+		fprintf(out, ", in %lu machine%s that %s used again", machines,
+			machines == 1 ? "" : "s", machines == 1 ? "was" : "were");
+	fputc(':', out);
 	print_times(out, statistics);
 	cleanup(sorted_figure_release) struct sorted_figure op = sort_figure(statistics, FIGURE_OP);
 	if (op.count) {
@@ -198,22 +206,23 @@ static char *format_line(const struct run_statistics *statistics, const char *is
 		fputs(ops == 1 ? "" : " each", out);
 	}
 	fprintf(out, "; memory %.0f KiB, and %.0f KiB that clones share",
-		(double)memory_per_slot / 1024, (double)memory_shared / 1024);
+		(double)conditions->memory_per_slot / 1024,
+		(double)conditions->memory_shared / 1024);
 	if (!fclose(out))
 		return text;
 	free(text);
 	return NULL;
 }
 
-int run_statistics_write(const struct run_statistics *statistics, const char *isolation,
-			 const char *way, uint64_t memory_per_slot, uint64_t memory_shared,
-			 uint64_t deadline_ns, struct error *error)
+int run_statistics_write(const struct run_statistics *statistics,
+			 const struct run_conditions *conditions, uint64_t deadline_ns,
+			 struct error *error)
 {
 	uint64_t ops = 0;
 	for (size_t i = 0; i < statistics->count; i++)
 		ops += statistics->figures[i].ops;
-	cleanup_free char *text = (statistics->for_people ? format_line : format_json)(
-	    statistics, isolation, way, memory_per_slot, memory_shared, ops);
+	cleanup_free char *text =
+	    (statistics->for_people ? format_line : format_json)(statistics, conditions, ops);
 	cleanup_free char *line = NULL;
 	if (!text || asprintf(&line, "%s\n", text) < 0)
 		return error_set(error, ENOMEM, "no memory for statistics");

@@ -31,11 +31,19 @@ int run_statistics_open(struct run_statistics *statistics, const char *path, str
 int run_statistics_read(struct run_statistics *statistics, int fd, uint64_t count,
 			struct error *error);
 
+/* Under what the requests were served. */
+struct run_conditions {
+	const char *isolation, *way;		 /* way "": nothing is to be said */
+	uint64_t memory_per_slot, memory_shared; /* bytes */
+	uint64_t
+	    machines; /* that were used for all of them, one after the other; 0: one for each */
+};
+
 /* Writes one JSON object, of which times are in microseconds, or the line for people; and a
  * newline. -ETIMEDOUT where nobody takes it by then (CLOCK_MONOTONIC). */
-int run_statistics_write(const struct run_statistics *statistics, const char *isolation,
-			 const char *way, uint64_t memory_per_slot, uint64_t memory_shared,
-			 uint64_t deadline_ns, struct error *error);
+int run_statistics_write(const struct run_statistics *statistics,
+			 const struct run_conditions *conditions, uint64_t deadline_ns,
+			 struct error *error);
 
 void run_statistics_release(struct run_statistics *statistics);
 

@@ -33,6 +33,11 @@ static const struct option_spec run_options[] = {
     {"repeat", 'n', OPTION_COUNT, offsetof(struct run_values, repeat), "COUNT",
      "serve the same request COUNT times, each time in a fresh clone, and print the last response",
      .minimum = 1, .maximum = 100000000},
+    {"reuse", 0, OPTION_COUNT, offsetof(struct run_values, launch.reuse), "COUNT",
+     "let a machine serve COUNT requests before it is reset: each sees what those before it have "
+     "left; "
+     "for unikernels with an HTTP server (--net:NAME=http)",
+     .minimum = 1, .maximum = UINT32_MAX},
     {"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
      "report times and memory on standard error: one line for a terminal, else JSON; --stats=json "
      "always reports JSON, and so does a FILE",
@@ -143,9 +148,14 @@ static int tell(struct run *run, struct error *error)
 		status = http_exchange_judge(&run->exchange, run->name);
 	if (!run->values->statistics)
 		return status;
-	int code = run_statistics_write(&run->statistics, mayfly_function_isolation(run->function),
-					mayfly_function_way(run->function), result->private_bytes,
-					result->shared_bytes, deadline_ns, error);
+	const struct run_conditions conditions = {
+	    .isolation = mayfly_function_isolation(run->function),
+	    .way = mayfly_function_way(run->function),
+	    .memory_per_slot = result->private_bytes,
+	    .memory_shared = result->shared_bytes,
+	    .machines = run->values->launch.reuse > 1 ? result->machines : 0,
+	};
+	int code = run_statistics_write(&run->statistics, &conditions, deadline_ns, error);
 	/* The program's own end says more than this error. */
 	if (code && status) {
 		log_error("%s", error->text);

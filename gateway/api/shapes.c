@@ -40,6 +40,7 @@ static const struct shape_member status[] = {
     {"mayfly.contract", FIELD_CONTRACT, SHAPE_TEXT},
     {"mayfly.isolation", FIELD_ISOLATION, SHAPE_TEXT},
     {"mayfly.way", FIELD_WAY, SHAPE_TEXT},
+    {"mayfly.reuse", FIELD_REUSE, SHAPE_NUMBER},
     {"mayfly.digest", FIELD_DIGEST, SHAPE_TEXT},
     {"mayfly.revision", FIELD_REVISION, SHAPE_NUMBER},
     {"mayfly.state", FIELD_STATE, SHAPE_TEXT},

@@ -85,6 +85,9 @@ static void describe(struct record *out, const struct deployed *deployed, bool u
 		record_add_text(&function, FIELD_ISOLATION, figures.isolation);
 	if (*figures.way)
 		record_add_text(&function, FIELD_WAY, figures.way);
+	if (deployed->current && revision_description(deployed->current)->reuse > 1)
+		record_add_number(&function, FIELD_REUSE,
+				  revision_description(deployed->current)->reuse);
 	record_add_text(&function, FIELD_DIGEST,
 			record_find_text(record_of(&deployed->prepared), FIELD_DIGEST, NULL));
 	record_add_text(&function, FIELD_CONTRACT,

@@ -88,6 +88,7 @@ static void note_times(struct call *call, const struct mayfly_result *result)
 	if (!deployed)
 		return;
 	histogram_add(&deployed->queue, result->waited_ns);
+	deployed->reused += result->served_before != 0;
 	if (result->clone_ns)
 		histogram_add(&deployed->clone, result->clone_ns);
 	if (result->ops)

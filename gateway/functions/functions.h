@@ -35,6 +35,7 @@ struct deployed {
 	bool changing;		  /* a deployment of it is under way */
 	bool scheduling;	  /* that is being looked for, or it is being called */
 	uint64_t invocations, started;
+	uint64_t reused; /* requests in machines that had served others */
 	struct code_count *codes;
 	struct histogram cold_start, clone, queue, op;
 };

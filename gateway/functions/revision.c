@@ -220,6 +220,7 @@ static int open_function(struct revision *self, struct error *error)
 	described.queue_limit = from->queue;
 	described.request_variables = VARIABLES_MAX;
 	described.cpus = from->cpus;
+	described.reuse = from->reuse;
 	described.log = self->log;
 	described.learned = self->learned;
 	described.files = self->owner.files;

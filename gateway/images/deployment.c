@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,11 @@ static int read_port(struct reading *reading, const char *text, struct error *er
 	return read_number(text, 1, UINT16_MAX, &reading->deployment->port, error);
 }
 
+static int read_reuse(struct reading *reading, const char *text, struct error *error)
+{
+	return read_number(text, 1, UINT_MAX, &reading->deployment->reuse, error);
+}
+
 static int read_split(struct reading *reading, const char *text, struct error *error)
 {
 	return read_number(text, 0, 100, &reading->deployment->split, error);
@@ -269,6 +275,7 @@ static const struct deployment_field {
     {FIELD_ANNOTATION, OUR_ANNOTATION "accel", read_acceleration},
     {FIELD_ANNOTATION, OUR_ANNOTATION "stream", read_stream},
     {FIELD_ANNOTATION, OUR_ANNOTATION "fresh", read_fresh},
+    {FIELD_ANNOTATION, OUR_ANNOTATION "reuse", read_reuse},
     {FIELD_ANNOTATION, OUR_ANNOTATION "idle", read_idle},
     {FIELD_ANNOTATION, OUR_ANNOTATION "schedule", read_schedule},
     {FIELD_ANNOTATION, "topic", read_topic},

@@ -27,7 +27,8 @@ struct deployment {
 	uint64_t cpus;		      /* thousandths; 0: no limit */
 	uint64_t timeout_ns, idle_ns; /* idle_ns 0: it never goes to zero */
 	unsigned minimum, maximum, queue, split;
-	unsigned port; /* where the server of a unikernel listens; 0: at one of the usual ones */
+	unsigned port;	/* where the server of a unikernel listens; 0: at one of the usual ones */
+	unsigned reuse; /* requests that a machine serves, one after the other; 0, 1: one */
 	bool no_acceleration, stream, fresh;
 	const char *schedule, *warm_up;
 };

@@ -145,6 +145,7 @@ static int copy_numbers(const struct deployment *deployment, struct record_view 
 	description->no_acceleration = deployment->no_acceleration;
 	description->stream = deployment->stream;
 	description->fresh = deployment->fresh;
+	description->reuse = deployment->reuse;
 	return copy_text(&description->schedule, deployment->schedule) &&
 		       copy_text(&description->isolation,
 				 record_find_text(prepared, FIELD_ISOLATION, ""))

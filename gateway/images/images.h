@@ -89,6 +89,7 @@ struct image_description {
 	unsigned queue;		   /* how many requests may wait */
 	uint64_t idle_ns; /* how long it idles until it is scaled to zero; 0: it never is */
 	unsigned split;	  /* percent of the requests that go to this revision; 100: all */
+	unsigned reuse;	  /* requests that a machine serves, one after the other; 0, 1: one */
 	bool no_acceleration, stream;
 	bool fresh;	/* each request runs the program from its start */
 	char *schedule; /* cron; NULL: none */

@@ -107,6 +107,17 @@ static int refuse_choices(const struct preparing *preparing, struct error *error
 			 what, deployment->image);
 }
 
+/* Requests that reach a program otherwise than by a network cannot be told apart in its machine. */
+static int check_reuse(const struct preparing *preparing, struct error *error)
+{
+	if (preparing->deployment.reuse <= 1 || preparing->contract == CONTRACT_HTTP)
+		return 0;
+	return error_set(error, EINVAL,
+			 "annotations.mayfly.dev/reuse: machines can be used again only with the "
+			 "contract http, and %s has the contract %s",
+			 preparing->deployment.image, contract_name(preparing->contract));
+}
+
 /* What only the deployment can say; and whether anybody still waits for it. */
 static int check_order(const struct preparing *preparing, struct error *error)
 {
@@ -175,6 +186,7 @@ enum {
 	TAG_PORT,
 	TAG_WARM_UP,
 	TAG_SECRET,
+	TAG_REUSE,
 };
 
 #define LAYOUT 2
@@ -198,6 +210,9 @@ static int make_key(const struct preparing *preparing, char key[HASH_HEX_SIZE], 
 	record_add_number(&record, TAG_CONTRACT, preparing->contract);
 	record_add_number(&record, TAG_PORT, deployment->port);
 	record_add_text(&record, TAG_WARM_UP, deployment->warm_up);
+	/* Not every program's machines can be used again, which its set-up finds out. */
+	if (deployment->reuse > 1)
+		record_add_number(&record, TAG_REUSE, true);
 	for (size_t i = 0; i < order->secret_count; i++)
 		record_add(&record, TAG_SECRET, order->secrets[i].name,
 			   strlen(order->secrets[i].name), order->secrets[i].value,
@@ -258,6 +273,7 @@ static void describe(const struct preparing *preparing, const char *path,
 	    preparing->contract == CONTRACT_STDIO ? CONTRACT_VARIABLES_MAX : 0;
 	description->program = path;
 	description->devices = image_devices(devices, preparing->contract, deployment->port);
+	description->reuse = deployment->reuse;
 	if (preparing->image.file.kind == IMAGE_FILE_SNAPSHOT)
 		return;
 	description->memory = deployment->memory;
@@ -407,7 +423,9 @@ static int prepare(struct preparing *preparing, struct error *error)
 	preparing->contract = deployment->contract_text	       ? deployment->contract
 			      : preparing->image.says_contract ? preparing->image.contract
 							       : CONTRACT_STDIO;
-	result = take_or_find_snapshot(preparing, error);
+	result = check_reuse(preparing, error);
+	if (!result)
+		result = take_or_find_snapshot(preparing, error);
 	if (!result)
 		images_note_fresh(preparing->images, preparing->snapshot);
 	return result;

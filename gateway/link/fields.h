@@ -96,6 +96,7 @@ enum field {
 	FIELD_SNAPSHOT, /* absent: it starts anew for each request */
 	FIELD_MACHINE,	/* what the snapshot was made for */
 	FIELD_WAY, /* how it runs in its isolation, as mayfly_function_way() says; of a function */
+	FIELD_REUSE, /* number: requests that a machine serves, one after the other; of a function */
 
 	/* The rest. */
 	FIELD_TAIL = 128, /* number: the last so many lines */

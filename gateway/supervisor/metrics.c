@@ -84,6 +84,12 @@ static void print_waiting(FILE *out, const char *name, const char *label,
 	fprintf(out, "%s{%s} %lu\n", name, label, figures_of(deployed).waiting);
 }
 
+static void print_reused(FILE *out, const char *name, const char *label,
+			 const struct deployed *deployed)
+{
+	fprintf(out, "%s{%s} %lu\n", name, label, deployed->reused);
+}
+
 static void print_deaths(FILE *out, const char *name, const char *label,
 			 const struct deployed *deployed)
 {
@@ -125,6 +131,8 @@ static const struct {
     {"gateway_service_count", "gauge", "Machines of a function that are there", print_replicas},
     {"mayfly_function_slots_idle", "gauge", "Machines that wait for a request", print_idle},
     {"mayfly_function_queue_length", "gauge", "Requests that wait for a machine", print_waiting},
+    {"mayfly_function_reused_total", "counter",
+     "Requests in a machine that had served others before", print_reused},
     {"mayfly_function_monitor_deaths_total", "counter", "Monitors that ended by themselves",
      print_deaths},
     {"mayfly_function_cold_start_seconds", "histogram",

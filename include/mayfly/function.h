@@ -135,6 +135,12 @@ struct mayfly_description {
 	 * "net-mac:service=02:00:00:00:00:01", and "9p:fs0=DIR". Files and interfaces are opened
 	 * when the function is started. docs/unikernels.md says which devices guests have. */
 	const char *const *devices;
+	/* How many requests a machine may serve, one after the other, without being reset between them.
+	 * For unikernels and kernels whose HTTP server has a state, or cannot be cloned: requests come by
+	 * a network ("net:NAME=http"), and any other program is refused when it starts. Each sees what
+	 * those before it have left. What fails, or takes too long, ends the machine. 0, 1: each request
+	 * has a machine of its own. docs/unikernels.md tells more. */
+	uint64_t reuse;
 };
 
 /* `size` is sizeof(struct mayfly_description). Nothing is named, isolation is "auto", one slot is
@@ -221,6 +227,10 @@ struct mayfly_result {
 	uint64_t repeated;		      /* how often it was served */
 	uint64_t private_bytes, shared_bytes; /* memory of the slot, and of all slots together */
 	int figures; /* a file of struct mayfly_figures, closed after the call; -1: none */
+	uint64_t
+	    served_before; /* requests that its machine had served (description.reuse); else 0 */
+	/* MAYFLY_STREAMS only: so many of the repetitions began in a machine that had served none. */
+	uint64_t machines;
 };
 
 /* Fill it in by mayfly_request_init() first. What it points to must stay until it is done. */

@@ -24,7 +24,7 @@
 #include "util/error.h"
 
 #define CHANNEL_MAGIC	0x4d46u /* "MF" */
-#define CHANNEL_VERSION 4u
+#define CHANNEL_VERSION 5u
 
 #define CHANNEL_SLOTS_MAX 1024 /* of one monitor */
 
@@ -127,6 +127,8 @@ struct channel_result {
 	uint64_t responded; /* bytes in all */
 	uint64_t repeated;
 	uint64_t private_bytes, shared_bytes; /* of repetitions; else 0 */
+	uint32_t served_before;		      /* requests that its machine had served */
+	uint32_t machines; /* of repetitions: so many began in a machine that had served none */
 };
 
 struct channel_message {
@@ -137,8 +139,8 @@ struct channel_message {
 	int32_t result; /* 0 or a negative errno */
 	uint64_t serial;
 	uint64_t length;
-	uint64_t until_ns;
 	union {
+		uint64_t until_ns; /* of CHANNEL_DIAL */
 		struct channel_request request;
 		struct channel_result outcome;
 	};

@@ -31,7 +31,8 @@ struct header {
 	uint64_t files_size, text_bytes, warm_up_length;
 	uint64_t has; /* bits: which of the single texts there are */
 	uint64_t request_variables;
-	uint64_t memory, timeout_ns, response_limit, log_limit, log_patience_ns, slots, work_bytes;
+	uint64_t memory, timeout_ns, response_limit, log_limit, log_patience_ns, slots, reuse,
+	    work_bytes;
 };
 
 #define SINGLE_TEXTS 4
@@ -105,6 +106,7 @@ static void fill_header(struct header *header, const struct description *descrip
 	    .log_limit = description->log_limit,
 	    .log_patience_ns = description->log_patience_ns,
 	    .slots = description->slots,
+	    .reuse = description->reuse,
 	    .work_bytes = description->work_bytes,
 	    .request_variables = description->request_variables,
 	};
@@ -238,6 +240,7 @@ static int copy_out(struct description_copy *copy, const uint8_t *data, uint64_t
 	    .log_limit = header.log_limit,
 	    .log_patience_ns = header.log_patience_ns,
 	    .slots = header.slots,
+	    .reuse = header.reuse,
 	    .work_bytes = header.work_bytes,
 	    .flags = header.flags,
 	    .log_level = header.log_level,

@@ -33,6 +33,7 @@ struct description {
 	uint64_t timeout_ns, response_limit, log_limit;
 	uint64_t log_patience_ns;   /* as of log_set_patience() */
 	uint64_t slots;		    /* how many there may be at a time */
+	uint64_t reuse;		    /* how many requests a machine may serve; 0, 1: one */
 	uint64_t work_bytes;	    /* memory that requests take beside; UINT64_MAX: as they want */
 	uint32_t flags;		    /* enum description_flag */
 	uint32_t log_level;	    /* enum log_level; 0: nothing is said */

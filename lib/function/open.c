@@ -97,6 +97,9 @@ static int check(const struct mayfly_description *wanted, struct error *error)
 		return error_set(error, EINVAL,
 				 "a program that each request runs from its start has no snapshot, "
 				 "and is not warmed up");
+	if (wanted->reuse > UINT32_MAX)
+		return error_set(error, EINVAL, "machines that serve %lu requests: at most %u",
+				 wanted->reuse, UINT32_MAX);
 	if (wanted->warm_up_length && !wanted->warm_up)
 		return error_set(error, EINVAL, "a request to warm up with, without data");
 	if (wanted->request_variables > GUEST_VARIABLES_MAX)
@@ -143,6 +146,7 @@ static int write_description(struct mayfly_function *self, const struct mayfly_d
 	    .log_limit = wanted->setup_log_limit,
 	    .log_patience_ns = LOG_PATIENCE_NS,
 	    .slots = wanted->slots,
+	    .reuse = wanted->reuse,
 	    .work_bytes = wanted->work_bytes,
 	    .request_variables = wanted->request_variables,
 	    .files = files,

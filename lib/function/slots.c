@@ -387,6 +387,8 @@ static void fill_result(struct entry *entry, const struct channel_message *messa
 	    .repeated = told->repeated,
 	    .private_bytes = told->private_bytes,
 	    .shared_bytes = told->shared_bytes,
+	    .served_before = told->served_before,
+	    .machines = told->machines,
 	    .figures = -1,
 	};
 	const bool stopped = result->outcome == MAYFLY_DEADLINE || result->outcome == MAYFLY_LOST;

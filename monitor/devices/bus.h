@@ -153,7 +153,8 @@ uint64_t bus_due(const struct bus *bus);
 int bus_serve(struct bus *bus, struct slot *slot, enum device_next *next, struct error *error);
 
 /* For a guest that waits for an interrupt: serves devices as they become due or their descriptors
- * readable, until an interrupt is pending, a device ends the request, or it is `until_ns`. */
+ * readable, until an interrupt is pending, a device ends the request, the guest has answered it, or it is
+ * `until_ns`. */
 int bus_wait(struct bus *bus, struct slot *slot, uint64_t until_ns, enum device_next *next,
 	     struct error *error);
 

@@ -66,7 +66,7 @@ int bus_wait(struct bus *bus, struct slot *slot, uint64_t until_ns, enum device_
 		int result = bus_serve(bus, slot, next, error);
 		if (result || *next != DEVICE_CONTINUES)
 			return result;
-		if ((processor.pending && processor.pending(processor.context)) ||
+		if ((processor.pending && processor.pending(processor.context)) || slot->answered ||
 		    clock_now_ns() >= until_ns || machine_is_unwanted(slot->machine))
 			return 0;
 		result = wait_for_devices(bus, machine_look_ns(slot->machine, until_ns), error);

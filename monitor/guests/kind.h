@@ -85,6 +85,10 @@ struct guest_kind {
 	 * waits for. *next is GUEST_CONTINUES before; GUEST_FINISHED: the request is over without
 	 * that. NULL: nothing is to be done. */
 	int (*wake)(struct slot *slot, enum guest_next *next, struct error *error);
+	/* A machine that has answered a request goes on with the next one, behind what it stopped for:
+	 * tells its devices, and gives the guest an answer that it still waits for. *next as for wake().
+	 * NULL: each request needs a machine of its own. */
+	int (*go_on)(struct slot *slot, enum guest_next *next, struct error *error);
 	/* The machine stopped, but not by its deadline or its loss. What the guest does wrong is
 	 * its own affair; an error is the host's, or a response that nobody takes. */
 	int (*serve_exit)(struct slot *slot, const struct machine_exit *exit, enum guest_next *next,

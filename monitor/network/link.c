@@ -52,6 +52,12 @@ int network_link_begin(struct network_link *link, const uint8_t *state, size_t l
 	return link->mac_is_given ? 0 : network_draw_mac(link->mac, error);
 }
 
+void network_link_go_on(struct network_link *link)
+{
+	if (link->kind->go_on)
+		link->kind->go_on(link);
+}
+
 void network_link_release(struct network_link *link)
 {
 	if (link)

@@ -49,6 +49,8 @@ struct network_link_kind {
 	bool (*is_settled)(const struct network_link *link);
 	/* The other end is who sends requests, and takes the responses. NULL: it is not. */
 	bool (*brings_requests)(const struct network_link *link);
+	/* See network_link_go_on(). NULL: there is nothing to do. */
+	void (*go_on)(struct network_link *link);
 	/* What a clone's link has to know, at most NETWORK_STATE_MAX bytes; returns how many. NULL:
 	 * nothing. */
 	size_t (*save)(const struct network_link *link, uint8_t *out);
@@ -90,6 +92,10 @@ size_t network_link_save(const struct network_link *link, uint8_t *out);
  * anybody's: -EBADMSG where it is none. */
 int network_link_begin(struct network_link *link, const uint8_t *state, size_t length,
 		       struct error *error);
+
+/* Another request begins in the same machine: the guest keeps its address and what it knows of the
+ * other end. */
+void network_link_go_on(struct network_link *link);
 
 /* NULL does nothing. */
 void network_link_release(struct network_link *link);

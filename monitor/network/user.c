@@ -133,6 +133,14 @@ static bool user_load(struct network_link *link, const uint8_t *data, size_t len
 	return true;
 }
 
+/* The connection of the request before was ended; its segments are nobody's any more. */
+static void user_go_on(struct network_link *link)
+{
+	struct user_link *self = user_of(link);
+	user_begin_requests(self, self->port);
+	self->is_held = false;
+}
+
 static bool user_brings_requests(const struct network_link *link)
 {
 	return ((const struct user_link *)link)->options->has_server;
@@ -151,6 +159,7 @@ static const struct network_link_kind user_kind = {
     .serve = user_serve,
     .is_settled = user_is_settled,
     .brings_requests = user_brings_requests,
+    .go_on = user_go_on,
     .save = user_save,
     .load = user_load,
     .release = user_release,

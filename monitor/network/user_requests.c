@@ -121,7 +121,8 @@ static void end(struct user_link *self, struct slot *slot, int status, enum devi
 	}
 	slot->result->outcome = OUTCOME_EXITED;
 	slot->result->status = status;
-	*next = DEVICE_FINISHED;
+	if (status || !slot_end_answered(slot))
+		*next = DEVICE_FINISHED;
 }
 
 static void end_broken(struct user_link *self, struct slot *slot, enum device_next *next)

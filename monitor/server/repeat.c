@@ -152,6 +152,7 @@ static int serve_one(struct repeat *repeat, const struct request *request,
 	if (code)
 		return code;
 	repeat->count++;
+	repeat->machines += !result->served_before;
 	const int32_t status = result->outcome == OUTCOME_EXITED ? result->status : -1;
 	if (!repeat->first_status)
 		repeat->first_status = status;

@@ -22,6 +22,7 @@ struct repeat {
 
 	/* What came of it. */
 	uint64_t count;	      /* how often it was served */
+	uint64_t machines;    /* how often in a machine that had served nothing */
 	int32_t first_status; /* that is not 0 */
 	uint64_t responded;   /* bytes of the response that was printed */
 	bool reader_gone;     /* nobody reads the output any more */

@@ -73,12 +73,14 @@ static int tell_done(struct slot_server *self, bool free, const struct repeat *r
 		    .op_ns = result->op_ns,
 		    .responded = self->responded + self->left,
 		    .repeated = 1,
+		    .served_before = (uint32_t)result->served_before,
 		},
 	};
 	if (repeat) {
 		message.flags |= repeat->figures >= 0 ? CHANNEL_FIGURES : 0;
 		message.outcome.first_status = repeat->first_status;
 		message.outcome.repeated = repeat->count;
+		message.outcome.machines = (uint32_t)repeat->machines;
 		message.outcome.private_bytes = self->slot ? slot_private_bytes(self->slot) : 0;
 		message.outcome.shared_bytes = monitor_shared_bytes(self->server->monitor);
 	}

@@ -79,6 +79,7 @@ struct request_result {
 	uint64_t clone_ns, run_ns, reset_ns;
 	uint64_t pages; /* written by the request; 0 where not known */
 	uint64_t ops, op_ns;
+	uint64_t served_before; /* requests that its machine had served; 0: it was a new one */
 };
 
 #endif

@@ -239,6 +239,12 @@ void slot_end_beyond_limit(struct slot *slot)
 		 slot->name, slot->request->response_limit);
 }
 
+bool slot_end_answered(struct slot *slot)
+{
+	slot->answered = slot->served + 1 < slot->reuse;
+	return slot->answered;
+}
+
 int slot_judge_delivery(struct request_result *result, int code, const struct error *error)
 {
 	const bool fell = result->outcome != OUTCOME_EXITED && result->outcome != OUTCOME_SIGNALED;

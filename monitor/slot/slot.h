@@ -50,6 +50,10 @@ struct slot {
 	bool console_is_log;	  /* the response comes another way: over a network */
 	bool finishing;		  /* what is handed on now is the end of the response */
 	bool response_kept;	  /* the response area still has what the last request left there */
+	/* How many requests its machine may serve, one after the other; 1: it is reset behind each. */
+	uint64_t reuse;
+	uint64_t served; /* so many it has served, and goes on from there with the next one */
+	bool answered;	 /* the guest has answered, and is to stop where it can go on */
 	bool stale; /* the accelerator host may still write into the window: never use it again */
 	/* The end of what the program wrote to standard error, for a crash report. */
 	char log[SLOT_LOG_KEPT + 1];
@@ -93,6 +97,10 @@ int slot_accelerate(struct slot *slot, uint64_t offset, uint64_t length, bool *o
 /* Takes a part of the program's log: the end is kept for a crash report, and as much is handed on
  * as the limit leaves. */
 void slot_take_log(struct slot *slot, const uint8_t *data, size_t length);
+
+/* The guest's server has answered the request. True: its machine is used again, so that it is to stop
+ * where it can go on (slot->answered); false: the request is to end at once. */
+bool slot_end_answered(struct slot *slot);
 
 /* The end of the log, as text. Valid until more is taken. */
 const char *slot_last_log(struct slot *slot);

@@ -59,6 +59,7 @@ static void test_descriptions(void)
 	REFUSE(bad.setup_timeout_ns = 0)
 	REFUSE(bad.setup_timeout_ns = UINT64_MAX)
 	REFUSE(bad.flags = 1U << 31)
+	REFUSE(bad.reuse = 1UL << 32)
 	REFUSE(bad.warm_up_length = 5)
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		REFUSE(bad.devices = devices[i])

@@ -175,7 +175,7 @@ static void print_description(const struct image_description *description)
 	printf("contract %s\nminimum %u\nmaximum %u\nqueue %u\nsplit %u\n",
 	       contract_name(description->contract), description->minimum, description->maximum,
 	       description->queue, description->split);
-	printf("fresh %d\n", description->fresh);
+	printf("fresh %d\nreuse %u\n", description->fresh, description->reuse);
 	printf("no_acceleration %d\nstream %d\nschedule %s\n", description->no_acceleration,
 	       description->stream, description->schedule ?: "-");
 	print_words("argument", description->arguments);

@@ -306,6 +306,7 @@ class Fields(WithState):
             ours + "timeout": ("0", "-1s", "1y", "1h1", "200h", "1s2", "."),
             ours + "concurrency": ("0", "1025", "x", "1.5"),
             ours + "queue": ("-1", "1000001"),
+            ours + "reuse": ("0", "-1", "4294967296", "x"),
             ours + "accel": ("maybe",), ours + "stream": ("2",),
             ours + "idle": ("later",), ours + "schedule": ("", "* * * *", "61 * * * *"),
             ours + "warm-up": ("",), ours + "split": ("101", "half"),
@@ -342,7 +343,8 @@ class Fields(WithState):
 
     def test_good_values(self):
         usual = {"memory": 128 << 20, "cpus": 0, "timeout": 60 * 10**9, "idle": 300 * 10**9, "minimum": 0,
-                 "maximum": 100, "queue": 1000, "split": 100, "no_acceleration": 0, "stream": 0, "fresh": 0, "schedule": "-"}
+                 "maximum": 100, "queue": 1000, "split": 100, "no_acceleration": 0, "stream": 0, "fresh": 0,
+                 "reuse": 0, "schedule": "-"}
         ours, scale = "annotation:mayfly.dev/", "label:com.openfaas.scale."
         for words, changes in (
                 ([], {}),

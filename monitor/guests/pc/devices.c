@@ -88,6 +88,12 @@ bool pc_devices_bring_requests(const struct pc_devices *devices)
 	return false;
 }
 
+void pc_devices_go_on(struct pc_devices *devices)
+{
+	for (size_t i = 0; i < devices->links.count; i++)
+		network_link_go_on(devices->links.list[i].link);
+}
+
 int pc_describe_devices(const struct guest_pc *guest, char parameters[VIRTIO_PARAMETERS_SIZE],
 			struct error *error)
 {

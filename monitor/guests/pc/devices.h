@@ -19,6 +19,9 @@ void pc_devices_release(struct bus *bus, struct pc_devices *devices);
 /* No network keeps the guest from being frozen. */
 bool pc_devices_are_settled(const struct pc_devices *devices);
 
+/* Another request begins in the same machine. */
+void pc_devices_go_on(struct pc_devices *devices);
+
 /* Requests come by one of its networks. */
 bool pc_devices_bring_requests(const struct pc_devices *devices);
 

@@ -45,6 +45,7 @@ int pc_describe_devices(const struct guest_pc *guest, char parameters[VIRTIO_PAR
 int pc_open(struct slot *slot, struct error *error);
 void pc_close(struct slot *slot);
 int pc_begin(struct slot *slot, struct error *error);
+int pc_go_on(struct slot *slot, enum guest_next *next, struct error *error);
 int pc_serve_exit(struct slot *slot, const struct machine_exit *exit, enum guest_next *next,
 		  struct error *error);
 int pc_finish(struct slot *slot, enum slot_end end, struct error *error);

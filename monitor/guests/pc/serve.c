@@ -85,6 +85,17 @@ int pc_begin(struct slot *slot, struct error *error)
 	return result;
 }
 
+int pc_go_on(struct slot *slot, enum guest_next *next, struct error *error)
+{
+	(void)next;
+	(void)error;
+	pc_devices_go_on(slot->own);
+	if (pc_devices_bring_requests(slot->own))
+		slot_make_console_log(slot);
+	plan_wake(slot);
+	return 0;
+}
+
 /* ── why it stopped ──────────────────────────────────────────────────────────────────────────── */
 
 static void report_missing(struct slot *slot, const struct machine_access *access)

@@ -150,8 +150,8 @@ static int wait_for_frames(struct slot *slot, struct wait *wait, bool *idle, enu
 			return result;
 		wait_for_links(wait, 0);
 		const uint64_t now_ns = clock_now_ns();
-		if (wait->ready || now_ns >= wait->until_ns || now_ns >= slot->deadline_ns ||
-		    machine_is_unwanted(slot->machine))
+		if (wait->ready || slot->answered || now_ns >= wait->until_ns ||
+		    now_ns >= slot->deadline_ns || machine_is_unwanted(slot->machine))
 			return 0;
 		*idle = slot->setup && wait->settled;
 		if (*idle)
@@ -223,6 +223,11 @@ int solo5_poll(struct slot *slot, uint32_t address, enum guest_next *next, struc
 		result = wait_outside(slot, address, &wait, next, error);
 	if (!waited || result || *next != GUEST_CONTINUES)
 		return result;
+	if (slot->answered) {
+		const struct solo5_waiting waiting = {.call = SOLO5_POLL, .address = address};
+		solo5_slot_of(slot)->waiting = waiting;
+		return 0;
+	}
 	poll.ready = wait.ready;
 	poll.result = __builtin_popcountll(wait.ready);
 	solo5_copy_out(slot, address, &poll, sizeof(poll), next);

@@ -77,8 +77,24 @@ static int solo5_serve_exit(struct slot *slot, const struct machine_exit *exit,
 /* A clone's guest gets the answer that it was frozen in. */
 static int solo5_wake(struct slot *slot, enum guest_next *next, struct error *error)
 {
-	const struct solo5_waiting waiting = solo5_slot_of(slot)->waiting;
+	struct solo5_slot *own = solo5_slot_of(slot);
+	const struct solo5_waiting waiting = own->waiting;
+	own->waiting = (struct solo5_waiting){0};
 	return solo5_hypercall(slot, waiting.call, waiting.address, next, error);
+}
+
+/* A request may have been answered while its guest waited. */
+static int solo5_go_on(struct slot *slot, enum guest_next *next, struct error *error)
+{
+	struct solo5_slot *own = solo5_slot_of(slot);
+	for (size_t i = 0; i < SOLO5_ENTRIES_MAX; i++) {
+		if (!own->links[i])
+			continue;
+		network_link_go_on(own->links[i]);
+		if (network_link_brings_requests(own->links[i]))
+			slot_make_console_log(slot);
+	}
+	return own->waiting.call ? solo5_wake(slot, next, error) : 0;
 }
 
 static int solo5_finish(struct slot *slot, enum slot_end end, struct error *error)
@@ -118,6 +134,7 @@ const struct guest_kind guest_solo5 = {
     .begin = solo5_begin,
     .serve_exit = solo5_serve_exit,
     .wake = solo5_wake,
+    .go_on = solo5_go_on,
     .finish = solo5_finish,
     .end = solo5_end,
     .save = solo5_save,

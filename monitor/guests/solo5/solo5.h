@@ -25,7 +25,8 @@ struct guest_solo5 {
 	uint8_t *saved; /* what a snapshot is to have of it; NULL: nobody asked yet */
 };
 
-/* The hypercall in which a guest was frozen; its answer is for the clone. */
+/* The hypercall in which a guest was frozen, or has waited when it had answered a request; its answer is
+ * for the clone, or the next request. */
 struct solo5_waiting {
 	uint32_t call; /* enum solo5_hypercall; 0: none */
 	uint32_t address;

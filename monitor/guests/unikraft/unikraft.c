@@ -268,6 +268,7 @@ const struct guest_kind guest_unikraft = {
     .open = pc_open,
     .close = pc_close,
     .begin = pc_begin,
+    .go_on = pc_go_on,
     .serve_exit = pc_serve_exit,
     .wake = unikraft_wake,
     .finish = pc_finish,

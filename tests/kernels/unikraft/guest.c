@@ -308,15 +308,15 @@ static const struct {
 	const char *word;
 	void (*act)(const struct told *told);
 } acts[] = {
-    {"acpi", end_by_acpi},   {"apic", do_apic},	  {"bad", end_badly},
-    {"disk", do_disk},	     {"echo", do_echo},	  {"fault", do_fault},
-    {"files", do_files},     {"ops", do_ops},	  {"newest-ops", do_newest_ops},
-    {"halt", do_halt},	     {"hole", do_hole},	  {"idle", do_idle},
-    {"initrd", say_initrd},  {"line", say_line},  {"loops", do_loops},
-    {"panic", end_by_panic}, {"ports", do_ports}, {"random", do_random},
-    {"says", do_says},	     {"sleep", do_sleep}, {"spin", do_spin},
-    {"table", say_table},    {"time", say_time},  {"wait", do_wait},
-    {"well", end_well},
+    {"acpi", end_by_acpi}, {"apic", do_apic},	    {"bad", end_badly},
+    {"disk", do_disk},	   {"echo", do_echo},	    {"fault", do_fault},
+    {"files", do_files},   {"ops", do_ops},	    {"newest-ops", do_newest_ops},
+    {"http", do_http},	   {"halt", do_halt},	    {"hole", do_hole},
+    {"idle", do_idle},	   {"initrd", say_initrd},  {"line", say_line},
+    {"loops", do_loops},   {"panic", end_by_panic}, {"ports", do_ports},
+    {"random", do_random}, {"says", do_says},	    {"sleep", do_sleep},
+    {"spin", do_spin},	   {"table", say_table},    {"time", say_time},
+    {"wait", do_wait},	   {"well", end_well},
 };
 
 static int is_word(const char *text, const char *end, const char *word)

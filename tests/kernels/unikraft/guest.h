@@ -64,6 +64,9 @@ void do_random(const struct told *told);
 void do_disk(const struct told *told);
 void do_files(const struct told *told);
 
+/* net.c */
+void do_http(const struct told *told);
+
 /* accel.c */
 void do_ops(const struct told *told);
 void do_newest_ops(const struct told *told);

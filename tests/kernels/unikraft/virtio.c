@@ -3,29 +3,11 @@
  * after each interrupt. */
 #include "virtio.h"
 
-#define QUEUE_SIZE 256U
-#define PAGE	   4096U
-#define BLOCK	   2
-#define NINE_P	   9
-#define VENDOR	   0x1af4
+#define BLOCK  2
+#define NINE_P 9
+#define VENDOR 0x1af4
 
-static struct {
-	struct {
-		uint64_t address;
-		uint32_t length;
-		uint16_t flags, next;
-	} descriptors[QUEUE_SIZE];
-	struct {
-		uint16_t flags, index, heads[QUEUE_SIZE];
-	} available;
-	_Alignas(PAGE) struct {
-		uint16_t flags, index;
-		struct {
-			uint32_t head, length;
-		} entries[QUEUE_SIZE];
-	} used;
-} volatile queue __attribute__((aligned(4096)));
-
+static volatile struct queue queue;
 static uint8_t message[PAGE], data[2 * PAGE];
 
 /* ── finding it ──────────────────────────────────────────────────────────────────────────────── */
@@ -75,33 +57,40 @@ static int find(struct device *device, const struct told *told, uint32_t id)
 	return 1;
 }
 
-static void begin_in_memory(const struct device *device)
+static void begin_in_memory(const struct device *device, volatile struct queue *queues,
+			    unsigned count)
 {
 	set(device, 0x70, 0);
 	set(device, 0x70, 3);
 	set(device, 0x24, 1);
 	set(device, 0x20, 1); /* version 1 */
 	set(device, 0x70, 11);
-	set(device, 0x30, 0);
-	set(device, 0x38, QUEUE_SIZE);
-	set(device, 0x80, (uint64_t)queue.descriptors);
-	set(device, 0x90, (uint64_t)&queue.available);
-	set(device, 0xa0, (uint64_t)&queue.used);
-	set(device, 0x44, 1);
+	for (unsigned i = 0; i < count; i++) {
+		set(device, 0x30, i);
+		set(device, 0x38, QUEUE_SIZE);
+		set(device, 0x80, (uint64_t)queues[i].descriptors);
+		set(device, 0x90, (uint64_t)&queues[i].available);
+		set(device, 0xa0, (uint64_t)&queues[i].used);
+		set(device, 0x44, 1);
+	}
 	set(device, 0x70, 15);
 }
 
-static void begin_behind_ports(const struct device *device)
+static void begin_behind_ports(const struct device *device, volatile struct queue *queues,
+			       unsigned count)
 {
 	out8(device->port + 0x12, 0);
 	out8(device->port + 0x12, 3);
 	out32(device->port + 4, 0);
-	out16(device->port + 0xe, 0);
-	out32(device->port + 8, (uint32_t)((uint64_t)&queue / PAGE));
+	for (unsigned i = 0; i < count; i++) {
+		out16(device->port + 0xe, i);
+		out32(device->port + 8, (uint32_t)((uint64_t)&queues[i] / PAGE));
+	}
 	out8(device->port + 0x12, 7);
 }
 
-int begin(struct device *device, const struct told *told, uint32_t id)
+int begin_queues(struct device *device, const struct told *told, uint32_t id,
+		 volatile struct queue *queues, unsigned count)
 {
 	if (!find(device, told, id)) {
 		say("no device\n");
@@ -109,10 +98,15 @@ int begin(struct device *device, const struct told *told, uint32_t id)
 	}
 	set_up_interrupts(told);
 	if (device->memory)
-		begin_in_memory(device);
+		begin_in_memory(device, queues, count);
 	else
-		begin_behind_ports(device);
+		begin_behind_ports(device, queues, count);
 	return 1;
+}
+
+int begin(struct device *device, const struct told *told, uint32_t id)
+{
+	return begin_queues(device, told, id, &queue, 1);
 }
 
 /* ── using it ────────────────────────────────────────────────────────────────────────────────── */
@@ -125,21 +119,31 @@ void describe(unsigned number, const volatile void *at, uint32_t length, uint16_
 	queue.descriptors[number].next = (uint16_t)(number + 1);
 }
 
+void notify(const struct device *device, uint16_t number)
+{
+	if (device->memory)
+		set(device, 0x50, number);
+	else
+		out16(device->port + 0x10, number);
+}
+
+void acknowledge(const struct device *device)
+{
+	if (device->memory)
+		set(device, 0x64, get(device, 0x60));
+	else
+		in8(device->port + 0x13);
+}
+
 uint32_t use(const struct device *device)
 {
 	const uint16_t index = queue.available.index;
 	queue.available.heads[index % QUEUE_SIZE] = 0;
 	queue.available.index = (uint16_t)(index + 1);
-	if (device->memory)
-		set(device, 0x50, 0);
-	else
-		out16(device->port + 0x10, 0);
+	notify(device, 0);
 	while (queue.used.index == index)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
-	if (device->memory)
-		set(device, 0x64, get(device, 0x60));
-	else
-		in8(device->port + 0x13);
+	acknowledge(device);
 	return queue.used.entries[index % QUEUE_SIZE].length;
 }
 

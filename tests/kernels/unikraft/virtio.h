@@ -4,9 +4,30 @@
 
 #include "guest.h"
 
+#define QUEUE_SIZE 256U
+#define PAGE	   4096U
+
 /* Flags of descriptors. */
 #define NEXT  1
 #define WRITE 2
+
+/* As the legacy interface lays it out. */
+struct queue {
+	struct {
+		uint64_t address;
+		uint32_t length;
+		uint16_t flags, next;
+	} descriptors[QUEUE_SIZE];
+	struct {
+		uint16_t flags, index, heads[QUEUE_SIZE];
+	} available;
+	_Alignas(PAGE) struct {
+		uint16_t flags, index;
+		struct {
+			uint32_t head, length;
+		} entries[QUEUE_SIZE];
+	} used;
+} __attribute__((aligned(4096)));
 
 struct device {
 	uint64_t memory; /* where its registers are; 0: behind ports */
@@ -15,6 +36,14 @@ struct device {
 
 /* Finds the device of that id and makes it ready. 0: there is none, which is said. */
 int begin(struct device *device, const struct told *told, uint32_t id);
+
+/* The same with queues of the caller's. */
+int begin_queues(struct device *device, const struct told *told, uint32_t id,
+		 volatile struct queue *queues, unsigned count);
+
+/* Tells the device of a queue that has something new, and that its interrupt has been heard. */
+void notify(const struct device *device, uint16_t number);
+void acknowledge(const struct device *device);
 
 /* Fills in a descriptor, whose next one is the one behind it. */
 void describe(unsigned number, const volatile void *at, uint32_t length, uint16_t flags);
