@@ -91,6 +91,10 @@ uint64_t slot_private_bytes(const struct slot *slot);
 int monitor_serve(struct monitor *monitor, const struct request *request,
 		  struct request_result *result, struct error *error);
 
+/* Whether the set-up found a server, which waits for requests over connections; of a snapshot from a
+ * file that is not known. */
+bool monitor_listens(const struct monitor *monitor);
+
 /* The slot that monitor_serve() uses; NULL before the first request. */
 struct slot *monitor_first_slot(const struct monitor *monitor);
 

@@ -38,6 +38,11 @@ static int run_setup(struct monitor *monitor, struct image *image, const struct 
 	return code;
 }
 
+bool monitor_listens(const struct monitor *monitor)
+{
+	return monitor->setup.listens;
+}
+
 int monitor_prepare(struct monitor *monitor, const struct request *request, bool *finished,
 		    struct request_result *result, struct error *error)
 {

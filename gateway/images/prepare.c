@@ -27,6 +27,7 @@ struct preparing {
 	struct deployment deployment;
 	struct collected image;
 	enum contract_kind contract;
+	bool undecided; /* nobody says a contract: it is stdio, or http where a server is found */
 	char isolation[16];
 	char snapshot[IMAGE_FILE_NAME_MAX]; /* its name; "": there is none */
 	const char *watched; /* the command line that is run instead of a watchdog; NULL: none */
@@ -187,9 +188,10 @@ enum {
 	TAG_WARM_UP,
 	TAG_SECRET,
 	TAG_REUSE,
+	TAG_UNDECIDED,
 };
 
-#define LAYOUT 2
+#define LAYOUT 3
 
 /* All that shapes a set-up: where one of these differs there is another snapshot. */
 static int make_key(const struct preparing *preparing, char key[HASH_HEX_SIZE], struct error *error)
@@ -208,6 +210,7 @@ static int make_key(const struct preparing *preparing, char key[HASH_HEX_SIZE], 
 	record_add_text(&record, TAG_ISOLATION, deployment->isolation);
 	record_add_number(&record, TAG_NO_ACCELERATION, deployment->no_acceleration);
 	record_add_number(&record, TAG_CONTRACT, preparing->contract);
+	record_add_number(&record, TAG_UNDECIDED, preparing->undecided);
 	record_add_number(&record, TAG_PORT, deployment->port);
 	record_add_text(&record, TAG_WARM_UP, deployment->warm_up);
 	/* Not every program's machines can be used again, which its set-up finds out. */
@@ -228,24 +231,10 @@ static int make_key(const struct preparing *preparing, char key[HASH_HEX_SIZE], 
 	return result;
 }
 
-/* What the program gets besides arguments and variables. */
-static int prepare_inputs(struct preparing *preparing, struct error *error)
-{
-	const struct image_order *order = preparing->order;
-	const char *warm_up = preparing->deployment.warm_up;
-	int result =
-	    image_secret_files(order->secrets, order->secret_count, &preparing->files, error);
-	if (result || !warm_up)
-		return result;
-	result = warm_up_compose(preparing->contract, warm_up, &preparing->warm_up,
-				 &preparing->warm_up_length, error);
-	return result ? error_wrap(error, "annotations.mayfly.dev/warm-up") : 0;
-}
-
 static const char *const isolations[] = {"kvm", "process"};
 
 /* One that was taken before, in whichever isolation. */
-static bool find_snapshot(struct preparing *preparing, const char *key)
+static bool find_by_key(struct preparing *preparing, const char *key)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(isolations); i++) {
 		image_file_snapshot_name(preparing->snapshot, key, isolations[i]);
@@ -256,6 +245,22 @@ static bool find_snapshot(struct preparing *preparing, const char *key)
 	}
 	preparing->snapshot[0] = 0;
 	return false;
+}
+
+/* *found: there is one; it tells the contract that was found when it was taken. */
+static int find_snapshot(struct preparing *preparing, bool *found, struct error *error)
+{
+	char key[HASH_HEX_SIZE];
+	int result = make_key(preparing, key, error);
+	*found = !result && find_by_key(preparing, key);
+	if (result || *found || !preparing->undecided)
+		return result;
+	preparing->contract = CONTRACT_HTTP;
+	result = make_key(preparing, key, error);
+	*found = !result && find_by_key(preparing, key);
+	if (!*found)
+		preparing->contract = CONTRACT_STDIO;
+	return result;
 }
 
 /* What is started: the image, as the deployment wants it. `path` is the image's. */
@@ -272,7 +277,8 @@ static void describe(const struct preparing *preparing, const char *path,
 	description->request_variables =
 	    preparing->contract == CONTRACT_STDIO ? CONTRACT_VARIABLES_MAX : 0;
 	description->program = path;
-	description->devices = image_devices(devices, preparing->contract, deployment->port);
+	description->devices = image_devices(
+	    devices, preparing->undecided ? CONTRACT_HTTP : preparing->contract, deployment->port);
 	description->reuse = deployment->reuse;
 	if (preparing->image.file.kind == IMAGE_FILE_SNAPSHOT)
 		return;
@@ -305,8 +311,33 @@ static int start_once(struct preparing *preparing, const char *path, int save, b
 	collect_tell(preparing->order, "starting %s", setup.name);
 	int code = setup_run(&setup, &result, error);
 	*frozen = result.frozen;
+	if (!code && preparing->undecided && result.listens) {
+		preparing->contract = CONTRACT_HTTP;
+		collect_tell(preparing->order, "%s waits for a connection: its contract is http",
+			     setup.name);
+	}
 	snprintf(preparing->isolation, sizeof(preparing->isolation), "%s", result.isolation);
 	return code;
+}
+
+/* What the program gets besides arguments and variables. What it is warmed up with depends on its
+ * contract, so that is found out first. */
+static int prepare_inputs(struct preparing *preparing, const char *path, struct error *error)
+{
+	const struct image_order *order = preparing->order;
+	const struct deployment *deployment = &preparing->deployment;
+	bool frozen;
+	int result =
+	    image_secret_files(order->secrets, order->secret_count, &preparing->files, error);
+	if (result || !deployment->warm_up)
+		return result;
+	if (preparing->undecided && !deployment->fresh)
+		result = start_once(preparing, path, -1, &frozen, error);
+	if (result)
+		return result;
+	result = warm_up_compose(preparing->contract, deployment->warm_up, &preparing->warm_up,
+				 &preparing->warm_up_length, error);
+	return result ? error_wrap(error, "annotations.mayfly.dev/warm-up") : 0;
 }
 
 /* Whether it starts at all is to be known now, also of what starts anew for each request. It finds the
@@ -330,21 +361,30 @@ static int try_once(struct preparing *preparing, const char *path, struct error 
 	return start_once(preparing, path, -1, &frozen, error);
 }
 
-/* Takes the snapshot into a file that gets its name when the isolation is known. */
-static int take_snapshot(struct preparing *preparing, const char *key, const char *path,
-			 struct error *error)
+static int name_snapshot(struct preparing *preparing, const char *isolation, struct error *error)
+{
+	char key[HASH_HEX_SIZE];
+	const int result = make_key(preparing, key, error);
+	if (!result)
+		image_file_snapshot_name(preparing->snapshot, key, isolation);
+	return result;
+}
+
+/* Takes the snapshot into a file that gets its name when isolation and contract are known. */
+static int take_snapshot(struct preparing *preparing, const char *path, struct error *error)
 {
 	cleanup(file_replacement_abandon) struct file_replacement file = {.fd = -1};
 	const char *directory = preparing->images->directory;
 	bool frozen = false;
-	image_file_snapshot_name(preparing->snapshot, key, isolations[0]);
-	int result = image_files_begin(directory, preparing->snapshot, &file, error);
+	int result = name_snapshot(preparing, isolations[0], error);
+	if (!result)
+		result = image_files_begin(directory, preparing->snapshot, &file, error);
 	if (!result)
 		result = start_once(preparing, path, file.fd, &frozen, error);
-	if (!result && frozen && strcmp(preparing->isolation, isolations[0]) != 0) {
-		image_file_snapshot_name(preparing->snapshot, key, preparing->isolation);
+	if (!result && frozen)
+		result = name_snapshot(preparing, preparing->isolation, error);
+	if (!result && frozen)
 		result = image_files_rename(directory, preparing->snapshot, &file, error);
-	}
 	if (!result && frozen)
 		return image_files_finish(directory, &file, error);
 	preparing->snapshot[0] = 0;
@@ -353,22 +393,23 @@ static int take_snapshot(struct preparing *preparing, const char *key, const cha
 
 static int take_or_find_snapshot(struct preparing *preparing, struct error *error)
 {
-	char path[PATH_MAX], key[HASH_HEX_SIZE];
-	bool frozen;
+	char path[PATH_MAX];
+	bool frozen, found = false;
 	const struct image_file *file = &preparing->image.file;
 	int result = image_file_path(preparing->images->directory, file->name, path, error);
 	if (result)
 		return result;
 	if (file->kind != IMAGE_FILE_SNAPSHOT) {
-		result = make_key(preparing, key, error);
-		if (result || (!preparing->deployment.fresh && find_snapshot(preparing, key)))
+		if (!preparing->deployment.fresh)
+			result = find_snapshot(preparing, &found, error);
+		if (result || found)
 			return result;
-		result = prepare_inputs(preparing, error);
+		result = prepare_inputs(preparing, path, error);
 		if (result)
 			return result;
 		if (preparing->deployment.fresh)
 			return try_once(preparing, path, error);
-		return take_snapshot(preparing, key, path, error);
+		return take_snapshot(preparing, path, error);
 	}
 	/* It is for this machine where it can be started. */
 	result = refuse_choices(preparing, error);
@@ -423,6 +464,8 @@ static int prepare(struct preparing *preparing, struct error *error)
 	preparing->contract = deployment->contract_text	       ? deployment->contract
 			      : preparing->image.says_contract ? preparing->image.contract
 							       : CONTRACT_STDIO;
+	preparing->undecided = !deployment->contract_text && !preparing->image.says_contract &&
+			       preparing->image.file.kind != IMAGE_FILE_SNAPSHOT;
 	result = check_reuse(preparing, error);
 	if (!result)
 		result = take_or_find_snapshot(preparing, error);

@@ -226,6 +226,7 @@ static int judge(const struct setup *setup, const struct waiting *waiting, int l
 	const struct mayfly_event *event = &waiting->event;
 	read_log(log, &end);
 	result->frozen = event->kind == MAYFLY_PREPARED;
+	result->listens = event->listens;
 	if (event->kind == MAYFLY_PREPARED)
 		return 0;
 	if (event->kind == MAYFLY_FINISHED)

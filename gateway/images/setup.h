@@ -22,6 +22,7 @@ struct setup {
 struct setup_result {
 	bool
 	    frozen; /* it waits for a request, and there is a snapshot; else it ended by itself, with 0 */
+	bool listens; /* that is, for a connection to it */
 	char isolation[16];
 };
 

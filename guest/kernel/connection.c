@@ -85,6 +85,11 @@ static void sleep_until(uint64_t until_ns)
 /* Begins the next request. True: there is a connection, with the first bytes. */
 static bool begin(uint64_t until_ns)
 {
+	if (!snapshot_takes_connections()) {
+		/* Those who wait for connections do so for those from within. */
+		inet_close_to_outside();
+		return true;
+	}
 	if (connection.outside) {
 		/* The server hears of the end first, so that no clone has to. */
 		inet_end_outside(connection.outside);

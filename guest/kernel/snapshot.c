@@ -31,7 +31,8 @@ static enum {
 	SERVING,
 } phase;
 
-static bool warmed; /* the program showed that it serves one request after another */
+static bool over_connections; /* that is how requests come */
+static bool warmed;	      /* the program showed that it serves one request after another */
 
 /* A clone is to the program what a child is that it forked: what is marked MADV_WIPEONFORK is zero
  * there. It is so in the snapshot already, and costs a clone nothing. */
@@ -48,6 +49,7 @@ static void freeze(void)
 	wipe_marked();
 	vma_fault_ahead();
 	processor_time_stop();
+	machine_control()->arguments[0] = over_connections;
 	machine_freeze();
 	directory_new_epoch();
 	hostfs_resume();
@@ -65,6 +67,12 @@ static void freeze(void)
 	/* An error is ignored: the program may have unmapped the page. */
 	(void)user_copy_out(libos_start_info.at_random, fresh.at_random, AT_RANDOM_SIZE);
 	variables_resume();
+}
+
+bool snapshot_takes_connections(void)
+{
+	over_connections |= phase == SETTING_UP;
+	return over_connections;
 }
 
 void snapshot_begin_request(void)

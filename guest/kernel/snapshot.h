@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 
+/* Requests come over connections, unless one has come by standard input before. False: one has. */
+bool snapshot_takes_connections(void);
+
 /* The program is about to see a request: takes the snapshot if none was taken yet, or fetches the
  * request to warm up with. Afterwards one is in the window. */
 void snapshot_begin_request(void);

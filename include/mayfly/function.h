@@ -183,6 +183,7 @@ struct mayfly_event {
 	const char *text; /* a sentence, or "" */
 	/* MAYFLY_PREPARED, MAYFLY_FINISHED: how many variables a request may bring. */
 	unsigned request_variables;
+	int listens; /* MAYFLY_PREPARED: it is a server, and waits for a connection */
 };
 
 /* ── requests ────────────────────────────────────────────────────────────────────────────────── */

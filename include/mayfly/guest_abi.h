@@ -104,7 +104,8 @@
 /* Hypercalls: number and arguments go into the control page, then the hypercall page is called.
  * Results come back in the control page. */
 enum guest_hypercall {
-	/* Set-up is done: freeze here. Returns 0 in every clone, where the library OS continues at
+	/* (how): set-up is done: freeze here. `how`: 1 where requests come over connections, 0 where
+	 * they are read from standard input. Returns 0 in every clone, where the library OS continues at
 	 * its resume entry instead of behind this call. */
 	HYPERCALL_FREEZE = 1,
 	/* (status): the request is over. Does not return. */

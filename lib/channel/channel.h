@@ -71,7 +71,7 @@ enum channel_kind {
 
 	/* slot, from the monitor */
 	CHANNEL_READY = 64, /* a request may come; the window comes along where it is a new one */
-	/* flags: CHANNEL_FROZEN; length: how many variables a request may bring; result, text: it
+	/* flags: CHANNEL_FROZEN, CHANNEL_LISTENS; length: how many variables a request may bring; result, text: it
 	 * failed */
 	CHANNEL_PREPARED,
 	CHANNEL_MORE,	 /* the request area is used up, and the front's until CHANNEL_FED */
@@ -98,7 +98,8 @@ enum channel_flag {
 	/* How the guest runs in its isolation; none of them: as one of the library OS. */
 	CHANNEL_RING_0 = 4096,
 	CHANNEL_DEPRIVILEGED = 8192,
-	CHANNEL_DIRECT = 16384, /* it makes its system calls itself */
+	CHANNEL_DIRECT = 16384,	 /* it makes its system calls itself */
+	CHANNEL_LISTENS = 32768, /* it waits for requests over connections */
 };
 
 /* What a monitor finds out, and only monitors read. */

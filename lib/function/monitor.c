@@ -487,8 +487,10 @@ void monitor_note_prepared(struct mayfly_function *function, const struct channe
 	const bool frozen = message->flags & CHANNEL_FROZEN;
 	struct mayfly_event *event =
 	    event_add(function, frozen ? MAYFLY_PREPARED : MAYFLY_FINISHED, 0, text);
-	if (event)
+	if (event) {
 		event->request_variables = function->variables_room;
+		event->listens = frozen && message->flags & CHANNEL_LISTENS;
+	}
 	if (event && !frozen) {
 		event->outcome = message->outcome.outcome <= MAYFLY_LOST
 				     ? (enum mayfly_outcome)message->outcome.outcome

@@ -213,6 +213,7 @@ static int look(struct user_link *self, struct slot *slot, struct error *error)
 	if (self->phase == USER_LOOKING)
 		return dial(self, &connected, error);
 	self->phase = USER_LISTENED;
+	slot->setup->listens = true;
 	if (!slot->setup->warm_up || slot->setup->warming_up)
 		return 0;
 	tcp_abort(&self->stack.tcp);

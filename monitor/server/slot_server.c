@@ -278,6 +278,8 @@ static int prepare(struct slot_server *self, const struct request *request, bool
 	server_note_prepared(server);
 	if (!*finished)
 		message.flags |= CHANNEL_FROZEN;
+	if (monitor_listens(server->monitor))
+		message.flags |= CHANNEL_LISTENS;
 	message.outcome.outcome = (uint32_t)self->result.outcome;
 	message.outcome.status = self->result.status;
 	return tell(self, &message, *finished && *self->result.report ? self->result.report : NULL,

@@ -27,6 +27,7 @@ struct setup {
 	const uint8_t *warm_up;
 	size_t warm_up_length;
 	bool warming_up; /* the program is at it */
+	bool listens;	 /* it waits for requests over connections to it */
 };
 
 #endif

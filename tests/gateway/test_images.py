@@ -164,7 +164,8 @@ class Programs(WithState):
         self.assertIn("Alas", sentence)
         self.assertIn("within its start-up time",
                       self.refused(BUSYBOX, "process=busybox sleep 100", "setup-ms=500"))
-        self.assertIn("HTTP servers", self.refused(BUSYBOX, "process=busybox nc -l -p 80"))
+        self.assertIn("HTTP servers", self.refused(BUSYBOX, "process=busybox nc -l -p 80",
+                                                   "annotation:mayfly.dev/contract=stdio"))
         self.assertIn("signal", self.refused(BUSYBOX, "process=busybox sh -c 'kill -9 $$'"))
         self.assertEqual(self.files(".snapshot"), [])
 

@@ -6,6 +6,7 @@ SERVER counts its requests and answers each by the count (system/server.c).
 """
 
 import concurrent.futures
+import json
 import os
 import sys
 import unittest
@@ -54,10 +55,35 @@ class Servers(unittest.TestCase):
         self.gateway.deploy("other", SERVER, annotations=HTTP, envProcess="server blocking")
         self.expect(self.gateway.invoke("other"))
 
+    def contract(self, name):
+        function = json.loads(self.gateway.system("GET", f"/function/{name}").text)
+        return function["mayfly"]["contract"]
+
     def test_without_the_contract(self):
+        """The gateway finds out that it is a server, also the second time, when there is a snapshot."""
+        for name in "plain", "again":
+            self.gateway.deploy(name, SERVER, annotations={"mayfly.dev/port": "8001"},
+                                envProcess="server events 8002 8001")
+            self.expect(self.gateway.invoke(name, b"abc"), 3)
+            self.assertEqual(self.contract(name), "http")
+        self.gateway.deploy("warm", SERVER, annotations={"mayfly.dev/warm-up": "some bytes"},
+                            envProcess="server blocking")
+        self.assertEqual(self.gateway.invoke("warm").body, b"request 2, 0 bytes\n")
+        self.gateway.deploy("fresh", SERVER, annotations={"mayfly.dev/fresh": "true"},
+                            envProcess="server blocking")
+        self.expect(self.gateway.invoke("fresh"))
+
+    def test_servers_within(self):
+        """Who reads standard input is none for the gateway."""
+        self.gateway.deploy("beside", SERVER, envProcess="server beside")
+        self.assertEqual(self.contract("beside"), "stdio")
+        self.assertEqual(self.gateway.invoke("beside", b"x" * 10_000).body, b"listening\n10000 bytes\n")
+
+    def test_with_another_contract(self):
         """It is refused with what to say."""
         answer = self.gateway.system("POST", "/functions", {
-            "service": "plain", "image": SERVER, "envProcess": "server blocking 8001"})
+            "service": "stdio", "image": SERVER, "envProcess": "server blocking 8001",
+            "annotations": {"mayfly.dev/contract": "stdio"}})
         self.assertEqual(answer.status, 400, answer.text)
         self.assertIn("--contract=http", answer.text)
 

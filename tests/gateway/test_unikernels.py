@@ -48,6 +48,10 @@ class Unikernels(unittest.TestCase):
             for answer in pool.map(lambda _: self.gateway.invoke("server"), range(40)):
                 self.expect(answer)
 
+    def test_without_the_contract(self):
+        self.gateway.deploy("found", SERVER)
+        self.expect(self.gateway.invoke("found"))
+
     def test_port(self):
         """Where nobody listens, nothing is deployed."""
         with Gateway(MAYFLYD, "--setup-timeout=2") as gateway:

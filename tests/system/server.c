@@ -3,8 +3,8 @@
  *
  * usage: server HOW [PORT]...
  * HOW: blocking, events (epoll, edges), threads, kept (it never closes a connection itself, and what
- * is asked for says how the response ends), missing (it finds nothing: 404), silent (it never answers)
- * or exits. It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
+ * is asked for says how the response ends), missing (it finds nothing: 404), silent (it never answers),
+ * exits, or beside (it reads standard input, too, and says how much came). It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -161,6 +161,28 @@ static void serve_by_events(const int *servers, int count)
 	}
 }
 
+static void *wait_for_connections(void *server)
+{
+	for (;;)
+		close(accept((int)(long)server, NULL, NULL));
+	return NULL;
+}
+
+/* The server is for the program's own threads. */
+static int read_beside(int server)
+{
+	char bytes[4096];
+	ssize_t got, all = 0;
+	pthread_t thread;
+	pthread_create(&thread, NULL, wait_for_connections, (void *)(long)server);
+	while ((got = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0) {
+		all += got;
+		usleep(1000);
+	}
+	printf("%zd bytes\n", all);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "", *said = getenv("PORT");
@@ -174,6 +196,8 @@ int main(int argc, char **argv)
 		status = "404 Not Found";
 	printf("listening\n");
 	fflush(stdout);
+	if (!strcmp(how, "beside"))
+		return read_beside(servers[0]);
 	if (by_events)
 		serve_by_events(servers, count);
 	for (;;) {

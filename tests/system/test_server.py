@@ -124,6 +124,11 @@ class Servers(unittest.TestCase):
         self.assertIn(b"its response is not over", result.stderr)
         self.expect(command("run", HTTP, SERVER, "exits", given=request()), b"", 3)
 
+    def test_servers_within(self):
+        """Who reads standard input first gets the request there, and no connection from outside."""
+        result = command("run", HTTP, SERVER, "beside", given=b"x" * 10_000)
+        self.assertEqual((result.returncode, result.stdout), (0, b"listening\n10000 bytes\n"), result.stderr)
+
     def test_other_networks(self):
         result = command("run", "--net:*=user", SERVER, "blocking", given=request())
         self.assertEqual(result.returncode, 125)

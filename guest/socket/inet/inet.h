@@ -86,6 +86,9 @@ void inet_tell_end(struct unix_socket *base, struct unix_socket *peer, bool unre
  * at that port (0: at any), or for what is sent over one. */
 void inet_open_to_outside(thread_look_function *look, uint16_t port);
 
+/* There will be none after all. */
+void inet_close_to_outside(void);
+
 /* A connection from there; `watch`: see struct unix_socket. The caller holds *outside, and ends it
  * by inet_end_outside(). 0; -ECONNREFUSED: nobody listens. */
 int inet_connect_outside(void (*watch)(struct unix_socket *self), struct inet_socket **outside);

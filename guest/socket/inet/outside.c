@@ -15,6 +15,14 @@ void inet_open_to_outside(thread_look_function *look, uint16_t port)
 	outside_world.port = port;
 }
 
+void inet_close_to_outside(void)
+{
+	outside_world.look = NULL;
+	for (struct unix_socket *next = unix_first_socket(); next; next = next->next)
+		if (inet_of_base(next))
+			next->look = NULL;
+}
+
 thread_look_function *inet_outside_look(uint16_t port)
 {
 	const uint16_t wanted = outside_world.port;

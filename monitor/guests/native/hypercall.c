@@ -233,6 +233,8 @@ static int serve_freeze(struct slot *slot, struct hypercall *call)
 	int result = take_part(slot, call, length);
 	if (result || call->next == GUEST_FINISHED)
 		return result;
+	if (slot->setup)
+		slot->setup->listens = call->arguments[0] == 1;
 	/* There is a snapshot already, or there will be none: the program goes on as its clone
 	 * would. */
 	call->next = slot->setup ? GUEST_FROZEN : GUEST_RESUMES;
