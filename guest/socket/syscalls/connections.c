@@ -8,6 +8,7 @@
 #include "guest/lib/system_call.h"
 #include "guest/mm/user_memory.h"
 #include "guest/socket/inet/inet.h"
+#include "guest/socket/netlink/netlink.h"
 #include "guest/socket/unix/unix.h"
 
 #define TYPE_MASK   0xfU /* in the argument, besides SOCK_CLOEXEC and SOCK_NONBLOCK */
@@ -32,7 +33,7 @@ static int check_type(const uint64_t arguments[6], int *type, int *flags)
 		return -EAFNOSUPPORT;
 	if (*type > SOCK_PACKET)
 		return -EINVAL;
-	if (is_internet(family))
+	if (is_internet(family) || family == AF_NETLINK)
 		return 0;
 	if (family != AF_UNIX)
 		return -EAFNOSUPPORT;
@@ -66,7 +67,8 @@ SYSTEM_CALL(socket)
 	if (!error)
 		error = is_internet(family)
 			    ? inet_create((int)family, type, (int)arguments[2], &inode)
-			    : unix_create(type, &inode);
+			: family == AF_NETLINK ? netlink_create(type, (int)arguments[2], &inode)
+					       : unix_create(type, &inode);
 	return error ? error : open_socket(inode, flags);
 }
 
@@ -77,7 +79,7 @@ SYSTEM_CALL(socketpair)
 	int error = check_type(arguments, &type, &flags);
 	if (!error && !user_writable(arguments[3], sizeof(numbers)))
 		error = -EFAULT;
-	if (!error && is_internet((uint32_t)arguments[0]))
+	if (!error && (uint32_t)arguments[0] != AF_UNIX)
 		error = -EOPNOTSUPP;
 	if (!error)
 		error = unix_create_pair(type, pair);
