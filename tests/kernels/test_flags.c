@@ -44,9 +44,9 @@ struct piece {
 
 #define PIECES(piece)                                                                              \
 	piece(sti) piece(cli) piece(popf) piece(popf_at_jumps) piece(entered) piece(relative)      \
-	    piece(halt) piece(padded) piece(followed) piece(short) piece(words) piece(prefixed)    \
-		piece(registers) piece(shadow) piece(switch) piece(identify)                       \
-		    piece(identify_prefixed) piece(identify_data)
+	    piece(leaving) piece(vga) piece(halt) piece(padded) piece(followed) piece(short)       \
+		piece(words) piece(prefixed) piece(registers) piece(shadow) piece(switch)          \
+		    piece(identify) piece(identify_prefixed) piece(identify_data)
 #define DECLARE(name) extern const uint8_t flags_##name[], flags_##name##_end[];
 PIECES(DECLARE)
 #define PIECE(name) #name, flags_##name, flags_##name##_end
@@ -60,7 +60,9 @@ static const struct piece pieces[] = {
     {PIECE(popf_at_jumps), 0x43ed7, false, 0x43ed7, 0, 2},
     {PIECE(popf_at_jumps), 2, true, 2, 0, 2},
     {PIECE(entered), 1, false, 5, 0, 1},
-    {PIECE(relative), 0, true, 0x200, 0, 1},
+    {PIECE(relative), 0, true, 0x200, 1, 0},
+    {PIECE(leaving), 0, false, 0x200, 2, 0},
+    {PIECE(vga), 3, true, 0x40, 1, 0},
     {PIECE(padded), 0, true, 7, 1, 0},
     {PIECE(followed), 0, true, 7, 0, 0},
     {PIECE(short), 0, true, 7, 0, 1},

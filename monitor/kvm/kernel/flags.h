@@ -10,6 +10,9 @@
  * CPUID shows the host's processor where that cannot make it trap. It becomes INT3 on all hosts, so that
  * a kernel, and a snapshot of it, sees the same everywhere.
  *
+ * Accesses to ports of VGA, behind which there is no device, become jumps as well where they can: a
+ * console that writes each character there, too, would trap for it.
+ *
  * Stubs, the virtual flag and the table of INT3 sites are in the guest's memory, KERNEL_FLAGS_SIZE bytes
  * at kernel_start.flags_page, so clones and snapshots have them without more. The guest can write
  * there. It can thereby do to itself what its code could do anyhow, and nothing to the monitor: all

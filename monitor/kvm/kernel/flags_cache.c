@@ -17,7 +17,7 @@
 #include "util/trust.h"
 
 #define CACHE_FOLDER   "kernels"
-#define CACHE_VERSION  3    /* changes with what flags_search() finds */
+#define CACHE_VERSION  4    /* changes with what flags_search() finds */
 #define CACHE_LOOK_MAX 4096 /* files that are looked at when the oldest are removed */
 
 /* Before the places. */

@@ -1,4 +1,4 @@
-/* Finding the instructions on the interrupt flag, and CPUID; see flags_search.h.
+/* Finding the instructions on the interrupt flag, CPUID, and accesses to ports; see flags_search.h.
  *
  * What is decoded need not be what runs: data may stand between functions, and nobody says where
  * indirect jumps lead. Against the first, an instruction that cannot be decoded is passed over byte
@@ -98,12 +98,13 @@ static void note_targets(struct search *self, const ZydisDecodedInstruction *ins
 	note_table(self, named, sizeof(uint64_t));
 }
 
-static bool is_wanted(ZydisMnemonic mnemonic)
+static bool is_wanted(const ZydisDecodedInstruction *instruction)
 {
-	return mnemonic == ZYDIS_MNEMONIC_CLI || mnemonic == ZYDIS_MNEMONIC_STI ||
-	       mnemonic == ZYDIS_MNEMONIC_PUSHF || mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
-	       mnemonic == ZYDIS_MNEMONIC_POPF || mnemonic == ZYDIS_MNEMONIC_POPFQ ||
-	       mnemonic == ZYDIS_MNEMONIC_CPUID;
+	const ZydisMnemonic mnemonic = instruction->mnemonic;
+	return flags_is_port_access(instruction) || mnemonic == ZYDIS_MNEMONIC_CLI ||
+	       mnemonic == ZYDIS_MNEMONIC_STI || mnemonic == ZYDIS_MNEMONIC_PUSHF ||
+	       mnemonic == ZYDIS_MNEMONIC_PUSHFQ || mnemonic == ZYDIS_MNEMONIC_POPF ||
+	       mnemonic == ZYDIS_MNEMONIC_POPFQ || mnemonic == ZYDIS_MNEMONIC_CPUID;
 }
 
 static void begin_decoding(ZydisDecoder *decoder)
@@ -113,6 +114,13 @@ static void begin_decoding(ZydisDecoder *decoder)
 	ZydisDecoderEnableMode(decoder, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
 }
 
+bool flags_is_port_access(const ZydisDecodedInstruction *instruction)
+{
+	const ZydisMnemonic mnemonic = instruction->mnemonic;
+	return (mnemonic == ZYDIS_MNEMONIC_IN || mnemonic == ZYDIS_MNEMONIC_OUT) &&
+	       instruction->length == 1 && (instruction->opcode & ~2) == 0xec;
+}
+
 bool flags_is_place(const uint8_t *code, uint64_t length)
 {
 	ZydisDecoder decoder;
@@ -120,7 +128,7 @@ bool flags_is_place(const uint8_t *code, uint64_t length)
 	begin_decoding(&decoder);
 	return ZYAN_SUCCESS(
 		   ZydisDecoderDecodeInstruction(&decoder, NULL, code, length, &instruction)) &&
-	       is_wanted(instruction.mnemonic);
+	       is_wanted(&instruction);
 }
 
 static int add_place(struct search *self, uint64_t address, struct error *error)
@@ -155,7 +163,7 @@ static int search_range(struct search *self, const struct kernel_code *code, str
 			continue;
 		}
 		note_targets(self, &instruction, at + instruction.length);
-		if (is_wanted(instruction.mnemonic))
+		if (is_wanted(&instruction))
 			result = add_place(self, at, error);
 	}
 	return result;

@@ -1,7 +1,8 @@
-/* Finding the instructions on the interrupt flag, and CPUID, in a kernel's code. */
+/* Finding the instructions on the interrupt flag, CPUID, and accesses to ports, in a kernel's code. */
 #ifndef MAYFLY_MONITOR_KERNEL_FLAGS_SEARCH_H
 #define MAYFLY_MONITOR_KERNEL_FLAGS_SEARCH_H
 
+#include <Zydis/Zydis.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,9 @@ struct flags_places {
 /* Decodes all code, one instruction after the other. The caller frees places->places. */
 int flags_search(const uint8_t *memory, const struct kernel_start *kernel,
 		 struct flags_places *places, struct error *error);
+
+/* IN to AL from, or OUT of AL to the port in DX, without prefixes. */
+bool flags_is_port_access(const ZydisDecodedInstruction *instruction);
 
 /* True where such an instruction stands at `code`, of which `length` bytes may be looked at. */
 bool flags_is_place(const uint8_t *code, uint64_t length);

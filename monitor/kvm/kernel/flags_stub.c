@@ -88,6 +88,24 @@ static void emit_popf(struct writer *self)
 	emit_look(self);
 }
 
+/* Of one byte, at the port in DX. Ports that no device here has are the only ones of which the guest
+ * need not come out: what it writes there goes nowhere, and it reads ones. */
+static void emit_port(struct writer *self, const ZydisDecodedInstruction *instruction)
+{
+	const bool reads = instruction->mnemonic == ZYDIS_MNEMONIC_IN;
+	const uint8_t opcode = instruction->opcode;
+	EMIT(self, "\x9c\x52");			/* pushfq; push %rdx */
+	EMIT(self, "\x81\xe2\xe0\xff\x00\x00"); /* and $0xffe0, %edx */
+	EMIT(self, "\x81\xfa\xc0\x03\x00\x00"); /* cmp $0x3c0, %edx: those of VGA */
+	EMIT(self, "\x5a");			/* pop %rdx */
+	if (reads)
+		EMIT(self, "\x75\x05\x9d\xb0\xff"); /* jne 1f; popfq; mov $0xff, %al */
+	else
+		EMIT(self, "\x75\x03\x9d");  /* jne 1f; popfq */
+	EMIT(self, "\xeb\x02\x9d");	     /* jmp 2f; 1: popfq */
+	emit(self, &opcode, sizeof(opcode)); /* in (%dx), %al, or out %al, (%dx); 2: */
+}
+
 static void emit_jump(struct writer *self, uint64_t to)
 {
 	const int32_t distance = (int32_t)((int64_t)to - (int64_t)(self->at + FLAGS_JUMP_LENGTH));
@@ -101,13 +119,34 @@ static bool is_near_return(const ZydisDecodedInstruction *instruction)
 	       (instruction->opcode == 0xc3 || instruction->opcode == 0xc2);
 }
 
+/* JMP to an address that stands in it, without prefixes. */
+static bool is_jump(const ZydisDecodedInstruction *instruction)
+{
+	return (instruction->opcode == 0xe9 && instruction->length == FLAGS_JUMP_LENGTH) ||
+	       (instruction->opcode == 0xeb && instruction->length == 2);
+}
+
+/* Nothing that follows is reached from it. */
+static bool is_last(const ZydisDecodedInstruction *instruction)
+{
+	return is_near_return(instruction) || is_jump(instruction);
+}
+
+/* An operand in memory, by its distance from the next instruction. */
+static bool is_relative_access(const ZydisDecodedInstruction *instruction)
+{
+	const ZydisDecodedInstructionRaw *raw = &instruction->raw;
+	return instruction->attributes & ZYDIS_ATTRIB_HAS_MODRM && raw->modrm.mod == 0 &&
+	       raw->modrm.rm == 5 && raw->disp.size == 32;
+}
+
 /* Moves of control and debug registers: 0F 20 to 0F 23. */
 static bool is_control_move(const ZydisDecodedInstruction *instruction)
 {
 	return instruction->opcode_map == ZYDIS_OPCODE_MAP_0F && (instruction->opcode & ~3) == 0x20;
 }
 
-/* The instruction means the same at another address, and the monitor has not to look at it. */
+/* The instruction means the same at another address, or can be made to, and the monitor has not to look at it. */
 static bool is_movable(const ZydisDecodedInstruction *instruction)
 {
 	switch (instruction->meta.category) {
@@ -117,8 +156,9 @@ static bool is_movable(const ZydisDecodedInstruction *instruction)
 	case ZYDIS_CATEGORY_SYSCALL:
 	case ZYDIS_CATEGORY_SYSRET:
 	case ZYDIS_CATEGORY_SYSTEM: /* HLT among them: STI; HLT is one thing */
-	case ZYDIS_CATEGORY_UNCOND_BR:
 		return false;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return is_jump(instruction);
 	case ZYDIS_CATEGORY_RET:
 		return is_near_return(instruction);
 	default:
@@ -134,17 +174,40 @@ static bool is_movable(const ZydisDecodedInstruction *instruction)
 	case ZYDIS_MNEMONIC_UD2:
 		return false;
 	default:
-		return !(instruction->attributes & ZYDIS_ATTRIB_IS_RELATIVE) &&
+		return (is_relative_access(instruction) ||
+			!(instruction->attributes & ZYDIS_ATTRIB_IS_RELATIVE)) &&
 		       !is_control_move(instruction);
 	}
 }
 
-/* False where the instruction cannot be moved. */
+/* What stands at `from`, so that it means the same here. False where that is too far away. */
+static bool emit_moved(struct writer *self, const ZydisDecodedInstruction *instruction,
+		       uint64_t from)
+{
+	const ZydisDecodedInstructionRaw *raw = &instruction->raw;
+	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+	memcpy(bytes, self->stubs->memory + from, instruction->length);
+	if (is_jump(instruction)) {
+		emit_jump(self, from + instruction->length + (uint64_t)raw->imm[0].value.s);
+		return true;
+	}
+	if (is_relative_access(instruction)) {
+		const int64_t wide = raw->disp.value + (int64_t)from - (int64_t)self->at;
+		const int32_t distance = (int32_t)wide;
+		if (distance != wide)
+			return false;
+		memcpy(bytes + raw->disp.offset, &distance, sizeof(distance));
+	}
+	emit(self, bytes, instruction->length);
+	return true;
+}
+
+/* The instruction at `from`. False where it cannot be moved. */
 static bool emit_instruction(struct writer *self, const ZydisDecodedInstruction *instruction,
-			     const uint8_t *bytes)
+			     uint64_t from)
 {
 	const bool look_was_due = self->look_due;
-	if (look_was_due && is_near_return(instruction))
+	if (look_was_due && is_last(instruction))
 		emit_look(self);
 	switch (instruction->mnemonic) {
 	case ZYDIS_MNEMONIC_CLI:
@@ -160,17 +223,22 @@ static bool emit_instruction(struct writer *self, const ZydisDecodedInstruction 
 	case ZYDIS_MNEMONIC_POPFQ:
 		emit_popf(self);
 		break;
-	default:
-		if (!is_movable(instruction))
+	case ZYDIS_MNEMONIC_IN:
+	case ZYDIS_MNEMONIC_OUT:
+		if (!flags_is_port_access(instruction))
 			return false;
-		emit(self, bytes, instruction->length);
+		emit_port(self, instruction);
+		break;
+	default:
+		if (!is_movable(instruction) || !emit_moved(self, instruction, from))
+			return false;
 	}
 	if (look_was_due && self->look_due)
 		emit_look(self);
 	return true;
 }
 
-/* What stands behind a return is never reached, if it is padding. A function may begin with a NOP, but
+/* What stands behind a return or jump is never reached, if it is padding. A function may begin with a NOP, but
  * then where compilers begin functions. */
 static bool is_padding(const ZydisDecodedInstruction *instruction, const uint8_t *bytes,
 		       uint64_t at)
@@ -183,7 +251,7 @@ static uint64_t write_stub(struct writer *self, uint64_t place, uint64_t limit)
 {
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction instruction;
-	bool returned = false;
+	bool ended = false;
 	uint64_t at = place;
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	while (at < place + FLAGS_JUMP_LENGTH) {
@@ -191,11 +259,11 @@ static uint64_t write_stub(struct writer *self, uint64_t place, uint64_t limit)
 		if (at >= limit || !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
 				       &decoder, NULL, bytes, limit - at, &instruction)))
 			return 0;
-		if (returned && !is_padding(&instruction, bytes, at))
+		if (ended && !is_padding(&instruction, bytes, at))
 			return 0;
-		if (!returned && !emit_instruction(self, &instruction, bytes))
+		if (!ended && !emit_instruction(self, &instruction, at))
 			return 0;
-		returned = returned || is_near_return(&instruction);
+		ended = ended || is_last(&instruction);
 		at += instruction.length;
 	}
 	if (self->look_due)
