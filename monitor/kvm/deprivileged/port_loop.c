@@ -10,6 +10,8 @@
 
 #define STEPS_MAX    48 /* between two accesses: they cost less than a trap */
 #define CACHED	     32 /* instructions, by where they stand */
+#define BEGINNINGS   32 /* instructions behind accesses, likewise */
+#define PASSES_MAX   63
 #define FLAG_CARRY   0x001UL
 #define FLAG_PARITY  0x004UL
 #define FLAG_ADJUST  0x010UL
@@ -26,9 +28,17 @@ struct cached {
 	struct instruction instruction;
 };
 
+/* Where it has led to no access it is not tried each time: that costs half an exit, for nothing. */
+struct beginning {
+	uint64_t address;
+	uint8_t passes; /* so many times it is left to the guest after it was in vain again */
+	uint8_t left;	/* of them */
+};
+
 struct port_loop {
 	ZydisDecoder decoder;
 	struct cached cached[CACHED];
+	struct beginning beginnings[BEGINNINGS];
 };
 
 enum step { STEP_DONE, STEP_TRAPS, STEP_STORES, STEP_UNKNOWN };
@@ -49,9 +59,8 @@ void port_loop_release(struct port_loop *loop)
 	free(loop);
 }
 
-/* NULL where nothing is known. */
-static const struct instruction *fetch(struct kernel *kernel, struct port_loop *loop,
-				       uint64_t address)
+const struct instruction *port_loop_fetch(struct kernel *kernel, struct port_loop *loop,
+					  uint64_t address)
 {
 	struct cached *cached = &loop->cached[address % CACHED];
 	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
@@ -379,13 +388,34 @@ static enum step do_instruction(struct kernel *kernel, const struct instruction 
 	}
 }
 
-enum port_loop_end port_loop_go_on(struct kernel *kernel, struct port_loop *loop,
-				   struct machine_access *access)
+/* NULL: not this time. */
+static struct beginning *begin(struct port_loop *loop, uint64_t address)
+{
+	struct beginning *beginning = &loop->beginnings[address % BEGINNINGS];
+	if (beginning->address != address)
+		*beginning = (struct beginning){.address = address};
+	if (!beginning->left)
+		return beginning;
+	beginning->left--;
+	return NULL;
+}
+
+static void note_end(struct beginning *beginning, enum port_loop_end end)
+{
+	if (end != PORT_LOOP_ENTER)
+		beginning->passes = 0;
+	else if (beginning->passes < PASSES_MAX)
+		beginning->passes = (uint8_t)(beginning->passes * 2 + 1);
+	beginning->left = beginning->passes;
+}
+
+static enum port_loop_end go_on(struct kernel *kernel, struct port_loop *loop,
+				struct machine_access *access)
 {
 	struct kvm_regs *regs = kernel_regs(kernel);
 	enum step step = STEP_DONE;
 	for (int i = 0; i < STEPS_MAX && step == STEP_DONE; i++) {
-		const struct instruction *instruction = fetch(kernel, loop, regs->rip);
+		const struct instruction *instruction = port_loop_fetch(kernel, loop, regs->rip);
 		if (!instruction)
 			return PORT_LOOP_ENTER;
 		uint64_t next = regs->rip + instruction->decoded.length;
@@ -397,4 +427,15 @@ enum port_loop_end port_loop_go_on(struct kernel *kernel, struct port_loop *loop
 	return step == STEP_TRAPS    ? PORT_LOOP_TRAPS
 	       : step == STEP_STORES ? PORT_LOOP_STORES
 				     : PORT_LOOP_ENTER;
+}
+
+enum port_loop_end port_loop_go_on(struct kernel *kernel, struct port_loop *loop,
+				   struct machine_access *access)
+{
+	struct beginning *beginning = begin(loop, kernel_regs(kernel)->rip);
+	if (!beginning)
+		return PORT_LOOP_ENTER;
+	const enum port_loop_end end = go_on(kernel, loop, access);
+	note_end(beginning, end);
+	return end;
 }

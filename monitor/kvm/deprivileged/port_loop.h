@@ -7,6 +7,7 @@
 #ifndef MAYFLY_MONITOR_DEPRIVILEGED_PORT_LOOP_H
 #define MAYFLY_MONITOR_DEPRIVILEGED_PORT_LOOP_H
 
+#include "instruction.h"
 #include "virtual_cpu.h"
 
 struct port_loop;
@@ -20,6 +21,11 @@ enum port_loop_end {
 /* What is known of instructions; NULL: no memory. For port_loop_release(). */
 struct port_loop *port_loop_create(struct error *error);
 void port_loop_release(struct port_loop *loop);
+
+/* The instruction at `address`, decoded once for each content of that place. NULL: there is none, or
+ * what follows it is no code. Valid until the next call. */
+const struct instruction *port_loop_fetch(struct kernel *kernel, struct port_loop *loop,
+					  uint64_t address);
 
 /* Goes on from RIP, as far as it knows on. Registers and flags are those of where it ends. */
 enum port_loop_end port_loop_go_on(struct kernel *kernel, struct port_loop *loop,

@@ -5,6 +5,7 @@
 #include "control.h"
 #include "exception.h"
 #include "port_io.h"
+#include "port_loop.h"
 #include "segments.h"
 #include "sizes/sizes.h"
 
@@ -187,10 +188,22 @@ static emulate_function find_function(const struct instruction *instruction)
 	return find_special(instruction);
 }
 
+/* What traps often does so at the same places. */
+static bool fetch(struct kernel *kernel, struct instruction *instruction)
+{
+	const uint64_t address = kernel_regs(kernel)->rip;
+	const struct instruction *known =
+	    kernel->loop ? port_loop_fetch(kernel, kernel->loop, address) : NULL;
+	if (!known)
+		return instruction_fetch(kernel, address, instruction);
+	*instruction = *known;
+	return true;
+}
+
 enum emulation_result privileged_emulate(struct kernel *kernel, struct emulation *emulation)
 {
 	struct kvm_regs *regs = kernel_regs(kernel);
-	if (!instruction_fetch(kernel, regs->rip, &emulation->instruction))
+	if (!fetch(kernel, &emulation->instruction))
 		return EMULATION_UNKNOWN;
 	const emulate_function emulate = find_function(&emulation->instruction);
 	if (!emulate)
