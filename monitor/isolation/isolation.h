@@ -112,6 +112,7 @@ struct machine_aside {
 	void (*begin)(void *context); /* NULL: nobody does */
 	void (*end)(void *context);
 	void *context;
+	bool wanted; /* set before the first begin(): the guest is to put its calls there */
 };
 
 struct machine {

@@ -48,6 +48,7 @@ static void begin(const char *code, size_t size)
 	played.image.size = MEMORY;
 	played.start = (struct kernel_start){
 	    .memory = MEMORY, .calls_page = CALLS, .calls_first = PORT, .calls_end = PORT_END};
+	played.machine.aside.wanted = true;
 	played.kernel = (struct kernel){.way = KERNEL_WAY_DEPRIVILEGED,
 					.machine = &played.machine,
 					.start = &played.start,
@@ -82,6 +83,13 @@ static void test_sites(void)
 	CHECK(is_rewritten(OUT));
 	CHECK_NUMBER(played.memory[OUT], 0xef);
 	CHECK(played.memory[CALLS + CALL_BOX_STUBS_OFFSET] != 0);
+	begin(site, 6);
+	played.machine.aside.wanted = false; /* nobody would serve it */
+	trap(OUT, PORT, 9);
+	CHECK(!is_rewritten(OUT));
+	played.machine.aside.wanted = true;
+	trap(OUT, PORT, 1);
+	CHECK(is_rewritten(OUT));
 	begin(site, 6);
 	trap(OUT, 0x1234000000000501, 9); /* the load was not what set RDX */
 	CHECK(!is_rewritten(OUT));

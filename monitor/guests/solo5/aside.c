@@ -294,8 +294,8 @@ static void wake(struct solo5_aside *self)
 		self->started = !self->cannot_start;
 		if (self->cannot_start)
 			return;
-		self->slot->machine->aside =
-		    (struct machine_aside){.begin = begin_turn, .end = end_turn, .context = self};
+		self->slot->machine->aside = (struct machine_aside){
+		    .begin = begin_turn, .end = end_turn, .context = self, .wanted = true};
 	}
 	pthread_mutex_lock(&self->lock);
 	if (!self->awake && !atomic_load(&self->wanted)) {
@@ -360,8 +360,11 @@ void solo5_aside_consider(struct solo5_aside *self)
 	if (atomic_exchange(&self->late, false))
 		do_without(self);
 	const uint32_t fast = self->started ? FAST : FAST_FIRST;
-	const bool pays = self->fast >= fast && now_ns >= self->without_until_ns;
-	if ((pays || self->stays) && !self->slot->setup)
+	const bool pays = self->stays || (self->fast >= fast && now_ns >= self->without_until_ns);
+	/* What the set-up does to the guest's code, its clones have. */
+	if (pays || self->slot->setup)
+		self->slot->machine->aside.wanted = true;
+	if (pays && !self->slot->setup)
 		wake(self);
 }
 

@@ -14,7 +14,8 @@
 #include "monitor/kvm/kernel/call_stub.h"
 #include "port_io.h"
 
-/* To rewrite takes about as long as two exits, and in a clone a page of its own. */
+/* To rewrite takes about as long as two exits, and in a clone a page of its own. Nor is it done before
+ * somebody will serve the calls (machine_aside). */
 #define OFTEN 3
 
 /* mov $port, %edx; out %eax, %dx */
@@ -81,7 +82,12 @@ void call_sites_note(struct kernel *kernel)
 	if (!start->calls_page || port < start->calls_first || port >= start->calls_end)
 		return;
 	struct call_site *site = find_site(kernel->deprivileged, out);
-	if (!site || site->count == OFTEN || ++site->count < OFTEN)
+	if (!site || site->count == OFTEN)
+		return;
+	/* The last step is to rewrite it, once. */
+	if (site->count == OFTEN - 1 && !kernel->machine->aside.wanted)
+		return;
+	if (++site->count < OFTEN)
 		return;
 	if (out >= LOAD_LENGTH && is_site(kernel, out, (uint32_t)port))
 		rewrite(kernel, out, (uint16_t)port);
