@@ -29,6 +29,9 @@ struct monitor_options {
 	const char *isolation; /* "auto", "kvm" or "process" */
 	bool debug;	       /* the library OS reports what it does not know */
 	bool fresh; /* there is no set-up: each request runs the program from its start */
+	/* And there is one request only, and one slot: it writes into the image itself, which saves it a
+	 * copy of each page that it changes. */
+	bool once;
 	/* How many requests a machine may serve, one after the other, without a reset between them: its
 	 * guest must be a server to which requests come by a network. 0, 1: each has one of its own. */
 	uint64_t reuse;

@@ -20,7 +20,7 @@ struct monitor {
 
 	/* The image that clones start from: as loaded, or frozen by the set-up. */
 	struct image image;
-	bool prepared, frozen, fresh;
+	bool prepared, frozen, fresh, once;
 	uint64_t reuse;			/* requests that a machine may serve */
 	struct working_set working_set; /* of requests in clones of the image */
 	struct setup setup;		/* what it left; `warm_up` is ours */

@@ -150,6 +150,7 @@ int monitor_open(struct monitor **monitor, const struct monitor_options *options
 	self->dialer = *options->dialer;
 	self->fresh = options->fresh;
 	self->reuse = options->reuse;
+	self->once = options->once;
 	int result = monitor_choose_isolation(self, wanted_isolation(options), error);
 	if (!result)
 		result = keep_warm_up(&self->setup, options, error);

@@ -225,7 +225,7 @@ int slot_open(struct slot **slot, struct monitor *monitor, struct error *error)
 	struct slot *self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_set(error, ENOMEM, "no memory for a slot");
-	int result = slot_build(self, monitor, &monitor->image, true, error);
+	int result = slot_build(self, monitor, &monitor->image, !monitor->once, error);
 	if (result) {
 		free(self);
 		return error_wrap(error, "cannot clone %s", monitor->guest->name);

@@ -92,6 +92,7 @@ static int open_monitor(struct monitor **monitor, const struct command_line *lin
 	    .isolation = isolations[0]->name,
 	    .dialer = &no_dialer,
 	    .fresh = true,
+	    .once = true,
 	};
 	const bool is_ours = format && format->kind && !strcmp(format->kind, guest_kinds[0]->name);
 	if (!is_ours && !access(line->arguments[0], R_OK))
