@@ -25,13 +25,19 @@ int response_buffer_flush(struct response_buffer *buffer, struct slot *slot, enu
 	return result;
 }
 
+static bool is_first(const struct slot *slot)
+{
+	return !(slot->setup ? slot->setup->output.length : slot->responded);
+}
+
 int response_buffer_put(struct response_buffer *buffer, struct slot *slot, uint8_t byte,
 			enum device_next *next, struct error *error)
 {
 	if (!buffer->length)
 		buffer->since_ns = clock_now_ns();
 	buffer->bytes[buffer->length++] = byte;
-	const bool line = slot->request->unbuffered && byte == '\n';
+	/* The first line is there at once: whoever waits for a sign of life has one. */
+	const bool line = byte == '\n' && (slot->request->unbuffered || is_first(slot));
 	return line || buffer->length == sizeof(buffer->bytes)
 		   ? response_buffer_flush(buffer, slot, next, error)
 		   : 0;

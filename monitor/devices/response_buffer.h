@@ -15,8 +15,8 @@ struct response_buffer {
 	uint8_t bytes[RESPONSE_BUFFER_SIZE];
 };
 
-/* Adds a byte, and hands on what is there where it is full, or at the end of a line whose reader does
- * not want to wait. Returns and sets what response_buffer_flush() does. */
+/* Adds a byte, and hands on what is there where it is full, at the end of the first line, or of any where
+ * the reader does not want to wait. Returns and sets what response_buffer_flush() does. */
 int response_buffer_put(struct response_buffer *buffer, struct slot *slot, uint8_t byte,
 			enum device_next *next, struct error *error);
 
