@@ -132,9 +132,11 @@ static int pit_serve(struct device *device, struct slot *slot, enum device_next 
 	(void)error;
 	if (!due_ns || now_ns < due_ns)
 		return 0;
-	channel->expired = ticks_of(elapsed_ns(channel, now_ns)) / channel->reload;
-	if (!channel->expired)
-		channel->expired = 1; /* by rounding */
+	/* What is not periodic expires once, however late that is seen. */
+	if (is_periodic(channel))
+		channel->expired = ticks_of(elapsed_ns(channel, now_ns)) / channel->reload;
+	if (!is_periodic(channel) || !channel->expired)
+		channel->expired = 1; /* of a period, by rounding */
 	bus_set_line(device->bus, 0, true);
 	bus_set_line(device->bus, 0, false);
 	return 0;

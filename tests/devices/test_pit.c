@@ -169,6 +169,23 @@ static void test_saving(void)
 	bus_release(self.bus);
 }
 
+/* A count that has run several times over before anybody looked has expired once, and can be saved. */
+static void test_saving_late(void)
+{
+	struct ports self;
+	set_up(&self);
+	program(&self, 0, 0, 1);
+	const uint64_t late_ns = clock_now_ns() + 10 * COUNT_NS(2);
+	while (clock_now_ns() < late_ns)
+		;
+	wait_for_it(&self, late_ns);
+	CHECK(processor.pending(processor.context));
+	ports_save_and_load(&self);
+	CHECK(processor.pending(processor.context));
+	CHECK_NUMBER(bus_due(self.bus), 0);
+	bus_release(self.bus);
+}
+
 int main(void)
 {
 	test_once(0);
@@ -179,5 +196,6 @@ int main(void)
 	test_read_back();
 	test_gate();
 	test_saving();
+	test_saving_late();
 	return check_status();
 }
