@@ -49,6 +49,9 @@ check "what a kernel sees of its processor" 0 $?
 check "kernels that attack" 0 $?
 /mayfly/tests/kernels/test_kernel
 check "kernels in ring 0" 0 $?
+/mayfly/tests/kernels/test_virtio_guest
+check "a kernel with virtio devices" 0 $?
+. /both_ways.sh
 # Last: QEMU 7.2 keeps the watchpoints of a guest's debug registers behind the guest's end, and fails an
 # assertion where the frame of an exception is written to one (cpu_check_watchpoint()).
 /mayfly/tests/kernels/test_kernel_attacks

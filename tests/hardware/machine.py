@@ -69,9 +69,10 @@ def boot(kernel, root, work, words="", devices=(), limit=LIMIT):
     archive = work / "root.cpio"
     pack(root, archive)
     image, = (kernel / "boot").glob("vmlinuz-*")
-    # Without SMAP: QEMU 7.2 takes the stack accesses of an IRET in ring 3 for the kernel's.
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,+svm,+npt,-smap", "-m", "1024",
-               "-machine", "q35", "-nodefaults", "-display", "none", "-serial", "stdio",
+    # Without SMAP: QEMU 7.2 takes the stack accesses of an IRET in ring 3 for the kernel's. It executes
+    # RDSEED, which CPUID names only when forced.
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,+svm,+npt,-smap,+rdseed,x-force-features=on",
+               "-m", "1024", "-machine", "q35", "-nodefaults", "-display", "none", "-serial", "stdio",
                "-no-reboot", "-kernel", image, "-initrd", archive,
                "-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable "
                # Where this machine is busy, the kernel finds its timer too slow, and ends.
