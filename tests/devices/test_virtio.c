@@ -118,7 +118,8 @@ static void test_pci_queue(void)
 	struct rig *rig = rig_create(&virtio_rng, NULL, VIRTIO_PCI);
 	const uint64_t queue = 0x10000, available = queue + 16UL * 256, used = available + 0x1000;
 	port_write(rig, RIG_PORTS + 0x12, 1, 1 | 2);
-	CHECK_NUMBER(port_read(rig, RIG_PORTS, 4) & (uint32_t)FEATURE_EVENT_IDX, FEATURE_EVENT_IDX);
+	const uint32_t offered = (uint32_t)(FEATURE_EVENT_IDX | FEATURE_INDIRECT);
+	CHECK_NUMBER(port_read(rig, RIG_PORTS, 4) & offered, offered);
 	port_write(rig, RIG_PORTS + 4, 4, 0);
 	port_write(rig, RIG_PORTS + 0xe, 2, 1);
 	CHECK_NUMBER(port_read(rig, RIG_PORTS + 0xc, 2), 0);
@@ -208,7 +209,7 @@ static const struct bad_queue bad_queues[] = {
     {.name = "an end that overflows", .descriptors = {{UINT64_MAX - 3, 8, WRITE, 0}}},
     {.name = "the device's own registers", .descriptors = {{RIG_MMIO, 4, WRITE, 0}}},
     {.name = "the largest length", .descriptors = {{0, UINT32_MAX, WRITE, 0}}},
-    {.name = "an indirect table, not offered", .descriptors = {{RIG_DATA, 16, 4, 0}}},
+    {.name = "an indirect table that was not agreed on", .descriptors = {{RIG_DATA, 16, 4, 0}}},
     {.name = "flags that are unknown", .descriptors = {{RIG_DATA, 16, WRITE | 0x8000, 0}}},
     {.name = "a readable one behind a writable one",
      .descriptors = {{RIG_DATA, 1, WRITE | NEXT, 1}, {RIG_DATA, 1, 0, 0}}},
@@ -263,6 +264,153 @@ static void test_bad_rings(void)
 			fprintf(stderr, "  place %zu\n", i);
 		rig_release(rig);
 	}
+}
+
+/* ── indirect tables ─────────────────────────────────────────────────────────────────────────── */
+
+#define TABLE 0x50000UL
+
+static void describe_in_table(struct rig *rig, unsigned number, uint64_t address, uint32_t length,
+			      uint16_t flags, uint16_t next)
+{
+	const struct rig_descriptor descriptor = {address, length, flags, next};
+	memcpy(rig->memory + TABLE + 16UL * number, &descriptor, sizeof(descriptor));
+}
+
+/* A table of so many buffers of one byte, one after the other. */
+static void fill_table(struct rig *rig, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		describe_in_table(rig, i, RIG_DATA + i, 1, i + 1 < count ? WRITE | NEXT : WRITE,
+				  (uint16_t)(i + 1));
+}
+
+/* Offers descriptor 0, which has the table behind it. */
+static void ask_by_table(struct rig *rig, uint32_t length, uint16_t flags)
+{
+	rig_describe(rig, 0, 0, TABLE, length, INDIRECT | flags, 0);
+	rig_offer(rig, 0, 0);
+	rig_notify(rig, 0);
+}
+
+static void test_tables(void)
+{
+	struct rig *rig = ready_rig(FEATURE_INDIRECT);
+	/* In any order, with an empty one; what is behind the chain's end means nothing. */
+	describe_in_table(rig, 0, RIG_DATA, 3, WRITE | NEXT, 2);
+	describe_in_table(rig, 1, RIG_MEMORY - 8, 8, WRITE, 99);
+	describe_in_table(rig, 2, UINT64_MAX, 0, WRITE | NEXT, 1);
+	describe_in_table(rig, 3, UINT64_MAX, UINT32_MAX, UINT16_MAX, 0);
+	ask_by_table(rig, 64, 0);
+	CHECK_NUMBER(rig_written(rig, 0, 0), 11);
+	CHECK_NUMBER(rig_used_head(rig, 0, 0), 0);
+	ask_by_table(rig, 64, WRITE); /* which means nothing there */
+	CHECK_NUMBER(rig_written(rig, 0, 1), 11);
+	/* Behind descriptors of the queue. */
+	rig_describe(rig, 0, 1, RIG_DATA, 5, WRITE | NEXT, 0);
+	rig_offer(rig, 0, 1);
+	rig_notify(rig, 0);
+	CHECK_NUMBER(rig_written(rig, 0, 2), 16);
+	CHECK_NUMBER(rig_used_head(rig, 0, 2), 1);
+	/* A buffer may be the table itself, which has been read by then. */
+	describe_in_table(rig, 0, TABLE, 48, WRITE, 0);
+	ask_by_table(rig, 16, 0);
+	CHECK_NUMBER(rig_written(rig, 0, 3), 48);
+	CHECK(!rig_is_broken(rig));
+	rig_release(rig);
+}
+
+/* More than the queue has, up to a bound. */
+static void test_long_tables(void)
+{
+	static const struct {
+		unsigned count;
+		bool is_sound;
+	} lengths[] = {{RIG_QUEUE_SIZE + 1, true},
+		       {VIRTIO_CHAIN_MAX - 1, true},
+		       {VIRTIO_CHAIN_MAX, false},
+		       {4 * VIRTIO_CHAIN_MAX, false}};
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		struct rig *rig = ready_rig(FEATURE_INDIRECT);
+		fill_table(rig, lengths[i].count);
+		ask_by_table(rig, 16 * lengths[i].count, 0);
+		CHECK_NUMBER(rig_is_broken(rig), !lengths[i].is_sound);
+		CHECK_NUMBER(rig_used(rig, 0), lengths[i].is_sound);
+		if (lengths[i].is_sound)
+			CHECK_NUMBER(rig_written(rig, 0, 0), lengths[i].count);
+		rig_release(rig);
+	}
+}
+
+struct bad_table {
+	const char *name;
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags;
+	struct rig_descriptor descriptors[2];
+};
+
+static const struct bad_table bad_tables[] = {
+    {"no descriptor", TABLE, 0, 0, {{RIG_DATA, 1, WRITE, 0}}},
+    {"less than one", TABLE, 15, 0, {{RIG_DATA, 1, WRITE, 0}}},
+    {"not a whole number", TABLE, 24, 0, {{RIG_DATA, 1, WRITE, 0}}},
+    {"one that is not the last", TABLE, 32, NEXT, {{RIG_DATA, 1, WRITE, 0}}},
+    {"a table in a table", TABLE, 32, 0, {{TABLE, 16, INDIRECT, 0}}},
+    {"a table behind one in it",
+     TABLE,
+     32,
+     0,
+     {{RIG_DATA, 1, WRITE | NEXT, 1}, {TABLE, 16, WRITE | INDIRECT, 0}}},
+    {"a next one beyond it", TABLE, 32, 0, {{RIG_DATA, 1, WRITE | NEXT, 2}}},
+    {"a chain to itself", TABLE, 32, 0, {{RIG_DATA, 1, WRITE | NEXT, 0}}},
+    {"a loop of empty ones", TABLE, 32, 0, {{0, 0, NEXT, 1}, {0, 0, NEXT, 0}}},
+    {"a readable one behind a writable one",
+     TABLE,
+     32,
+     0,
+     {{RIG_DATA, 1, WRITE | NEXT, 1}, {RIG_DATA, 1, 0, 0}}},
+    {"flags that are unknown", TABLE, 32, 0, {{RIG_DATA, 1, WRITE | 8, 0}}},
+    {"a buffer beyond memory", TABLE, 32, 0, {{RIG_MEMORY, 1, WRITE, 0}}},
+    {"a table beyond memory", RIG_MEMORY, 16, 0, {{0}}},
+    {"an end beyond memory", RIG_MEMORY - 16, 32, 0, {{0}}},
+    {"the last address", UINT64_MAX - 15, 16, 0, {{0}}},
+    {"an end that overflows", UINT64_MAX - 15, 32, 0, {{0}}},
+    {"the largest length", 0, UINT32_MAX - 15, 0, {{0}}},
+    {"the device's own registers", RIG_MMIO, 16, 0, {{0}}},
+};
+
+static void test_bad_table(const struct bad_table *bad)
+{
+	struct rig *rig = ready_rig(FEATURE_INDIRECT);
+	memcpy(rig->memory + TABLE, bad->descriptors, sizeof(bad->descriptors));
+	rig_describe(rig, 0, 0, bad->address, bad->length, INDIRECT | bad->flags, 1);
+	rig_describe(rig, 0, 1, RIG_DATA, 1, WRITE, 0);
+	rig_offer(rig, 0, 0);
+	rig_notify(rig, 0);
+	if (!CHECK(rig_is_broken(rig)))
+		fprintf(stderr, "  %s\n", bad->name);
+	CHECK_NUMBER(rig_used(rig, 0), 0);
+	rig_release(rig);
+}
+
+/* A clone goes on with a chain that was offered before its snapshot. */
+static void test_saved_table(void)
+{
+	struct error error = {0};
+	cleanup_free uint8_t *data = NULL;
+	size_t length = 0;
+	struct rig *rig = ready_rig(FEATURE_INDIRECT);
+	ask(rig, 0);
+	fill_table(rig, 100);
+	rig_describe(rig, 0, 0, TABLE, 1600, INDIRECT, 0);
+	rig_offer(rig, 0, 0);
+	CHECK_NUMBER(bus_save(rig->bus, &data, &length, &error), 0);
+	CHECK_NUMBER(bus_load(rig->bus, NULL, 0, &error), 0);
+	CHECK_NUMBER(bus_load(rig->bus, data, length, &error), 0);
+	rig_notify(rig, 0);
+	CHECK_NUMBER(rig_used(rig, 0), 2);
+	CHECK_NUMBER(rig_written(rig, 0, 1), 100);
+	rig_release(rig);
 }
 
 /* A queue in use stays where it is, and sizes that cannot be change nothing. */
@@ -378,6 +526,11 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(bad_queues); i++)
 		test_bad_queue(&bad_queues[i]);
 	test_bad_rings();
+	test_tables();
+	test_long_tables();
+	for (size_t i = 0; i < ARRAY_SIZE(bad_tables); i++)
+		test_bad_table(&bad_tables[i]);
+	test_saved_table();
 	test_queue_registers();
 	test_interrupts();
 	test_event_index();

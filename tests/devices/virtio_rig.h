@@ -25,9 +25,11 @@
 #define RIG_AVAILABLE(number) (RIG_QUEUE(number) + 16UL * RIG_QUEUE_SIZE)
 #define RIG_USED(number)      (RIG_QUEUE(number) + 0x1000UL)
 
-#define NEXT  1
-#define WRITE 2
+#define NEXT	 1
+#define WRITE	 2
+#define INDIRECT 4
 
+#define FEATURE_INDIRECT  (1ULL << 28)
 #define FEATURE_EVENT_IDX (1ULL << 29)
 #define FEATURE_VERSION_1 (1ULL << 32)
 

@@ -87,7 +87,7 @@ typedef unsigned find_ranges(const struct virtio_chain *chain, uint64_t offset, 
 static void find_whole(const struct virtio_chain *chain, find_ranges *find,
 		       const struct accel_range *range, struct vaccel_arg *arg)
 {
-	struct iovec ranges[VIRTIO_QUEUE_SIZE_MAX];
+	struct iovec ranges[VIRTIO_CHAIN_MAX];
 	const unsigned count = find(chain, range->offset, range->length, ranges);
 	*arg = (struct vaccel_arg){.size = range->length,
 				   .type = (vaccel_arg_type_t)range->type,

@@ -46,7 +46,7 @@ static bool place_all(struct accel_range *ranges, unsigned count, struct span *s
 size_t accel_read_writable(const struct virtio_chain *chain, uint64_t offset, void *out,
 			   size_t length)
 {
-	struct iovec ranges[VIRTIO_QUEUE_SIZE_MAX];
+	struct iovec ranges[VIRTIO_CHAIN_MAX];
 	const unsigned count = virtio_chain_writable(chain, offset, length, ranges);
 	size_t done = 0;
 	for (unsigned i = 0; i < count; i++) {

@@ -54,7 +54,7 @@ struct block {
 struct work {
 	struct virtio_chain chain;
 	struct request_header header;
-	struct iovec data[VIRTIO_QUEUE_SIZE_MAX];
+	struct iovec data[VIRTIO_CHAIN_MAX];
 	unsigned count;
 	uint64_t length; /* of the data */
 };

@@ -45,7 +45,8 @@ void virtio_acknowledge(struct virtio *virtio, uint32_t interrupts)
 uint64_t virtio_offered(const struct virtio *virtio, bool legacy)
 {
 	const uint64_t own = virtio->kind->features ? virtio->kind->features(virtio) : 0;
-	const uint64_t offered = own | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
+	const uint64_t offered =
+	    own | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
 	return legacy ? offered & LEGACY_FEATURES : offered;
 }
 

@@ -1,8 +1,9 @@
 /* Split queues (section 2.7 of the standard); see virtio.h.
  *
  * Where a queue lies is the driver's choice, and what stands in it is the driver's, too: each number
- * is copied once and then checked, and no loop is longer than the queue. Rings are looked up in the
- * guest's memory anew each time, because a clone has them elsewhere in ours.
+ * is copied once and then checked, and no loop is longer than the queue, or than VIRTIO_CHAIN_MAX where
+ * a chain goes on in a table of its own. Rings are looked up in the guest's memory anew each time,
+ * because a clone has them elsewhere in ours.
  */
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 #define DESCRIPTOR_NEXT	     1U
 #define DESCRIPTOR_WRITE     2U
+#define DESCRIPTOR_INDIRECT  4U
 #define AVAILABLE_NO_SIGNAL  1U
 #define USED_NO_NOTIFY	     1U
 #define RING_INDEX	     2 /* where in a ring its index stands, and where its entries begin */
@@ -140,14 +142,45 @@ static bool add_range(struct virtio *virtio, struct virtio_chain *chain,
 	return true;
 }
 
-/* Follows a chain, which cannot be longer than its queue. */
+/* Descriptors in the guest's memory: a queue's own, or an indirect table. */
+struct table {
+	const uint8_t *descriptors;
+	unsigned size;
+	bool is_indirect;
+};
+
+/* Where the rest of a chain stands (section 2.7.5.3). Its descriptor's flag for writing means nothing. */
+static bool find_table(struct virtio *virtio, const struct descriptor *descriptor,
+		       struct table *table)
+{
+	if (descriptor->flags & DESCRIPTOR_NEXT || !descriptor->length ||
+	    descriptor->length % sizeof(*descriptor) || !virtio_has(virtio, VIRTIO_F_INDIRECT_DESC))
+		return false;
+	*table = (struct table){
+	    .descriptors = bus_memory(virtio->slot, descriptor->address, descriptor->length),
+	    .size = descriptor->length / (unsigned)sizeof(*descriptor),
+	    .is_indirect = true,
+	};
+	return table->descriptors;
+}
+
+/* Follows a chain, which cannot be longer than its queue but by an indirect table, of which it has one
+ * at most, as its last descriptor. */
 static bool follow(struct virtio *virtio, const struct rings *rings, struct virtio_chain *chain)
 {
-	unsigned at = chain->head;
-	for (unsigned i = 0; i < rings->size && at < rings->size; i++) {
+	struct table table = {.descriptors = rings->descriptors, .size = rings->size};
+	unsigned at = chain->head, limit = rings->size;
+	for (unsigned i = 0; i < limit && at < table.size; i++) {
 		struct descriptor descriptor;
-		memcpy(&descriptor, rings->descriptors + at * sizeof(descriptor),
+		memcpy(&descriptor, table.descriptors + at * sizeof(descriptor),
 		       sizeof(descriptor));
+		if (descriptor.flags & DESCRIPTOR_INDIRECT && !table.is_indirect) {
+			if (!find_table(virtio, &descriptor, &table))
+				return false;
+			limit = VIRTIO_CHAIN_MAX;
+			at = 0;
+			continue;
+		}
 		if (!add_range(virtio, chain, &descriptor))
 			return false;
 		if (!(descriptor.flags & DESCRIPTOR_NEXT))

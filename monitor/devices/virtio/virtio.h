@@ -21,6 +21,7 @@
 
 #define VIRTIO_QUEUES_MAX     8
 #define VIRTIO_QUEUE_SIZE_MAX 256
+#define VIRTIO_CHAIN_MAX      1024	 /* descriptors of a chain that has an indirect table */
 #define VIRTIO_CONFIG_MAX     64	 /* bytes of a device's configuration */
 #define VIRTIO_STATE_MAX      (80 << 10) /* bytes of a kind's own state */
 
@@ -36,8 +37,9 @@ enum virtio_id {
 };
 
 /* Features of all devices (section 6). */
-#define VIRTIO_F_EVENT_IDX (1ULL << 29)
-#define VIRTIO_F_VERSION_1 (1ULL << 32)
+#define VIRTIO_F_INDIRECT_DESC (1ULL << 28)
+#define VIRTIO_F_EVENT_IDX     (1ULL << 29)
+#define VIRTIO_F_VERSION_1     (1ULL << 32)
 
 struct virtio_kind;
 struct virtio_state;
@@ -129,8 +131,8 @@ void virtio_configuration_changed(struct virtio *virtio);
 struct virtio_chain {
 	uint16_t head;
 	unsigned readable_count, writable_count;
-	uint64_t readable_length, writable_length;  /* bytes */
-	struct iovec ranges[VIRTIO_QUEUE_SIZE_MAX]; /* the readable ones, then the writable ones */
+	uint64_t readable_length, writable_length; /* bytes */
+	struct iovec ranges[VIRTIO_CHAIN_MAX];	   /* the readable ones, then the writable ones */
 };
 
 /* Takes the next chain that the driver has made available. false: there is none, or the queue is not
@@ -160,7 +162,7 @@ size_t virtio_chain_write(const struct virtio_chain *chain, uint64_t offset, con
 			  size_t length);
 
 /* The ranges of [offset, offset + length) of what is readable (writable) into `out`, which has room
- * for VIRTIO_QUEUE_SIZE_MAX; returns how many. What is beyond the end is left out. */
+ * for VIRTIO_CHAIN_MAX; returns how many. What is beyond the end is left out. */
 unsigned virtio_chain_readable(const struct virtio_chain *chain, uint64_t offset, uint64_t length,
 			       struct iovec *out);
 unsigned virtio_chain_writable(const struct virtio_chain *chain, uint64_t offset, uint64_t length,

@@ -112,7 +112,7 @@ static bool send_word(struct virtio *virtio, struct vsock *vsock,
 static bool send_data(struct virtio *virtio, struct vsock *vsock,
 		      struct vsock_connection *connection, struct virtio_chain *chain)
 {
-	struct iovec places[VIRTIO_QUEUE_SIZE_MAX];
+	struct iovec places[VIRTIO_CHAIN_MAX];
 	const uint32_t credit = vsock_credit(connection);
 	if (connection->phase != VSOCK_ESTABLISHED || !connection->readable ||
 	    connection->host_ended || connection->guest_reads_no_more)

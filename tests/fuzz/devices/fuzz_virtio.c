@@ -177,7 +177,9 @@ static void set_up_queue(struct guest *guest, unsigned number)
 
 static void set_up(struct guest *guest)
 {
-	const uint32_t features = take_byte() & 1 ? 1U << 29 : 0;
+	/* Event indices, and indirect tables. */
+	const uint8_t choice = take_byte();
+	const uint32_t features = (choice & 1U) << 29 | (choice & 2U) << 27;
 	if (guest->transport == VIRTIO_PCI) {
 		do_access(guest, 4, 4, true, features);
 		do_access(guest, 0x0e, 2, true, 0);
@@ -194,16 +196,20 @@ static void set_up(struct guest *guest)
 	do_access(guest, 0x70, 4, true, 15);
 }
 
+/* Of a queue, or of the table that one of its descriptors may have behind it. */
 static void write_descriptor(void)
 {
-	const struct {
+	struct {
 		uint64_t address;
 		uint32_t length;
 		uint16_t flags, next;
-	} descriptor = {take_value(), (uint32_t)take_value(), take_byte() & 7, take_byte() % 9};
+	} descriptor = {take_value(), (uint32_t)take_value(), take_byte() & 15, take_byte() % 9};
 	const uint8_t where = take_byte();
-	memcpy(memory + QUEUE(where >> 7) + 16UL * (where % QUEUE_SIZE), &descriptor,
-	       sizeof(descriptor));
+	const uint64_t begin = where & 0x40 ? BUFFERS : QUEUE(where >> 7);
+	/* Most lengths are those of no table. */
+	if (descriptor.flags & 8)
+		descriptor = (typeof(descriptor)){BUFFERS, 16 * (1 + descriptor.length % 16), 4, 0};
+	memcpy(memory + begin + 16UL * (where % QUEUE_SIZE), &descriptor, sizeof(descriptor));
 }
 
 static void offer(struct guest *guest, bool notifies)

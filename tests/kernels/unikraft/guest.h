@@ -62,6 +62,7 @@ void do_random(const struct told *told);
 
 /* virtio.c */
 void do_disk(const struct told *told);
+void do_disk_by_table(const struct told *told);
 void do_files(const struct told *told);
 
 /* net.c */

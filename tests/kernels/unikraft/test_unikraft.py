@@ -145,6 +145,7 @@ class Devices(WithFolder):
         self.both("disk", options=[f"--block:data={disk}"], output=b"ready\nwhat is on the disk")
         self.both("disk", options=[f"--block:data={disk}", "--block-limit:data=1M,100"],
                   output=b"ready\nwhat is on the disk")
+        self.both("table-disk", options=[f"--block:data={disk}"], output=b"ready\nwhat is on the disk")
         self.both("files", options=[f"--block:data={disk}"], output=b"no device\n")
         self.both("disk", options=["--block:data=/nowhere"], status=125, says="/nowhere")
         self.both("disk", options=[f"--block:data={disk}", "--block-limit:data=fast"], status=125, says="'fast'")
@@ -158,11 +159,12 @@ class Devices(WithFolder):
     def test_snapshot_with_disk(self):
         for image in (LINUX, MULTIBOOT):
             path = self.folder / "file.snap"
-            self.expect(run(MAYFLY, "snapshot", "--isolation=kvm", "--block:in=@request", "-o", path, image,
-                            "disk"), 0)
-            for request in (b"one", b"two"):
-                self.expect(run(MAYFLY, "run", "--block:in=@request", path, request=request), 0,
-                            b"ready\n" + request)
+            for word in "disk", "table-disk":
+                self.expect(run(MAYFLY, "snapshot", "--isolation=kvm", "--block:in=@request", "-o", path, image,
+                                word), 0)
+                for request in (b"one", b"two"):
+                    self.expect(run(MAYFLY, "run", "--block:in=@request", path, request=request), 0,
+                                b"ready\n" + request)
             self.expect(run(MAYFLY, "run", path), 125, says="damaged")
 
     def test_files(self):

@@ -7,7 +7,10 @@
 #define NINE_P 9
 #define VENDOR 0x1af4
 
+#define INDIRECT_TABLES (1U << 28) /* the feature */
+
 static volatile struct queue queue;
+static volatile struct descriptor table[TABLE_SIZE];
 static uint8_t message[PAGE], data[2 * PAGE];
 
 /* ── finding it ──────────────────────────────────────────────────────────────────────────────── */
@@ -62,6 +65,8 @@ static void begin_in_memory(const struct device *device, volatile struct queue *
 {
 	set(device, 0x70, 0);
 	set(device, 0x70, 3);
+	set(device, 0x24, 0);
+	set(device, 0x20, INDIRECT_TABLES);
 	set(device, 0x24, 1);
 	set(device, 0x20, 1); /* version 1 */
 	set(device, 0x70, 11);
@@ -81,7 +86,7 @@ static void begin_behind_ports(const struct device *device, volatile struct queu
 {
 	out8(device->port + 0x12, 0);
 	out8(device->port + 0x12, 3);
-	out32(device->port + 4, 0);
+	out32(device->port + 4, INDIRECT_TABLES);
 	for (unsigned i = 0; i < count; i++) {
 		out16(device->port + 0xe, i);
 		out32(device->port + 8, (uint32_t)((uint64_t)&queues[i] / PAGE));
@@ -111,12 +116,23 @@ int begin(struct device *device, const struct told *told, uint32_t id)
 
 /* ── using it ────────────────────────────────────────────────────────────────────────────────── */
 
+static void fill(volatile struct descriptor *descriptors, unsigned number, const volatile void *at,
+		 uint32_t length, uint16_t flags)
+{
+	descriptors[number].address = (uint64_t)at;
+	descriptors[number].length = length;
+	descriptors[number].flags = flags;
+	descriptors[number].next = (uint16_t)(number + 1);
+}
+
 void describe(unsigned number, const volatile void *at, uint32_t length, uint16_t flags)
 {
-	queue.descriptors[number].address = (uint64_t)at;
-	queue.descriptors[number].length = length;
-	queue.descriptors[number].flags = flags;
-	queue.descriptors[number].next = (uint16_t)(number + 1);
+	fill(queue.descriptors, number, at, length, flags);
+}
+
+void describe_in_table(unsigned number, const volatile void *at, uint32_t length, uint16_t flags)
+{
+	fill(table, number, at, length, flags);
 }
 
 void notify(const struct device *device, uint16_t number)
@@ -147,6 +163,12 @@ uint32_t use(const struct device *device)
 	return queue.used.entries[index % QUEUE_SIZE].length;
 }
 
+uint32_t use_table(const struct device *device, unsigned count)
+{
+	describe(0, table, count * sizeof(*table), INDIRECT);
+	return use(device);
+}
+
 void say_text(const uint8_t *text, uint64_t length)
 {
 	while (length--)
@@ -167,6 +189,24 @@ void do_disk(const struct told *told)
 	describe(1, data, 1024, NEXT | WRITE);
 	describe(2, &status, 1, WRITE);
 	if (use(&device) == 1025 && !status)
+		say_text(data + 512, *(uint64_t *)data);
+}
+
+/* The same by a table of more descriptors than the queue has: two bytes of the sectors in each. */
+void do_disk_by_table(const struct told *told)
+{
+	static volatile uint64_t header[2];
+	static volatile uint8_t status = 0xff;
+	struct device device;
+	unsigned last = 1;
+	if (!begin(&device, told, BLOCK))
+		return;
+	say("ready\n");
+	describe_in_table(0, header, sizeof(header), NEXT);
+	for (unsigned i = 0; i < 1024; i += 2)
+		describe_in_table(last++, data + i, 2, NEXT | WRITE);
+	describe_in_table(last++, &status, 1, WRITE);
+	if (use_table(&device, last) == 1025 && !status)
 		say_text(data + 512, *(uint64_t *)data);
 }
 

@@ -8,16 +8,19 @@
 #define PAGE	   4096U
 
 /* Flags of descriptors. */
-#define NEXT  1
-#define WRITE 2
+#define NEXT	 1
+#define WRITE	 2
+#define INDIRECT 4
+
+struct descriptor {
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags, next;
+};
 
 /* As the legacy interface lays it out. */
 struct queue {
-	struct {
-		uint64_t address;
-		uint32_t length;
-		uint16_t flags, next;
-	} descriptors[QUEUE_SIZE];
+	struct descriptor descriptors[QUEUE_SIZE];
 	struct {
 		uint16_t flags, index, heads[QUEUE_SIZE];
 	} available;
@@ -48,9 +51,16 @@ void acknowledge(const struct device *device);
 /* Fills in a descriptor, whose next one is the one behind it. */
 void describe(unsigned number, const volatile void *at, uint32_t length, uint16_t flags);
 
+/* The same in a table behind descriptor 0, which may have more than the queue. */
+#define TABLE_SIZE 600U
+void describe_in_table(unsigned number, const volatile void *at, uint32_t length, uint16_t flags);
+
 /* Makes the chain from descriptor 0 on available, and sleeps until it is back. Returns how much was
  * written to it. */
 uint32_t use(const struct device *device);
+
+/* The same for the first `count` descriptors of the table. */
+uint32_t use_table(const struct device *device, unsigned count);
 
 void say_text(const uint8_t *text, uint64_t length);
 
