@@ -66,16 +66,14 @@ static int check_reuse(const struct slot *slot, struct error *error)
 	if (slot->guest->kind->go_on && slot->console_is_log) {
 		if (!slot->setup)
 			log_info("%s: a machine serves up to %lu requests, and each finds what "
-				 "those before it "
-				 "have left",
+				 "those before it have left",
 				 slot->name, slot->reuse);
 		return 0;
 	}
 	return error_set(
 	    error, EINVAL,
 	    "machines of %s cannot be used again (--reuse): only those of a unikernel or "
-	    "kernel can whose HTTP server gets its requests by a network "
-	    "(--net:NAME=http)",
+	    "kernel can whose HTTP server gets its requests by a network (--net:NAME=http)",
 	    slot->name);
 }
 
