@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/usual_memory.h"
 #include "confine/cgroup.h"
 #include "gateway/images/collect.h"
 #include "gateway/images/command_line.h"
@@ -15,10 +16,6 @@
 #include "gateway/link/fields.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
-
-/* What suits most, as mayfly-monitor has it. */
-#define MEMORY_PROGRAM (128UL << 20)
-#define MEMORY_ROOT    (256UL << 20)
 
 /* What is known of a deployment while it is prepared. */
 struct preparing {
@@ -426,7 +423,8 @@ static uint64_t memory_of(const struct preparing *preparing)
 {
 	if (preparing->deployment.memory)
 		return preparing->deployment.memory;
-	return preparing->image.file.kind == IMAGE_FILE_ROOT ? MEMORY_ROOT : MEMORY_PROGRAM;
+	return usual_memory(preparing->image.file.kind == IMAGE_FILE_ROOT ? USUAL_MEMORY_IMAGE
+									  : USUAL_MEMORY_NO_ROOT);
 }
 
 static int write_prepared(const struct preparing *preparing, struct record *prepared,

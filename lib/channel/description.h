@@ -28,7 +28,7 @@ struct description {
 	uint64_t warm_up_length;
 	const void *files; /* for the program, as struct guest_given_file (mayfly/guest_abi.h) */
 	uint64_t files_size;
-	uint64_t memory; /* 0: what suits most */
+	uint64_t memory; /* 0: usual_memory() */
 	/* Of the set-up. */
 	uint64_t timeout_ns, response_limit, log_limit;
 	uint64_t log_patience_ns;   /* as of log_set_patience() */

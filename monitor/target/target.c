@@ -7,15 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "channel/usual_memory.h"
 #include "monitor/guests/recognise.h"
 #include "monitor/target/program_name.h"
 #include "monitor/target/registry_hint.h"
 #include "root/pack.h"
 #include "util/cleanup.h"
 #include "util/paths.h"
-
-#define MEMORY_DEFAULT	 (128UL << 20)
-#define MEMORY_WITH_ROOT (256UL << 20) /* interpreters, and what they import */
 
 /* The host's file: a path where it has a slash; else an installed function; else a snapshot or root
  * image in this directory. */
@@ -233,20 +231,25 @@ void target_release(struct target *target)
 	free(target->environment);
 }
 
+static enum usual_memory_root root_of(const struct target *target)
+{
+	if (!target->root)
+		return USUAL_MEMORY_NO_ROOT;
+	return root_is_directory(target->root) ? USUAL_MEMORY_DIRECTORY : USUAL_MEMORY_IMAGE;
+}
+
 int target_open(struct monitor **monitor, const struct target *target,
 		const struct description *description, const struct accel_dialer *dialer,
 		const struct root_reviver *reviver, const struct vsock_dialer *vsock_dialer,
 		struct error *error)
 {
-	uint64_t memory = description->memory;
-	if (!memory)
-		memory = target->root ? MEMORY_WITH_ROOT : MEMORY_DEFAULT;
 	const struct monitor_options options = {
 	    .guest.program = target->path,
 	    .guest.arguments = target->arguments,
 	    .guest.environment = target->environment,
 	    .isolation = description->isolation,
-	    .guest.memory = memory,
+	    .guest.memory =
+		description->memory ? description->memory : usual_memory(root_of(target)),
 	    .guest.request_variables = description->request_variables,
 	    .guest.files = description->files,
 	    .guest.files_size = description->files_size,
