@@ -7,6 +7,7 @@
 #   make stress                  threads and memory of guests under stress, for a minute each
 #   make test-faults [TIME=…]    calls that fail, one by one; then processes that are killed
 #   make soak [TIME=…]           a gateway under everything at once, while parts of it are killed
+#   make test-runtimes           what people bring (Node, Java, torch, ...): the answers of the host?
 #   make test-hardware           the monitor on an emulated processor with SVM, and a guest with a vsock
 #   make bench                   the benchmarks
 #   make bench-check             the benchmarks again: did a ratio get worse than the kept one?
@@ -42,7 +43,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:suppressions=$(CURDIR)/
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all bench-tenants fuzz-operators run test stress soak test-faults test-gpu test-hardware bench bench-check install uninstall clean format lint fuzz models setup
+.PHONY: all bench-tenants fuzz-operators run test stress soak test-faults test-runtimes test-gpu test-hardware bench bench-check install uninstall clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -76,6 +77,10 @@ test-gpu: all models
 test-hardware: all models
 	tools/setup hardware
 	tests/hardware/run $(BUILD)
+
+# What it installs is beside the cache. Rows that cannot be had here are left out, with the reason.
+test-runtimes: all models
+	tests/runtimes/runtimes.py $(BUILD)/mayfly --keep
 
 soak: all models
 	MAYFLY_LIBDIR=$(abspath $(BUILD)) tests/gateway/soak.py $(BUILD)/mayflyd \

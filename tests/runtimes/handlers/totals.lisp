@@ -1,0 +1,16 @@
+;; Sums the numbers by name, then runs "rounds" of a small generator.
+(defun generate (rounds)
+  (declare (fixnum rounds))
+  (let ((x 1))
+    (declare (fixnum x))
+    (dotimes (i rounds x)
+      (setf x (mod (+ (* x 1103) 12345) 2147483648)))))
+(let ((totals (make-hash-table :test 'equal)))
+  (loop for line = (read-line *standard-input* nil)
+        while line
+        do (let ((space (position #\Space line)))
+             (incf (gethash (subseq line 0 space) totals 0) (parse-integer line :start (1+ space)))))
+  (let ((names (sort (loop for name being the hash-keys of totals collect name) #'string<)))
+    (dolist (name names)
+      (format t "~a ~a~%" name (gethash name totals))))
+  (format t "~a~%" (generate (gethash "rounds" totals))))

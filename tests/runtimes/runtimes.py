@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Runs the handlers of rows.toml as processes of the host and in machines, under both isolations, and compares
+their answers.
+
+usage: runtimes.py MAYFLY [--isolation=kvm|process] [--only=TEXT] [--repeat=COUNT] [--small] [--keep]
+       runtimes.py --publish | --check
+
+--only: only rows whose item has that text. --small: only rows that say so, with what is installed on this
+machine as their root, for `make test`; the others have trees beside the cache (trees.py). --keep: what was found
+goes into results.json and docs/runtimes.md; --publish only writes that page, --check says whether it is right.
+Exits with 77, saying why, where this machine cannot run it.
+"""
+import argparse
+import base64
+import json
+import os
+import pathlib
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import compiled  # noqa: E402
+import table  # noqa: E402
+import trees  # noqa: E402
+
+LIMIT = 900  # seconds for all requests of a row in one isolation
+HOST_RUNS = 3
+
+
+class Row:
+    """A row of the table, with all that it takes from its tree."""
+
+    def __init__(self, entry, tree, inputs):
+        self.item, self.tree_name = entry["item"], entry["tree"]
+        self.environment = {**tree.get("environment", {}), **entry.get("environment", {})}
+        self.run, self.memory = entry["run"], entry.get("memory")
+        self.processes, self.small = entry.get("processes", False), entry.get("small", False)
+        self.input = inputs[entry.get("input", "totals")].encode()
+
+    def command(self, handlers):
+        return [word.replace("{handlers}", handlers) for word in shlex.split(self.run)]
+
+    def variables(self):
+        return [f"--env={name}={value}" for name, value in self.environment.items()]
+
+
+class Runner:
+    """Runs rows both ways."""
+
+    def __init__(self, mayfly, isolations, repeat):
+        self.mayfly, self.isolations, self.repeat = mayfly, isolations, repeat
+
+    def on_host(self, row, root, command):
+        """(status as a shell says it, output, milliseconds); Missing where the command cannot be started."""
+        enter = [sys.executable, str(HERE / "host.py"), "/"] if root == "/" else trees.enter_command(root)
+        result = subprocess.run([*enter, f"--repeat={HOST_RUNS}", *row.variables(), *command], input=row.input,
+                                capture_output=True, timeout=LIMIT, check=False)
+        if result.returncode:
+            raise trees.Missing(trees.last_line(result.stderr.decode(errors="replace")))
+        answer = json.loads(result.stdout)
+        status, output = answer["status"], base64.b64decode(answer["output"])
+        if status:
+            log = base64.b64decode(answer["log"]).decode(errors="replace")
+            print(f"{row.item}: status {status} on the host: {log}", file=sys.stderr)
+        return (128 - status if status < 0 else status), output, statistics.median(answer["times_ms"])
+
+    def in_machine(self, row, root, command, isolation, work):
+        """(status, output, log, milliseconds or None)."""
+        stats = work / "stats"
+        stats.unlink(missing_ok=True)
+        options = [f"--memory={row.memory}"] if row.memory else []
+        base = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", **row.environment}
+        try:
+            result = subprocess.run(
+                [self.mayfly, "run", f"--isolation={isolation}", f"--root={root}", "--workdir=/", "--setup-timeout=300s",
+                 "--timeout=120s", f"--repeat={self.repeat}", f"--stats={stats}", *options,
+                 *[f"--env={name}={value}" for name, value in base.items()], *command],
+                input=row.input, capture_output=True, timeout=LIMIT, check=False)
+        except subprocess.TimeoutExpired:
+            return 124, b"", f"no answer in {LIMIT} s", None
+        figures = json.loads(stats.read_text()) if stats.exists() and stats.stat().st_size else None
+        time = figures["total_us"]["p50"] / 1e3 if figures and figures.get("total_us") else None
+        return result.returncode, result.stdout, result.stderr.decode(errors="replace"), time
+
+    def compare(self, row, root):
+        """What the row shows: the host's time, and for each isolation a verdict, with its time."""
+        command = row.command(str(trees.HANDLERS) if root == "/" else "/handlers")
+        found = {"processes": row.processes}
+        status, output, found["host_ms"] = self.on_host(row, root, command)
+        with tempfile.TemporaryDirectory(prefix="mayfly-runtimes-") as work:
+            for isolation in self.isolations:
+                got, answer, log, time = self.in_machine(row, root, command, isolation, pathlib.Path(work))
+                same = (got, answer) == (status, output)
+                found[isolation] = {"same": same} if same else {"same": False, "why": reason(status, output, got, answer, log)}
+                found[isolation]["ms"] = time if same else None
+        return found
+
+
+def reason(status, output, got, answer, log):
+    """Why an answer is not the host's, in one line."""
+    said = [line for line in log.splitlines() if line.startswith("mayfly:")]
+    if said:
+        return said[0].removeprefix("mayfly: ")
+    if got != status:
+        return f"status {got} for {status}: {trees.last_line(log)}"
+    pairs = zip(output.decode(errors="replace").splitlines(), answer.decode(errors="replace").splitlines())
+    differing = [f"{there!r} for {here!r}" for here, there in pairs if here != there]
+    return differing[0] if differing else f"{len(answer)} bytes for {len(output)}"
+
+
+def choose_root(row, small, made):
+    """Where the row's files are; Missing says what is not there."""
+    if not small:
+        return str(made.get(row.tree_name))
+    program = row.command("")[0]
+    if not os.access(program, os.X_OK):
+        raise trees.Missing(f"{program} is not installed")
+    return "/"
+
+
+def verdict(row, found, isolation):
+    result = found.get(isolation)
+    if not result:
+        return ""
+    if result["same"]:
+        return f"{isolation} {table.time_text(result['ms'])}"
+    return f"{isolation} {'needs processes' if row.processes else 'differs'}: {result['why'][:300]}"
+
+
+def run_rows(arguments, described):
+    """The results of all rows by item, and how many differ that should not."""
+    made, differing, results = trees.Trees(described["tree"]), 0, {}
+    runner = Runner(os.path.abspath(arguments.mayfly), arguments.isolation or ["kvm", "process"], arguments.repeat)
+    for entry in described["row"]:
+        row = Row(entry, described["tree"][entry["tree"]], described["input"])
+        if (arguments.small and not row.small) or arguments.only.lower() not in row.item.lower():
+            continue
+        try:
+            found = runner.compare(row, choose_root(row, arguments.small, made))
+        except trees.Missing as error:
+            print(f"{row.item}: left out: {error}", flush=True)
+            continue
+        results[row.item] = found
+        differing += any(not found[isolation]["same"] and not row.processes for isolation in runner.isolations)
+        verdicts = "; ".join(verdict(row, found, isolation) for isolation in runner.isolations)
+        print(f"{row.item}: host {table.time_text(found['host_ms'])}; {verdicts}", flush=True)
+    return results, differing
+
+
+def main():
+    parser = argparse.ArgumentParser(description=re.split(r"\n\n", __doc__)[0])
+    parser.add_argument("mayfly", nargs="?")
+    parser.add_argument("--isolation", action="append", choices=["kvm", "process"])
+    parser.add_argument("--only", default="")
+    parser.add_argument("--repeat", type=int, default=20)
+    for flag in ("--small", "--keep", "--publish", "--check"):
+        parser.add_argument(flag, action="store_true")
+    arguments = parser.parse_args()
+    described = tomllib.loads((HERE / "rows.toml").read_text())
+    if arguments.publish or arguments.check:
+        return table.publish(described, arguments.check)
+    for isolation in arguments.isolation or ["kvm", "process"]:
+        why = compiled.why_not(arguments.mayfly, isolation)
+        if why:
+            print(f"skipped: {why}")
+            return compiled.SKIPPED
+    results, differing = run_rows(arguments, described)
+    if arguments.keep:
+        table.keep(described, results)
+    print(f"{len(results)} rows, {differing} differ")
+    return 1 if differing else 0 if results else compiled.SKIPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
