@@ -2,10 +2,10 @@
 """Runs the handlers of rows.toml as processes of the host and in machines, under both isolations, and compares
 their answers.
 
-usage: runtimes.py MAYFLY [--isolation=kvm|process] [--only=TEXT] [--repeat=COUNT] [--small] [--keep]
+usage: runtimes.py MAYFLY [--isolation=kvm|process] [--only=TEXT]... [--repeat=COUNT] [--small] [--keep]
        runtimes.py --publish | --check
 
---only: only rows whose item has that text. --small: only rows that say so, with what is installed on this
+--only: only rows whose item has one of those texts. --small: only rows that say so, with what is installed on this
 machine as their root, for `make test`; the others have trees beside the cache (trees.py). --keep: what was found
 goes into results.json and docs/runtimes.md; --publish only writes that page, --check says whether it is right.
 Exits with 77, saying why, where this machine cannot run it.
@@ -134,13 +134,17 @@ def verdict(row, found, isolation):
     return f"{isolation} {'needs processes' if row.processes else 'differs'}: {result['why'][:300]}"
 
 
+def all_or_named(texts, item):
+    return not texts or any(text.lower() in item.lower() for text in texts)
+
+
 def run_rows(arguments, described):
     """The results of all rows by item, and how many differ that should not."""
     made, differing, results = trees.Trees(described["tree"]), 0, {}
     runner = Runner(os.path.abspath(arguments.mayfly), arguments.isolation or ["kvm", "process"], arguments.repeat)
     for entry in described["row"]:
         row = Row(entry, described["tree"][entry["tree"]], described["input"])
-        if (arguments.small and not row.small) or arguments.only.lower() not in row.item.lower():
+        if (arguments.small and not row.small) or not all_or_named(arguments.only, row.item):
             continue
         try:
             found = runner.compare(row, choose_root(row, arguments.small, made))
@@ -158,7 +162,7 @@ def main():
     parser = argparse.ArgumentParser(description=re.split(r"\n\n", __doc__)[0])
     parser.add_argument("mayfly", nargs="?")
     parser.add_argument("--isolation", action="append", choices=["kvm", "process"])
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--repeat", type=int, default=20)
     for flag in ("--small", "--keep", "--publish", "--check"):
         parser.add_argument(flag, action="store_true")
