@@ -58,18 +58,17 @@ class Runner:
         self.mayfly, self.isolations, self.repeat = mayfly, isolations, repeat
 
     def on_host(self, row, root, command):
-        """(status as a shell says it, output, milliseconds); Missing where the command cannot be started."""
+        """(output, milliseconds); Missing where the command does not succeed."""
         enter = [sys.executable, str(HERE / "host.py"), "/"] if root == "/" else trees.enter_command(root)
         result = subprocess.run([*enter, f"--repeat={HOST_RUNS}", *row.variables(), *command], input=row.input,
                                 capture_output=True, timeout=LIMIT, check=False)
         if result.returncode:
             raise trees.Missing(trees.last_line(result.stderr.decode(errors="replace")))
         answer = json.loads(result.stdout)
-        status, output = answer["status"], base64.b64decode(answer["output"])
-        if status:
+        if answer["status"]:
             log = base64.b64decode(answer["log"]).decode(errors="replace")
-            print(f"{row.item}: status {status} on the host: {log}", file=sys.stderr)
-        return (128 - status if status < 0 else status), output, statistics.median(answer["times_ms"])
+            raise trees.Missing(f"status {answer['status']} on the host: {trees.last_line(log)}")
+        return base64.b64decode(answer["output"]), statistics.median(answer["times_ms"])
 
     def in_machine(self, row, root, command, isolation, work):
         """(status, output, log, milliseconds or None)."""
@@ -93,23 +92,24 @@ class Runner:
         """What the row shows: the host's time, and for each isolation a verdict, with its time."""
         command = row.command(str(trees.HANDLERS) if root == "/" else "/handlers")
         found = {"processes": row.processes}
-        status, output, found["host_ms"] = self.on_host(row, root, command)
+        output, found["host_ms"] = self.on_host(row, root, command)
         with tempfile.TemporaryDirectory(prefix="mayfly-runtimes-") as work:
             for isolation in self.isolations:
                 got, answer, log, time = self.in_machine(row, root, command, isolation, pathlib.Path(work))
-                same = (got, answer) == (status, output)
-                found[isolation] = {"same": same} if same else {"same": False, "why": reason(status, output, got, answer, log)}
-                found[isolation]["ms"] = time if same else None
+                if (got, answer) == (0, output):
+                    found[isolation] = {"same": True, "ms": time}
+                else:
+                    found[isolation] = {"same": False, "why": reason(output, got, answer, log)}
         return found
 
 
-def reason(status, output, got, answer, log):
+def reason(output, status, answer, log):
     """Why an answer is not the host's, in one line."""
     said = [line for line in log.splitlines() if line.startswith("mayfly:")]
     if said:
         return said[0].removeprefix("mayfly: ")
-    if got != status:
-        return f"status {got} for {status}: {trees.last_line(log)}"
+    if status:
+        return f"status {status}: {trees.last_line(log)}"
     pairs = zip(output.decode(errors="replace").splitlines(), answer.decode(errors="replace").splitlines())
     differing = [f"{there!r} for {here!r}" for here, there in pairs if here != there]
     return differing[0] if differing else f"{len(answer)} bytes for {len(output)}"

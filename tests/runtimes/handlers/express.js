@@ -15,7 +15,7 @@ application.post("/totals/:kind", (request, response) => {
 
 const server = application.listen(0, "127.0.0.1", () => {
   const text = require("fs").readFileSync(0, "utf8");
-  const options = { port: server.address().port, path: "/totals/fruit", method: "POST", agent: false };
+  const options = { host: "127.0.0.1", port: server.address().port, path: "/totals/fruit", method: "POST", agent: false };
   const call = http.request(options, (response) => {
     response.on("data", (data) => process.stdout.write(data));
     response.on("end", () => process.stdout.write(`\n${response.statusCode}\n`, () => process.exit(0)));
