@@ -5,6 +5,7 @@
 #include "connection.h"
 #include "guest/drivers/mem.h"
 #include "guest/drivers/random.h"
+#include "guest/exec/image.h"
 #include "guest/fs/given_files.h"
 #include "guest/fs/path.h"
 #include "guest/fs/tree.h"
@@ -42,5 +43,6 @@ void libos_main(void)
 	identity_init();
 	boot_files();
 	variables_start();
+	exec_init();
 	signals_resume();
 }

@@ -56,6 +56,7 @@ static void freeze(void)
 	clock_start();
 	processor_time_start();
 	signals_resume();
+	process_tell_executable();
 	threads_resume();
 	random_reseed();
 	struct {

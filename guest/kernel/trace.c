@@ -12,6 +12,7 @@
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 
 #define ARGUMENTS 6
@@ -126,6 +127,7 @@ void trace_begin(struct trace_call *call, uint64_t number, const uint64_t argume
 	call->offset = (uint64_t)((char *)record - trace_area());
 	call->end = record_end(record);
 	call->taken = control->trace_taken;
+	call->programs = process_current()->program_count;
 	control->trace_length = call->end;
 }
 
@@ -138,12 +140,15 @@ void trace_end(const struct trace_call *call, uint64_t number, const uint64_t ar
 	if (control->trace_taken == call->taken && control->trace_length == call->end) {
 		record = (void *)(trace_area() + call->offset);
 		record->kind = GUEST_TRACE_RETURNED;
-		record->size = sizeof(*record);
 	} else {
 		record = add_record(GUEST_TRACE_RESUMED, call->begin_ns, number, arguments);
 	}
 	record->end_ns = clock_read_ns(false);
 	record->result = result;
-	copy_data(record, letters, true);
+	/* Of a call that began another program there is no more to be had than was seen before. */
+	if (call->programs == process_current()->program_count) {
+		record->size = sizeof(*record);
+		copy_data(record, letters, true);
+	}
 	control->trace_length = record_end(record);
 }

@@ -10,6 +10,7 @@ struct trace_call {
 	uint64_t begin_ns;
 	uint64_t offset, end; /* its record in the trace area */
 	uint64_t taken;	      /* how often the monitor had taken the records before it */
+	uint32_t programs;    /* program_count of the process */
 };
 
 /* Both take the letters of the arguments as calls.def has them. */

@@ -265,6 +265,16 @@ int mapping_unmap(uint64_t address, uint64_t pages)
 			 end > GUEST_AREA_END ? GUEST_AREA_END : end);
 }
 
+int mapping_remove_all(void)
+{
+	backing_set(0, UINT64_MAX, NULL, 0);
+	pool_unmap(libos_start_info.pool_base, pool_total_pages());
+	program_break = 0;
+	code_forget();
+	int error = vma_unmap(GUEST_AREA_BASE, GUEST_AREA_END);
+	return error ? error : regions_release();
+}
+
 SYSTEM_CALL(munmap)
 {
 	uint64_t pages;

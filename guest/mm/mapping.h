@@ -32,6 +32,10 @@ int64_t mapping_create(struct map_request *request);
  * monitor's refusal. */
 int mapping_unmap(uint64_t address, uint64_t pages);
 
+/* Another program takes the place of this one: takes away all that it has, its segments and its stack
+ * as well. 0 or the monitor's refusal. */
+int mapping_remove_all(void);
+
 /* ── for mremap.c ────────────────────────────────────────────────────────────────────────────── */
 
 /* Parts of that: at the address that was asked for, or where there is room.

@@ -49,6 +49,18 @@ uint64_t regions_overlap(uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* Like region_at(), of those that were unmapped as well. */
+static struct guest_region *place_at(uint64_t address)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (address >= region->start && address < region->end &&
+		    region->end <= GUEST_POOL_BASE)
+			return region;
+	}
+	return NULL;
+}
+
 static bool regions_add(uint64_t start, uint64_t end, uint32_t protection)
 {
 	if (libos_start_info.region_count == GUEST_REGIONS_MAX)
@@ -58,16 +70,21 @@ static bool regions_add(uint64_t start, uint64_t end, uint32_t protection)
 	return true;
 }
 
-/* Makes `address` a border between regions, so that each side can change on its own. */
-static bool regions_split(uint64_t address)
+/* Makes `address` a border in a region, so that each side can change on its own. */
+static bool split_region(struct guest_region *region, uint64_t address)
 {
-	struct guest_region *region = region_at(address);
 	if (!region || region->start == address)
 		return true;
 	if (!regions_add(address, region->end, region->protection))
 		return false;
+	libos_start_info.regions[libos_start_info.region_count - 1].unmapped = region->unmapped;
 	region->end = address;
 	return true;
+}
+
+static bool regions_split(uint64_t address)
+{
+	return split_region(region_at(address), address);
 }
 
 int regions_protect(uint64_t start, uint64_t end, uint32_t protection)
@@ -98,7 +115,99 @@ int regions_unmap(uint64_t start, uint64_t end)
 						  region->end - region->start, 0);
 		if (error)
 			return (int)error;
+		region->protection = 0;
 		region->unmapped = 1;
+	}
+	return 0;
+}
+
+/* ── another program ─────────────────────────────────────────────────────────────────────────── */
+
+static bool is_stack(const struct guest_region *region)
+{
+	return region->start >= GUEST_AREA_END && region->end <= GUEST_STACK_TOP;
+}
+
+/* The two are neighbours, in this order, of the same rights. */
+static bool goes_on(const struct guest_region *first, const struct guest_region *second)
+{
+	return first->end == second->start && first->unmapped && second->unmapped &&
+	       first->protection == second->protection;
+}
+
+/* The region behind it, of those that were unmapped; NULL: none that could be one with it. */
+static struct guest_region *find_next(const struct guest_region *region)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++)
+		if (goes_on(region, &libos_start_info.regions[i]))
+			return &libos_start_info.regions[i];
+	return NULL;
+}
+
+/* Makes one of pieces, so that there is room for others. */
+static void merge_regions(void)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count;) {
+		struct guest_region *next, *region = &libos_start_info.regions[i];
+		if (region->end > GUEST_POOL_BASE || !(next = find_next(region))) {
+			i++;
+			continue;
+		}
+		region->end = next->end;
+		*next = libos_start_info.regions[--libos_start_info.region_count];
+		i = 0;
+	}
+}
+
+int regions_release(void)
+{
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		struct guest_region *region = &libos_start_info.regions[i];
+		if (region->end > GUEST_POOL_BASE || region->unmapped)
+			continue;
+		region->unmapped = 1;
+		/* The next program gets the stack at once. */
+		if (is_stack(region) || !region->protection)
+			continue;
+		int64_t error = machine_hypercall(HYPERCALL_PROTECT, region->start,
+						  region->end - region->start, 0);
+		if (error)
+			return (int)error;
+		region->protection = 0;
+	}
+	merge_regions();
+	return 0;
+}
+
+uint64_t regions_part(uint64_t start, uint64_t end, bool *within)
+{
+	const struct guest_region *region = place_at(start);
+	*within = region;
+	if (region)
+		return region->end < end ? region->end : end;
+	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+		region = &libos_start_info.regions[i];
+		if (region->start > start && region->start < end)
+			end = region->start;
+	}
+	return end;
+}
+
+int regions_claim(uint64_t start, uint64_t end, uint32_t protection)
+{
+	if (!split_region(place_at(start), start) || !split_region(place_at(end), end))
+		return -ENOMEM;
+	while (start < end) {
+		struct guest_region *region = place_at(start);
+		int64_t error = 0;
+		if (region->protection != protection)
+			error = machine_hypercall(HYPERCALL_PROTECT, region->start,
+						  region->end - region->start, protection);
+		if (error)
+			return (int)error;
+		region->protection = protection;
+		region->unmapped = 0;
+		start = region->end;
 	}
 	return 0;
 }

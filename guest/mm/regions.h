@@ -25,6 +25,18 @@ int regions_protect(uint64_t start, uint64_t end, uint32_t protection);
 /* Takes away what there is of the program in [start, end). */
 int regions_unmap(uint64_t start, uint64_t end);
 
+/* Another program takes the place of the first one: takes all of it away. 0 or the monitor's
+ * refusal. */
+int regions_release(void);
+
+/* Where the part of [start, end) that begins at `start` ends: all of it lies in regions that were
+ * unmapped (*within), or nothing of it lies in any. */
+uint64_t regions_part(uint64_t start, uint64_t end, bool *within);
+
+/* Gives [start, end), which lies in regions that were unmapped, to the program again, with what it
+ * holds. 0; -ENOMEM: there are more pieces than can be kept; or the monitor's refusal. */
+int regions_claim(uint64_t start, uint64_t end, uint32_t protection);
+
 /* The region with the lowest start from `address` on, of those that are the program's; NULL:
  * none. The list has no order. */
 const struct guest_region *regions_next(uint64_t address);

@@ -52,12 +52,20 @@ static int update_current(struct inode *link)
 	return symlink_set_target(link, path + start, sizeof(path) - start);
 }
 
+static int update_executable(struct inode *link)
+{
+	const char *executable = process_executable();
+	return symlink_set_target(link, executable, strlen(executable));
+}
+
 static int update_link(const char *name, size_t length, struct inode *inode)
 {
 	char text[2 * ID_SIZE + 8];
 	size_t text_length;
 	if (is_called(name, length, "cwd"))
 		return update_current(inode);
+	if (is_called(name, length, "exe"))
+		return update_executable(inode);
 	if (is_called(name, length, "self"))
 		text_length = text_print(text, sizeof(text), "%u", process_id());
 	else if (is_called(name, length, "thread-self"))

@@ -13,6 +13,7 @@
 #include "guest/mm/pool.h"
 #include "guest/mm/regions.h"
 #include "guest/mm/vma.h"
+#include "guest/sched/process.h"
 #include "stack.h"
 
 #define PAGE_KIB  (GUEST_PAGE_SIZE / 1024)
@@ -137,7 +138,7 @@ static const char *region_name(const struct guest_region *region)
 {
 	if (region->end == GUEST_STACK_TOP)
 		return "[stack]";
-	return region->start < GUEST_INTERPRETER ? libos_start_info.program : "";
+	return region->start < GUEST_INTERPRETER ? process_executable() : "";
 }
 
 /* What mmap gave in the area, up to `limit`: VMAs of the same permissions side by side are one

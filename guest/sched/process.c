@@ -1,4 +1,4 @@
-/* System calls on the one process: its end, its name, and its attempts to start others. */
+/* The one process; and system calls on it: its end, its name, and its attempts to make others. */
 #include "process.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/user_memory.h"
 
 static uint32_t own_id = PROCESS_FIRST_ID;
@@ -53,6 +54,14 @@ SYSTEM_CALL(exit_group)
 	machine_exit((int)arguments[0]);
 }
 
+static void set_name(const char *text)
+{
+	char *name = process_current()->name;
+	const size_t length = strlen(text);
+	memset(name, 0, PROCESS_NAME_SIZE);
+	memcpy(name, text, length < PROCESS_NAME_SIZE ? length : PROCESS_NAME_SIZE - 1);
+}
+
 char *process_name(void)
 {
 	char *name = process_current()->name;
@@ -62,22 +71,49 @@ char *process_name(void)
 	for (const char *next = base; *next; next++)
 		if (*next == '/')
 			base = next + 1;
-	size_t length = strlen(base);
-	memcpy(name, base, length < PROCESS_NAME_SIZE ? length : PROCESS_NAME_SIZE - 1);
+	set_name(base);
 	return name;
 }
 
-static int64_t set_name(uint64_t address)
+static int64_t rename_process(uint64_t address)
 {
-	char name[PROCESS_NAME_SIZE];
-	int error = user_string(address, name, sizeof(name));
+	char text[PROCESS_NAME_SIZE];
+	int error = user_string(address, text, sizeof(text));
 	if (error == -EFAULT)
 		return error;
-	name[PROCESS_NAME_SIZE - 1] = 0;
-	size_t length = strlen(name);
-	memset(process_name(), 0, PROCESS_NAME_SIZE);
-	memcpy(process_name(), name, length);
+	text[PROCESS_NAME_SIZE - 1] = 0;
+	set_name(text);
 	return 0;
+}
+
+/* ── another program ─────────────────────────────────────────────────────────────────────────── */
+
+void process_tell_executable(void)
+{
+	char *told = (char *)machine_control()->program;
+	if (process_current()->executable)
+		text_print(told, GUEST_PROGRAM_NAME_SIZE, "%s", process_current()->executable);
+}
+
+void process_start_program(const char *executable, const char *called)
+{
+	struct process *process = process_current();
+	const size_t size = strlen(executable) + 1;
+	set_name(called);
+	process_keep_id_for(0, 0);
+	process->program_count++;
+	if (process->executable)
+		heap_free(process->executable, strlen(process->executable) + 1);
+	process->executable = heap_allocate(size);
+	if (process->executable)
+		memcpy(process->executable, executable, size);
+	process_tell_executable();
+}
+
+const char *process_executable(void)
+{
+	const char *executable = process_current()->executable;
+	return executable ? executable : libos_start_info.program;
 }
 
 SYSTEM_CALL(prctl)
@@ -85,7 +121,7 @@ SYSTEM_CALL(prctl)
 	bool rest = arguments[2] || arguments[3] || arguments[4];
 	switch ((uint32_t)arguments[0]) {
 	case PR_SET_NAME:
-		return set_name(arguments[1]);
+		return rename_process(arguments[1]);
 	case PR_GET_NAME:
 		return user_copy_out(arguments[1], process_name(), PROCESS_NAME_SIZE);
 	case PR_GET_DUMPABLE:
@@ -110,7 +146,7 @@ int64_t process_refuse(const char *call)
 {
 	static bool told;
 	if (!told)
-		machine_tell("%s: a guest has one process and one program (ENOSYS)", call);
+		machine_tell("%s: a guest has one process (ENOSYS)", call);
 	told = true;
 	return -ENOSYS;
 }
@@ -129,16 +165,6 @@ SYSTEM_CALL(vfork)
 SYSTEM_CALL(clone3)
 {
 	return -ENOSYS;
-}
-
-SYSTEM_CALL(execve)
-{
-	return process_refuse("execve");
-}
-
-SYSTEM_CALL(execveat)
-{
-	return process_refuse("execveat");
 }
 
 SYSTEM_CALL(wait4)

@@ -19,6 +19,8 @@ struct process {
 	struct process *next; /* of all, from process_first on; NULL behind the last */
 	uint32_t id;	      /* of its first thread, too; see process_id() */
 	char name[PROCESS_NAME_SIZE];
+	char *executable;	/* the program's file; NULL: the machine's first program */
+	uint32_t program_count; /* how many began after its first one */
 
 	struct thread *first_thread; /* its place in the ring stays as long as the process */
 	uint32_t thread_count;	     /* that have not ended */
@@ -59,6 +61,16 @@ bool process_has_id(uint64_t id);
 
 /* A clone begins: it gets an id that is made of `random`, and is no thread's. */
 void process_renew_id(uint32_t random);
+
+/* Another program begins: `executable`, its file's path without links, and the name that it
+ * was called by. */
+void process_start_program(const char *executable, const char *called);
+
+/* Names the program to the monitor, if it is not the first one; also where a clone begins. */
+void process_tell_executable(void);
+
+/* The path of the program's file. */
+const char *process_executable(void);
 
 /* Another process cannot be had: -ENOSYS, and a line in the program's log. */
 int64_t process_refuse(const char *call);

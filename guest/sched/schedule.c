@@ -468,6 +468,68 @@ void thread_leave_ring(void)
 		schedule();
 }
 
+/* ── another program ─────────────────────────────────────────────────────────────────────────── */
+
+/* The first thread's place in the ring stays. */
+void thread_end_others(void)
+{
+	struct thread *self = threads.current, *before = self;
+	struct process *process = self->process;
+	free_ended();
+	while (before->next != self) {
+		struct thread *thread = before->next;
+		if (thread->process != process || thread == process->first_thread) {
+			before = thread;
+			continue;
+		}
+		before->next = thread->next;
+		threads.ended_turns.waits += thread->waits;
+		threads.ended_turns.interruptions += thread->interruptions;
+		free_thread(thread);
+	}
+	if (self != process->first_thread)
+		process->first_thread->state = THREAD_ENDED;
+	threads.count -= process->thread_count - 1;
+	process->thread_count = 1;
+}
+
+/* What a thread keeps when another program begins: its signals, and how it is scheduled. */
+static void become_first(struct thread *self, struct thread *first)
+{
+	first->signals = self->signals;
+	self->signals = (struct signal_queue){0};
+	first->blocked = self->blocked;
+	first->alternate_stack = self->alternate_stack;
+	first->policy = self->policy;
+	first->policy_resets = self->policy_resets;
+	first->nice = self->nice;
+	first->io_priority = self->io_priority;
+	first->channel = NULL;
+	first->look = NULL;
+	first->restore_mask = first->returns_from_handler = false;
+	first->awaited = first->clear_id = first->robust_list = 0;
+	first->futex_owner = 0;
+	first->state = THREAD_RUNNABLE;
+}
+
+void thread_start_program(uint64_t entry, uint64_t stack)
+{
+	struct thread *self = threads.current, *first = self->process->first_thread;
+	thread_state_start(&first->processor, entry, stack);
+	if (self == first) {
+		thread_state_load(&first->processor);
+		self->returns_from_handler = true;
+		return;
+	}
+	become_first(self, first);
+	thread_state_begin_in_program(&first->processor);
+	processor_time_switch(self, first);
+	self->state = THREAD_ENDED;
+	threads.ended = self;
+	threads.current = first;
+	thread_state_switch(&self->processor, &first->processor);
+}
+
 SYSTEM_CALL(sched_yield)
 {
 	if (threads.count > 1)

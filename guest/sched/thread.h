@@ -128,6 +128,14 @@ void threads_resume(void);
 void thread_join_ring(struct thread *thread);
 __attribute__((noreturn)) void thread_leave_ring(void);
 
+/* The current thread goes on without the others of its process, whatever they did. */
+void thread_end_others(void);
+
+/* The current thread, the only one of its process, becomes its first one, if it is another, and begins
+ * a program at `entry` with fresh registers when its call returns. Does not return where it was
+ * another. */
+void thread_start_program(uint64_t entry, uint64_t stack);
+
 /* A thread with its stack in the library OS, in no ring and of no process yet; NULL: no memory. */
 struct thread *thread_allocate(void);
 

@@ -107,6 +107,21 @@ bool signal_queue_take_back(struct signal_queue *queue, uint64_t set, siginfo_t 
 	return false;
 }
 
+void signal_queue_drop_timers(struct signal_queue *queue)
+{
+	for (struct queued_signal **place = &queue->first; *place;) {
+		const siginfo_t *information = &(*place)->information;
+		const int signal = information->si_signo;
+		if (information->si_code != SI_TIMER) {
+			place = &(*place)->next;
+			continue;
+		}
+		remove_entry(place);
+		if (!*find_entry(queue, signal))
+			queue->pending &= ~SIGNAL_BIT(signal);
+	}
+}
+
 siginfo_t *signal_queue_of_timer(struct signal_queue *queue, int signal, int timer)
 {
 	for (struct queued_signal *entry = queue->first; entry; entry = entry->next)

@@ -19,6 +19,9 @@ int signal_queue_take(struct signal_queue *queue, uint64_t set, siginfo_t *infor
 /* The first of the set that any thread may have. */
 bool signal_queue_take_back(struct signal_queue *queue, uint64_t set, siginfo_t *information);
 void signal_queue_drop(struct signal_queue *queue, uint64_t set);
+
+/* Those that timers sent. */
+void signal_queue_drop_timers(struct signal_queue *queue);
 siginfo_t *signal_queue_of_timer(struct signal_queue *queue, int signal, int timer);
 
 #endif

@@ -168,6 +168,12 @@ siginfo_t *signal_of_timer(struct process *process, struct thread *thread, int s
 	return found;
 }
 
+void signal_forget_timers(void)
+{
+	signal_queue_drop_timers(&process_current()->signals);
+	signal_queue_drop_timers(&thread_current()->signals);
+}
+
 /* The thread will not take these signals, but others may. */
 static void send_others(struct thread *thread, uint64_t set)
 {
@@ -245,6 +251,18 @@ static void update_upcalls(void)
 void signal_reset_action(int signal)
 {
 	action_of(process_current(), signal)->handler = (uint64_t)SIG_DFL;
+	update_upcalls();
+}
+
+void signals_start_program(void)
+{
+	for (int signal = 1; signal <= SIGNAL_COUNT; signal++) {
+		struct signal_action *action = action_of(process_current(), signal);
+		const bool ignored = action->handler == (uint64_t)SIG_IGN;
+		*action = (struct signal_action){
+		    .handler = ignored ? (uint64_t)SIG_IGN : (uint64_t)SIG_DFL};
+	}
+	thread_current()->alternate_stack = (stack_t){.ss_flags = SS_DISABLE};
 	update_upcalls();
 }
 

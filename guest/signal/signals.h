@@ -50,6 +50,13 @@ int signal_take(uint64_t set, siginfo_t *information);
  * NULL. */
 siginfo_t *signal_of_timer(struct process *process, struct thread *thread, int signal, int timer);
 
+/* Another program begins: all signals of timers that nobody took are gone. */
+void signal_forget_timers(void);
+
+/* Another program begins in the current thread, which is the only one: no signal has a handler any
+ * more, and there is no alternate stack. What is ignored, blocked or pending stays so. */
+void signals_start_program(void);
+
 /* The thread ends: others get what was meant for any. */
 void signal_leave_thread(struct thread *thread);
 

@@ -369,12 +369,26 @@ SYSTEM_CALL(timer_getoverrun)
 	return timer ? timer->overruns : -EINVAL;
 }
 
+static void delete_timer(struct timer *timer)
+{
+	set_due(own_table(), timer, 0);
+	*timer = (struct timer){0};
+}
+
 SYSTEM_CALL(timer_delete)
 {
 	struct timer *timer = find_timer(arguments[0]);
 	if (!timer)
 		return -EINVAL;
-	set_due(own_table(), timer, 0);
-	*timer = (struct timer){0};
+	delete_timer(timer);
 	return 0;
+}
+
+void timers_delete_all(void)
+{
+	struct timer *timers = own_table()->timers;
+	for (size_t i = INTERVAL_TIMERS; i < TIMERS_MAX; i++)
+		if (timers[i].exists)
+			delete_timer(&timers[i]);
+	signal_forget_timers();
 }

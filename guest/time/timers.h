@@ -6,4 +6,8 @@
 struct timer_table;
 extern struct timer_table timers_of_first;
 
+/* Another program begins: those of timer_create(2) go, with the signals that they have sent and that
+ * nobody took yet. Those of setitimer(2) stay. */
+void timers_delete_all(void);
+
 #endif

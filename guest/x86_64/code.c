@@ -165,6 +165,11 @@ bool code_fill(const struct vma *vma)
 	return add_stubs(vma->start, vma->end - vma->start, vma->image);
 }
 
+void code_forget(void)
+{
+	stub_pages = 0;
+}
+
 void code_rewrite(uint64_t start, uint64_t end)
 {
 	add_stubs(start, end - start, start);

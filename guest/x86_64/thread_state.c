@@ -4,6 +4,7 @@
 
 #include "arch/registers.h"
 #include "arch/thread_state.h"
+#include "guest/lib/text.h"
 #include "vectors.h"
 
 /* The state components that freeze and resume save: x87, SSE, AVX, MPX, AVX-512, PKRU. AMX tiles
@@ -46,11 +47,45 @@ uint64_t vector_state_components(void)
 	return vector_state_mask;
 }
 
-void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,
-		       uint64_t stack, const uint64_t *thread_pointer)
+/* The vector state says that no component is in use, and has MXCSR's first value. */
+void thread_state_start(struct thread_state *state, uint64_t entry, uint64_t stack)
+{
+	const uint32_t first_mxcsr = 0x1f80;
+	struct system_call_frame *frame = (struct system_call_frame *)state->stack_top - 1;
+	*frame = (struct system_call_frame){
+	    .rip = entry,
+	    .cs = 0x33,
+	    .rflags = 0x202,
+	    .rsp = stack,
+	    .ss = 0x2b,
+	};
+	memset(state->vector_state, 0, VECTOR_STATE_MAX);
+	memcpy((char *)state->vector_state + 24, &first_mxcsr, sizeof(first_mxcsr));
+	state->fs_base = state->gs_base = 0;
+	state->fault_vector = state->fault_error = state->fault_address = 0;
+}
+
+void thread_state_load(const struct thread_state *state)
+{
+	vector_state_load(state->vector_state);
+	__asm__ volatile("wrfsbase %0" : : "r"(state->fs_base));
+	__asm__ volatile("wrgsbase %0" : : "r"(state->gs_base));
+}
+
+void thread_state_begin_in_program(struct thread_state *state)
 {
 	extern char libos_return[];
 	enum { CALLEE_SAVED = 6 };
+	uint64_t *next = (uint64_t *)((struct system_call_frame *)state->stack_top - 1);
+	*--next = (uint64_t)libos_return;
+	for (int i = 0; i < CALLEE_SAVED; i++)
+		*--next = 0;
+	state->stack_pointer = (uint64_t)next;
+}
+
+void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,
+		       uint64_t stack, const uint64_t *thread_pointer)
+{
 	struct system_call_frame *frame = (struct system_call_frame *)state->stack_top - 1;
 	vector_state_save(state->vector_state);
 	__asm__ volatile("rdfsbase %0" : "=r"(state->fs_base));
@@ -61,10 +96,5 @@ void thread_state_copy(struct thread_state *state, const struct system_call_fram
 	frame->number = 0;
 	if (stack)
 		frame->rsp = stack;
-	/* Its first turn begins in libos_return, with its registers at its stack's top. */
-	uint64_t *next = (uint64_t *)frame;
-	*--next = (uint64_t)libos_return;
-	for (int i = 0; i < CALLEE_SAVED; i++)
-		*--next = 0;
-	state->stack_pointer = (uint64_t)next;
+	thread_state_begin_in_program(state);
 }

@@ -25,7 +25,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 6
+#define GUEST_ABI_VERSION 7
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_AREA_BASE	    0x10000UL
@@ -229,7 +229,8 @@ struct guest_trace_data {
 #define GUEST_TRACE_STRING_MAX 256UL /* of a path */
 #define GUEST_TRACE_BYTES_MAX  32UL  /* of what is read or written */
 
-#define GUEST_ENTROPY_SIZE 32
+#define GUEST_ENTROPY_SIZE	32
+#define GUEST_PROGRAM_NAME_SIZE 256
 
 /* The control page, at the start of the window.
  * The monitor writes it while the guest is stopped. */
@@ -272,6 +273,9 @@ struct guest_control {
 	uint64_t serving;
 	uint64_t variable_count;
 	uint64_t unbuffered; /* the response is wanted at each write */
+	/* The library OS's, for crash reports: the file of the program that took the place of the
+	 * first one, cut off; empty: none did. */
+	char program[GUEST_PROGRAM_NAME_SIZE];
 };
 _Static_assert(sizeof(struct guest_control) <= GUEST_PAGE_SIZE, "control page");
 _Static_assert(offsetof(struct guest_control, fault.rip) == GUEST_CONTROL_FAULT_RIP,

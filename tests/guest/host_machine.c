@@ -340,6 +340,26 @@ void thread_state_copy(struct thread_state *state, const struct system_call_fram
 	no_machine("second thread");
 }
 
+void thread_state_start(struct thread_state *state, uint64_t entry, uint64_t stack)
+{
+	(void)state;
+	(void)entry;
+	(void)stack;
+	no_machine("program");
+}
+
+void thread_state_load(const struct thread_state *state)
+{
+	(void)state;
+	no_machine("program");
+}
+
+void thread_state_begin_in_program(struct thread_state *state)
+{
+	(void)state;
+	no_machine("program");
+}
+
 void vector_state_save(void *state)
 {
 	(void)state;

@@ -24,4 +24,7 @@ bool code_fill(const struct vma *vma);
 /* Does the same to a copy of code at [start, end), which can be written still. */
 void code_rewrite(uint64_t start, uint64_t end);
 
+/* All stubs are unmapped: another program begins. */
+void code_forget(void);
+
 #endif

@@ -33,6 +33,17 @@ void thread_state_init(void);
 void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,
 		       uint64_t stack, const uint64_t *thread_pointer);
 
+/* Makes the state that of a thread which begins a program: all its registers are fresh. Those at the
+ * stack's top may be the current thread's. */
+void thread_state_start(struct thread_state *state, uint64_t entry, uint64_t stack);
+
+/* A thread that does not run goes to the program with its next turn, with the registers at its
+ * stack's top. */
+void thread_state_begin_in_program(struct thread_state *state);
+
+/* Loads what of the current thread's state is in registers while it is in the library OS. */
+void thread_state_load(const struct thread_state *state);
+
 /* Runs `to`; returns when `from` runs again. */
 void thread_state_switch(struct thread_state *from, struct thread_state *to);
 

@@ -9,6 +9,7 @@
 #include "monitor/x86_64/exceptions.h"
 
 #define SYMBOL_SHOWN  128 /* characters of a symbol's name */
+#define NAME_SHOWN    4096
 #define REGISTERS_MAX 1024
 
 struct text {
@@ -46,21 +47,21 @@ static const char *explain_address(uint64_t address)
 }
 
 static void add_place(struct text *text, const struct guest_fault *fault,
-		      const struct elf_file *program, const char *program_name,
-		      uint64_t program_base, const struct elf_file *library_os)
+		      const struct crash_program *program, const struct elf_file *library_os)
 {
 	uint64_t offset = 0;
 	bool in_library = fault->rip >= library_os->low && fault->rip < library_os->high;
-	const struct elf_file *file = in_library ? library_os : program;
-	const char *name = in_library ? "the library OS" : program_name;
-	uint64_t address = in_library ? fault->rip : fault->rip - program_base;
-	const char *symbol = elf_file_symbol(file, address, &offset);
+	const struct elf_file *file = in_library ? library_os : program->file;
+	uint64_t address = in_library ? fault->rip : fault->rip - program->base;
+	const char *symbol = file ? elf_file_symbol(file, address, &offset) : NULL;
 	if (symbol) {
 		add(text, " at ");
 		add_printable(text, symbol, SYMBOL_SHOWN);
 		add(text, "+%#lx", offset);
 	}
-	add(text, " (rip %#lx, %s)", fault->rip, name);
+	add(text, " (rip %#lx, ", fault->rip);
+	add_printable(text, in_library ? "the library OS" : program->name, NAME_SHOWN);
+	add(text, ")");
 }
 
 /* The log is the guest's: only printable characters go on. */
@@ -78,11 +79,12 @@ static void add_log(struct text *text, const char *log)
 }
 
 void crash_report(char *out, size_t size, const struct guest_fault *fault,
-		  const struct elf_file *program, const char *program_name, uint64_t program_base,
-		  const struct elf_file *library_os, const char *log)
+		  const struct crash_program *program, const struct elf_file *library_os,
+		  const char *log)
 {
 	struct text text = {out, size, 0};
-	add(&text, "%s crashed: %s", program_name, exception_name(fault->vector));
+	add_printable(&text, program->name, NAME_SHOWN);
+	add(&text, " crashed: %s", exception_name(fault->vector));
 	if (exception_has_registers(fault->vector)) {
 		char registers[REGISTERS_MAX];
 		bool mapped;
@@ -90,7 +92,7 @@ void crash_report(char *out, size_t size, const struct guest_fault *fault,
 		if (access)
 			add(&text, " %s %#lx%s", access, fault->address,
 			    mapped ? " (not allowed there)" : explain_address(fault->address));
-		add_place(&text, fault, program, program_name, program_base, library_os);
+		add_place(&text, fault, program, library_os);
 		exception_describe_registers(registers, sizeof(registers), fault);
 		add(&text, "%s", registers);
 	}

@@ -7,10 +7,16 @@
 #include "mayfly/guest_abi.h"
 #include "monitor/elf/elf_file.h"
 
-/* Writes a report of several lines into `out`. `program_base`: load base of the program; `log`: the
- * last of its standard error. */
+/* The program that ran. */
+struct crash_program {
+	const char *name;
+	const struct elf_file *file; /* NULL: nothing is known of it but its name */
+	uint64_t base;		     /* where it was loaded */
+};
+
+/* Writes a report of several lines into `out`. `log`: the last of the program's standard error. */
 void crash_report(char *out, size_t size, const struct guest_fault *fault,
-		  const struct elf_file *program, const char *program_name, uint64_t program_base,
-		  const struct elf_file *library_os, const char *log);
+		  const struct crash_program *program, const struct elf_file *library_os,
+		  const char *log);
 
 #endif

@@ -34,14 +34,29 @@ static int native_begin(struct slot *slot, struct error *error)
 	return 0;
 }
 
+/* The guest's word for which program it runs, if not the first one: then the symbols that are known are
+ * another's. */
+static void read_program(struct slot *slot, char name[GUEST_PROGRAM_NAME_SIZE])
+{
+	const volatile char *told = window_control(&slot->window)->program;
+	for (size_t i = 0; i < GUEST_PROGRAM_NAME_SIZE; i++)
+		name[i] = told[i];
+	name[GUEST_PROGRAM_NAME_SIZE - 1] = 0;
+}
+
 static void report_crash(struct slot *slot, const struct guest_fault *fault)
 {
 	const struct guest_native *guest = guest_native_of(slot->guest);
+	struct crash_program program = {
+	    .name = slot->name, .file = &guest->program.file, .base = guest->program_base};
+	char replacement[GUEST_PROGRAM_NAME_SIZE];
+	read_program(slot, replacement);
+	if (replacement[0])
+		program = (struct crash_program){.name = replacement};
 	slot->result->outcome = OUTCOME_CRASHED;
 	slot->result->status = exception_signal(fault->vector);
-	crash_report(slot->result->report, sizeof(slot->result->report), fault,
-		     &guest->program.file, slot->name, guest->program_base, &guest->library_os,
-		     slot_last_log(slot));
+	crash_report(slot->result->report, sizeof(slot->result->report), fault, &program,
+		     &guest->library_os, slot_last_log(slot));
 }
 
 /* The library OS has a handler for such a fault. Under process isolation it was called already: a
