@@ -11,9 +11,8 @@
 
 int elf_check_header(const Elf64_Ehdr *header)
 {
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    header->e_machine != EM_X86_64)
+	/* Of the identification Linux looks at no more. */
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_machine != EM_X86_64)
 		return -ENOEXEC;
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
 		return -ENOEXEC;

@@ -85,7 +85,7 @@ static int open_walked(struct file **file, const struct walk *walk)
 static int open_path(struct file **file, const char *path)
 {
 	struct walk walk;
-	int error = *path ? path_walk_current(&walk, path, WALK_FOLLOW) : -ENOENT;
+	int error = *path ? path_walk_current(&walk, path, WALK_FOLLOW) : -EACCES;
 	return error ? error : open_walked(file, &walk);
 }
 
@@ -174,10 +174,11 @@ static int read_interpreter(struct exec_image *image)
 		error = open_path(&image->interpreter.file, path);
 	if (!error)
 		error = read_head(image->interpreter.file, &head, &length);
-	if (!error)
-		error = read_program(&image->interpreter, &head.elf, length);
-	else
+	if (!error && length < sizeof(head.elf))
+		error = -EIO;
+	if (error)
 		return error;
+	error = read_program(&image->interpreter, &head.elf, length);
 	return error == -ENOEXEC ? -ELIBBAD : error;
 }
 

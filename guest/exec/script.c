@@ -23,26 +23,25 @@ static char *find_blank(char *text)
 	return text;
 }
 
-/* The end of the line, or of the text; *whole: the line ends there. */
-static char *find_end(char *line, size_t length, bool *whole)
+static char *find_end(char *line, size_t length)
 {
 	size_t i = 0;
 	while (i < length && line[i] != '\n' && line[i])
 		i++;
-	*whole = i < length || length < SCRIPT_LINE_MAX;
 	return line + i;
 }
 
 int script_parse(struct script *script, char *line, size_t length)
 {
-	bool whole;
 	if (length < 2 || line[0] != '#' || line[1] != '!')
 		return -ENOEXEC;
-	char *end = find_end(line, length, &whole);
+	char *end = find_end(line, length);
+	const bool is_line = *end == '\n', is_cut = end == line + SCRIPT_LINE_MAX;
 	*end = 0;
 	char *first = skip_blanks(line + 2), *behind = find_blank(first);
-	/* A name that is longer than what was read would be another one. */
-	if (!*first || (!whole && !*behind))
+	/* A name that is longer than what was read would be another one. Without an end of the line
+	 * an empty name is one, which leads nowhere. */
+	if ((is_line && !*first) || (is_cut && !*behind))
 		return -ENOEXEC;
 	while (end > behind && is_blank(end[-1]))
 		*--end = 0;
