@@ -12,7 +12,7 @@
 #include "guest/mm/user_memory.h"
 #include "script.h"
 
-#define STRING_MAX  (32 * GUEST_PAGE_SIZE) /* with its NUL; as Linux (MAX_ARG_STRLEN) */
+#define STRING_MAX (32 * GUEST_PAGE_SIZE) /* with its NUL; as Linux (MAX_ARG_STRLEN) */
 
 /* What scripts put before the arguments, at most. */
 #define SCRIPT_ROOM ((size_t)PATH_MAX + SCRIPT_DEPTH_MAX * 2 * SCRIPT_LINE_MAX)
@@ -82,9 +82,8 @@ static int measure(struct exec_arguments *copied, uint64_t arguments, uint64_t v
 	if (!error)
 		error = copy_list(variables, NULL, &copied->variable_count, &sizes->variables);
 	const uint64_t words = copied->argument_count + copied->variable_count;
-	if (!error &&
-	    sizes->arguments + sizes->variables + sizes->path + words * sizeof(uint64_t) >
-		size_limit())
+	if (!error && sizes->arguments + sizes->variables + sizes->path + words * sizeof(uint64_t) >
+			  size_limit())
 		error = -E2BIG;
 	return error;
 }

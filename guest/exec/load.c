@@ -77,8 +77,7 @@ static int load_segment(const struct exec_file *file, const struct elf_segment *
 	const uint64_t start = round_down(address, GUEST_PAGE_SIZE);
 	const uint64_t file_end = address + segment->file_size;
 	const uint64_t end = round_up(address + segment->memory_size, GUEST_PAGE_SIZE);
-	const uint64_t border =
-	    segment->file_size ? round_up(file_end, GUEST_PAGE_SIZE) : start;
+	const uint64_t border = segment->file_size ? round_up(file_end, GUEST_PAGE_SIZE) : start;
 	int error = place_part((struct part){
 	    .file = file->file,
 	    .start = start,

@@ -42,8 +42,7 @@ static int check_executable(const struct inode *inode)
 		return -ELOOP;
 	if (!S_ISREG(inode->mode) || !(inode->mode & 0111))
 		return -EACCES;
-	int error =
-	    inode->layer && inode->layer->permission ? inode->layer->permission(inode) : 0;
+	int error = inode->layer && inode->layer->permission ? inode->layer->permission(inode) : 0;
 	if (!error && is_written(inode))
 		error = -ETXTBSY;
 	return error;
@@ -63,8 +62,8 @@ static int open_inode(struct file **file, struct inode *inode, struct inode *dir
 	error = file_start(*file);
 	struct backing *backing = NULL;
 	if (!error)
-		error = (*file)->operations->map ? (*file)->operations->map(*file, &backing)
-						 : -ENOEXEC;
+		error =
+		    (*file)->operations->map ? (*file)->operations->map(*file, &backing) : -ENOEXEC;
 	if (!error && !backing)
 		error = -ENOEXEC;
 	if (error) {
@@ -113,8 +112,7 @@ static int open_requested(struct file **file, const struct exec_request *request
 /* 0; -ENOEXEC: the file is shorter; or a negative errno. */
 static int read_all(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
-	const int64_t count =
-	    file->backing.operations->read(&file->backing, out, length, offset);
+	const int64_t count = file->backing.operations->read(&file->backing, out, length, offset);
 	return count < 0 ? (int)count : (uint64_t)count < length ? -ENOEXEC : 0;
 }
 
@@ -140,8 +138,7 @@ static int read_program(struct exec_file *file, const Elf64_Ehdr *header, size_t
 		return -ENOMEM;
 	error = read_all(file->file, headers, size, header->e_phoff);
 	if (!error)
-		error =
-		    elf_parse(&file->program, header, headers, file->file->inode->size);
+		error = elf_parse(&file->program, header, headers, file->file->inode->size);
 	heap_free(headers, size);
 	return error;
 }
@@ -211,8 +208,8 @@ static int read_files(struct exec_image *image, char *path)
 	size_t length = 0;
 	int error = read_head(image->program.file, &head, &length);
 	for (int depth = 0; !error && !memcmp(head.text, "#!", 2); depth++) {
-		error = depth == SCRIPT_DEPTH_MAX ? -ELOOP
-						  : open_script(image, path, &head, length);
+		error =
+		    depth == SCRIPT_DEPTH_MAX ? -ELOOP : open_script(image, path, &head, length);
 		if (!error)
 			error = read_head(image->program.file, &head, &length);
 	}
@@ -229,8 +226,7 @@ static int read_files(struct exec_image *image, char *path)
  * descriptor goes through /dev/fd. */
 static int name_program(char *name, const struct exec_request *request, const char *path)
 {
-	const bool by_descriptor =
-	    (int)request->directory != AT_FDCWD && path[0] != '/';
+	const bool by_descriptor = (int)request->directory != AT_FDCWD && path[0] != '/';
 	const char *slash = *path ? "/" : "";
 	size_t length = by_descriptor ? text_print(name, PATH_MAX, "/dev/fd/%d%s%s",
 						   (int)request->directory, slash, path)
@@ -241,8 +237,7 @@ static int name_program(char *name, const struct exec_request *request, const ch
 /* A script whose descriptor is closed when its interpreter starts could not be read by that. */
 static bool is_unreachable(const struct exec_request *request, const char *name, bool is_script)
 {
-	return is_script && (int)request->directory != AT_FDCWD &&
-	       !strncmp(name, "/dev/fd/", 8) &&
+	return is_script && (int)request->directory != AT_FDCWD && !strncmp(name, "/dev/fd/", 8) &&
 	       descriptor_close_on_exec((uint32_t)request->directory);
 }
 

@@ -82,9 +82,8 @@ static int claim_stack(const struct exec_image *image)
 {
 	const uint64_t base = libos_start_info.stack_base;
 	const uint64_t top = base + libos_start_info.stack_size;
-	const uint32_t protection =
-	    GUEST_READ | GUEST_WRITE |
-	    (image->program.program.executable_stack ? GUEST_EXECUTE : 0);
+	const uint32_t protection = GUEST_READ | GUEST_WRITE |
+				    (image->program.program.executable_stack ? GUEST_EXECUTE : 0);
 	int error = regions_claim(base, top, protection);
 	if (!error)
 		clear_stack(base, top);

@@ -259,8 +259,8 @@ void signals_start_program(void)
 	for (int signal = 1; signal <= SIGNAL_COUNT; signal++) {
 		struct signal_action *action = action_of(process_current(), signal);
 		const bool ignored = action->handler == (uint64_t)SIG_IGN;
-		*action = (struct signal_action){
-		    .handler = ignored ? (uint64_t)SIG_IGN : (uint64_t)SIG_DFL};
+		*action = (struct signal_action){.handler = ignored ? (uint64_t)SIG_IGN
+								    : (uint64_t)SIG_DFL};
 	}
 	thread_current()->alternate_stack = (stack_t){.ss_flags = SS_DISABLE};
 	update_upcalls();

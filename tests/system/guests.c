@@ -90,8 +90,7 @@ static int make_process(void)
 {
 	for (int i = 0; i < 2; i++)
 		printf("%s\n", fork() < 0 ? strerror(errno) : "a process");
-	execl("/bin/true", "true", NULL);
-	return printf("%s\n", strerror(errno)) < 0;
+	return 0;
 }
 
 static int open_socket(int family)

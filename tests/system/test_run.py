@@ -331,8 +331,22 @@ class Falls(unittest.TestCase):
         self.assertIn(log, text(result.stderr))
 
     def test_second_process(self):
-        self.expect_refusal("fork", "Function not implemented\n" * 3,
-                            "a guest has one process and one program (ENOSYS)")
+        self.expect_refusal("fork", "Function not implemented\n" * 2,
+                            "a guest has one process (ENOSYS)")
+
+    def test_another_program(self):
+        """It takes the first one's place before the snapshot, or in a request, which is undone."""
+        for script, output in (("exec cat", b"x\n"),
+                               ("read -r line; exec echo $line again", b"x again\n")):
+            result = run("--root=/", "--repeat=3", "/bin/sh", "-c", script, request=b"x\n")
+            self.assertEqual((result.stdout, result.returncode), (output, 0),
+                             text(result.stderr))
+        result = run("--root=/", "/bin/sh", "-c", f"exec {DEEDS} null")
+        self.assertEqual(result.returncode, 139)
+        self.assertRegex(text(result.stderr),
+                         rf"error: {DEEDS} crashed: .*\(rip 0x[0-9a-f]+, {DEEDS}\)")
+        result = run("--root=/", "--trace", "/bin/sh", "-c", f"exec {DEEDS} fork")
+        self.assertRegex(text(result.stderr), rf'execve\("{DEEDS}", .*\) = 0')
 
     def test_network(self):
         """Who fails is told that nothing leads out; who does without is not."""

@@ -125,7 +125,7 @@ static int parse_script(struct program_script *script, const uint8_t *data, size
 	return 0;
 }
 
-/* "#! /usr/bin/env NAME". What env(1) does is done here, because it could not start another program. */
+/* "#! /usr/bin/env NAME". What env(1) does is done here, which saves the start of a program. */
 static bool is_by_env(const struct program_script *script)
 {
 	const char *name = script->argument;

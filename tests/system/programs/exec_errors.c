@@ -217,9 +217,9 @@ static void test_arguments(void)
 	static char string[STRING_MAX + 1], *many[COUNT + 1];
 	memset(string, 'x', STRING_MAX);
 	char *long_one[] = {string, NULL}, *bad[] = {"name", (char *)8, NULL};
-	char *edge = (char *)mmap(NULL, 8192, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) +
-		     4096;
+	char *edge =
+	    (char *)mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) +
+	    4096;
 	munmap(edge, 4096);
 	memset(edge - 8, 'x', 8);
 	char *unending[] = {edge - 8, NULL};

@@ -127,7 +127,8 @@ static void show_descriptors(void)
 {
 	for (int i = 0; i < 30; i++)
 		if (fcntl(i, F_GETFD) >= 0)
-			printf("descriptor %d at %ld\n", i, i > 2 ? (long)lseek(i, 0, SEEK_CUR) : 0);
+			printf("descriptor %d at %ld\n", i,
+			       i > 2 ? (long)lseek(i, 0, SEEK_CUR) : 0);
 }
 
 static void show_signals(void)
@@ -194,9 +195,8 @@ static void show_vector(void)
 	       getauxval(AT_RANDOM) != 0, getauxval(AT_PHDR) != 0, getauxval(AT_PHENT),
 	       getauxval(AT_ENTRY) != 0, getauxval(AT_FLAGS));
 	printf("features %lx %lx frame %lu vdso %d base %lu uid %ld\n", getauxval(AT_HWCAP),
-	       getauxval(AT_HWCAP2) & 2, getauxval(AT_MINSIGSTKSZ),
-	       getauxval(AT_SYSINFO_EHDR) != 0, getauxval(AT_BASE),
-	       (long)(getauxval(AT_UID) - getuid()));
+	       getauxval(AT_HWCAP2) & 2, getauxval(AT_MINSIGSTKSZ), getauxval(AT_SYSINFO_EHDR) != 0,
+	       getauxval(AT_BASE), (long)(getauxval(AT_UID) - getuid()));
 	if (!environ[0])
 		return;
 	const char *last = environ[0];
