@@ -15,7 +15,7 @@
 #define STRING_MAX (32 * GUEST_PAGE_SIZE) /* with its NUL; as Linux (MAX_ARG_STRLEN) */
 
 /* What scripts put before the arguments, at most. */
-#define SCRIPT_ROOM ((size_t)PATH_MAX + SCRIPT_DEPTH_MAX * 2 * SCRIPT_LINE_MAX)
+#define SCRIPT_ROOM ((size_t)PATH_MAX + SCRIPT_DEPTH_MAX * 2UL * SCRIPT_LINE_MAX)
 
 /* Strings and the words that point to them may take a quarter of the stack, but no less than
  * ARG_MAX where half of the stack is more; as Linux. */
