@@ -9,6 +9,7 @@
 #include "arch/code.h"
 #include "guest/fs/file.h"
 #include "guest/lib/text.h"
+#include "guest/mm/fault.h"
 #include "guest/mm/mapping.h"
 #include "guest/mm/ranges.h"
 #include "guest/mm/regions.h"
@@ -33,7 +34,12 @@ static int map_part(const struct part *part)
 	    .offset = part->offset,
 	};
 	const int64_t address = mapping_create(&request);
-	return address < 0 ? (int)address : 0;
+	if (address < 0)
+		return (int)address;
+	/* It will be used, and a touch would cost two exits more. */
+	if (part->file && request.protection && !vma_find(part->start)->frame)
+		vma_fault(part->start, request.protection);
+	return 0;
 }
 
 static int fill_regions(const struct part *part)
