@@ -6,6 +6,7 @@
  * the program gets that first, and the snapshot is taken where it waits for the next. */
 #include "snapshot.h"
 
+#include "arch/code.h"
 #include "arch/hypercall.h"
 #include "guest/drivers/random.h"
 #include "guest/fs/directory.h"
@@ -48,6 +49,7 @@ static void freeze(void)
 	phase = SERVING;
 	wipe_marked();
 	vma_fault_ahead();
+	code_leave_as_is();
 	processor_time_stop();
 	machine_control()->arguments[0] = over_connections;
 	machine_freeze();

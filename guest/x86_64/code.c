@@ -29,6 +29,9 @@ struct code {
 
 static uint64_t stub_pages;
 
+/* To look through a C library takes tens of milliseconds: more than a request could save by it. */
+static bool leaves_code;
+
 static uint64_t page_of(uint64_t offset)
 {
 	return offset / GUEST_PAGE_SIZE;
@@ -150,7 +153,7 @@ static bool install(struct code *code)
 static bool add_stubs(uint64_t start, uint64_t size, uint64_t image)
 {
 	struct code code = {.start = start, .size = size, .image = image};
-	if (size > CODE_MAX || size < GUEST_PAGE_SIZE)
+	if (leaves_code || size > CODE_MAX || size < GUEST_PAGE_SIZE)
 		return false;
 	code.sites = pool_allocate(SITES_PAGES);
 	if (!code.sites)
@@ -163,6 +166,11 @@ static bool add_stubs(uint64_t start, uint64_t size, uint64_t image)
 bool code_fill(const struct vma *vma)
 {
 	return add_stubs(vma->start, vma->end - vma->start, vma->image);
+}
+
+void code_leave_as_is(void)
+{
+	leaves_code = true;
 }
 
 void code_forget(void)

@@ -24,6 +24,9 @@ bool code_fill(const struct vma *vma);
 /* Does the same to a copy of code at [start, end), which can be written still. */
 void code_rewrite(uint64_t start, uint64_t end);
 
+/* Requests begin: code that is mapped from now on is left as it is. */
+void code_leave_as_is(void);
+
 /* All stubs are unmapped: another program begins. */
 void code_forget(void);
 
