@@ -77,6 +77,9 @@ static int begin_program(struct exec_image *image)
 
 static int64_t execute(const struct exec_request *request)
 {
+	/* Another process would lose its memory where the two share it. */
+	if (process_first.next)
+		return process_refuse("execve");
 	struct exec_image *image = heap_allocate(sizeof(*image));
 	if (!image)
 		return -ENOMEM;
