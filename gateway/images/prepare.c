@@ -105,10 +105,12 @@ static int refuse_choices(const struct preparing *preparing, struct error *error
 			 what, deployment->image);
 }
 
-/* Requests that reach a program otherwise than by a network cannot be told apart in its machine. */
+/* Requests that reach a program otherwise than by a network cannot be told apart in its machine. Where
+ * nobody says the contract, its set-up refuses what has none. */
 static int check_reuse(const struct preparing *preparing, struct error *error)
 {
-	if (preparing->deployment.reuse <= 1 || preparing->contract == CONTRACT_HTTP)
+	if (preparing->deployment.reuse <= 1 || preparing->undecided ||
+	    preparing->contract == CONTRACT_HTTP)
 		return 0;
 	return error_set(error, EINVAL,
 			 "annotations.mayfly.dev/reuse: machines can be used again only with the "

@@ -122,7 +122,7 @@ class Functions(unittest.TestCase):
         self.assertIn("mayfly_function_reused_total", self.gateway.request("GET", "/metrics", auth=True).text)
 
     def test_refused(self):
-        for image, contract in (NATIVE, "stdio"), (NATIVE, "http"):
+        for image, contract in (NATIVE, "stdio"), (NATIVE, "http"), (NATIVE, "auto"):
             answer = self.gateway.system("POST", "/functions", {"service": "other", "image": image, "annotations": {
                 "mayfly.dev/contract": contract, "mayfly.dev/reuse": "2"}})
             self.assertEqual(answer.status, 400, answer.text)
