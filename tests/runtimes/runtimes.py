@@ -139,8 +139,8 @@ def all_or_named(texts, item):
 
 
 def run_rows(arguments, described):
-    """The results of all rows by item, and how many differ that should not."""
-    made, differing, results = trees.Trees(described["tree"]), 0, {}
+    """How many rows were run, and how many of them differ that should not. What is found is kept at once."""
+    made, count, differing = trees.Trees(described["tree"]), 0, 0
     runner = Runner(os.path.abspath(arguments.mayfly), arguments.isolation or ["kvm", "process"], arguments.repeat)
     for entry in described["row"]:
         row = Row(entry, described["tree"][entry["tree"]], described["input"])
@@ -151,11 +151,13 @@ def run_rows(arguments, described):
         except trees.Missing as error:
             print(f"{row.item}: left out: {error}", flush=True)
             continue
-        results[row.item] = found
+        count += 1
+        if arguments.keep:
+            table.keep(described, {row.item: found})
         differing += any(not found[isolation]["same"] and not row.processes for isolation in runner.isolations)
         verdicts = "; ".join(verdict(row, found, isolation) for isolation in runner.isolations)
         print(f"{row.item}: host {table.time_text(found['host_ms'])}; {verdicts}", flush=True)
-    return results, differing
+    return count, differing
 
 
 def main():
@@ -175,11 +177,9 @@ def main():
         if why:
             print(f"skipped: {why}")
             return compiled.SKIPPED
-    results, differing = run_rows(arguments, described)
-    if arguments.keep:
-        table.keep(described, results)
-    print(f"{len(results)} rows, {differing} differ")
-    return 1 if differing else 0 if results else compiled.SKIPPED
+    count, differing = run_rows(arguments, described)
+    print(f"{count} rows, {differing} differ")
+    return 1 if differing else 0 if count else compiled.SKIPPED
 
 
 if __name__ == "__main__":
