@@ -93,7 +93,8 @@ class Trees:
 
     def key(self, entry):
         """Changes whenever what would be made changes."""
-        digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode())
+        parts = {name: entry[name] for name in ("build", "links", "npm", "packages", "python") if name in entry}
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path in sorted(HANDLERS.rglob("*")):
             if path.is_file() and any(path.name in command for command in entry.get("build", [])):
                 digest.update(path.read_bytes())
@@ -135,7 +136,8 @@ class Trees:
             (tree / link).parent.mkdir(parents=True, exist_ok=True)
             (tree / link).symlink_to(target)
         if "python" in entry:
-            run([sys.executable, TOP / "functions/python/pack.py", "--unpack", tree / "packages", HERE / "python" / entry["python"]])
+            run([sys.executable, TOP / "functions/python/pack.py", "--unpack", tree / "packages",
+                 HERE / "python" / entry["python"]])
         if "npm" in entry:
             shutil.copytree(HERE / "npm" / entry["npm"], tree / "npm")
             run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=tree / "npm")

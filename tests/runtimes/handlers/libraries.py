@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 # These load or compile much when they are first used: they are used before the request is read.
-WARMED = {"boto3", "cv2", "matplotlib.pyplot", "numba", "pandas", "pyarrow"}
+WARMED = {"boto3", "cv2", "matplotlib.pyplot", "numba", "pandas", "pyarrow", "pydantic"}
 SAMPLE = [1] * 16
 
 
