@@ -170,6 +170,25 @@ int image_copy(struct image *copy, const struct image *image, struct error *erro
 	return result;
 }
 
+bool image_find_data(const struct image *image, uint64_t *start, uint64_t limit, uint64_t *end)
+{
+	const off_t base = (off_t)image->file_offset;
+	if (*start >= limit)
+		return false;
+	const off_t data = lseek(image->memfd, base + (off_t)*start, SEEK_DATA);
+	if (data < 0 && errno == ENXIO)
+		return false;
+	const off_t hole = data < 0 ? data : lseek(image->memfd, data, SEEK_HOLE);
+	*end = limit;
+	if (hole < 0)
+		return true;
+	/* Blocks of a file may be smaller than pages. */
+	*start = round_down((uint64_t)(data - base), GUEST_PAGE_SIZE);
+	if ((uint64_t)(hole - base) < limit)
+		*end = round_up((uint64_t)(hole - base), GUEST_PAGE_SIZE);
+	return *start < limit;
+}
+
 uint64_t image_resident_bytes(const struct image *image)
 {
 	struct stat status;

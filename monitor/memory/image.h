@@ -94,6 +94,10 @@ const struct image_region *image_region_at(const struct image *image, uint64_t a
 /* A second image with the same content, in a memfd of its own. Holes stay holes. */
 int image_copy(struct image *copy, const struct image *image, struct error *error);
 
+/* Finds the first pages of [*start, limit) that the file has: what it does not have is zeros. From *start
+ * to *end then; where the file cannot tell, to `limit`. False: there are no more. */
+bool image_find_data(const struct image *image, uint64_t *start, uint64_t limit, uint64_t *end);
+
 /* Bytes of host memory that the memfd holds. */
 uint64_t image_resident_bytes(const struct image *image);
 

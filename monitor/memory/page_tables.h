@@ -28,7 +28,8 @@ int page_tables_build(struct image *image, const struct port_set *ports, struct 
 
 /* Checks the system pages and page tables of an image that came from outside (a snapshot file): the
  * first must be those that page_tables_build() makes, the second must keep the guest in its own
- * memory, out of the kernel's, and nothing from the window on both writable and executable. */
+ * memory, out of the kernel's, and nothing from the window on both writable and executable. Where the
+ * image has a file, its memory must be what the file has. */
 int page_tables_check(const struct image *image, const struct port_set *ports, struct error *error);
 
 /* Pages whose rights became fewer: the processor may remember the old ones (facts in

@@ -12,7 +12,17 @@ struct table_check {
 	const struct image *image;
 	uint8_t *seen;	/* one byte for each page-table page: it is part of the tree already */
 	uint8_t *moved; /* one for each page of the pool: it is in the mapping area */
+	const struct image_region
+	    *region; /* that was found last: the next page mostly lies there */
 };
+
+static const struct image_region *find_region(struct table_check *check, uint64_t address)
+{
+	const struct image_region *last = check->region;
+	if (!last || address < last->address || address - last->address >= last->length)
+		check->region = image_region_at(check->image, address);
+	return check->region;
+}
 
 /* A page of the pool that is in the mapping area must be there once, and not at its own place. */
 static bool moved_page_is_sound(struct table_check *check, uint64_t physical)
@@ -76,7 +86,7 @@ static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uin
 		return physical == PAGE_WINDOW_PHYSICAL + (address - GUEST_WINDOW_BASE);
 	if (leaf & ENTRY_AREA)
 		return area_page_is_sound(check, address, leaf);
-	const struct image_region *region = image_region_at(image, address);
+	const struct image_region *region = find_region(check, address);
 	return region && !(leaf & ENTRY_SHARED) &&
 	       physical == region->offset + (address - region->address);
 }
@@ -142,10 +152,13 @@ static bool spare_tables_are_zero(const struct table_check *check)
 {
 	static const uint8_t zeros[GUEST_PAGE_SIZE];
 	const struct image *image = check->image;
-	for (uint64_t at = 0; at < image->page_tables_size; at += GUEST_PAGE_SIZE)
-		if (!check->seen[at / GUEST_PAGE_SIZE] &&
-		    memcmp(image->memory + image->page_tables + at, zeros, sizeof(zeros)) != 0)
-			return false;
+	const uint64_t end = image->page_tables + image->page_tables_size;
+	uint64_t at = image->page_tables, stop;
+	for (; image_find_data(image, &at, end, &stop); at = stop)
+		for (uint64_t page = at; page < stop; page += GUEST_PAGE_SIZE)
+			if (!check->seen[(page - image->page_tables) / GUEST_PAGE_SIZE] &&
+			    memcmp(image->memory + page, zeros, sizeof(zeros)) != 0)
+				return false;
 	return true;
 }
 
@@ -157,7 +170,7 @@ int page_tables_check(const struct image *image, const struct port_set *ports, s
 		return error_set(error, ENOMEM, "no memory to check page tables");
 	if (!system_pages_are_sound(image->memory + IMAGE_SYSTEM_OFFSET, ports))
 		return error_set(error, EBADMSG, "the descriptor tables are not Mayfly's");
-	struct table_check check = {image, seen, moved};
+	struct table_check check = {.image = image, .seen = seen, .moved = moved};
 	if (!table_is_sound(&check, image->page_tables, 3, 0) || !spare_tables_are_zero(&check))
 		return error_set(error, EBADMSG, "the page tables are not sound");
 	return 0;

@@ -155,6 +155,7 @@ static void check_page_tables(struct machine_played *self)
 	struct error error = {0};
 	struct image view = *self->image;
 	view.memory = self->area.memory;
+	view.memfd = -1; /* the file is another's */
 	check(!page_tables_check(&view, NULL, &error));
 }
 
