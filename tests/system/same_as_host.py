@@ -18,6 +18,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -220,6 +221,8 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         return compiled.SKIPPED
+    # nohup would have the host's programs ignore one, and not those in machines.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with open(HERE / "command_lines.toml", "rb") as file:
         table = tomllib.load(file)
     lines = [line for group in table["group"] for line in group["lines"]

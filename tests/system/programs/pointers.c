@@ -71,6 +71,7 @@ struct example {
 
 static char zeros[4 * PAGE] __attribute__((aligned(PAGE)));
 static char path[64] = "/tmp/mayfly-pointers-XXXXXX";
+static char text[64] = "/tmp/mayfly-pointers-XXXXXX"; /* may be executed, and is no program */
 static uint64_t signal_set = 1UL << (SIGUSR1 - 1);
 
 /* What is ready at once, so that no call waits where it finds no time to wait. */
@@ -371,6 +372,27 @@ static void add_names(void)
 	add(list, COUNT(list));
 }
 
+/* What starts a program looks at all that it is given before it finds that this is none. */
+static void write_text(void)
+{
+	int fd = mkstemp(text);
+	if (fd < 0 || write(fd, "no program", 10) != 10 || fchmod(fd, 0700) || close(fd)) {
+		perror(text);
+		exit(1);
+	}
+}
+
+static void add_programs(void)
+{
+	const uint64_t name = (uint64_t)text, zero = (uint64_t)zeros;
+	const struct example list[] = {
+	    {SYS_execve, {name, zero, zero}},
+	    {SYS_execveat, {(uint64_t)AT_FDCWD, name, zero, zero, 0}},
+	};
+	write_text();
+	add(list, COUNT(list));
+}
+
 /* Time, threads, the process and its signals. */
 static void add_rest(void)
 {
@@ -440,11 +462,13 @@ int main(void)
 	add_files();
 	add_sockets();
 	add_names();
+	add_programs();
 	add_rest();
 	signal(SIGUSR1, ignore);
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signal_set, NULL, SET_SIZE);
 	for (size_t i = 0; i < COUNT(calls); i++)
 		try_call(&calls[i]);
 	unlink(path);
+	unlink(text);
 	return failed;
 }
