@@ -164,6 +164,7 @@ int main(int argc, char **argv)
 	const char *name = slash ? slash + 1 : argc ? argv[0] : tender.name;
 	log_setup_from_environment(name, LOG_WARN);
 	mallopt(M_ARENA_MAX, 1);
+	setenv("OPENSSL_CONF", "", 1); /* libcrypto makes digests only here: no configuration */
 	int result = command_line_read(&line, tender.is_spt, argc ? argc - 1 : 0, argv + 1, &error);
 	if (!result && line.wants_help) {
 		command_line_print_help(stderr, name, tender.is_spt);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gateway/images/shortage.h"
+#include "mayfly/guest_abi.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/lock.h"
@@ -21,9 +22,6 @@
 #define LOG_LINES 4 /* of the log's end, that a sentence has */
 #define LOG_SHOWN 512
 #define ASK_NS	  100000000UL /* how often it is asked whether somebody waits */
-/* What the library OS says of a socket that listens or leads out, and of another process or program. */
-#define NO_NETWORK   "a guest has no network"
-#define NO_PROCESSES "a guest has one process and one program"
 
 /* What the function's thread tells the one that waits. */
 struct waiting {
@@ -115,8 +113,8 @@ static void read_log(int log, struct log_end *end)
 	for (ssize_t i = 0; i < length; i++)
 		if (!text[i])
 			text[i] = ' ';
-	end->wants_network = strstr(text, NO_NETWORK);
-	end->wants_processes = strstr(text, NO_PROCESSES);
+	end->wants_network = strstr(text, GUEST_HAS_NO_NETWORK);
+	end->wants_processes = strstr(text, GUEST_HAS_ONE_PROCESS);
 	snprintf(end->text, sizeof(end->text), "%s", last_lines(text, (size_t)length));
 	text_make_line(end->text, strlen(end->text));
 }
@@ -166,8 +164,8 @@ static int judge_end(const struct setup *setup, const struct mayfly_event *event
 		if (end->wants_processes)
 			snprintf(
 			    sentence, sizeof(sentence),
-			    "image: %s starts another program, as shells do for most commands: "
-			    "a machine runs one; let the program do it itself",
+			    "image: %s starts another process, as shells do for most commands: "
+			    "a machine has one; let the program do it itself",
 			    setup->name);
 		else
 			snprintf(sentence, sizeof(sentence),

@@ -146,7 +146,7 @@ int64_t process_refuse(const char *call)
 {
 	static bool told;
 	if (!told)
-		machine_tell("%s: a guest has one process (ENOSYS)", call);
+		machine_tell("%s: " GUEST_HAS_ONE_PROCESS " (ENOSYS)", call);
 	told = true;
 	return -ENOSYS;
 }

@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,9 +16,8 @@
 #define LIBRARY "libcrypto.so.3"
 
 #define HASH_FUNCTIONS(each)                                                                       \
-	each(OPENSSL_init_crypto) each(EVP_Digest) each(EVP_DigestFinal_ex)                        \
-	    each(EVP_DigestInit_ex) each(EVP_DigestUpdate) each(EVP_MD_CTX_free)                   \
-		each(EVP_MD_CTX_new) each(EVP_sha256)
+	each(EVP_Digest) each(EVP_DigestFinal_ex) each(EVP_DigestInit_ex) each(EVP_DigestUpdate)   \
+	    each(EVP_MD_CTX_free) each(EVP_MD_CTX_new) each(EVP_sha256)
 
 struct hash_library {
 #define HASH_POINTER(name) __typeof__(name) *name;
@@ -37,12 +35,10 @@ static bool is_whole(const struct hash_library *library)
 	return HASH_FUNCTIONS(HASH_IS_THERE) true;
 }
 
-/* Cheap where it is loaded already; it stays so. Where it is for digests alone, the host's configuration of
- * it is not read: that takes as long as all else that it does at its start. */
+/* Cheap where it is loaded already; it stays so. */
 static int hash_library_load(struct hash_library *library, struct error *error)
 {
-	void *there = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-	void *handle = there ? there : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	*library = (struct hash_library){.EVP_Digest = NULL};
 	if (!handle) {
 		error_set(error, ENOENT, "%s is needed: install libssl3", LIBRARY);
@@ -54,8 +50,6 @@ static int hash_library_load(struct hash_library *library, struct error *error)
 		error_set(error, ENOENT, "%s is not the version that is needed", LIBRARY);
 		return -ENOENT;
 	}
-	if (!there)
-		library->OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	return 0;
 }
 

@@ -252,6 +252,9 @@ int main(void)
 	signal(SIGXFSZ, SIG_IGN);
 	/* Slots hardly allocate; another heap for each of their threads takes rights to make. */
 	mallopt(M_ARENA_MAX, 1);
+	/* libcrypto makes digests only here: to read the host's configuration of it takes as long as
+	 * all else that it does at its start (config(5ssl)). */
+	setenv("OPENSSL_CONF", "", 1);
 	int result = description_read(&copy, CHANNEL_DESCRIPTION, &error);
 	if (result && tell(CHANNEL_OPENED, result, &error))
 		log_tell("mayfly-monitor is started by programs that use libmayfly, and not by "

@@ -115,6 +115,6 @@ int inet_route(const struct inet_socket *self, struct inet_address *to)
 			   : inet_is_v4(&self->own);
 	if (inet_is_local(to) && !crosses)
 		return 0;
-	machine_note_refusal("a guest has no network: nothing leads out of it (ENETUNREACH)");
+	machine_note_refusal(GUEST_HAS_NO_NETWORK ": nothing leads out of it (ENETUNREACH)");
 	return -ENETUNREACH;
 }

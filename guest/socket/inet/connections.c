@@ -164,7 +164,7 @@ static void tell_of_network(void)
 {
 	static bool told;
 	if (!told)
-		machine_tell("listen: a guest has no network: only its own threads can connect");
+		machine_tell("listen: " GUEST_HAS_NO_NETWORK ": only its own threads can connect");
 	told = true;
 }
 
