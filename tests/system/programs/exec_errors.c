@@ -31,7 +31,7 @@ static void test_files(void)
 	char name[300], path[5000];
 	make_long(name, sizeof(name), path, sizeof(path));
 	TRY_EXEC("");
-	TRY_EXEC(NULL);
+	TRY(syscall(SYS_execve, NULL, no_arguments, no_variables));
 	TRY_EXEC((char *)8);
 	TRY_EXEC("missing");
 	TRY_EXEC("/");
@@ -102,7 +102,7 @@ static void reset_program(void)
 static void name_interpreter(const char *name)
 {
 	reset_program();
-	strcpy(program.text, name);
+	snprintf(program.text, sizeof(program.text), "%s", name);
 	program.headers[1].p_filesz = strlen(name) + 1;
 }
 
@@ -194,7 +194,8 @@ static void test_scripts(void)
 	TRY_SCRIPT("# !/bin/sh\n");
 	TRY_SCRIPT(" #!/bin/sh\n");
 	memset(line, '/', sizeof(line));
-	memcpy(line, "#!", 2);
+	line[0] = '#';
+	line[1] = '!';
 	for (size_t size = 254; size < 260; size++) {
 		put("script", line, size, 0755);
 		print_result("a long name", execve("script", no_arguments, no_variables));

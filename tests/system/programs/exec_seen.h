@@ -20,8 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static char **own; /* its arguments */
 
 static uint32_t hash(const char *text, uint32_t value)
@@ -65,7 +63,8 @@ static void show_file(const char *path)
 static void show_names(void)
 {
 	char path[4096] = "", name[16];
-	readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		perror("/proc/self/exe");
 	prctl(PR_GET_NAME, name);
 	printf("exe %s name %s execfn %s\n", path, name, (char *)getauxval(AT_EXECFN));
 	show_file("/proc/self/cmdline");
@@ -159,14 +158,16 @@ static void show_vector(void)
 
 static void show_memory(void)
 {
-	uint64_t address = strtoull(getenv("ADDRESS"), NULL, 16);
+	const char *variable = getenv("ADDRESS");
+	uint64_t address = strtoull(variable ? variable : "", NULL, 16);
 	printf("write %ld %d\n", syscall(SYS_write, 99, address, 1) + 0L, errno == EBADF);
 	printf("msync %d %d\n", msync((void *)address, 4096, MS_ASYNC), errno == ENOMEM);
 	char *zeros = calloc(1, 1 << 20);
 	for (int i = 0; i < 1 << 20; i++)
 		if (zeros[i])
 			printf("not zero\n");
-	printf("heap %d\n", sbrk(0) == sbrk(0));
+	void *end = sbrk(0);
+	printf("heap %d\n", sbrk(0) == end);
 }
 
 #endif

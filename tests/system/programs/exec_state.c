@@ -86,7 +86,7 @@ static void do_no_lists(void)
 	FILE *file = fopen("step", "w");
 	fputs(step, file);
 	fclose(file);
-	execve(self, NULL, NULL);
+	syscall(SYS_execve, self, NULL, NULL);
 }
 
 static void do_arguments(void)
@@ -521,7 +521,10 @@ static size_t find_step(int argc, char **argv)
 		return strtoul(getenv("STEP"), NULL, 10);
 	file = fopen("step", "r");
 	size_t found = 0;
-	fscanf(file, "%zu", &found);
+	if (!file)
+		return 0;
+	if (fscanf(file, "%zu", &found) != 1)
+		found = 0;
 	fclose(file);
 	return found;
 }
