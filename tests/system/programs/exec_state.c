@@ -514,12 +514,12 @@ static const struct {
 /* Which case is to be looked at; 0: none yet. */
 static size_t find_step(int argc, char **argv)
 {
-	FILE *file;
 	if (argc > 1)
 		return *argv[1] == '/' ? 0 : strtoul(argv[1], NULL, 10);
-	if (getenv("STEP"))
-		return strtoul(getenv("STEP"), NULL, 10);
-	file = fopen("step", "r");
+	const char *variable = getenv("STEP");
+	if (variable)
+		return strtoul(variable, NULL, 10);
+	FILE *file = fopen("step", "r");
 	size_t found = 0;
 	if (!file)
 		return 0;
