@@ -98,6 +98,48 @@ piece vga /* ports that nobody has; flags stay */
 	ret
 end vga
 
+/* E9 is a jump among the opcodes of one byte only. Each of these is five bytes long. */
+piece subtract
+	lea 1f - 8(%rip), %rcx
+	movd %edi, %xmm0
+	cli
+	psubsw 8(%rcx), %xmm0
+	movd %xmm0, %eax
+	ret
+	.balign 16
+end subtract
+1:	.long 4, 0, 0, 0
+
+piece subtract_mmx
+	push $4
+	push $0
+	movd %edi, %mm0
+	mov $0x3c0, %edx
+	out %al, (%dx)
+	psubsw 8(%rsp), %mm0
+	movd %mm0, %eax
+	emms
+	add $16, %rsp
+	ret
+end subtract_mmx
+
+piece subtract_avx
+	lea 1f - 8(%rip), %rcx
+	vmovd %edi, %xmm0
+	cli
+	vpsubsw 8(%rcx), %xmm0, %xmm0
+	vmovd %xmm0, %eax
+	ret
+	.balign 16
+end subtract_avx
+1:	.long 4, 0, 0, 0
+
+piece far /* to where a jump from a stub below does not reach */
+	cli
+	.byte 0xe9
+	.long 0x7fffffff
+end far
+
 piece halt
 	sti
 	hlt

@@ -106,11 +106,16 @@ static void emit_port(struct writer *self, const ZydisDecodedInstruction *instru
 	emit(self, &opcode, sizeof(opcode)); /* in (%dx), %al, or out %al, (%dx); 2: */
 }
 
-static void emit_jump(struct writer *self, uint64_t to)
+/* False, with nothing written, where that is too far away. */
+static bool emit_jump(struct writer *self, uint64_t to)
 {
-	const int32_t distance = (int32_t)((int64_t)to - (int64_t)(self->at + FLAGS_JUMP_LENGTH));
+	const int64_t wide = (int64_t)to - (int64_t)(self->at + FLAGS_JUMP_LENGTH);
+	const int32_t distance = (int32_t)wide;
+	if (distance != wide)
+		return false;
 	EMIT(self, "\xe9");
 	emit(self, &distance, sizeof(distance));
+	return true;
 }
 
 static bool is_near_return(const ZydisDecodedInstruction *instruction)
@@ -122,8 +127,8 @@ static bool is_near_return(const ZydisDecodedInstruction *instruction)
 /* JMP to an address that stands in it, without prefixes. */
 static bool is_jump(const ZydisDecodedInstruction *instruction)
 {
-	return (instruction->opcode == 0xe9 && instruction->length == FLAGS_JUMP_LENGTH) ||
-	       (instruction->opcode == 0xeb && instruction->length == 2);
+	return instruction->mnemonic == ZYDIS_MNEMONIC_JMP && instruction->raw.imm[0].is_relative &&
+	       instruction->raw.prefix_count == 0;
 }
 
 /* Nothing that follows is reached from it. */
@@ -187,10 +192,8 @@ static bool emit_moved(struct writer *self, const ZydisDecodedInstruction *instr
 	const ZydisDecodedInstructionRaw *raw = &instruction->raw;
 	uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
 	memcpy(bytes, self->stubs->memory + from, instruction->length);
-	if (is_jump(instruction)) {
-		emit_jump(self, from + instruction->length + (uint64_t)raw->imm[0].value.s);
-		return true;
-	}
+	if (is_jump(instruction))
+		return emit_jump(self, from + instruction->length + (uint64_t)raw->imm[0].value.s);
 	if (is_relative_access(instruction)) {
 		const int64_t wide = raw->disp.value + (int64_t)from - (int64_t)self->at;
 		const int32_t distance = (int32_t)wide;
@@ -268,8 +271,7 @@ static uint64_t write_stub(struct writer *self, uint64_t place, uint64_t limit)
 	}
 	if (self->look_due)
 		emit_look(self);
-	emit_jump(self, at);
-	return self->full ? 0 : at;
+	return emit_jump(self, at) && !self->full ? at : 0;
 }
 
 uint64_t flags_stub_make(struct flags_stubs *stubs, uint64_t place, uint64_t limit)
@@ -280,7 +282,8 @@ uint64_t flags_stub_make(struct flags_stubs *stubs, uint64_t place, uint64_t lim
 		return 0;
 	struct writer jump = {.stubs = &(struct flags_stubs){.memory = stubs->memory, .end = end},
 			      .at = place};
-	emit_jump(&jump, stubs->next);
+	if (!emit_jump(&jump, stubs->next))
+		return 0;
 	memset(stubs->memory + jump.at, 0xcc, end - jump.at);
 	const uint64_t next = (writer.at + STUB_ALIGNMENT - 1) & ~(uint64_t)(STUB_ALIGNMENT - 1);
 	stubs->next = next < stubs->end ? next : stubs->end;
