@@ -248,6 +248,36 @@ static void test_room(void)
 	CHECK_NUMBER(load_many(2000), -E2BIG);
 }
 
+/* Code that names `count` addresses beyond its memory, and has one place. */
+static void name_tables(size_t count, size_t tables, bool is_entered)
+{
+	static const uint8_t lea[] = {0x48, 0x8d, 0x05, 0, 0, 0, 0x40};
+	const size_t length = count * sizeof(lea) + 16;
+	const struct kernel_start start = {
+	    .memory = length, .code_count = 1, .code = {{0, length}}};
+	struct flags_places places = {0};
+	uint8_t *code = malloc(length);
+	memset(code, 0x90, length);
+	for (size_t i = 0; i < count; i++)
+		memcpy(code + i * sizeof(lea), lea, sizeof(lea));
+	code[count * sizeof(lea)] = 0xfa;
+	CHECK_NUMBER(flags_search(code, &start, &places, NULL), 0);
+	CHECK_NUMBER(flags_search_tables(code, &start, &places, NULL), 0);
+	CHECK_NUMBER(places.table_count, tables);
+	if (CHECK_NUMBER(places.count, 1))
+		CHECK_NUMBER(places.places[0].is_entered, is_entered);
+	flags_places_free(&places);
+	free(code);
+}
+
+static void test_many_tables(void)
+{
+	name_tables(3000, 3000, false);
+	name_tables(FLAGS_TABLES_MAX, FLAGS_TABLES_MAX, false);
+	name_tables(FLAGS_TABLES_MAX + 1, 0, true);
+	name_tables(2 * FLAGS_TABLES_MAX + 1, 0, true);
+}
+
 static void expect_refused(uint64_t area, uint64_t address, uint64_t length)
 {
 	struct error error = {0};
@@ -317,13 +347,13 @@ static void read_record(char path[PATH_MAX], uint8_t **data, size_t *length)
 }
 
 /* Whether something is remembered, and whatever that is, the code becomes the same. */
-static void test_cache(void)
+static void test_damaged_cache(const uint8_t *code, const uint8_t *end)
 {
 	static uint8_t first[MEMORY];
 	char path[PATH_MAX] = "";
 	uint8_t *record = NULL;
 	size_t length = 0;
-	CHECK_NUMBER(load(flags_popf, (size_t)(flags_popf_end - flags_popf), 0), 0);
+	CHECK_NUMBER(load(code, (size_t)(end - code), 16), 0);
 	memcpy(first, memory, MEMORY);
 	read_record(path, &record, &length);
 	for (size_t damage = 0; damage <= length; damage++) {
@@ -334,18 +364,38 @@ static void test_cache(void)
 		CHECK_NUMBER(file_replace(path, copy, damage == length ? damage / 2 : length, NULL),
 			     0);
 		free(copy);
-		CHECK_NUMBER(load(flags_popf, (size_t)(flags_popf_end - flags_popf), 0), 0);
+		CHECK_NUMBER(load(code, (size_t)(end - code), 16), 0);
 		CHECK(!memcmp(first, memory, MEMORY));
 	}
 	free(record);
 	unlink(path);
 }
 
+/* The same code with other data: what tables say is not remembered. */
+static void test_other_tables(void)
+{
+	const size_t length = (size_t)(flags_switch_end - flags_switch);
+	const struct flags_area *area = (const struct flags_area *)(memory + AREA);
+	char path[PATH_MAX] = "";
+	CHECK_NUMBER(load(flags_switch, length, 0), 0);
+	CHECK_NUMBER(count_stubs(), 1);
+	for (int round = 0; round < 2; round++) {
+		CHECK_NUMBER(load(flags_switch, length, 16), 0);
+		CHECK_NUMBER(count_stubs(), 0);
+		CHECK_NUMBER(area->site_count, 1);
+		CHECK_NUMBER(call(0), 5);
+		CHECK_NUMBER(load(flags_switch, length, 0), 0);
+		CHECK_NUMBER(count_stubs(), 1);
+	}
+	read_newest(path);
+	unlink(path);
+}
+
 /* As flags_cache.c lays it out. */
 struct record {
-	uint32_t version, count;
+	uint32_t version, count, table_count;
 	char digest[HASH_HEX_SIZE];
-	char reserved[7];
+	char reserved[3];
 	struct flags_place places[2];
 };
 
@@ -483,7 +533,9 @@ int main(void)
 	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	sigaction(SIGTRAP, &action, NULL);
 	use_new_cache();
-	test_cache();
+	test_damaged_cache(flags_popf, flags_popf_end);
+	test_damaged_cache(flags_switch, flags_switch_end);
+	test_other_tables();
 	test_forged_cache();
 	test_full_cache();
 	test_no_cache();
@@ -491,6 +543,7 @@ int main(void)
 	test_pending();
 	test_left_alone();
 	test_room();
+	test_many_tables();
 	test_bad_ranges();
 	test_scribbled();
 	remove_cache();

@@ -3,7 +3,6 @@
 
 #include <Zydis/Zydis.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "flags_area.h"
@@ -12,6 +11,7 @@
 #include "flags_stub.h"
 #include "mayfly/guest_abi.h"
 #include "sizes/sizes.h"
+#include "util/cleanup.h"
 
 /* ── rewriting ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -87,8 +87,9 @@ static int add_site(uint8_t *memory, const struct kernel_start *kernel, struct f
 	if (area->site_count == FLAGS_SITES_MAX)
 		return error_set(
 		    error, E2BIG,
-		    "its code has more instructions on the interrupt flag, or CPUID, than "
-		    "can be rewritten; a machine with hardware virtualisation runs it");
+		    "its code has more instructions on the interrupt flag, CPUID and accesses "
+		    "to ports than can be rewritten; a machine with hardware virtualisation "
+		    "runs it");
 	area->sites[area->site_count++] = site;
 	memory[site.address] = 0xcc;
 	return 0;
@@ -134,27 +135,32 @@ static bool fits(const uint8_t *memory, const struct kernel_start *kernel,
 	return true;
 }
 
+/* What the code says: from the cache, or it is decoded. The caller frees *places. */
+static int find_places(const uint8_t *memory, const struct kernel_start *kernel,
+		       struct flags_places *places, struct error *error)
+{
+	char name[HASH_HEX_SIZE];
+	flags_cache_name(memory, kernel, name);
+	if (flags_cache_recall(name, places) && fits(memory, kernel, places))
+		return 0;
+	flags_places_free(places);
+	int result = flags_search(memory, kernel, places, error);
+	if (!result)
+		flags_cache_remember(name, places);
+	return result;
+}
+
 int kernel_flags_patch(uint8_t *memory, const struct kernel_start *kernel, struct error *error)
 {
-	struct flags_places places = {0};
-	char name[HASH_HEX_SIZE];
+	cleanup(flags_places_free) struct flags_places places = {0};
 	if (!kernel->flags_page)
 		return 0;
 	int result = check_ranges(kernel, error);
-	if (result)
-		return result;
-	flags_cache_name(memory, kernel, name);
-	const bool known = flags_cache_recall(name, &places) && fits(memory, kernel, &places);
-	if (!known) {
-		free(places.places);
-		result = flags_search(memory, kernel, &places, error);
-	}
-	if (!known && !result)
-		flags_cache_remember(name, &places);
 	if (!result)
-		result = rewrite(memory, kernel, &places, error);
-	free(places.places);
-	return result;
+		result = find_places(memory, kernel, &places, error);
+	if (!result)
+		result = flags_search_tables(memory, kernel, &places, error);
+	return result ? result : rewrite(memory, kernel, &places, error);
 }
 
 /* ── running ─────────────────────────────────────────────────────────────────────────────────── */

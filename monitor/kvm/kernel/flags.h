@@ -35,8 +35,8 @@
 #define KERNEL_FLAGS_INTERRUPT 0x200UL
 #define KERNEL_FLAGS_VIRTUAL   0x43200UL
 
-/* Rewrites the code of an image that was just loaded and has not run. Which places those are is
- * remembered by the digest of the code in the user's cache, as the search takes 5 ms. E2BIG for code
+/* Rewrites the code of an image that was just loaded and has not run. What decoding it finds is
+ * remembered by the digest of the code in the user's cache, as that takes 5 ms. E2BIG for code
  * that has more places than there is room for; another negative errno. */
 int kernel_flags_patch(uint8_t *memory, const struct kernel_start *kernel, struct error *error);
 

@@ -1,4 +1,4 @@
-/* The places of flags_search.h in the user's cache; see flags_cache.h. */
+/* What flags_search() found, in the user's cache; see flags_cache.h. */
 #include "flags_cache.h"
 
 #include <dirent.h>
@@ -17,14 +17,14 @@
 #include "util/trust.h"
 
 #define CACHE_FOLDER   "kernels"
-#define CACHE_VERSION  4    /* changes with what flags_search() finds */
+#define CACHE_VERSION  5    /* changes with what flags_search() finds */
 #define CACHE_LOOK_MAX 4096 /* files that are looked at when the oldest are removed */
 
-/* Before the places. */
+/* Before the places, and the tables behind them. */
 struct cache_header {
-	uint32_t version, count;
-	char digest[HASH_HEX_SIZE]; /* of the file's name and the places */
-	char reserved[7];
+	uint32_t version, count, table_count;
+	char digest[HASH_HEX_SIZE]; /* of the file's name and all behind the header */
+	char reserved[3];
 };
 
 /* What file_replace() puts behind a name while it writes: a dot and six characters. */
@@ -64,25 +64,37 @@ static int cache_path(const char *name, char *out, size_t size, struct error *er
 }
 
 /* A file that is damaged, or is another code's, has another one. */
-static bool digest_places(const char *name, const struct flags_places *places,
-			  char digest[HASH_HEX_SIZE])
+static bool digest_found(const char *name, const uint8_t *found, size_t size,
+			 char digest[HASH_HEX_SIZE])
 {
-	const size_t size = places->count * sizeof(*places->places);
 	cleanup_free uint8_t *all = malloc(HASH_HEX_SIZE + size);
 	memset(digest, 0, HASH_HEX_SIZE);
 	if (!all)
 		return false;
 	memcpy(all, name, HASH_HEX_SIZE);
-	if (size)
-		memcpy(all + HASH_HEX_SIZE, places->places, size);
+	memcpy(all + HASH_HEX_SIZE, found, size);
 	return !hash_buffer(all, HASH_HEX_SIZE + size, digest, NULL);
 }
 
-static bool is_intact(const char *name, const struct cache_header *header,
-		      const struct flags_places *places)
+static size_t places_size(const struct cache_header *header)
+{
+	return header->count * sizeof(struct flags_place);
+}
+
+static size_t tables_size(const struct cache_header *header)
+{
+	return header->table_count * sizeof(uint32_t);
+}
+
+/* `size` bytes follow the header. */
+static bool is_intact(const char *name, const struct cache_header *header, const uint8_t *found,
+		      size_t size)
 {
 	char digest[HASH_HEX_SIZE];
-	return digest_places(name, places, digest) &&
+	return header->version == CACHE_VERSION && header->count <= FLAGS_PLACES_MAX &&
+	       header->table_count <= FLAGS_TABLES_MAX &&
+	       size == places_size(header) + tables_size(header) &&
+	       digest_found(name, found, size, digest) &&
 	       !memcmp(digest, header->digest, sizeof(digest));
 }
 
@@ -92,23 +104,25 @@ bool flags_cache_recall(const char *name, struct flags_places *places)
 	cleanup_free uint8_t *found = NULL;
 	size_t length;
 	struct cache_header header;
-	const size_t limit = sizeof(header) + FLAGS_PLACES_MAX * sizeof(*places->places);
+	const size_t limit = sizeof(header) + FLAGS_PLACES_MAX * sizeof(*places->places) +
+			     FLAGS_TABLES_MAX * sizeof(*places->tables);
 	if (!*name || cache_path(name, path, sizeof(path), NULL) || trust_path(path, NULL) ||
 	    file_read(path, limit, &found, &length, NULL) || length < sizeof(header))
 		return false;
 	memcpy(&header, found, sizeof(header));
-	if (header.version != CACHE_VERSION || header.count > FLAGS_PLACES_MAX ||
-	    length != sizeof(header) + header.count * sizeof(*places->places))
+	const uint8_t *at = found + sizeof(header);
+	if (!is_intact(name, &header, at, length - sizeof(header)))
 		return false;
-	*places = (struct flags_places){.places = malloc(length), .count = header.count};
-	if (!places->places)
-		return false;
-	memcpy(places->places, found + sizeof(header), length - sizeof(header));
-	if (!is_intact(name, &header, places)) {
-		free(places->places);
-		*places = (struct flags_places){0};
+	*places = (struct flags_places){.places = malloc(length),
+					.count = header.count,
+					.tables = malloc(length),
+					.table_count = header.table_count};
+	if (!places->places || !places->tables) {
+		flags_places_free(places);
 		return false;
 	}
+	memcpy(places->places, at, places_size(&header));
+	memcpy(places->tables, at + places_size(&header), tables_size(&header));
 	/* Those that are used longest ago are removed first; see keep_newest(). */
 	utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 	return true;
@@ -168,14 +182,21 @@ void flags_cache_remember(const char *name, const struct flags_places *places)
 {
 	char folder[PATH_MAX], path[PATH_MAX];
 	struct error error = {0};
-	struct cache_header header = {.version = CACHE_VERSION, .count = (uint32_t)places->count};
-	const size_t size = places->count * sizeof(*places->places);
+	struct cache_header header = {.version = CACHE_VERSION,
+				      .count = (uint32_t)places->count,
+				      .table_count = (uint32_t)places->table_count};
+	const size_t size = places_size(&header) + tables_size(&header);
 	cleanup_free uint8_t *record = malloc(sizeof(header) + size);
-	if (!*name || !record || !digest_places(name, places, header.digest))
+	if (!*name || !record)
+		return;
+	uint8_t *found = record + sizeof(header);
+	if (places->count)
+		memcpy(found, places->places, places_size(&header));
+	if (places->table_count)
+		memcpy(found + places_size(&header), places->tables, tables_size(&header));
+	if (!digest_found(name, found, size, header.digest))
 		return;
 	memcpy(record, &header, sizeof(header));
-	if (size)
-		memcpy(record + sizeof(header), places->places, size);
 	int result = paths_cache(folder, sizeof(folder), CACHE_FOLDER, &error);
 	if (!result)
 		result = file_make_directories(folder, &error);
