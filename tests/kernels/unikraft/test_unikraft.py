@@ -274,8 +274,13 @@ class Requests(WithFolder):
             command = [MAYFLY, "run", "--isolation=kvm", "--timeout=100s", image, "says"]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
                 try:
-                    self.assertTrue(select.select([process.stdout], [], [], LIMIT)[0])
-                    self.assertEqual(os.read(process.stdout.fileno(), 100), b"before\n")
+                    said = b""
+                    while not said.endswith(b"\n"):
+                        self.assertTrue(select.select([process.stdout], [], [], LIMIT)[0])
+                        more = os.read(process.stdout.fileno(), 100)
+                        self.assertTrue(more, said)
+                        said += more
+                    self.assertEqual(said, b"before\n")
                     self.assertIsNone(process.poll())
                 finally:
                     process.terminate()
