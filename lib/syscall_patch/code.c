@@ -30,13 +30,48 @@ static bool is_checked_call(const uint8_t *at)
 	       (read32(at + 4) == 0xfffff000 || read32(at + 4) == 0xfffff001);
 }
 
+/* Whether a prefix and an opcode before `end` make R8 the base of an operand, where RAX would be. */
+static bool has_base_r8(const uint8_t *end)
+{
+	const uint8_t opcode = end[-1];
+	/* Those of one byte that a ModRM byte follows, and no immediate. */
+	const bool is_short = (opcode & 0xc4) == 0 || opcode == 0x63 ||
+			      (opcode >= 0x84 && opcode <= 0x8f) || (opcode & 0xfc) == 0xd0 ||
+			      (opcode & 0xf8) == 0xd8 || (opcode & 0xf6) == 0xf6;
+	const bool is_rex = (is_short && (end[-2] & 0xf1) == 0x41) ||
+			    (end[-2] == 0x0f && (end[-3] & 0xf1) == 0x41) ||
+			    (end[-3] == 0x0f && end[-2] == 0x38 && (end[-4] & 0xf1) == 0x41);
+	const bool is_vex = end[-4] == 0xc4 && !(end[-3] & 0x20);
+	const bool is_evex = end[-5] == 0x62 && !(end[-4] & 0x20);
+	return is_rex || is_vex || is_evex;
+}
+
+/* b8 as the ModRM or SIB byte of an operand 200(%r8), whose displacement would be the number. Without R8
+ * the base is RAX, which has the number of a call there and no address. */
+static bool may_be_operand(const uint8_t *at)
+{
+	return has_base_r8(at) || ((at[-1] & 0xc7) == 0x84 && has_base_r8(at - 1));
+}
+
+/* b8 as the lowest byte of a displacement, as in movb $0, 440(%rbx): the number is the rest of it, and the
+ * immediate its highest byte. Other instructions than MOV and AND do nothing worthwhile with 0. */
+static bool may_be_displacement(const uint8_t *at)
+{
+	const bool is_plain = (at[-1] & 0xc0) == 0x80 || (at[-1] & 0xc7) == 0x05;
+	const bool has_sib = (at[-2] & 0xc7) == 0x84;
+	const uint8_t opcode = has_sib ? at[-3] : at[-2];
+	return (is_plain || has_sib) && (opcode == 0xc6 || opcode == 0x80 || opcode == 0x83);
+}
+
+#define LOOK_BACK 6 /* bytes before a move that are looked at */
+
 /* mov $number, %eax; syscall. The bytes before tell whether b8 could be the tail of a longer
- * instruction: a REX prefix with B makes it `mov $number, %r8d`, and after the opcodes that take a
- * 32-bit immediate it can be an 8-bit displacement. */
+ * instruction: a REX prefix with B makes it `mov $number, %r8d`, after the opcodes that take a
+ * 32-bit immediate it can be an 8-bit displacement, and it can belong to an operand. */
 static bool is_numbered_call(const uint8_t *at)
 {
 	if (at[0] != 0xb8 || at[5] != 0x0f || at[6] != 0x05 || read32(at + 1) >= NUMBERS_MAX ||
-	    (at[-1] & 0xf1) == 0x41)
+	    (at[-1] & 0xf1) == 0x41 || may_be_operand(at) || may_be_displacement(at))
 		return false;
 	for (int back = 2; back <= 3; back++)
 		if (at[-back] == 0xc7 || at[-back] == 0x81 || at[-back] == 0x69)
@@ -126,7 +161,7 @@ size_t syscall_patch_find(const uint8_t *code, size_t size, uint8_t *marks,
 	mark_comparisons(code, size, marks);
 	/* Each SYSCALL is looked at together with the move before it and the comparison after
 	 * it. */
-	for (size_t at = MOVE_SIZE + 3; at + tail <= size && count < room; at++) {
+	for (size_t at = MOVE_SIZE + LOOK_BACK; at + tail <= size && count < room; at++) {
 		if (!is_call(code + at))
 			continue;
 		struct syscall_site site = {.offset = at};

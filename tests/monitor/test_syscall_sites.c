@@ -9,9 +9,11 @@
 #include <Zydis/Zydis.h>
 #include <elf.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "check.h"
+#include "sizes/sizes.h"
 #include "syscall_patch/code.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -133,8 +135,50 @@ static void check_program(const char *path)
 	}
 }
 
+/* Instructions whose last bytes are those of `mov $number, %eax`, before a SYSCALL. Compilers make them
+ * where the number is in a register already. */
+static void check_lookalikes(void)
+{
+	static const struct {
+		const char *name;
+		size_t length;
+		const char *bytes;
+	} lookalikes[] = {
+	    {"movslq 200(%r8), %rdi", 7, "\x49\x63\xb8\xc8\x00\x00\x00"},
+	    {"lea 200(%r8), %rdi", 7, "\x49\x8d\xb8\xc8\x00\x00\x00"},
+	    {"mov 200(%r8), %edi", 7, "\x41\x8b\xb8\xc8\x00\x00\x00"},
+	    {"movzwl 200(%r8), %edi", 8, "\x41\x0f\xb7\xb8\xc8\x00\x00\x00"},
+	    {"movbe 200(%r8), %edi", 9, "\x41\x0f\x38\xf0\xb8\xc8\x00\x00\x00"},
+	    {"sarl 200(%r8)", 7, "\x41\xd1\xb8\xc8\x00\x00\x00"},
+	    {"mov 200(%r8,%rdi,4), %esi", 8, "\x41\x8b\xb4\xb8\xc8\x00\x00\x00"},
+	    {"movzwl 200(%r8,%rdi,4), %edx", 9, "\x41\x0f\xb7\x94\xb8\xc8\x00\x00\x00"},
+	    {"vmovdqu 200(%r8), %xmm7", 9, "\xc4\xc1\x7a\x6f\xb8\xc8\x00\x00\x00"},
+	    {"vmovdqu32 200(%r8), %zmm7", 10, "\x62\xd1\x7e\x48\x6f\xb8\xc8\x00\x00\x00"},
+	    {"vmovdqu 200(%r8,%rdi,4), %xmm1", 10, "\xc4\xc1\x7a\x6f\x8c\xb8\xc8\x00\x00\x00"},
+	    {"movl $200, -72(%rdi)", 7, "\xc7\x47\xb8\xc8\x00\x00\x00"},
+	    {"movl $200, -72(%rsp)", 8, "\xc7\x44\x24\xb8\xc8\x00\x00\x00"},
+	    {"movb $0, 440(%rbx)", 7, "\xc6\x83\xb8\x01\x00\x00\x00"},
+	    {"andl $0, 184(%rbx)", 7, "\x83\xa3\xb8\x00\x00\x00\x00"},
+	    {"andb $0, 184(%rbx)", 7, "\x80\xa3\xb8\x00\x00\x00\x00"},
+	    {"movb $0, 440(%rsp)", 8, "\xc6\x84\x24\xb8\x01\x00\x00\x00"},
+	    {"movb $0, 440(%rip)", 7, "\xc6\x05\xb8\x01\x00\x00\x00"},
+	    {"movw $0, 0xb8d0(%rip)", 9, "\x66\xc7\x05\xd0\xb8\x00\x00\x00\x00"},
+	};
+	static const uint8_t call[] = {0x0f, 0x05};
+	for (size_t i = 0; i < ARRAY_SIZE(lookalikes); i++) {
+		const size_t length = lookalikes[i].length;
+		uint8_t bytes[64];
+		memset(bytes, 0x90, sizeof(bytes));
+		memcpy(bytes + 16, lookalikes[i].bytes, length);
+		memcpy(bytes + 16 + length, call, sizeof(call));
+		check_code(&(struct code){.bytes = bytes, .size = sizeof(bytes)},
+			   lookalikes[i].name);
+	}
+}
+
 int main(int count, char **arguments)
 {
+	check_lookalikes();
 	for (int i = 1; i < count; i++)
 		check_program(arguments[i]);
 	return check_status();
