@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "channel/usual_memory.h"
 #include "confine/cgroup.h"
@@ -24,7 +25,8 @@ struct preparing {
 	struct deployment deployment;
 	struct collected image;
 	enum contract_kind contract;
-	bool undecided; /* nobody says a contract: it is stdio, or http where a server is found */
+	bool undecided;	 /* nobody says a contract: it is stdio, or http where a server is found */
+	bool by_console; /* undecided, and none was found: the machine has no network then */
 	char isolation[16];
 	char snapshot[IMAGE_FILE_NAME_MAX]; /* its name; "": there is none */
 	const char *watched; /* the command line that is run instead of a watchdog; NULL: none */
@@ -109,8 +111,8 @@ static int refuse_choices(const struct preparing *preparing, struct error *error
  * nobody says the contract, its set-up refuses what has none. */
 static int check_reuse(const struct preparing *preparing, struct error *error)
 {
-	if (preparing->deployment.reuse <= 1 || preparing->undecided ||
-	    preparing->contract == CONTRACT_HTTP)
+	if (preparing->deployment.reuse <= 1 || preparing->contract == CONTRACT_HTTP ||
+	    (preparing->undecided && !preparing->by_console))
 		return 0;
 	return error_set(error, EINVAL,
 			 "annotations.mayfly.dev/reuse: machines can be used again only with the "
@@ -190,7 +192,7 @@ enum {
 	TAG_UNDECIDED,
 };
 
-#define LAYOUT 3
+#define LAYOUT 4
 
 /* All that shapes a set-up: where one of these differs there is another snapshot. */
 static int make_key(const struct preparing *preparing, char key[HASH_HEX_SIZE], struct error *error)
@@ -276,8 +278,9 @@ static void describe(const struct preparing *preparing, const char *path,
 	description->request_variables =
 	    preparing->contract == CONTRACT_STDIO ? CONTRACT_VARIABLES_MAX : 0;
 	description->program = path;
-	description->devices = image_devices(
-	    devices, preparing->undecided ? CONTRACT_HTTP : preparing->contract, deployment->port);
+	const bool looks = preparing->undecided && !preparing->by_console;
+	description->devices =
+	    image_devices(devices, looks ? CONTRACT_HTTP : preparing->contract, deployment->port);
 	description->reuse = deployment->reuse;
 	if (preparing->image.file.kind == IMAGE_FILE_SNAPSHOT)
 		return;
@@ -295,8 +298,8 @@ static void describe(const struct preparing *preparing, const char *path,
 	description->program = process ? process[0] : NULL;
 }
 
-static int start_once(struct preparing *preparing, const char *path, int save, bool *frozen,
-		      struct error *error)
+static int start_once(struct preparing *preparing, const char *path, int save,
+		      struct setup_result *result, struct error *error)
 {
 	struct setup setup = {
 	    .name = preparing->deployment.image,
@@ -304,18 +307,46 @@ static int start_once(struct preparing *preparing, const char *path, int save, b
 	    .context = preparing->order->context,
 	};
 	struct image_devices devices;
-	struct setup_result result;
 	describe(preparing, path, &devices, &setup.description);
 	setup.description.save = save;
 	collect_tell(preparing->order, "starting %s", setup.name);
-	int code = setup_run(&setup, &result, error);
-	*frozen = result.frozen;
-	if (!code && preparing->undecided && result.listens) {
+	int code = setup_run(&setup, result, error);
+	if (!code && preparing->undecided && result->listens) {
 		preparing->contract = CONTRACT_HTTP;
 		collect_tell(preparing->order, "%s waits for a connection: its contract is http",
 			     setup.name);
 	}
-	snprintf(preparing->isolation, sizeof(preparing->isolation), "%s", result.isolation);
+	snprintf(preparing->isolation, sizeof(preparing->isolation), "%s", result->isolation);
+	return code;
+}
+
+/* Whether the start had a network that was of no use, so that it tells nothing of a machine without one: a
+ * kernel with a console is not even frozen where it waits, because nobody listens. */
+static bool was_in_vain(const struct preparing *preparing, const struct setup_result *result,
+			int code)
+{
+	return preparing->undecided && !preparing->by_console && result->takes_devices &&
+	       preparing->contract != CONTRACT_HTTP && (!code || code == -EINVAL);
+}
+
+/* Starts it as the deployment wants it, where that is said or found out. `save` gets the snapshot; -1: nobody
+ * wants it. */
+static int start_image(struct preparing *preparing, const char *path, int save, bool *frozen,
+		       struct error *error)
+{
+	struct setup_result result;
+	int code = start_once(preparing, path, save, &result, error);
+	if (was_in_vain(preparing, &result, code)) {
+		preparing->by_console = true;
+		collect_tell(preparing->order, "%s does not listen: it gets no network",
+			     preparing->deployment.image);
+		code = check_reuse(preparing, error);
+		if (!code && save >= 0 && (ftruncate(save, 0) || lseek(save, 0, SEEK_SET)))
+			code = error_set_errno(error, errno, "cannot empty a snapshot");
+		if (!code)
+			code = start_once(preparing, path, save, &result, error);
+	}
+	*frozen = !code && result.frozen;
 	return code;
 }
 
@@ -331,7 +362,7 @@ static int prepare_inputs(struct preparing *preparing, const char *path, struct 
 	if (result || !deployment->warm_up)
 		return result;
 	if (preparing->undecided && !deployment->fresh)
-		result = start_once(preparing, path, -1, &frozen, error);
+		result = start_image(preparing, path, -1, &frozen, error);
 	if (result)
 		return result;
 	result = warm_up_compose(preparing->contract, deployment->warm_up, &preparing->warm_up,
@@ -357,7 +388,7 @@ static int try_once(struct preparing *preparing, const char *path, struct error 
 		preparing->trial[i] = request[i];
 	for (size_t i = 0; i < count; i++)
 		preparing->trial[ARRAY_SIZE(request) + i] = own[i];
-	return start_once(preparing, path, -1, &frozen, error);
+	return start_image(preparing, path, -1, &frozen, error);
 }
 
 static int name_snapshot(struct preparing *preparing, const char *isolation, struct error *error)
@@ -379,7 +410,7 @@ static int take_snapshot(struct preparing *preparing, const char *path, struct e
 	if (!result)
 		result = image_files_begin(directory, preparing->snapshot, &file, error);
 	if (!result)
-		result = start_once(preparing, path, file.fd, &frozen, error);
+		result = start_image(preparing, path, file.fd, &frozen, error);
 	if (!result && frozen)
 		result = name_snapshot(preparing, preparing->isolation, error);
 	if (!result && frozen)
@@ -413,7 +444,7 @@ static int take_or_find_snapshot(struct preparing *preparing, struct error *erro
 	/* It is for this machine where it can be started. */
 	result = refuse_choices(preparing, error);
 	if (!result)
-		result = start_once(preparing, path, -1, &frozen, error);
+		result = start_image(preparing, path, -1, &frozen, error);
 	if (!result)
 		snprintf(preparing->snapshot, sizeof(preparing->snapshot), "%s", file->name);
 	return result;

@@ -275,5 +275,6 @@ int setup_run(const struct setup *setup, struct setup_result *result, struct err
 		return error_set(error, ECANCELED, "%s: nobody wants it any more", setup->name);
 	snprintf(result->isolation, sizeof(result->isolation), "%s",
 		 mayfly_function_isolation(function));
+	result->takes_devices = *mayfly_function_way(function);
 	return judge(setup, &waiting, log, result, error);
 }

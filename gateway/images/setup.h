@@ -22,7 +22,8 @@ struct setup {
 struct setup_result {
 	bool
 	    frozen; /* it waits for a request, and there is a snapshot; else it ended by itself, with 0 */
-	bool listens; /* that is, for a connection to it */
+	bool listens;	    /* that is, for a connection to it */
+	bool takes_devices; /* it is no program of Linux: its machine has what it is given */
 	char isolation[16];
 };
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Unikernels as functions: the gateway's requests reach the HTTP server that such a guest has.
 
-usage: test_unikernels.py MAYFLYD SERVER
-SERVER counts its requests and answers each by the count (kernels/solo5/http_server.c).
+usage: test_unikernels.py MAYFLYD SERVER NETWORK CONSOLE
+SERVER counts its requests and answers each by the count (kernels/solo5/http_server.c). NETWORK has a network, and
+serves nobody by it (kernels/solo5/guest.c). CONSOLE echoes what comes by its console, and how
+often it did so (kernels/unikraft/guest.c).
 """
 
 import concurrent.futures
@@ -16,7 +18,9 @@ SKIP = 77
 if not os.access("/dev/kvm", os.R_OK | os.W_OK):
     print("skipped: /dev/kvm is missing", file=sys.stderr)
     sys.exit(SKIP)
-MAYFLYD, SERVER = sys.argv.pop(1), os.path.abspath(sys.argv.pop(1))
+MAYFLYD = sys.argv.pop(1)
+SERVER, NETWORK, CONSOLE = (os.path.abspath(path) for path in sys.argv[1:4])
+del sys.argv[1:4]
 
 
 class Unikernels(unittest.TestCase):
@@ -51,6 +55,28 @@ class Unikernels(unittest.TestCase):
     def test_without_the_contract(self):
         self.gateway.deploy("found", SERVER)
         self.expect(self.gateway.invoke("found"))
+
+    def test_by_console(self):
+        """Nobody says a contract, and what was found out about a network is of no use."""
+        for name, annotations in {"console": {}, "again": {}, "fresh": {"mayfly.dev/fresh": "true"},
+                                  "said": {"mayfly.dev/contract": "stdio"}}.items():
+            self.gateway.deploy(name, CONSOLE, annotations=annotations, envProcess="kernel echo")
+            for body in b"one", b"two" * 100:
+                answer = self.gateway.invoke(name, body)
+                self.assertEqual((answer.status, answer.body), (200, b"ready\n" + body + b"1"), name)
+
+    def refusal(self, image, annotations, process=""):
+        answer = self.gateway.system("POST", "/functions", {
+            "service": "refused", "image": image, "envProcess": process, "annotations": annotations})
+        self.assertEqual(answer.status, 400, answer.text)
+        return answer.text
+
+    def test_refused(self):
+        """By the same sentence as where the contract is said."""
+        stdio, reuse = {"mayfly.dev/contract": "stdio"}, {"mayfly.dev/reuse": "2"}
+        self.assertEqual(self.refusal(NETWORK, {}), self.refusal(NETWORK, stdio))
+        self.assertEqual(self.refusal(CONSOLE, reuse, "kernel echo"),
+                         self.refusal(CONSOLE, stdio | reuse, "kernel echo"))
 
     def test_port(self):
         """Where nobody listens, nothing is deployed."""
