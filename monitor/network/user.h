@@ -30,8 +30,8 @@ struct user_link {
 	uint64_t dial_again_ns; /* not before */
 	/* Of the request area: what was not handed to the connection yet. */
 	uint64_t request_next, request_length;
-	bool request_begun, request_last;
-	uint64_t request_again_ns; /* when to look for its next part */
+	bool request_begun, request_last; /* its first bytes, its last ones have come */
+	uint64_t request_again_ns;	  /* when to look for its next part */
 	struct http_response response;
 	/* The connection of this request is the one that the set-up has left (stack/tcp.h), and the
 	 * guest has not shown yet that it knows it. */

@@ -30,6 +30,7 @@ void user_begin_requests(struct user_link *self, uint16_t port)
 	self->request_next = self->request_length = 0;
 	self->request_begun = self->request_last = false;
 	self->waiting = 0;
+	http_response_begin(&self->response, false);
 }
 
 /* ── the connection ──────────────────────────────────────────────────────────────────────────── */
@@ -61,6 +62,16 @@ static int dial(struct user_link *self, bool *connected, struct error *error)
 
 /* ── the request ─────────────────────────────────────────────────────────────────────────────── */
 
+/* The first bytes say what a response to it has. */
+static void note_begin(struct user_link *self, const struct slot *slot)
+{
+	if (self->request_begun || !self->request_length)
+		return;
+	self->request_begun = true;
+	self->response.answers_head = http_response_is_for_head(
+	    slot->window.memory + WINDOW_REQUEST_OFFSET, self->request_length);
+}
+
 /* Gets the next part into the request area, without waiting. */
 static int get_request(struct user_link *self, struct slot *slot, struct error *error)
 {
@@ -70,9 +81,9 @@ static int get_request(struct user_link *self, struct slot *slot, struct error *
 		self->request_length = slot_fill_request(slot, &last);
 	else
 		last = false;
-	self->request_begun = true;
 	if (self->request_length || last) {
 		self->request_last = last;
+		note_begin(self, slot);
 		return 0;
 	}
 	const int result = slot_read_request(slot, 0, &self->request_length, &last, error);
@@ -81,6 +92,8 @@ static int get_request(struct user_link *self, struct slot *slot, struct error *
 		return 0;
 	}
 	self->request_last = last;
+	if (!result)
+		note_begin(self, slot);
 	return result;
 }
 
@@ -193,14 +206,7 @@ static int begin_exchange(struct user_link *self, struct slot *slot, enum device
 		return result;
 	self->phase = USER_EXCHANGING;
 	self->waiting = 0;
-	/* A connection may take the place of one that the guest did not know any more. */
-	const bool begins = !self->request_begun;
 	result = feed(self, slot, error);
-	if (begins)
-		http_response_begin(
-		    &self->response,
-		    http_response_is_for_head(slot->window.memory + WINDOW_REQUEST_OFFSET,
-					      self->request_length));
 	return result ? result : exchange(self, slot, next, error);
 }
 

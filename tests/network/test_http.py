@@ -5,11 +5,15 @@ usage: test_http.py MAYFLY SERVER
 SERVER counts its requests and answers each by the count (kernels/solo5/http_server.c).
 """
 
+import array
+import fcntl
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 import unittest
 
 SKIP = 77
@@ -26,6 +30,14 @@ RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nrequest 1"
 def mayfly(*arguments, request=REQUEST):
     return subprocess.run([MAYFLY, *map(str, arguments)], input=request, capture_output=True, timeout=LIMIT,
                           check=False)
+
+
+def until_read(pipe):
+    """Waits until all that was written to it has been read."""
+    left = array.array("i", [1])
+    while left[0]:
+        fcntl.ioctl(pipe, termios.FIONREAD, left)
+        time.sleep(0.001)
 
 
 class Http(unittest.TestCase):
@@ -50,6 +62,24 @@ class Http(unittest.TestCase):
     def test_long_request(self):
         head = b"POST / HTTP/1.1\r\nContent-Length: 300000\r\n"
         self.expect(mayfly("run", "--net:service=http", SERVER, request=head + b"x" * 300000 + b"\r\n\r\n"))
+
+    def test_head(self):
+        """What it is answered has no body, whatever its server sends."""
+        head = b"HEAD" + REQUEST[3:]
+        for options in (), ("-n", "10"):
+            result = mayfly("run", *options, "--net:service=http", SERVER, request=head)
+            self.assertEqual((result.returncode, result.stdout), (0, RESPONSE[:-9]), result.stderr)
+
+    def test_parts(self):
+        """How a request begins is said by its first part alone."""
+        for first, second in (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n", b"HEAD \r\n\r\n"), (b"HEAD ", REQUEST[4:]):
+            with subprocess.Popen([MAYFLY, "run", "--net:service=http", SERVER], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as run:
+                run.stdin.write(first)
+                run.stdin.flush()
+                until_read(run.stdin)
+                output, _ = run.communicate(second, timeout=LIMIT)
+            self.assertEqual((run.returncode, output), (0, RESPONSE[:-9] if first == b"HEAD " else RESPONSE))
 
     def test_snapshot(self):
         with tempfile.TemporaryDirectory() as folder:
