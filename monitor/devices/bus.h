@@ -86,6 +86,9 @@ struct device_kind {
 	/* The request is over, or another state follows: drops what it has outside of its own,
 	 * connections for instance. NULL: there is nothing. */
 	void (*drop)(struct device *device);
+	/* The machine goes on with another request: forgets what is of the one before, and of that only.
+	 * NULL: there is nothing. */
+	void (*go_on)(struct device *device);
 	/* Writes its state to `out`, which has room for state_size bytes; returns how many. */
 	size_t (*save)(const struct device *device, uint8_t *out);
 	/* The other way round. The bytes may be anybody's: false where they are no such state. */
@@ -179,6 +182,9 @@ int bus_save(const struct bus *bus, uint8_t **data, size_t *length, struct error
 /* The request is over: all devices drop what was only for it. Their states are of no use then, until
  * bus_load() gives them others. */
 void bus_drop(struct bus *bus);
+
+/* Another request follows in the same machine, whose devices keep their states. */
+void bus_go_on(struct bus *bus);
 
 /* Takes all devices to saved states; NULL and 0: to those that they were attached with. EBADMSG
  * where these are no states of these devices. */

@@ -262,6 +262,15 @@ void bus_drop(struct bus *bus)
 	}
 }
 
+void bus_go_on(struct bus *bus)
+{
+	for (size_t i = 0; i < bus->device_count; i++) {
+		struct device *device = &bus->devices[i];
+		if (device->kind->go_on)
+			device->kind->go_on(device);
+	}
+}
+
 int bus_load(struct bus *bus, const uint8_t *data, size_t length, struct error *error)
 {
 	const bool is_fresh = !data;

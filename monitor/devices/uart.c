@@ -285,6 +285,15 @@ static uint64_t uart_gathered_since(const struct device *device)
 	return response->length ? response->since_ns : 0;
 }
 
+/* What it has gathered for the response stays, as what the guest says late. */
+static void uart_go_on(struct device *device)
+{
+	struct uart *uart = device->state;
+	uart->request = (struct request_reader){0};
+	uart->looked = uart->available = false;
+	set_line(device);
+}
+
 /* ── saving ──────────────────────────────────────────────────────────────────────────────────── */
 
 static size_t uart_save(const struct device *device, uint8_t *out)
@@ -321,6 +330,7 @@ const struct device_kind device_uart = {
     .due = uart_due,
     .descriptor = uart_descriptor,
     .serve = uart_serve,
+    .go_on = uart_go_on,
     .save = uart_save,
     .load = uart_load,
 };

@@ -420,11 +420,62 @@ static void test_traces(void)
 	end(fresh);
 }
 
+/* The request's next byte by the serial port; 0: there is none. */
+static char read_uart(struct test *test)
+{
+	return port_read(test, 0x3fd) & 1 ? (char)port_read(test, 0x3f8) : 0;
+}
+
+static void check_disk(struct test *test, const char *request)
+{
+	uint64_t length;
+	use_block(test, REQUEST, false);
+	memcpy(&length, test->memory + BUFFERS(REQUEST) + 512, sizeof(length));
+	CHECK_NUMBER(length, strlen(request));
+}
+
+/* The machine goes on, and one of its devices is asked for the request. */
+static void ask(struct test *test, size_t served, const char *text, bool by_disk)
+{
+	struct error error = {0};
+	enum guest_next next = GUEST_CONTINUES;
+	struct request request = test->request;
+	request.data = text;
+	request.length = strlen(text);
+	test->slot.request = &request;
+	test->slot.consumed = 0;
+	test->slot.served = served;
+	if (served)
+		CHECK_NUMBER(pc_go_on(&test->slot, &next, &error), 0);
+	if (by_disk)
+		check_disk(test, text);
+	else
+		CHECK_NUMBER(read_uart(test), *text); /* and leaves the rest */
+	test->slot.request = &test->request;
+}
+
+/* It finds that, and nothing of the one before. */
+static void test_same_machine(void)
+{
+	static const char *const requests[] = {"one", "the second", "3"};
+	struct test *disk_test = begin(), *port_test = begin();
+	disk_test->slot.own = disk_test->devices;
+	port_test->slot.own = port_test->devices;
+	set_up(disk_test, REQUEST);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		ask(disk_test, i, requests[i], true);
+		ask(port_test, i, requests[i], false);
+	}
+	end(disk_test);
+	end(port_test);
+}
+
 int main(void)
 {
 	const int fd = mkstemp(disk);
 	CHECK(fd >= 0 && !ftruncate(fd, DISK_SIZE) && mkdtemp(directory));
 	test_traces();
+	test_same_machine();
 	close(fd);
 	unlink(disk);
 	rmdir(directory);

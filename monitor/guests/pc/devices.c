@@ -88,8 +88,10 @@ bool pc_devices_bring_requests(const struct pc_devices *devices)
 	return false;
 }
 
-void pc_devices_go_on(struct pc_devices *devices)
+void pc_devices_go_on(struct pc_devices *devices, struct bus *bus)
 {
+	bus_go_on(bus);
+	request_disk_forget(&devices->links.request);
 	for (size_t i = 0; i < devices->links.count; i++)
 		network_link_go_on(devices->links.list[i].link);
 }

@@ -20,7 +20,7 @@ void pc_devices_release(struct bus *bus, struct pc_devices *devices);
 bool pc_devices_are_settled(const struct pc_devices *devices);
 
 /* Another request begins in the same machine. */
-void pc_devices_go_on(struct pc_devices *devices);
+void pc_devices_go_on(struct pc_devices *devices, struct bus *bus);
 
 /* Requests come by one of its networks. */
 bool pc_devices_bring_requests(const struct pc_devices *devices);

@@ -89,7 +89,7 @@ int pc_go_on(struct slot *slot, enum guest_next *next, struct error *error)
 {
 	(void)next;
 	(void)error;
-	pc_devices_go_on(slot->own);
+	pc_devices_go_on(slot->own, slot->bus);
 	if (pc_devices_bring_requests(slot->own))
 		slot_make_console_log(slot);
 	plan_wake(slot);

@@ -87,6 +87,7 @@ static int solo5_wake(struct slot *slot, enum guest_next *next, struct error *er
 static int solo5_go_on(struct slot *slot, enum guest_next *next, struct error *error)
 {
 	struct solo5_slot *own = solo5_slot_of(slot);
+	request_disk_forget(&own->request);
 	for (size_t i = 0; i < SOLO5_ENTRIES_MAX; i++) {
 		if (!own->links[i])
 			continue;
