@@ -142,6 +142,8 @@ int http_exchange_judge(const struct http_exchange *exchange, const char *name)
 	const bool whole = head->part == HTTP_COMPLETE || head->part == HTTP_BODY_TO_THE_END;
 	if (!whole || !head->status)
 		log_error("%s sent no%s HTTP response", name, head->status ? " whole" : "");
+	else if (head->unsound)
+		log_error("%s sent an HTTP response that is not sound", name);
 	else if (head->status >= 400)
 		log_error("%s answered %u", name, head->status);
 	else

@@ -40,7 +40,7 @@ void http_exchange_close(struct http_exchange *exchange);
 /* Hands on what has come so far, without waiting for more. EPIPE: nobody reads it. */
 int http_exchange_pass(struct http_exchange *exchange, struct error *error);
 
-/* The program has ended, and all has been passed: 0 where the response is whole and no error by its
+/* The program has ended, and all has been passed: 0 where the response is whole, sound, and no error by its
  * status, else 1, and that has been told. */
 int http_exchange_judge(const struct http_exchange *exchange, const char *name);
 

@@ -43,27 +43,36 @@ static const char *value_of(const char *line, const char *name)
 	return line;
 }
 
-/* The number that it begins with. False: with none, or one that is too large. */
-static bool read_number(const char *text, uint64_t *number)
+/* The number that the text begins with; returns what is behind it. NULL: there is none, or it is too
+ * large. */
+static const char *read_number(const char *text, uint64_t *number)
 {
 	const char *next = text;
 	*number = 0;
 	for (; *next >= '0' && *next <= '9'; next++)
 		if (mul_overflows(*number, 10U, number) ||
 		    add_overflows(*number, (unsigned)(*next - '0'), number))
-			return false;
-	return next != text;
+			return NULL;
+	return next != text ? next : NULL;
+}
+
+/* The same length may be said twice. */
+static void read_length(struct http_response *response, const char *value)
+{
+	uint64_t number;
+	const char *rest = read_number(value, &number);
+	if (!rest || *rest || (response->has_length && response->length != number))
+		response->unsound = true;
+	response->length = number;
+	response->has_length = true;
 }
 
 static void read_header(struct http_response *response, const char *line)
 {
 	static const char chunked[] = "chunked";
 	const char *value = value_of(line, "content-length:");
-	uint64_t number;
-	if (value && read_number(value, &number)) {
-		response->length = number;
-		response->has_length = true;
-	}
+	if (value)
+		read_length(response, value);
 	value = value_of(line, "transfer-encoding:");
 	const size_t length = value ? strlen(value) : 0;
 	if (length >= strlen(chunked) && begins_with(value + length - strlen(chunked), chunked))
@@ -94,7 +103,7 @@ static enum http_response_part body_of(const struct http_response *response)
 		return HTTP_COMPLETE;
 	if (response->is_chunked)
 		return HTTP_BODY_IN_CHUNKS;
-	if (!response->has_length)
+	if (!response->has_length || response->unsound)
 		return HTTP_BODY_TO_THE_END;
 	return response->length ? HTTP_BODY_OF_LENGTH : HTTP_COMPLETE;
 }
@@ -106,25 +115,31 @@ static void read_line(struct http_response *response)
 	response->line_length = 0;
 	if (length && line[length - 1] == '\r')
 		length--;
-	line[length] = 0;
+	size_t trimmed = length;
+	while (trimmed && (line[trimmed - 1] == ' ' || line[trimmed - 1] == '\t'))
+		trimmed--;
+	line[trimmed] = 0;
 	if (response->part == HTTP_STATUS_LINE) {
-		response->has_length = response->is_chunked = false;
+		response->has_length = response->is_chunked = response->unsound = false;
 		response->part = read_status(response, line) ? HTTP_HEADERS : HTTP_BODY_TO_THE_END;
 	} else if (length) {
 		read_header(response, line);
 	} else {
+		response->unsound |= response->has_length && response->is_chunked;
 		response->part = body_of(response);
 	}
 }
 
 static void read_head_byte(struct http_response *response, char byte)
 {
-	if (++response->head_length > HEAD_MAX)
+	if (++response->head_length > HEAD_MAX) {
+		response->unsound = true;
 		response->part = HTTP_BODY_TO_THE_END;
-	else if (byte == '\n')
+	} else if (byte == '\n') {
 		read_line(response);
-	else if (response->line_length < HTTP_LINE_SIZE - 1)
+	} else if (response->line_length < HTTP_LINE_SIZE - 1) {
 		response->line[response->line_length++] = byte;
+	}
 }
 
 static void take_body(struct http_response *response, const uint8_t **data, size_t *length,
@@ -132,6 +147,7 @@ static void take_body(struct http_response *response, const uint8_t **data, size
 {
 	if (response->part == HTTP_BODY_IN_CHUNKS) {
 		const int result = chunked_take(&response->chunks, data, length, piece);
+		response->unsound |= result < 0;
 		if (result)
 			response->part = result < 0 ? HTTP_BODY_TO_THE_END : HTTP_COMPLETE;
 		return;

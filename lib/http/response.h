@@ -1,6 +1,6 @@
-/* Where a response of HTTP/1.x ends (RFC 9112, section 6.3). Whoever it is for reads it once more, and
- * strictly; here it is enough to know when nothing follows. What is not sound ends with the
- * connection. The library OS uses this, too: nothing here needs a C library. */
+/* Where a response of HTTP/1.x ends (RFC 9112, section 6.3). Mostly, whoever it is for reads it once
+ * more, and strictly; then it is enough to know when nothing follows. Where its end is not said soundly, it
+ * ends with the connection. The library OS uses this, too: nothing here needs a C library. */
 #ifndef MAYFLY_HTTP_RESPONSE_H
 #define MAYFLY_HTTP_RESPONSE_H
 
@@ -26,7 +26,8 @@ struct http_response {
 	bool answers_head; /* the request was HEAD: there is no body */
 	unsigned status;
 	bool has_length, is_chunked;
-	uint64_t length;    /* of the body, or what is left of it */
+	bool unsound;	 /* its head or a chunk is: who needs the body alone cannot rely on that */
+	uint64_t length; /* of the body, or what is left of it */
 	size_t head_length; /* bytes before the body */
 	size_t line_length; /* of the line that is not complete, as much as is kept */
 	char line[HTTP_LINE_SIZE];

@@ -3,8 +3,8 @@
  *
  * usage: server HOW [PORT]...
  * HOW: blocking, events (epoll, edges), threads, kept (it never closes a connection itself, and what
- * is asked for says how the response ends), missing (it finds nothing: 404), silent (it never answers),
- * exits, or beside (it reads standard input, too, and says how much came). It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
+ * is asked for says how the response ends), missing (it finds nothing: 404), twice (it says two lengths),
+ * silent (it never answers), exits, or beside (it reads standard input, too, and says how much came). It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -194,6 +194,8 @@ int main(int argc, char **argv)
 		servers[count++] = listen_at(said ? atoi(said) : 0, by_events ? SOCK_NONBLOCK : 0);
 	if (!strcmp(how, "missing"))
 		status = "404 Not Found";
+	if (!strcmp(how, "twice"))
+		status = "200 OK\r\nContent-Length: 9";
 	printf("listening\n");
 	fflush(stdout);
 	if (!strcmp(how, "beside"))
