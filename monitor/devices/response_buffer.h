@@ -3,6 +3,7 @@
 #ifndef MAYFLY_MONITOR_RESPONSE_BUFFER_H
 #define MAYFLY_MONITOR_RESPONSE_BUFFER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bus.h"
@@ -10,6 +11,7 @@
 #define RESPONSE_BUFFER_SIZE 4096
 
 struct response_buffer {
+	bool told; /* something was handed on since the request began, be it to the log */
 	uint64_t length;
 	uint64_t since_ns; /* when its first byte came */
 	uint8_t bytes[RESPONSE_BUFFER_SIZE];

@@ -290,6 +290,7 @@ static void uart_go_on(struct device *device)
 {
 	struct uart *uart = device->state;
 	uart->request = (struct request_reader){0};
+	uart->response.told = false;
 	uart->looked = uart->available = false;
 	set_line(device);
 }

@@ -27,6 +27,11 @@ static int respond(void *context, const void *data, size_t length, uint64_t dead
 	return 0;
 }
 
+static void take_log(void *context, const void *data, size_t length, uint64_t deadline_ns)
+{
+	respond(context, data, length, deadline_ns);
+}
+
 static struct kernel_interrupts processor;
 
 static void set_up(struct ports *self, struct heard *heard, const char *request)
@@ -85,6 +90,26 @@ static void test_response(void)
 		port_in(&self, UART + 5);
 	CHECK(heard.length == 10);
 	CHECK(self.next == DEVICE_CONTINUES);
+	tear_down(&self);
+}
+
+/* Where the response comes by a network, only the first line is there at once, too: one of the log's. */
+static void test_log(void)
+{
+	struct error error = {0};
+	struct heard heard = {0};
+	struct ports self;
+	set_up(&self, &heard, "");
+	self.request.log = take_log;
+	slot_make_console_log(&self.slot);
+	for (size_t parts = 1; parts <= 3; parts += 2) {
+		send_text(&self, "one\ntwo\nthree\n");
+		CHECK_NUMBER(heard.parts, parts);
+		CHECK_NUMBER(bus_flush(self.bus, &self.slot, &self.next, &error), 0);
+		CHECK_NUMBER(heard.parts, parts + 1);
+		bus_go_on(self.bus);
+	}
+	CHECK_NUMBER(heard.length, 28);
 	tear_down(&self);
 }
 
@@ -291,6 +316,7 @@ static void test_gathering(void)
 int main(void)
 {
 	test_response();
+	test_log();
 	test_gathering();
 	test_limit();
 	test_request();
