@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -119,10 +122,34 @@ static int pass_body(struct http_exchange *exchange, const uint8_t *data, size_t
 	return result;
 }
 
-int http_exchange_pass(struct http_exchange *exchange, struct error *error)
+/* Whether there is something to hand on. *room: standard output takes a piece of it at once; a pipe that
+ * can be written to takes PIPE_BUF bytes. */
+static bool has_come(struct http_exchange *exchange, bool *room)
 {
-	uint8_t data[4096];
-	for (;;) {
+	struct pollfd ready[] = {
+	    {.fd = exchange->response, .events = POLLIN},
+	    {.fd = STDOUT_FILENO, .events = POLLOUT},
+	};
+	const bool was_full = exchange->is_full;
+	poll(ready, ARRAY_SIZE(ready), 0);
+	const bool come = ready[0].revents;
+	*room = ready[1].revents;
+	exchange->is_full = come && !*room;
+	if (exchange->is_full && !was_full)
+		exchange->full_until_ns = clock_now_ns() + exchange->patience_ns;
+	return come;
+}
+
+int http_exchange_pass(struct http_exchange *exchange, bool wait, struct error *error)
+{
+	uint8_t data[PIPE_BUF];
+	bool room;
+	while (has_come(exchange, &room)) {
+		if (!room && !wait)
+			return clock_now_ns() < exchange->full_until_ns
+				   ? 0
+				   : error_set_errno(error, ETIMEDOUT,
+						     "cannot write to standard output");
 		const ssize_t got = read(exchange->response, data, sizeof(data));
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -134,6 +161,7 @@ int http_exchange_pass(struct http_exchange *exchange, struct error *error)
 		if (result)
 			return error_set_errno(error, -result, "cannot write to standard output");
 	}
+	return 0;
 }
 
 int http_exchange_judge(const struct http_exchange *exchange, const char *name)

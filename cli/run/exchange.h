@@ -3,6 +3,7 @@
 #ifndef MAYFLY_CLI_RUN_EXCHANGE_H
 #define MAYFLY_CLI_RUN_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct http_exchange {
 	int response,
 	    given; /* the ends of a pipe: what the monitor writes to `given` comes there */
 	uint64_t patience_ns; /* for whoever writes standard input, and reads standard output */
+	bool is_full;	      /* standard output takes no more; until when that is borne: */
+	uint64_t full_until_ns;
 	struct http_response head;
 };
 
@@ -37,11 +40,12 @@ int http_exchange_open(struct http_exchange *exchange, const char *port, uint64_
 		       struct error *error);
 void http_exchange_close(struct http_exchange *exchange);
 
-/* Hands on what has come so far, without waiting for more. EPIPE: nobody reads it. */
-int http_exchange_pass(struct http_exchange *exchange, struct error *error);
+/* Hands on what has come so far, without waiting for more. Standard output is waited for only if `wait`;
+ * else is_full says that it takes no more. EPIPE: nobody reads it. ETIMEDOUT. */
+int http_exchange_pass(struct http_exchange *exchange, bool wait, struct error *error);
 
-/* The program has ended, and all has been passed: 0 where the response is whole, sound, and no error by its
- * status, else 1, and that has been told. */
+/* The program has ended, and all has been passed: 0 where the response is whole, sound, and no error
+ * by its status, else 1, and that has been told. */
 int http_exchange_judge(const struct http_exchange *exchange, const char *name);
 
 #endif

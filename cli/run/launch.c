@@ -15,6 +15,7 @@
 #include "options/named.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
 
@@ -199,20 +200,33 @@ void launch_release(struct launch *launch)
 	free(launch->warm_up);
 }
 
+/* Until the function has something to say, or there is something of a response, and room for it. */
+static int wait_for_any(struct mayfly_function *function, const struct http_exchange *exchange,
+			struct error *error)
+{
+	const bool is_full = exchange && exchange->is_full;
+	struct pollfd wanted[] = {
+	    {.fd = mayfly_function_fd(function), .events = POLLIN},
+	    {.fd = exchange && !is_full ? exchange->response : -1, .events = POLLIN},
+	    {.fd = is_full ? STDOUT_FILENO : -1, .events = POLLOUT},
+	};
+	const struct timespec left = clock_left_until(is_full ? exchange->full_until_ns : 0);
+	if (ppoll(wanted, ARRAY_SIZE(wanted), is_full ? &left : NULL, NULL) < 0 && errno != EINTR)
+		return error_set_errno(error, errno, "cannot wait for the monitor");
+	return 0;
+}
+
 int launch_drive(struct mayfly_function *function, const bool *over, struct http_exchange *exchange,
 		 struct error *error)
 {
-	struct pollfd readable[] = {
-	    {.fd = mayfly_function_fd(function), .events = POLLIN},
-	    {.fd = exchange ? exchange->response : -1, .events = POLLIN},
-	};
 	int result = 0;
 	while (!*over && !result) {
-		if (poll(readable, ARRAY_SIZE(readable), -1) < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "cannot wait for the monitor");
+		result = wait_for_any(function, exchange, error);
+		if (result)
+			return result;
 		mayfly_function_process(function);
 		if (exchange)
-			result = http_exchange_pass(exchange, error);
+			result = http_exchange_pass(exchange, *over, error);
 	}
 	return result;
 }

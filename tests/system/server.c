@@ -4,7 +4,9 @@
  * usage: server HOW [PORT]...
  * HOW: blocking, events (epoll, edges), threads, kept (it never closes a connection itself, and what
  * is asked for says how the response ends), missing (it finds nothing: 404), twice (it says two lengths),
- * silent (it never answers), exits, or beside (it reads standard input, too, and says how much came). It listens at all PORTs, or at $PORT, and serves those who connect to the first, or where HOW is events, to any. */
+ * large (a MiB of blanks follows), silent (it never answers), exits, or beside (it reads standard input,
+ * too, and says how much came). It listens at all PORTs, or at $PORT, and serves those who connect to the
+ * first, or where HOW is events, to any. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 
 static int requests;
 static const char *status = "200 OK";
+static int blanks; /* behind the body */
 
 struct exchange {
 	char head[4096];
@@ -58,10 +61,13 @@ static void answer(const struct exchange *exchange, int connection)
 	char body[64], head[128];
 	const int length =
 	    snprintf(body, sizeof(body), "request %d, %ld bytes\n", ++requests, exchange->body);
-	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n", status, length);
+	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n", status,
+		 length + blanks);
 	dprintf(connection, "%s", head);
 	if (write(connection, body, (size_t)length) != length)
 		perror("write");
+	if (blanks)
+		dprintf(connection, "%*s", blanks, "");
 }
 
 #define BEHIND "HTTP/1.1 500 Behind\r\n\r\nthe end of the response"
@@ -194,6 +200,8 @@ int main(int argc, char **argv)
 		servers[count++] = listen_at(said ? atoi(said) : 0, by_events ? SOCK_NONBLOCK : 0);
 	if (!strcmp(how, "missing"))
 		status = "404 Not Found";
+	if (!strcmp(how, "large"))
+		blanks = 1 << 20;
 	if (!strcmp(how, "twice"))
 		status = "200 OK\r\nContent-Length: 9";
 	printf("listening\n");

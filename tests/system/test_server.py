@@ -4,11 +4,14 @@
 usage: test_server.py MAYFLY SERVER ISOLATION
 SERVER is the program of server.c.
 """
+import fcntl
 import os
 import pathlib
+import select
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 MAYFLY, SERVER = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
@@ -86,6 +89,18 @@ class Servers(unittest.TestCase):
             self.assertEqual(made.returncode, 0, made.stderr)
             result = command("run", "--http", file, given=b"abc")
             self.assertEqual((result.returncode, result.stdout), (0, b"request 2, 3 bytes\n"), result.stderr)
+
+    def test_slow_reader(self):
+        """--http: whoever takes the body may take it slowly."""
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)  # it is full where there is anything
+        with subprocess.Popen([MAYFLY, "run", f"--isolation={ISOLATION}", "--http", SERVER, "large"],
+                              stdin=subprocess.DEVNULL, stdout=writer) as run, open(reader, "rb") as output:
+            os.close(writer)
+            select.select([output], [], [], LIMIT)
+            time.sleep(0.1)
+            body = output.read()
+        self.assertEqual((run.returncode, body), (0, b"request 1, 0 bytes\n" + b" " * (1 << 20)))
 
     def test_output(self):
         """What a server writes to standard output is in the log."""
