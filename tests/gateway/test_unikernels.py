@@ -3,8 +3,8 @@
 
 usage: test_unikernels.py MAYFLYD SERVER NETWORK CONSOLE
 SERVER counts its requests and answers each by the count (kernels/solo5/http_server.c). NETWORK has a network, and
-serves nobody by it (kernels/solo5/guest.c). CONSOLE echoes what comes by its console, and how
-often it did so (kernels/unikraft/guest.c).
+serves nobody by it (kernels/solo5/guest.c). CONSOLE says what comes by its console, and how often something did
+(kernels/unikraft/guest.c).
 """
 
 import concurrent.futures
