@@ -21,7 +21,8 @@
 #endif
 #define ACCELD_MEMORY_SLACK (256UL << 20)
 
-#define PAUSE_NS (20 * 1000000L)
+#define PAUSE_NS    (20 * 1000000L)
+#define PATIENCE_NS (10 * NANOSECONDS_PER_SECOND)
 
 static uint64_t resident_bytes(pid_t pid)
 {
@@ -112,8 +113,8 @@ void host_state_take(struct host_state *state, pid_t acceld)
 	};
 }
 
-const char *host_state_compare(const struct host_state *before, const struct host_state *after,
-			       pid_t acceld)
+static const char *compare(const struct host_state *before, const struct host_state *after,
+			   pid_t acceld)
 {
 	uint64_t begin_ns = host_state_cpu_ns(acceld);
 	nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -132,4 +133,16 @@ const char *host_state_compare(const struct host_state *before, const struct hos
 	if (after->threads > before->threads)
 		return "threads";
 	return after->files > before->files ? "files" : NULL;
+}
+
+const char *host_state_await(const struct host_state *before, pid_t acceld)
+{
+	const uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+	const char *more;
+	do {
+		struct host_state after;
+		host_state_take(&after, acceld);
+		more = compare(before, &after, acceld);
+	} while (more && clock_now_ns() < end_ns);
+	return more;
 }

@@ -19,8 +19,8 @@ void host_state_take(struct host_state *state, pid_t acceld);
 /* Processor time as above, now. */
 uint64_t host_state_cpu_ns(pid_t acceld);
 
-/* What is more than before, or still works though nothing is asked of it; NULL: nothing. */
-const char *host_state_compare(const struct host_state *before, const struct host_state *after,
-			       pid_t acceld);
+/* What stays more than before, or goes on working though nothing is asked of it, for ten seconds: a
+ * host of accelerated work closes connections when it comes to that. NULL: nothing. */
+const char *host_state_await(const struct host_state *before, pid_t acceld);
 
 #endif

@@ -194,7 +194,7 @@ static void run_attack(struct monitor *monitor, pid_t acceld, const struct attac
 	struct answer answer;
 	char text[128];
 	snprintf(text, sizeof(text), "%s %u", attack->name, variant);
-	struct host_state before, after;
+	struct host_state before;
 	host_state_take(&before, acceld);
 	if (!serve(monitor, text, short_limit ? LATE_NS : LONG_NS, &result, &answer))
 		return;
@@ -208,8 +208,7 @@ static void run_attack(struct monitor *monitor, pid_t acceld, const struct attac
 	CHECK(answer.length <= RESPONSE_LIMIT && answer.log_length <= LOG_LIMIT);
 	tell(text, &result);
 	check_next(monitor, text);
-	host_state_take(&after, acceld);
-	const char *more = host_state_compare(&before, &after, acceld);
+	const char *more = host_state_await(&before, acceld);
 	if (!CHECK_TEXT(more, NULL))
 		fprintf(stderr, "  more than before %s\n", text);
 }
