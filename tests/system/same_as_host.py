@@ -221,8 +221,11 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         return compiled.SKIPPED
-    # nohup would have the host's programs ignore one, and not those in machines.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # By nohup, or in the background of a script, the host's programs would ignore signals that
+    # those in machines do not. What Python itself ignores it gives back to them.
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     with open(HERE / "command_lines.toml", "rb") as file:
         table = tomllib.load(file)
     lines = [line for group in table["group"] for line in group["lines"]
