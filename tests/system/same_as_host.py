@@ -11,6 +11,7 @@ why, where this machine cannot run the test.
 """
 import bz2
 import contextlib
+import ctypes
 import gzip
 import io
 import lzma
@@ -21,6 +22,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import tarfile
@@ -115,6 +117,18 @@ def has_ipv6():
     with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
         return True
     return False
+
+
+def heed_signals():
+    """By nohup, in the background of a script, or by the C library's posix_spawn() (signal 33), the
+    host's programs would ignore signals that those in machines do not. By the system call: neither
+    Python nor the C library reaches all of them. What Python itself ignores it gives back."""
+    rt_sigaction, ignored, default = 13, struct.pack("Q", 1), bytes(32)
+    call = ctypes.CDLL(None).syscall
+    for number in set(range(1, 65)) - {signal.SIGPIPE, signal.SIGXFSZ}:
+        action = ctypes.create_string_buffer(32)
+        if not call(rt_sigaction, number, None, action, 8) and action.raw[:8] == ignored:
+            call(rt_sigaction, number, default, None, 8)
 
 
 def shell_status(code):
@@ -221,11 +235,7 @@ def main():
     if reason:
         print(f"skipped: {reason}")
         return compiled.SKIPPED
-    # By nohup, or in the background of a script, the host's programs would ignore signals that
-    # those in machines do not. What Python itself ignores it gives back to them.
-    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+    heed_signals()
     with open(HERE / "command_lines.toml", "rb") as file:
         table = tomllib.load(file)
     lines = [line for group in table["group"] for line in group["lines"]
