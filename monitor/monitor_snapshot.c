@@ -6,6 +6,7 @@
 
 #include "monitor/snapshot/file.h"
 #include "monitor_internal.h"
+#include "util/text.h"
 
 static int describe_guest(const struct monitor *monitor, struct snapshot *draft,
 			  struct error *error)
@@ -14,9 +15,7 @@ static int describe_guest(const struct monitor *monitor, struct snapshot *draft,
 	snprintf(draft->kind, sizeof(draft->kind), "%s", guest->kind->name);
 	snprintf(draft->isolation, sizeof(draft->isolation), "%s", monitor->isolation->name);
 	snprintf(draft->name, sizeof(draft->name), "%s", guest->name);
-	for (char *next = draft->name; *next; next++)
-		if (*next < ' ' || *next > '~')
-			*next = '?';
+	text_make_line(draft->name, strlen(draft->name));
 	cpu_features_read(&draft->features);
 	int result = guest->kind->describe(guest, draft, error);
 	return result ? result

@@ -67,15 +67,25 @@ static void read_length(struct http_response *response, const char *value)
 	response->has_length = true;
 }
 
+/* The last coding of a list, which alone says how a body ends (RFC 9112, 6.3). */
+static bool ends_chunked(const char *codings)
+{
+	const char *last = codings;
+	for (; *codings; codings++)
+		if (*codings == ',')
+			last = codings + 1;
+	while (*last == ' ' || *last == '\t')
+		last++;
+	return strlen(last) == strlen("chunked") && begins_with(last, "chunked");
+}
+
 static void read_header(struct http_response *response, const char *line)
 {
-	static const char chunked[] = "chunked";
 	const char *value = value_of(line, "content-length:");
 	if (value)
 		read_length(response, value);
 	value = value_of(line, "transfer-encoding:");
-	const size_t length = value ? strlen(value) : 0;
-	if (length >= strlen(chunked) && begins_with(value + length - strlen(chunked), chunked))
+	if (value && ends_chunked(value))
 		response->is_chunked = true;
 }
 

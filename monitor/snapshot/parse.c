@@ -1,6 +1,5 @@
 /* Reading what a snapshot file says about itself; see file.h. The bytes may be anybody's:
  * no number is used before it was compared with what it must fit into. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "monitor/isolation/isolation.h"
 #include "monitor/memory/page_tables.h"
 #include "sizes/sizes.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 #define JOURNAL_COUNT_MAX 1024
 
@@ -97,14 +98,15 @@ static void *take_copy(struct reader *reader, uint64_t length)
 	return NULL;
 }
 
-/* Names are for messages. */
+/* Names are for messages: a line of text. */
 static bool name_is_sound(const char *name, size_t size)
 {
-	size_t length = strnlen(name, size);
-	for (size_t i = 0; i < length; i++)
-		if (!isprint((unsigned char)name[i]))
-			return false;
-	return length && length < size;
+	const size_t length = strnlen(name, size);
+	cleanup_free char *line = strndup(name, length);
+	if (!line || !length || length == size)
+		return false;
+	text_make_line(line, length);
+	return !memcmp(line, name, length);
 }
 
 /* Where programs, their memory and the library OS may lie: the window, the hypercall page and the

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import shutil
 import signal
 import struct
 import subprocess
@@ -84,6 +85,13 @@ class Good(Snapshot):
         result = self.run_file()
         self.assertEqual(result.returncode, 139)
         self.assertRegex(text(result.stderr), r"deeds crashed: page fault .* at read_null\+0x")
+
+    def test_names_beyond_ascii(self):
+        """A program's name is text, in its snapshot and in the report of its end."""
+        program = self.folder / "café"
+        shutil.copy(DEEDS, program)
+        self.take(program, "null")
+        self.assertIn("café crashed: page fault", text(self.run_file().stderr))
 
     def test_named_without_a_path(self):
         """A snapshot in this directory needs no ./ before it; an installed function comes first."""

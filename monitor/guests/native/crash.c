@@ -1,12 +1,12 @@
 /* The crash report; see crash.h. */
 #include "crash.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "monitor/x86_64/exceptions.h"
+#include "util/text.h"
 
 #define SYMBOL_SHOWN  128 /* characters of a symbol's name */
 #define NAME_SHOWN    4096
@@ -29,11 +29,17 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
 		text->used = text->size - 1;
 }
 
-/* Names are the program's: only printable characters go on, and not all of a long one. */
-static void add_printable(struct text *text, const char *name, size_t limit)
+/* Names and lines of the log are the program's: what is not text becomes question marks. */
+static void add_printable(struct text *text, const char *piece, size_t length)
 {
-	for (size_t i = 0; i < limit && name[i]; i++)
-		add(text, "%c", isprint((unsigned char)name[i]) ? name[i] : '?');
+	const size_t before = text->used;
+	add(text, "%.*s", (int)length, piece);
+	text_make_line(text->out + before, text->used - before);
+}
+
+static void add_name(struct text *text, const char *name, size_t limit)
+{
+	add_printable(text, name, strnlen(name, limit));
 }
 
 /* What an address that is not mapped is likely to be, as far as it can be told by its place. */
@@ -56,25 +62,23 @@ static void add_place(struct text *text, const struct guest_fault *fault,
 	const char *symbol = file ? elf_file_symbol(file, address, &offset) : NULL;
 	if (symbol) {
 		add(text, " at ");
-		add_printable(text, symbol, SYMBOL_SHOWN);
+		add_name(text, symbol, SYMBOL_SHOWN);
 		add(text, "+%#lx", offset);
 	}
 	add(text, " (rip %#lx, ", fault->rip);
-	add_printable(text, in_library ? "the library OS" : program->name, NAME_SHOWN);
+	add_name(text, in_library ? "the library OS" : program->name, NAME_SHOWN);
 	add(text, ")");
 }
 
-/* The log is the guest's: only printable characters go on. */
 static void add_log(struct text *text, const char *log)
 {
-	if (!*log)
-		return;
-	add(text, "\n  last log: ");
-	for (; *log; log++) {
-		if (*log == '\n' && log[1])
-			add(text, "\n            ");
-		else if (isprint((unsigned char)*log))
-			add(text, "%c", *log);
+	const char *before = "\n  last log: ";
+	while (*log) {
+		const size_t length = strcspn(log, "\n");
+		add(text, "%s", before);
+		add_printable(text, log, length);
+		log += length + (log[length] == '\n');
+		before = "\n            ";
 	}
 }
 
@@ -83,7 +87,7 @@ void crash_report(char *out, size_t size, const struct guest_fault *fault,
 		  const char *log)
 {
 	struct text text = {out, size, 0};
-	add_printable(&text, program->name, NAME_SHOWN);
+	add_name(&text, program->name, NAME_SHOWN);
 	add(&text, " crashed: %s", exception_name(fault->vector));
 	if (exception_has_registers(fault->vector)) {
 		char registers[REGISTERS_MAX];

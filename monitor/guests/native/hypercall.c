@@ -18,6 +18,7 @@
 #include "sizes/sizes.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/text.h"
 
 struct hypercall {
 	uint64_t arguments[4];
@@ -126,9 +127,7 @@ static int serve_debug(struct slot *slot, struct hypercall *call)
 	if (length >= sizeof(line))
 		length = sizeof(line) - 1;
 	memcpy(line, slot->window.memory + WINDOW_LOG_OFFSET, length);
-	for (size_t i = 0; i < length; i++)
-		if (line[i] < ' ' || line[i] > '~')
-			line[i] = '?';
+	text_make_line(line, length);
 	line[length] = 0;
 	log_debug("%s: %s", slot->name, line);
 	return 0;

@@ -1,10 +1,12 @@
 /* Where a missing library was looked for; see missing_library.h. What interpreters say and do is
  * theirs: glibc's ld.so(8), and musl's. */
 #include "missing_library.h"
-#include "sizes/sizes.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "sizes/sizes.h"
+#include "util/text.h"
 
 struct interpreter {
 	const char *before, *behind; /* the library's name in what it says */
@@ -29,9 +31,7 @@ static void tell(char *report, size_t size, const char *name, size_t length,
 	    (int)length, name, library_path ? "LD_LIBRARY_PATH (" : "",
 	    library_path ? library_path : "", library_path ? "), " : "", interpreter->places);
 	/* It came from the guest and is shown as one line. */
-	for (char *next = report; *next; next++)
-		if (*next < ' ' || *next > '~')
-			*next = '?';
+	text_make_line(report, strlen(report));
 }
 
 void missing_library_report(char *report, size_t size, const char *log, const char *library_path)
