@@ -7,6 +7,9 @@
 #include "util/clock.h"
 #include "util/lock.h"
 
+/* A time-out of one's own, see begin_wait(): so long nothing waits. */
+#define OWN_TIMEOUT_S 86400u
+
 /* A client that is refused gets to read that only if it can send its body: so much of it is read and
  * forgotten, and then the answer comes. Where the body is longer it is answered at once. */
 #define SWALLOW_MAX (64 << 10)
@@ -148,6 +151,33 @@ static void swallow(struct http_exchange *exchange, size_t length)
 		refuse_now(exchange);
 }
 
+/* Under the connection's lock: waits for the handler, in a request. One that goes on afterwards is not to be
+ * read from first: libmicrohttpd would enlarge its buffer for what has come behind the request, with memory
+ * that the response's headers are to have (see header_room). It goes through the connections that have a
+ * time-out of their own, and lets them go on, before it reads from any. */
+static void begin_wait(struct http_exchange *exchange)
+{
+	MHD_set_connection_option(exchange->connection->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
+				  OWN_TIMEOUT_S);
+	exchange->waited = true;
+	connection_suspend(exchange);
+}
+
+/* Back to one of many, of which libmicrohttpd looks at the oldest only. Not where it calls for the next chunk
+ * of what it has read, and the connection waits since the last one. */
+static void end_wait(struct http_exchange *exchange)
+{
+	struct MHD_Connection *mhd = exchange->connection->mhd;
+	if (!exchange->waited)
+		return;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED);
+	if (!info || info->suspended != MHD_NO)
+		return;
+	exchange->waited = false;
+	MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+}
+
 static bool is_suspended(struct http_exchange *exchange)
 {
 	lock_scoped(&exchange->connection->lock);
@@ -179,7 +209,7 @@ static void take_body(struct http_exchange *exchange, const char *data, size_t *
 	lock_scoped(&connection->lock);
 	exchange->received += taken;
 	if (exchange->paused && !connection->server->cutting)
-		connection_suspend(exchange);
+		begin_wait(exchange);
 }
 
 /* The response, if it is there; else the connection waits for one. False: it is to be broken off. */
@@ -197,7 +227,7 @@ static bool take_response(struct http_exchange *exchange, struct MHD_Response **
 	}
 	if (connection->server->cutting)
 		return false;
-	connection_suspend(exchange);
+	begin_wait(exchange);
 	return true;
 }
 
@@ -224,6 +254,8 @@ static enum MHD_Result take_end(struct http_exchange *exchange)
 		return MHD_NO; /* it has its answer */
 	if (exchange->phase == PHASE_BODY && !exchange->refused && connection->server->stopping)
 		refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE);
+	if (exchange->phase == PHASE_BODY && !exchange->refused && !head_take_trailers(exchange))
+		refuse(exchange, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
 	if (exchange->refused)
 		return queue_refusal(exchange);
 	if (exchange->phase == PHASE_BODY) {
@@ -240,6 +272,7 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *mhd, const
 	struct http_exchange *exchange = *place;
 	if (!exchange)
 		return MHD_NO;
+	end_wait(exchange);
 	if (exchange->phase == PHASE_HEAD)
 		return take_head(exchange, method, version);
 	if (!*length)

@@ -220,3 +220,34 @@ unsigned head_read(struct http_exchange *exchange, const char *method, const cha
 	*flags = (reading.expects ? HEAD_EXPECTS : 0) | (reading.broken ? HEAD_BROKEN : 0);
 	return status;
 }
+
+struct trailers {
+	size_t count, size;
+};
+
+static enum MHD_Result count_trailer(void *context, enum MHD_ValueKind kind, const char *name,
+				     size_t name_length, const char *value, size_t value_length)
+{
+	struct trailers *trailers = context;
+	trailers->count++;
+	trailers->size += name_length + value_length + 2 * END_LENGTH;
+	return MHD_YES;
+}
+
+/* With more than a head may have libmicrohttpd would have enlarged its buffer. */
+bool head_take_trailers(struct http_exchange *exchange)
+{
+	struct MHD_Connection *mhd = exchange->connection->mhd;
+	struct trailers trailers = {0};
+	if (exchange->head.length != UINT64_MAX)
+		return true;
+	MHD_get_connection_values_n(mhd, MHD_FOOTER_KIND, count_trailer, &trailers);
+	const size_t taken = trailers.count * RECORD_SIZE;
+	exchange->header_room = exchange->header_room > taken ? exchange->header_room - taken : 0;
+	if (!trailers.count)
+		return true;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	return info && info->header_size + trailers.size <=
+			   exchange->connection->server->settings.header_limit;
+}

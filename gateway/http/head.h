@@ -18,6 +18,10 @@
 unsigned head_read(struct http_exchange *exchange, const char *method, const char *version,
 		   unsigned *flags);
 
+/* Where the body has come in chunks: takes the room of what libmicrohttpd notes of its trailers. False where
+ * they are too long, with the head. */
+bool head_take_trailers(struct http_exchange *exchange);
+
 /* User, password and token of an Authorization, into fresh memory at *credentials. 0 or -ENOMEM; what is
  * not understood is as if it were not there. */
 int authorization_read(struct http_head *head, const char *value, char **credentials);

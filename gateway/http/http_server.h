@@ -59,8 +59,9 @@ struct http_handler {
 struct http_settings {
 	int listen;		       /* stays the caller's */
 	const char *certificate, *key; /* PEM, the text itself; NULL: no TLS */
-	/* Bytes of a head; above: 431, or 414. A response may have as much and 6 KiB, less what the request's
-	 * headers and cookies take. Each connection has twice as much memory and 12 KiB. */
+	/* Bytes of a head, and of the trailers with it; above: 431, or 414. A response may have as much and
+	 * 6 KiB, less what the request's headers, cookies and trailers take. Each connection has twice as
+	 * much memory and 12 KiB. */
 	size_t header_limit;
 	uint64_t body_limit;			/* above: 413 */
 	unsigned connections, connections_each; /* of one address; 0: as many as of all */

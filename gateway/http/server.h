@@ -53,6 +53,7 @@ struct http_exchange {
 	size_t header_room; /* for headers of the response */
 	void *state;	    /* of the handler */
 	bool begun;	    /* the handler knows of it */
+	bool waited;	    /* since the last call, and may still */
 	unsigned refused;   /* with this status */
 	uint64_t swallowed; /* of the body, since then */
 

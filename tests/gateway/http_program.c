@@ -399,6 +399,7 @@ static const struct route routes[] = {
     {"/big", send_big, false},
     {"/unsound", send_unsound, false},
     {"/headers", send_headers, false},
+    {"/pause-headers", send_headers, false},
     {"/many", write_many, false},
     {"/framing", send_framing, false},
     {"/empty", send_empty, false},
@@ -456,7 +457,7 @@ static unsigned body(void *state, const void *data, size_t length)
 	}
 	memcpy(call->body + call->length, data, length);
 	call->length += length;
-	if (!strcmp(call->head->path, "/pause")) {
+	if (!strncmp(call->head->path, "/pause", 6)) {
 		http_pause(call->exchange);
 		add_job(call, resume);
 	}

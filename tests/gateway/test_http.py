@@ -326,6 +326,14 @@ class Refusals(Case):
             self.assertTrue(connection.is_over())
         self.assertEqual(self.server.counts()["begun"] - begun, 6)
 
+    def test_long_trailers(self):
+        for trailers, status in ((b"T: %s\r\n" % (b"u" * 7000), 200), (b"T: %s\r\n" % (b"u" * 8000), 431),
+                                 (b"T: u\r\n" * 1100, 431)):
+            connection = self.connect()
+            connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" +
+                            trailers + b"\r\n")
+            self.assertEqual(connection.answer().status, status)
+
     def test_chunks_that_are_none(self):
         head = b"POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         for chunk in (b"x\r\n", b"-1\r\n", b"+1\r\na\r\n", b"0x1\r\na\r\n", b"\r\n", b" 1\r\na\r\n",
@@ -522,24 +530,47 @@ class Responses(Case):
         self.assertEqual(answer["x-own"], ["kept"])
         self.assertTrue(connection.works())
 
+    def are_answered(self, path, head, rest, least):
+        """With any number of headers, of a thousand bytes each: at least so many there is room for. No memory
+        is to go to what else comes; and libmicrohttpd treats its oldest connection otherwise than those
+        that have come later."""
+        for count in range(30):
+            connection = self.connect()
+            connection.send(b"%s?%d HTTP/1.1\r\nHost: a\r\n" % (path, count) + head + b"\r\n" + rest)
+            answer = connection.answer()
+            told = (path, head[:20], count, answer.status, answer.headers[-1:], answer.complete)
+            self.assertEqual(answer.body, b"ok", told)
+            self.assertEqual(len(answer["x"]), count if answer.status == 200 else 0, told)
+            if count <= least:
+                self.assertEqual(answer.status, 200, told)
+            if count == 29:
+                self.assertEqual(answer.status, 502, told)
+            if answer["connection"]:
+                self.assertTrue(answer["connection"] == ["close"] and b"chunked" in head, told)
+            else:
+                self.assertEqual(connection.answer().body, b"now\n", told)
+            connection.close()
+
     def test_many_headers(self):
         """Those of a response, beside as many in requests, of which more wait behind: each is answered."""
-        plain, much = b"", b"X: %s\r\n" % (b"y" * 140) * 90
-        for headers, least in ((plain, 20), (much, 14),
-                               (b"Cookie: " + b"a=bcdefghij; " * 90 + b"\r\n", 13)):
-            for count in range(30):
-                connection = self.connect()
-                connection.send(b"GET /headers?%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (count, headers) +
-                                GET % b"/now" * 1000)
-                answer = connection.answer()
-                self.assertEqual(answer.body, b"ok")
-                self.assertEqual(len(answer["x"]), count if answer.status == 200 else 0)
-                if count <= least:
-                    self.assertEqual(answer.status, 200, count)
-                if count == 29:
-                    self.assertEqual(answer.status, 502)
-                self.assertEqual(connection.answer().body, b"now\n")
-                connection.close()
+        much = b"X: %s\r\n" % (b"y" * 140) * 90
+        cookies = b"Cookie: " + b"a=bcdefghij; " * 90 + b"\r\n"
+        behind = GET % b"/now" * 1000
+        for age in ("oldest", "younger"):
+            with self.subTest(age):
+                for head, least in ((b"", 20), (much, 14), (cookies, 13)):
+                    self.are_answered(b"GET /headers", head, behind, least)
+                self.assertTrue(self.connect().works())
+
+    def test_many_headers_after_a_body(self):
+        self.assertTrue(self.connect().works())
+        behind = GET % b"/now" * 1000
+        length, chunked = b"Content-Length: %d\r\n", b"Transfer-Encoding: chunked\r\n"
+        for path in (b"POST /headers", b"POST /pause-headers"):
+            for size in (10, 50000):
+                self.are_answered(path, length % size, b"z" * size + behind, 20)
+            self.are_answered(path, chunked, b"1\r\nx\r\n" * 3000 + b"0\r\n\r\n" + behind, 20)
+            self.are_answered(path, chunked, b"0\r\n" + b"T: u\r\n" * 80 + b"\r\n" + behind, 15)
 
     def test_many_writers(self):
         def ask(_):
