@@ -15,9 +15,22 @@
 
 #define PROCESS_NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
 
+enum process_phase {
+	PROCESS_LIVES,
+	PROCESS_ENDED, /* nobody has waited for it yet */
+};
+
 struct process {
-	struct process *next; /* of all, from process_first on; NULL behind the last */
-	uint32_t id;	      /* of its first thread, too; see process_id() */
+	struct process *next;	/* of all, from process_first on; NULL behind the last */
+	struct process *parent; /* NULL: process 1, which the library OS is */
+	enum process_phase phase;
+	int wait_status;	 /* as wait4(2) tells it, once it has ended */
+	int exit_signal;	 /* that the parent gets then; 0: none */
+	uint32_t group, session; /* ids of the processes that lead them */
+	struct address_space *memory;
+	bool
+	    borrows_memory; /* of its parent, whose thread waits until it gives that back (vfork) */
+	uint32_t id;	    /* of its first thread, too; see process_id() */
 	char name[PROCESS_NAME_SIZE];
 	char *executable;	/* the program's file; NULL: the machine's first program */
 	uint32_t program_count; /* how many began after its first one */

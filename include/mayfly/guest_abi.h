@@ -25,7 +25,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 7
+#define GUEST_ABI_VERSION 8
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_AREA_BASE	    0x10000UL
@@ -153,8 +153,40 @@ enum guest_hypercall {
 	 * path, and then the struct root_answer with what came besides behind it; contents of files
 	 * go to the contents area. 0 or -errno: nothing was answered. */
 	HYPERCALL_ROOT,
+	/* (operation, space, count): address spaces, enum guest_space_operation. 0 or -errno. */
+	HYPERCALL_SPACE,
 };
-#define GUEST_HYPERCALL_LAST HYPERCALL_ROOT
+#define GUEST_HYPERCALL_LAST HYPERCALL_SPACE
+
+/* Address spaces. Each has the program's addresses, up to GUEST_STACK_TOP, for itself; the library
+ * OS, window, root image and the pool are the same in all, but for parts of the pool that a space
+ * has as its own. Space 0 is the one that the machine begins with; only there are the regions of
+ * struct guest_start. Calls that map act in the space that is current. */
+enum guest_space_operation {
+	/* Makes that space, which is not there (1 to GUEST_SPACES_MAX - 1). The contents area has
+	 * `count` of struct guest_space_run: first the own parts of the pool, then what is mapped
+	 * from the start, as HYPERCALL_MAP does it. -EEXIST, -EINVAL, -ENOMEM (no page is left for
+	 * tables), and what HYPERCALL_MAP refuses: then there is no such space. */
+	GUEST_SPACE_MAKE = 1,
+	/* That space is the current one from now on. -ENOENT. */
+	GUEST_SPACE_SWITCH,
+	/* Takes the space away, with all that is mapped there, as HYPERCALL_UNMAP does it. Neither
+	 * space 0 nor the current one: -EBUSY; -ENOENT. */
+	GUEST_SPACE_DROP,
+};
+#define GUEST_SPACES_MAX 64
+
+/* Pages that a space begins with: as the arguments of HYPERCALL_MAP. With GUEST_SPACE_OWN, [address,
+ * address + length) of the pool is the space's own: both are multiples of GUEST_SPACE_OWN_SIZE, and
+ * nothing is there until it is mapped; `source` is 0. */
+struct guest_space_run {
+	uint64_t address, source, length;
+	uint32_t protection; /* GUEST_READ | …, GUEST_SHARED, or GUEST_SPACE_OWN alone */
+	uint32_t reserved;   /* 0 */
+};
+#define GUEST_SPACE_OWN	     16u
+#define GUEST_SPACE_OWN_SIZE (2UL << 20)
+#define GUEST_SPACE_RUNS_MAX (WINDOW_CONTENTS_SIZE / sizeof(struct guest_space_run))
 
 /* Registers and cause of a fault, as the crash report shows them. */
 struct guest_fault {
@@ -178,14 +210,15 @@ struct guest_fault {
 /* Code below GUEST_UPCALL_LIMIT is the program's: it may be interrupted at any instruction and made
  * to enter the library OS at its upcall entry, with what interrupted it and its registers in the
  * control page (`fault`). So may the vDSO by its faults, but not by ticks. The rest is interrupted
- * only where it touches an address of the mapping area for the program: the library OS then gives
- * that a page, and goes on where it was. */
+ * only where it touches an address of the program, which may lie in the mapping area or, in a space
+ * other than the first, where that has its stack and its pool: the library OS then gives that a
+ * page, and goes on where it was. */
 static inline int guest_takes_upcall(uint64_t vector, uint64_t rip, uint64_t address)
 {
 	const int in_vdso = rip - GUEST_VDSO_BASE < GUEST_VDSO_SIZE;
 	return rip < GUEST_UPCALL_LIMIT || (in_vdso && vector < GUEST_VECTOR_TICK) ||
 	       (vector == GUEST_VECTOR_PAGE_FAULT && address >= GUEST_AREA_BASE &&
-		address < GUEST_AREA_END);
+		address < GUEST_FILES_BASE);
 }
 
 /* rdtsc to nanoseconds: ns = base_ns + ((rdtsc - tsc) * multiplier >> 32), 128-bit product.
