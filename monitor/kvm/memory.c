@@ -94,8 +94,7 @@ static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end
 		kernel_note_written(self->kernel, start, end);
 	while (start < end) {
 		if (start >= tables_start && start < tables_end) {
-			page_tables_restore(self->memory + start, self->image->memory + start,
-					    shrunk);
+			page_tables_restore(self->memory, self->image->memory, start, shrunk);
 			start += GUEST_PAGE_SIZE;
 			continue;
 		}

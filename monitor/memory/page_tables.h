@@ -6,6 +6,7 @@
 #ifndef MAYFLY_MONITOR_PAGE_TABLES_H
 #define MAYFLY_MONITOR_PAGE_TABLES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ports.h"
@@ -43,6 +44,9 @@ struct page_shrunk {
 		uint64_t start, end;
 	} hulls[2];
 	uint64_t runs; /* forgotten */
+	/* Tables of upper levels lead elsewhere than before: what the processor remembers of any must
+	 * be forgotten before the guest runs. */
+	bool tables;
 };
 
 /* Notes a page. */
@@ -51,22 +55,24 @@ void page_shrunk_note(struct page_shrunk *shrunk, uint64_t physical);
 /* Forgets what is noted. */
 void page_shrunk_flush(struct page_shrunk *shrunk);
 
-/* Changes the permissions of mapped pages in a running machine's memory (`memory`: the machine's
- * own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM where a page is not mapped,
- * -EACCES where a page of the root image is to be written; those before it are changed. */
+/* Changes the permissions of mapped pages of the current space in a running machine's memory
+ * (`memory`: the machine's own mapping of the image), and flushes *shrunk (may be NULL). -ENOMEM
+ * where a page is not mapped, -EACCES where a page of the root image is to be written; those before
+ * it are changed. */
 int page_tables_protect(uint8_t *memory, uint64_t address, uint64_t length, uint32_t protection,
 			struct page_shrunk *shrunk);
 
-/* Takes one page of page tables back to what `original` has, but for tables that were added to it;
- * what shrinks by that is noted. */
-void page_tables_restore(void *table, const void *original, struct page_shrunk *shrunk);
+/* Takes the page of page tables that lies at `offset` in a machine's memory back to what `original`
+ * has there, but for tables that were added to it; what shrinks by that is noted. */
+void page_tables_restore(uint8_t *memory, const uint8_t *original, uint64_t offset,
+			 struct page_shrunk *shrunk);
 
-/* Guest-physical address of the page at guest-virtual `address`, in a machine's memory; UINT64_MAX
- * where there is none of its own: nothing, or a large page. */
+/* Guest-physical address of the page at guest-virtual `address`, in the current space of a machine's
+ * memory; UINT64_MAX where there is none of its own: nothing, or a large page. */
 uint64_t page_tables_find(const uint8_t *memory, uint64_t address);
 
-/* The end of the run of pages from `address` to at most `end` that have the same permissions, and
- * these; 0 where nothing is mapped or may be accessed. Reads the page tables, so that it knows what
+/* The end of the run of pages of the first space from `address` to at most `end` that have the same
+ * permissions, and these; 0 where nothing is mapped or may be accessed. Reads the page tables, so that it knows what
  * page_tables_protect() changed. */
 uint64_t page_tables_protection_run(const uint8_t *memory, uint64_t address, uint64_t end,
 				    uint32_t *protection);

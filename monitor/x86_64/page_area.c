@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
 #include "page_entries.h"
+#include "page_taken.h"
 #include "sizes/sizes.h"
 
 /* Offset in guest-physical memory of the pages at `source`; false where they are not all there. */
@@ -37,108 +39,75 @@ bool page_run_is_shown(const struct page_run *run)
 	return run->source >= GUEST_ROOT_BASE;
 }
 
-/* ── tables ──────────────────────────────────────────────────────────────────────────────────── */
-
-/* The highest offset of any table below this one, and of itself. */
-static uint64_t highest_table(const uint8_t *memory, uint64_t table, int level)
-{
-	const uint64_t *entries = (const uint64_t *)(memory + table);
-	uint64_t highest = table;
-	for (size_t i = 0; level > 0 && i < PAGE_ENTRIES; i++) {
-		const uint64_t below = entries[i] & ENTRY_ADDRESS;
-		if (!(entries[i] & ENTRY_PRESENT) || entries[i] & ENTRY_LARGE)
-			continue;
-		const uint64_t found = level > 1 ? highest_table(memory, below, level - 1) : below;
-		if (found > highest)
-			highest = found;
-	}
-	return highest;
-}
-
-static uint64_t tables_end(const struct page_area *area)
-{
-	return area->image->page_tables + area->image->page_tables_size;
-}
-
-bool page_area_is_used_up(const struct page_area *area)
-{
-	const uint64_t end = tables_end(area);
-	return end - area->next_table < (end - area->first_table) / 2;
-}
-
-/* A page of zeros for a table; 0: none is left. */
-static uint64_t take_table(struct page_area *area)
-{
-	if (!area->next_table)
-		area->next_table = area->first_table =
-		    highest_table(area->memory, PAGE_TABLES_ROOT, 3) + GUEST_PAGE_SIZE;
-	if (area->next_table >= tables_end(area))
-		return 0;
-	uint64_t taken = area->next_table;
-	area->next_table += GUEST_PAGE_SIZE;
-	return taken;
-}
-
-/* The leaf entry for `address`, with whatever tables it needs; NULL: there is no room for them. */
-static uint64_t *make_leaf(struct page_area *area, uint64_t address)
-{
-	uint64_t *table = (uint64_t *)(area->memory + PAGE_TABLES_ROOT);
-	for (int level = 3; level > 0; level--) {
-		uint64_t *entry = &table[page_entry_index(address, level)];
-		if (!(*entry & ENTRY_PRESENT)) {
-			uint64_t taken = take_table(area);
-			if (!taken)
-				return NULL;
-			*entry = taken | ENTRY_TABLE;
-		}
-		table = (uint64_t *)(area->memory + (*entry & ENTRY_ADDRESS));
-	}
-	return &table[page_entry_index(address, 0)];
-}
-
 /* ── mapping ─────────────────────────────────────────────────────────────────────────────────── */
 
-static int check_run(const struct page_area *area, const struct page_run *run, uint64_t *physical)
+static bool meets_region(const struct image *image, const struct page_run *run)
 {
-	const struct image *image = area->image;
-	if (!run->length || run->length > GUEST_MAP_MAX || run->address < GUEST_AREA_BASE ||
-	    run->address > GUEST_AREA_END - run->length ||
-	    !find_source(image, run->source, run->length, physical))
-		return -EINVAL;
-	if ((run->protection & GUEST_WRITE) && page_run_is_shown(run))
-		return -EACCES;
-	if (run->shared && page_run_is_shown(run))
-		return -EINVAL;
 	for (size_t i = 0; i < image->region_count; i++) {
 		const struct image_region *region = &image->regions[i];
 		if (run->address < region->address + region->length &&
 		    region->address < run->address + run->length)
-			return -EEXIST;
+			return true;
 	}
+	return false;
+}
+
+/* Where pages may be put in that space. The first has its regions, which are not of the area; others
+ * have the program's addresses, and their own parts of the pool. */
+static int check_place(const struct page_area *area, uint64_t number, const struct page_run *run)
+{
+	const uint64_t end = number ? GUEST_STACK_TOP : GUEST_AREA_END;
+	if (run->address >= GUEST_AREA_BASE && run->address <= end - run->length)
+		return !number && meets_region(area->image, run) ? -EEXIST : 0;
+	if (!number || run->address < GUEST_POOL_BASE ||
+	    run->address > GUEST_FILES_BASE - run->length)
+		return -EINVAL;
+	for (uint64_t at = round_down(run->address, GUEST_SPACE_OWN_SIZE);
+	     at < run->address + run->length; at += GUEST_SPACE_OWN_SIZE)
+		if (!page_space_owns(area->memory, number, at))
+			return -EINVAL;
 	return 0;
+}
+
+static int check_run(const struct page_area *area, uint64_t number, const struct page_run *run,
+		     uint64_t *physical)
+{
+	if (!run->length || run->length > GUEST_MAP_MAX ||
+	    !find_source(area->image, run->source, run->length, physical))
+		return -EINVAL;
+	int result = check_place(area, number, run);
+	if (result == -EINVAL)
+		return result;
+	if ((run->protection & GUEST_WRITE) && page_run_is_shown(run))
+		return -EACCES;
+	if (run->shared && page_run_is_shown(run))
+		return -EINVAL;
+	return result;
 }
 
 bool page_area_is_at_home(const struct page_area *area, const struct page_run *run)
 {
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		const uint64_t *home = page_find_leaf(area->memory, run->source + done);
+		const uint64_t *home = page_find_home(area->memory, run->source + done);
 		if (!home || page_leaf_protection(*home) != (GUEST_READ | GUEST_WRITE))
 			return false;
 	}
 	return true;
 }
 
-int page_area_map(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk)
+int page_space_map(struct page_area *area, uint64_t number, const struct page_run *run,
+		   struct page_shrunk *shrunk)
 {
+	const uint64_t root = page_spaces_of(area->memory)->roots[number];
 	uint64_t physical;
-	int result = check_run(area, run, &physical);
+	int result = check_run(area, number, run, &physical);
 	if (result)
 		return result;
 	const bool shown = page_run_is_shown(run);
 	if (!shown && !page_area_is_at_home(area, run))
 		return -EINVAL;
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		const uint64_t *leaf = make_leaf(area, run->address + done);
+		const uint64_t *leaf = page_make_leaf(area, root, run->address + done);
 		if (!leaf)
 			return -ENOMEM;
 		if (*leaf)
@@ -147,10 +116,11 @@ int page_area_map(struct page_area *area, const struct page_run *run, struct pag
 	const uint64_t bits =
 	    page_leaf_bits(run->protection) | ENTRY_AREA | (run->shared ? ENTRY_SHARED : 0);
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		*page_find_leaf(area->memory, run->address + done) = (physical + done) | bits;
+		*page_find_leaf_below(area->memory, root, run->address + done) =
+		    (physical + done) | bits;
 		if (shown || run->shared)
 			continue;
-		*page_find_leaf(area->memory, run->source + done) = ENTRY_MOVED;
+		*page_find_home(area->memory, run->source + done) = ENTRY_MOVED;
 		/* As long as the new place is writable, a translation of the old place that the
 		 * processor remembers allows no more than the new one. */
 		if (shrunk && !(run->protection & GUEST_WRITE))
@@ -161,31 +131,45 @@ int page_area_map(struct page_area *area, const struct page_run *run, struct pag
 	return 0;
 }
 
+int page_area_map(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk)
+{
+	return page_space_map(area, page_space_current(area->memory), run, shrunk);
+}
+
 /* ── finding and unmapping ───────────────────────────────────────────────────────────────────── */
 
-/* As page_find_leaf(); where a level is missing, *next is where what it stands for ends. */
-static const uint64_t *find_leaf_or_gap(const uint8_t *memory, uint64_t address, uint64_t *next)
+/* As page_find_leaf_below(); where a level is missing, *next is where what it stands for ends. */
+static const uint64_t *find_leaf_or_gap(const uint8_t *memory, uint64_t root, uint64_t address,
+					uint64_t *next)
 {
-	const uint64_t *table = (const uint64_t *)(memory + PAGE_TABLES_ROOT);
+	const uint64_t *table = (const uint64_t *)(memory + root);
 	for (int level = 3; level > 0; level--) {
 		const uint64_t entry = table[page_entry_index(address, level)];
 		if (!(entry & ENTRY_PRESENT) || entry & ENTRY_LARGE) {
 			*next = ((address >> (12 + 9 * level)) + 1) << (12 + 9 * level);
 			return NULL;
 		}
-		table = (const uint64_t *)(memory + (entry & ENTRY_ADDRESS));
+		table = page_table_below(memory, entry);
 	}
 	*next = address + GUEST_PAGE_SIZE;
 	return &table[page_entry_index(address, 0)];
 }
 
-bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end,
-		    struct page_run *run)
+bool page_space_find(const struct page_area *area, uint64_t number, uint64_t address, uint64_t end,
+		     struct page_run *run)
 {
+	const uint64_t root = page_spaces_of(area->memory)->roots[number];
 	uint64_t next, first = 0;
 	*run = (struct page_run){0};
 	for (uint64_t at = address; at < end; at = next) {
-		const uint64_t *leaf = find_leaf_or_gap(area->memory, at, &next);
+		/* Nothing is put into parts of the pool that all spaces have. */
+		if (at >= GUEST_POOL_BASE && !page_space_owns(area->memory, number, at)) {
+			if (run->length)
+				break;
+			next = round_down(at, GUEST_SPACE_OWN_SIZE) + GUEST_SPACE_OWN_SIZE;
+			continue;
+		}
+		const uint64_t *leaf = find_leaf_or_gap(area->memory, root, at, &next);
 		if (!leaf || !(*leaf & ENTRY_AREA)) {
 			if (run->length)
 				break;
@@ -205,16 +189,33 @@ bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end
 	return run->length;
 }
 
+bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end,
+		    struct page_run *run)
+{
+	return page_space_find(area, page_space_current(area->memory), address, end, run);
+}
+
+void page_area_clear(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk)
+{
+	const uint64_t before = *leaf, physical = before & ENTRY_ADDRESS;
+	*leaf = 0;
+	if (physical < PAGE_ROOT_PHYSICAL && !(before & ENTRY_SHARED))
+		*page_find_home(area->memory, source_of(area->image, physical)) =
+		    physical | page_leaf_bits(GUEST_READ | GUEST_WRITE);
+	if (shrunk && (before & ENTRY_PRESENT))
+		page_shrunk_note(shrunk, physical);
+}
+
+void page_space_unmap(struct page_area *area, uint64_t number, const struct page_run *run,
+		      struct page_shrunk *shrunk)
+{
+	const uint64_t root = page_spaces_of(area->memory)->roots[number];
+	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE)
+		page_area_clear(area, page_find_leaf_below(area->memory, root, run->address + done),
+				shrunk);
+}
+
 void page_area_unmap(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk)
 {
-	const uint64_t home_bits = page_leaf_bits(GUEST_READ | GUEST_WRITE);
-	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		uint64_t *leaf = page_find_leaf(area->memory, run->address + done);
-		const uint64_t before = *leaf, physical = before & ENTRY_ADDRESS;
-		*leaf = 0;
-		if (!page_run_is_shown(run) && !run->shared)
-			*page_find_leaf(area->memory, run->source + done) = physical | home_bits;
-		if (shrunk && (before & ENTRY_PRESENT))
-			page_shrunk_note(shrunk, physical);
-	}
+	page_space_unmap(area, page_space_current(area->memory), run, shrunk);
 }

@@ -19,10 +19,12 @@
 /* Free for software, in leaves only: something is mapped here, if it may be accessed or not; it was
  * put here by page_area_map(), and is at its own place as well (SHARED) or not; the page of the
  * pool that belongs here is in the mapping area. */
-#define ENTRY_MAPPED	 (1UL << 9)
-#define ENTRY_AREA	 (1UL << 10)
-#define ENTRY_MOVED	 (1UL << 11)
-#define ENTRY_SHARED	 (1UL << 52)
+#define ENTRY_MAPPED (1UL << 9)
+#define ENTRY_AREA   (1UL << 10)
+#define ENTRY_MOVED  (1UL << 11)
+#define ENTRY_SHARED (1UL << 52)
+/* Free for software in upper levels: for the moment, while a space is made. */
+#define ENTRY_WANTED	 (1UL << 9)
 #define ENTRY_NO_EXECUTE (1UL << 63)
 #define ENTRY_ADDRESS	 0x000ffffffffff000UL
 
@@ -56,8 +58,25 @@ static inline uint32_t page_leaf_protection(uint64_t leaf)
 	       (leaf & ENTRY_NO_EXECUTE ? 0 : GUEST_EXECUTE);
 }
 
-/* The root of all tables lies where the system pages end. */
+/* The root of the first space's tables lies where the system pages end, and behind it what says
+ * which spaces there are. */
 #define PAGE_TABLES_ROOT (IMAGE_SYSTEM_OFFSET + IMAGE_SYSTEM_SIZE)
+#define PAGE_SPACES	 (PAGE_TABLES_ROOT + GUEST_PAGE_SIZE)
+
+/* The spaces of a machine, in a page of its tables that no guest sees. */
+struct page_spaces {
+	uint64_t current;
+	uint64_t living; /* bit n: space n is there; the first always is */
+	/* Of all that ever were there: their tables stay (memory/page_space.h). 0: never was. */
+	uint64_t roots[GUEST_SPACES_MAX];
+};
+_Static_assert(sizeof(struct page_spaces) <= GUEST_PAGE_SIZE && GUEST_SPACES_MAX <= 64,
+	       "a page, and a bit for each");
+
+static inline struct page_spaces *page_spaces_of(const uint8_t *memory)
+{
+	return (struct page_spaces *)(memory + PAGE_SPACES);
+}
 
 /* Which entry of a table of that level (3: the root, 0: leaves) stands for `address`. */
 static inline uint64_t page_entry_index(uint64_t address, int level)
@@ -65,17 +84,45 @@ static inline uint64_t page_entry_index(uint64_t address, int level)
 	return address >> (12 + 9 * level) & (PAGE_ENTRIES - 1);
 }
 
-/* The entry of the page at `address`; NULL where a level is missing or the page is a large one. */
-static inline uint64_t *page_find_leaf(const uint8_t *memory, uint64_t address)
+/* Entries of a root that each space has for itself: the program's addresses, and the pool, which has
+ * an entry of its own. All others are the first space's. */
+#define PAGE_PROGRAM_ENTRIES (GUEST_STACK_TOP >> 39)
+#define PAGE_POOL_ENTRY	     (GUEST_POOL_BASE >> 39)
+_Static_assert(!(GUEST_STACK_TOP & ((1UL << 39) - 1)) && !(GUEST_POOL_BASE & ((1UL << 39) - 1)) &&
+		   GUEST_FILES_BASE >> 39 > PAGE_POOL_ENTRY,
+	       "nothing else lies there");
+
+/* The table that an entry leads to. */
+static inline uint64_t *page_table_below(const uint8_t *memory, uint64_t entry)
 {
-	uint64_t *table = (uint64_t *)(memory + PAGE_TABLES_ROOT);
+	return (uint64_t *)(memory + (entry & ENTRY_ADDRESS));
+}
+
+/* The entry of the page at `address` below that root; NULL where a level is missing or the page is a
+ * large one. */
+static inline uint64_t *page_find_leaf_below(const uint8_t *memory, uint64_t root, uint64_t address)
+{
+	uint64_t *table = (uint64_t *)(memory + root);
 	for (int level = 3; level > 0; level--) {
 		uint64_t entry = table[page_entry_index(address, level)];
 		if (!(entry & ENTRY_PRESENT) || entry & ENTRY_LARGE)
 			return NULL;
-		table = (uint64_t *)(memory + (entry & ENTRY_ADDRESS));
+		table = page_table_below(memory, entry);
 	}
 	return &table[page_entry_index(address, 0)];
+}
+
+/* The same in the current space. */
+static inline uint64_t *page_find_leaf(const uint8_t *memory, uint64_t address)
+{
+	const struct page_spaces *spaces = page_spaces_of(memory);
+	return page_find_leaf_below(memory, spaces->roots[spaces->current], address);
+}
+
+/* The same in the first space, where each page of the pool has its place. */
+static inline uint64_t *page_find_home(const uint8_t *memory, uint64_t address)
+{
+	return page_find_leaf_below(memory, PAGE_TABLES_ROOT, address);
 }
 
 #endif

@@ -13,6 +13,9 @@
 #define HUGE_PAGE_SIZE	 (1UL << 30)
 #define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
 #define AREA_TABLES_MIN	 256UL
+/* Of another space, beside the upper ones of its pool: program, its mapping area, stack and own parts
+ * of the pool lie at five places or so, each with up to three levels. */
+#define SPACE_TABLES 24UL
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -27,6 +30,9 @@ uint64_t page_tables_room(uint64_t memory, uint64_t root_size)
 	/* To these comes what the mapping area may need,
 	 * where pages may lie far from one another. */
 	tables += memory / AREA_TABLE_SHARE + AREA_TABLES_MIN;
+	/* And other spaces. Tables that none needs cost nothing: they are holes of the image. */
+	tables +=
+	    1 + (GUEST_SPACES_MAX - 1) * (SPACE_TABLES + 2 + 2 * (memory / HUGE_PAGE_SIZE + 1));
 	return tables * GUEST_PAGE_SIZE;
 }
 
@@ -85,8 +91,11 @@ static int map_root(struct table_builder *builder, struct error *error)
 
 static int build_page_tables(struct image *image, struct error *error)
 {
-	struct table_builder builder = {image, image->page_tables + GUEST_PAGE_SIZE};
+	struct table_builder builder = {image, PAGE_SPACES + GUEST_PAGE_SIZE};
+	struct page_spaces *spaces = page_spaces_of(image->memory);
 	int result = 0;
+	spaces->living = 1;
+	spaces->roots[0] = image->page_tables;
 	for (size_t i = 0; i < image->region_count && !result; i++) {
 		const struct image_region *region = &image->regions[i];
 		result = map_range(&builder, region->address, region->offset, region->length,
@@ -180,17 +189,34 @@ int page_tables_protect(uint8_t *memory, uint64_t address, uint64_t length, uint
 	return result;
 }
 
-void page_tables_restore(void *table, const void *original, struct page_shrunk *shrunk)
+/* Roots stay, as all tables do. */
+static void restore_spaces(struct page_spaces *now, const struct page_spaces *then)
 {
-	uint64_t *now = table;
-	const uint64_t *then = original;
+	now->current = then->current;
+	now->living = then->living;
+}
+
+void page_tables_restore(uint8_t *memory, const uint8_t *original, uint64_t offset,
+			 struct page_shrunk *shrunk)
+{
+	if (offset == PAGE_SPACES) {
+		restore_spaces(page_spaces_of(memory), page_spaces_of(original));
+		return;
+	}
+	uint64_t *now = (uint64_t *)(memory + offset);
+	const uint64_t *then = (const uint64_t *)(original + offset);
 	for (size_t i = 0; i < PAGE_ENTRIES; i++) {
-		uint64_t before = now[i];
+		const uint64_t before = now[i];
+		const bool is_table = (before & ENTRY_PRESENT) && !(before & ENTRY_MAPPED);
 		/* A table that was added stays (page_area.h); its own entries go. */
-		if (!then[i] && (before & ENTRY_PRESENT) && !(before & ENTRY_MAPPED))
+		if (is_table && !then[i])
 			continue;
 		now[i] = then[i];
-		if (entry_shrinks(before, then[i]))
+		if (!entry_shrinks(before, then[i]))
+			continue;
+		if (is_table)
+			shrunk->tables = true;
+		else
 			page_shrunk_note(shrunk, before & ENTRY_ADDRESS);
 	}
 }
@@ -206,7 +232,7 @@ uint64_t page_tables_protection_run(const uint8_t *memory, uint64_t address, uin
 {
 	uint64_t at = address;
 	while (at < end) {
-		const uint64_t *leaf = page_find_leaf(memory, at);
+		const uint64_t *leaf = page_find_home(memory, at);
 		/* The rest of this leaf table, which covers 2 MiB. */
 		size_t count = PAGE_ENTRIES - page_entry_index(at, 0);
 		for (size_t i = 0; i < count && at < end; i++, at += GUEST_PAGE_SIZE) {

@@ -172,10 +172,10 @@ static void test_protect(void)
 static bool shrinks(uint64_t before, uint64_t after)
 {
 	uint64_t table[PAGE / sizeof(uint64_t)] = {[7] = before};
-	uint64_t original[PAGE / sizeof(uint64_t)] = {[7] = after};
+	const uint64_t original[PAGE / sizeof(uint64_t)] = {[7] = after};
 	struct forgotten forgotten = {0};
 	struct page_shrunk shrunk = {.forget = note_forgotten, .context = &forgotten};
-	page_tables_restore(table, original, &shrunk);
+	page_tables_restore((uint8_t *)table, (const uint8_t *)original, 0, &shrunk);
 	CHECK_NUMBER(forgotten.calls, 0); /* they wait for neighbours */
 	page_shrunk_flush(&shrunk);
 	CHECK_NUMBER(table[7], after);
@@ -196,6 +196,22 @@ static void test_shrinks(void)
 	CHECK(!shrinks(page | NO_EXECUTE, page));
 	CHECK(shrinks(page, page + 0x1000));
 	CHECK(shrinks(page | NO_EXECUTE, 0));
+}
+
+/* A table that was added stays. Where one was exchanged, no page can say what must be forgotten. */
+static void test_restored_tables(void)
+{
+	uint64_t table[PAGE / sizeof(uint64_t)] = {0x5000 | PRESENT | USER | WRITABLE,
+						   0x6000 | PRESENT | USER | WRITABLE};
+	const uint64_t original[PAGE / sizeof(uint64_t)] = {[1] = table[1]};
+	const uint64_t other[PAGE / sizeof(uint64_t)] = {[1] = table[1] + 0x1000};
+	struct page_shrunk shrunk = {0};
+	page_tables_restore((uint8_t *)table, (const uint8_t *)original, 0, &shrunk);
+	CHECK(!shrunk.tables);
+	CHECK_NUMBER(table[0], 0x5000 | PRESENT | USER | WRITABLE);
+	page_tables_restore((uint8_t *)table, (const uint8_t *)other, 0, &shrunk);
+	CHECK(shrunk.tables);
+	CHECK_NUMBER(table[1], other[1]);
 }
 
 /* A frame is believed only where the exception stubs' stack is. */
@@ -383,6 +399,7 @@ int main(void)
 	test_page_tables();
 	test_protect();
 	test_shrinks();
+	test_restored_tables();
 	test_exception_frame();
 	test_tables_full();
 	test_large_pages();
