@@ -225,6 +225,13 @@ struct isolation {
 	int (*map)(struct machine *machine, const struct page_run *run);
 	int (*unmap)(struct machine *machine, uint64_t address, uint64_t length);
 
+	/* Address spaces of the stopped guest: page_space_make(), page_space_switch() and
+	 * page_space_drop(). Return 0 or a negative errno for it. NULL: it has but one. */
+	int (*make_space)(struct machine *machine, uint64_t number, const struct page_run *runs,
+			  size_t own, size_t count);
+	int (*switch_space)(struct machine *machine, uint64_t number);
+	int (*drop_space)(struct machine *machine, uint64_t number);
+
 	/* Guest-physical [physical, physical + length) of a stopped kernel, for devices and
 	 * hypercalls: NULL beyond its memory. What stands there may change while it is looked at
 	 * only where the guest has another processor, but it is a guest's: copy, then check. NULL

@@ -57,11 +57,18 @@ int kvm_machine_clone(struct machine_kvm *self, const struct image *image, struc
 /* Releases all that the machine has; it may be built again. */
 void kvm_machine_dismantle(struct machine_kvm *self);
 
-/* These are isolation_kvm's protect, map, unmap and private_bytes. */
+/* Makes KVM forget all that it derived from the guest's page tables. An errno; 0: it has. */
+int kvm_machine_forget_tables(const struct machine_kvm *self);
+
+/* These are isolation_kvm's functions of their names. */
 int kvm_memory_protect(struct machine *machine, uint64_t address, uint64_t length,
 		       uint32_t protection);
 int kvm_memory_map(struct machine *machine, const struct page_run *run);
 int kvm_memory_unmap(struct machine *machine, uint64_t address, uint64_t length);
+int kvm_memory_make_space(struct machine *machine, uint64_t number, const struct page_run *runs,
+			  size_t own, size_t count);
+int kvm_memory_switch_space(struct machine *machine, uint64_t number);
+int kvm_memory_drop_space(struct machine *machine, uint64_t number);
 uint64_t kvm_memory_private_bytes(struct machine *machine);
 
 /* Takes the memory back to what the image holds. *pages: how many had been written. */

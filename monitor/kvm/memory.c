@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "machine.h"
+#include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
 #include "monitor/memory/working_set.h"
 #include "monitor/memory/written_pages.h"
@@ -83,6 +84,45 @@ int kvm_memory_unmap(struct machine *machine, uint64_t address, uint64_t length)
 	return 0;
 }
 
+/* What has shrunk and is not forgotten yet. */
+static void kvm_forget_shrunk(struct machine_kvm *self, struct page_shrunk *shrunk)
+{
+	page_shrunk_flush(shrunk);
+	const int failed = shrunk->tables ? kvm_machine_forget_tables(self) : 0;
+	if (failed)
+		self->stale = failed;
+}
+
+int kvm_memory_make_space(struct machine *machine, uint64_t number, const struct page_run *runs,
+			  size_t own, size_t count)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	struct page_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
+	int result = page_space_make(&self->area, number, runs, own, count, &shrunk);
+	kvm_forget_shrunk(self, &shrunk);
+	return result;
+}
+
+int kvm_memory_switch_space(struct machine *machine, uint64_t number)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	const uint64_t before = page_space_root(self->memory);
+	int result = page_space_switch(&self->area, number);
+	const uint64_t root = page_space_root(self->memory);
+	if (root != before && vcpu_switch_root(&self->vcpu, root))
+		self->stale = errno;
+	return result;
+}
+
+int kvm_memory_drop_space(struct machine *machine, uint64_t number)
+{
+	struct machine_kvm *self = machine_kvm(machine);
+	struct page_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
+	int result = page_space_drop(&self->area, number, &shrunk);
+	kvm_forget_shrunk(self, &shrunk);
+	return result;
+}
+
 /* Restores the page tables in a range of guest-physical memory that was written to, and with
  * `whole` everything else in it. */
 static void kvm_copy_back(struct machine_kvm *self, uint64_t start, uint64_t end, bool whole,
@@ -142,7 +182,9 @@ int kvm_memory_restore(struct machine_kvm *self, uint64_t *pages, struct error *
 				      bytes <= COPIED_BACK_MAX, &shrunk);
 		}
 	}
-	page_shrunk_flush(&shrunk);
+	kvm_forget_shrunk(self, &shrunk);
+	if (!self->kernel)
+		self->vcpu.system_registers.cr3 = page_space_root(self->memory);
 	if (working_set)
 		working_set_finish(working_set);
 	*pages = bytes / GUEST_PAGE_SIZE;

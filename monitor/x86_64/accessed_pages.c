@@ -13,16 +13,19 @@ struct leaf_visitor {
 	void *context;
 };
 
-/* Visits the entries for present pages of ring 3, large ones too, below `table`. */
-static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, uint64_t address)
+/* Visits the entries for present pages of ring 3, large ones too, below the first `count` entries of
+ * `table`. */
+static void visit_leaves(struct leaf_visitor *self, uint64_t table, int level, uint64_t address,
+			 uint64_t count)
 {
 	uint64_t *entries = (uint64_t *)(self->memory + table);
-	for (uint64_t i = 0; i < PAGE_ENTRIES; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		const uint64_t below = address | i << (12 + 9 * level);
 		if (!(entries[i] & ENTRY_PRESENT) || !(entries[i] & ENTRY_USER))
 			continue;
 		if (level && !(entries[i] & ENTRY_LARGE))
-			visit_leaves(self, entries[i] & ENTRY_ADDRESS, level - 1, below);
+			visit_leaves(self, entries[i] & ENTRY_ADDRESS, level - 1, below,
+				     PAGE_ENTRIES);
 		else
 			self->visit(self, below, &entries[i]);
 	}
@@ -39,16 +42,28 @@ static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf
 		*leaf |= ENTRY_ACCESSED;
 		return;
 	}
+	if (!self->found)
+		return;
 	const uint64_t *same = page_find_leaf(self->image->memory, address);
 	/* The root image is in every machine where it was in this one. */
 	if (address >= GUEST_ROOT_BASE || (same && (*same & ENTRY_PRESENT)))
 		self->found(self->context, address);
 }
 
+/* Visits the first space, and of the others what they may have for themselves. */
+static void visit_spaces(struct leaf_visitor *self)
+{
+	const struct page_spaces *spaces = page_spaces_of(self->memory);
+	visit_leaves(self, PAGE_TABLES_ROOT, 3, 0, PAGE_ENTRIES);
+	for (size_t i = 1; i < GUEST_SPACES_MAX; i++)
+		if (spaces->living >> i & 1)
+			visit_leaves(self, spaces->roots[i], 3, 0, PAGE_POOL_ENTRY + 1);
+}
+
 void accessed_pages_forget(uint8_t *memory)
 {
 	struct leaf_visitor visitor = {.memory = memory, .visit = forget_one};
-	visit_leaves(&visitor, PAGE_TABLES_ROOT, 3, 0);
+	visit_spaces(&visitor);
 }
 
 void accessed_pages_find(uint8_t *memory, const struct image *image,
@@ -59,5 +74,9 @@ void accessed_pages_find(uint8_t *memory, const struct image *image,
 				       .image = image,
 				       .found = found,
 				       .context = context};
-	visit_leaves(&visitor, PAGE_TABLES_ROOT, 3, 0);
+	/* Pages are touched in the space that a clone begins in. */
+	const struct page_spaces *then = page_spaces_of(image->memory);
+	visit_leaves(&visitor, then->roots[then->current], 3, 0, PAGE_ENTRIES);
+	visitor.found = NULL;
+	visit_spaces(&visitor);
 }

@@ -16,6 +16,7 @@
 #include "monitor/trace/trace.h"
 #include "root_calls.h"
 #include "sizes/sizes.h"
+#include "space_calls.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -287,9 +288,9 @@ static int serve_protect(struct slot *slot, struct hypercall *call)
 		call->result = -EINVAL;
 		return 0;
 	}
-	/* Only the program's own regions and what is mapped in the area: neither the library OS nor
-	 * what lies outside. */
-	const bool in_area = address >= GUEST_AREA_BASE && end <= GUEST_AREA_END;
+	/* Only the program's own regions and what is mapped for it, in other spaces also where the
+	 * first has its stack: neither the library OS nor what lies outside. */
+	const bool in_area = address >= GUEST_AREA_BASE && end <= GUEST_STACK_TOP;
 	for (uint64_t at = address; at < end && !in_area;) {
 		const struct image_region *region = image_region_at(image, at);
 		if (!region || region->address >= GUEST_LIBOS_BASE) {
@@ -325,7 +326,7 @@ static int serve_unmap(struct slot *slot, struct hypercall *call)
 {
 	uint64_t address = call->arguments[0], length = call->arguments[1], end;
 	if ((address | length) % GUEST_PAGE_SIZE || add_overflows(address, length, &end) ||
-	    address < GUEST_AREA_BASE || end > GUEST_AREA_END)
+	    address < GUEST_AREA_BASE || end > GUEST_FILES_BASE)
 		call->result = -EINVAL;
 	else
 		call->result = slot->machine->isolation->unmap(slot->machine, address, length);
@@ -338,6 +339,13 @@ static int serve_root(struct slot *slot, struct hypercall *call)
 	return call->result == -ETIMEDOUT ? finish_past_deadline(slot, call) : 0;
 }
 
+static int serve_space(struct slot *slot, struct hypercall *call)
+{
+	call->result =
+	    space_call_serve(slot, call->arguments[0], call->arguments[1], call->arguments[2]);
+	return 0;
+}
+
 static hypercall_function *const hypercalls[] = {
     [HYPERCALL_FREEZE] = serve_freeze,	 [HYPERCALL_EXIT] = serve_exit,
     [HYPERCALL_ABORT] = serve_abort,	 [HYPERCALL_READ] = serve_read,
@@ -347,7 +355,7 @@ static hypercall_function *const hypercalls[] = {
     [HYPERCALL_PROTECT] = serve_protect, [HYPERCALL_TICK] = serve_tick,
     [HYPERCALL_TRACE] = serve_trace,	 [HYPERCALL_WARM_UP] = serve_warm_up,
     [HYPERCALL_MAP] = serve_map,	 [HYPERCALL_UNMAP] = serve_unmap,
-    [HYPERCALL_ROOT] = serve_root,
+    [HYPERCALL_ROOT] = serve_root,	 [HYPERCALL_SPACE] = serve_space,
 };
 
 int hypercall_serve(struct slot *slot, enum guest_next *next, struct error *error)

@@ -122,6 +122,16 @@ int vcpu_enter_upcall(struct vcpu *vcpu, uint64_t address, struct error *error)
 	return 0;
 }
 
+int vcpu_switch_root(struct vcpu *vcpu, uint64_t root)
+{
+	struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, sregs))
+		return -1;
+	vcpu->system_registers.cr3 = sregs->cr3 = root;
+	vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+	return 0;
+}
+
 void vcpu_enter_touch(struct vcpu *vcpu, uint64_t list, uint64_t count)
 {
 	vcpu_enter(vcpu, SYSTEM_TOUCH);

@@ -36,6 +36,9 @@ void vcpu_enter(struct vcpu *vcpu, uint64_t address);
 /* The same, but the program's segment bases stay. */
 int vcpu_enter_upcall(struct vcpu *vcpu, uint64_t address, struct error *error);
 
+/* It goes on with the tables at that root, and so does each later entry. 0, or -1 and errno. */
+int vcpu_switch_root(struct vcpu *vcpu, uint64_t root);
+
 /* The next run touches the pages in a list of `count` guest addresses at `list`, then stops as for a
  * hypercall. */
 void vcpu_enter_touch(struct vcpu *vcpu, uint64_t list, uint64_t count);
