@@ -51,21 +51,21 @@ static inline void rig_report(const char *what, const struct error *error)
 	fprintf(stderr, "%s: %s\n", what, error->text);
 }
 
-/* `root`: a root image of that size, or -1 and 0. */
-static inline bool rig_open_with_root(struct rig *rig, const struct isolation *isolation,
-				      const char *start, int root, uint64_t root_size)
+/* `root`: a root image of that size, or -1 and 0. `pool`: bytes of memory, at least GUESTS_DATA_SIZE. */
+static inline bool rig_open_with(struct rig *rig, const struct isolation *isolation,
+				 const char *start, int root, uint64_t root_size, uint64_t pool)
 {
 	struct error error = {0};
 	const uint64_t code = (uint64_t)(guests_end - guests_begin + 4095) & ~4095UL;
 	*rig = (struct rig){.isolation = isolation, .image.memfd = -1, .window.memfd = -1};
-	int result = image_create_with_root(&rig->image, code + GUESTS_DATA_SIZE + 4096, root,
-					    root_size, &error);
+	int result =
+	    image_create_with_root(&rig->image, code + pool + 4096, root, root_size, &error);
 	if (!result)
 		result = image_map(&rig->image, GUEST_LIBOS_BASE, code, GUEST_READ | GUEST_EXECUTE,
 				   &error);
 	if (!result)
-		result = image_map(&rig->image, GUEST_POOL_BASE, GUESTS_DATA_SIZE,
-				   GUEST_READ | GUEST_WRITE, &error);
+		result =
+		    image_map(&rig->image, GUEST_POOL_BASE, pool, GUEST_READ | GUEST_WRITE, &error);
 	if (!result)
 		result =
 		    image_map(&rig->image, GUESTS_PROGRAM, 4096, GUEST_READ | GUEST_WRITE, &error);
@@ -84,6 +84,12 @@ static inline bool rig_open_with_root(struct rig *rig, const struct isolation *i
 	if (result)
 		rig_report("rig", &error);
 	return CHECK_NUMBER(result, 0);
+}
+
+static inline bool rig_open_with_root(struct rig *rig, const struct isolation *isolation,
+				      const char *start, int root, uint64_t root_size)
+{
+	return rig_open_with(rig, isolation, start, root, root_size, GUESTS_DATA_SIZE);
 }
 
 static inline bool rig_open(struct rig *rig, const struct isolation *isolation, const char *start)
