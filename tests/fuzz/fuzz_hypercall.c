@@ -9,6 +9,7 @@
 
 #include "monitor/guests/native/guest.h"
 #include "monitor/memory/page_area.h"
+#include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
 #include "monitor/monitor_internal.h"
 #include "monitor/slot/slot.h"
@@ -21,7 +22,8 @@
 int LLVMFuzzerInitialize(int *count, char ***words);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define POOL_SIZE     (64UL << 10)
+#define POOL_SIZE     (2 * GUEST_SPACE_OWN_SIZE)
+#define TABLES	      512UL /* pages, all of which are looked at again and again */
 #define LIMIT	      10000 /* bytes of response and log */
 #define REQUESTS_MAX  8
 #define STEPS_MAX     200
@@ -48,7 +50,9 @@ static uint64_t take_value(void)
 				       WINDOW_RESPONSE_SIZE + 1,
 				       WINDOW_ARENA_SIZE,
 				       GUEST_READ | GUEST_WRITE,
-				       GUEST_READ | GUEST_EXECUTE};
+				       GUEST_READ | GUEST_EXECUTE,
+				       GUEST_POOL_BASE + GUEST_SPACE_OWN_SIZE,
+				       GUEST_STACK_TOP - GUEST_PAGE_SIZE};
 	uint8_t choice = take_byte();
 	if (choice < ARRAY_SIZE(odd))
 		return odd[choice];
@@ -69,13 +73,18 @@ static void write_somewhere(uint8_t *window)
 		     {WINDOW_TRACE_OFFSET, WINDOW_TRACE_SIZE},
 		     {WINDOW_ROOT_OFFSET, WINDOW_ROOT_SIZE},
 		     {WINDOW_RESPONSE_OFFSET, WINDOW_RESPONSE_SIZE},
-		     {WINDOW_ARENA_OFFSET, WINDOW_ARENA_SIZE}};
+		     {WINDOW_ARENA_OFFSET, WINDOW_ARENA_SIZE},
+		     {WINDOW_CONTENTS_OFFSET, WINDOW_CONTENTS_SIZE}};
 	uint8_t choice = take_byte();
-	uint64_t size = areas[choice % 6].size, at = (uint64_t)take_byte() * 8 % size;
+	uint64_t size = areas[choice % ARRAY_SIZE(areas)].size,
+		 at = (uint64_t)take_byte() * 8 % size;
 	uint64_t length = 1 + (uint64_t)(take_byte() % STRETCH);
 	for (uint64_t i = 0; i < length && at + i < size; i++)
-		window[areas[choice % 6].offset + at + i] = take_byte();
+		window[areas[choice % ARRAY_SIZE(areas)].offset + at + i] = take_byte();
 }
+
+/* Some page is seen at two places. The guest may move that, and nobody takes a snapshot then. */
+static bool shares;
 
 struct machine_played {
 	struct machine machine;
@@ -149,7 +158,7 @@ static int run_guest(struct machine *machine, enum machine_entry entry, uint64_t
 /* Whatever was asked for, the guest stays within its own memory. */
 static void check_page_tables(struct machine_played *self)
 {
-	if (!self->changed)
+	if (!self->changed || shares)
 		return;
 	self->changed = false;
 	struct error error = {0};
@@ -198,6 +207,7 @@ static int protect_pages(struct machine *machine, uint64_t address, uint64_t len
 static int map_pages(struct machine *machine, const struct page_run *run)
 {
 	played(machine)->changed = true;
+	shares |= run->shared;
 	return page_area_map(&played(machine)->area, run, NULL);
 }
 
@@ -210,6 +220,27 @@ static int unmap_pages(struct machine *machine, uint64_t address, uint64_t lengt
 	     at = run.address + run.length)
 		page_area_unmap(area, &run, NULL);
 	return 0;
+}
+
+static int make_space(struct machine *machine, uint64_t number, const struct page_run *runs,
+		      size_t own, size_t count)
+{
+	played(machine)->changed = true;
+	for (size_t i = 0; i < own + count; i++)
+		shares |= runs[i].shared;
+	return page_space_make(&played(machine)->area, number, runs, own, count, NULL);
+}
+
+static int switch_space(struct machine *machine, uint64_t number)
+{
+	played(machine)->changed = true;
+	return page_space_switch(&played(machine)->area, number);
+}
+
+static int drop_space(struct machine *machine, uint64_t number)
+{
+	played(machine)->changed = true;
+	return page_space_drop(&played(machine)->area, number, NULL);
 }
 
 static int reset_machine(struct machine *machine, uint64_t *pages, struct error *error)
@@ -243,6 +274,9 @@ static const struct isolation isolation_played = {
     .protect = protect_pages,
     .map = map_pages,
     .unmap = unmap_pages,
+    .make_space = make_space,
+    .switch_space = switch_space,
+    .drop_space = drop_space,
     .reset = reset_machine,
     .private_bytes = count_nothing,
     .destroy = destroy_machine,
@@ -309,6 +343,7 @@ static void load_image(void)
 	check(!image_map(&loaded, GUEST_POOL_BASE, POOL_SIZE, GUEST_READ | GUEST_WRITE, &error));
 	check(!image_map(&loaded, GUEST_LIBOS_BASE, GUEST_PAGE_SIZE, GUEST_READ | GUEST_EXECUTE,
 			 &error));
+	loaded.page_tables_size = TABLES * GUEST_PAGE_SIZE;
 	check(!page_tables_build(&loaded, NULL, &error));
 }
 
@@ -345,6 +380,7 @@ int LLVMFuzzerInitialize(int *count, char ***words)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t request_bytes[3000];
+	shares = false;
 	begin_input(data, size);
 	uint8_t flags = take_byte();
 	struct monitor *monitor = make_monitor(flags & 1);

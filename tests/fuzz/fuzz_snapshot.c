@@ -9,11 +9,13 @@
 #include "monitor/kvm/deprivileged/state.h"
 #include "monitor/kvm/kernel/ring0.h"
 #include "monitor/kvm/x86_64/cpu_state.h"
+#include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
 #include "monitor/snapshot/file.h"
 #include "sizes/sizes.h"
 
-#define MEMORY_SIZE (64UL << 10)
+#define MEMORY_SIZE (2 * GUEST_SPACE_OWN_SIZE)
+#define TABLES	    96UL /* pages, of which about half are in use */
 #define ROOT_SIZE   (16UL << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -92,6 +94,35 @@ static void parse(const uint8_t *data, size_t size)
 	snapshot_layout_release(&layout);
 }
 
+/* The second part of the pool for itself, a page there and one of the program's. */
+static int make_space(struct page_area *area, uint64_t number, bool is_full)
+{
+	const struct page_run runs[] = {
+	    {.address = GUEST_POOL_BASE + GUEST_SPACE_OWN_SIZE, .length = GUEST_SPACE_OWN_SIZE},
+	    {GUEST_POOL_BASE + GUEST_SPACE_OWN_SIZE, GUEST_PAGE_SIZE, GUEST_POOL_BASE,
+	     GUEST_READ | GUEST_WRITE},
+	    {GUEST_AREA_BASE, GUEST_PAGE_SIZE, GUEST_ROOT_BASE, GUEST_READ},
+	};
+	return page_space_make(area, number, runs, 1, is_full ? 2 : 0, NULL);
+}
+
+/* What the monitor does with spaces that a file has. */
+static void use_spaces(const struct image *image)
+{
+	struct page_area area = {.image = image, .memory = image->memory};
+	struct page_run run;
+	for (uint64_t i = 0; i < GUEST_SPACES_MAX; i++) {
+		page_space_switch(&area, i);
+		page_tables_protect(image->memory, GUEST_POOL_BASE, 16 * GUEST_PAGE_SIZE,
+				    GUEST_READ, NULL);
+		if (page_area_find(&area, GUEST_AREA_BASE, GUEST_STACK_TOP, &run))
+			page_area_unmap(&area, &run, NULL);
+		page_space_switch(&area, 0);
+		page_space_drop(&area, i, NULL);
+		make_space(&area, i, false);
+	}
+}
+
 /* Changes the page tables of a small image. Where the check lets them pass, the monitor may work
  * with them. */
 static void change_page_tables(const uint8_t *data, size_t size)
@@ -100,7 +131,10 @@ static void change_page_tables(const uint8_t *data, size_t size)
 	struct error error = {0};
 	check(!image_create_with_root(&image, MEMORY_SIZE, -1, ROOT_SIZE, &error));
 	check(!image_map(&image, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ | GUEST_WRITE, &error));
+	image.page_tables_size = TABLES * GUEST_PAGE_SIZE;
 	check(!page_tables_build(&image, NULL, &error));
+	struct page_area area = {.image = &image, .memory = image.memory};
+	check(!make_space(&area, 1, true) && !make_space(&area, 2, false));
 	check(!page_tables_check(&image, NULL, &error));
 	for (; size >= 16; data += 16, size -= 16) {
 		uint64_t place, value;
@@ -114,6 +148,7 @@ static void change_page_tables(const uint8_t *data, size_t size)
 		page_tables_protection_run(image.memory, GUEST_POOL_BASE,
 					   GUEST_POOL_BASE + MEMORY_SIZE, &protection);
 		page_tables_protect(image.memory, GUEST_POOL_BASE, MEMORY_SIZE, GUEST_READ, NULL);
+		use_spaces(&image);
 		check(!page_tables_check(&image, NULL, &error));
 	}
 	image_release(&image);
