@@ -116,11 +116,7 @@ int kvm_memory_switch_space(struct machine *machine, uint64_t number)
 
 int kvm_memory_drop_space(struct machine *machine, uint64_t number)
 {
-	struct machine_kvm *self = machine_kvm(machine);
-	struct page_shrunk shrunk = {.forget = kvm_forget_translations, .context = self};
-	int result = page_space_drop(&self->area, number, &shrunk);
-	kvm_forget_shrunk(self, &shrunk);
-	return result;
+	return page_space_drop(&machine_kvm(machine)->area, number);
 }
 
 /* Restores the page tables in a range of guest-physical memory that was written to, and with

@@ -37,10 +37,12 @@ int page_space_make(struct page_area *area, uint64_t number, const struct page_r
 /* It is the current one from now on. 0 or -ENOENT. */
 int page_space_switch(struct page_area *area, uint64_t number);
 
-/* Takes a space away with what is mapped in it. 0; -ENOENT; -EBUSY: the first one, or the current. */
-int page_space_drop(struct page_area *area, uint64_t number, struct page_shrunk *shrunk);
+/* Takes a space away with what is mapped in it. 0; -ENOENT; -EBUSY: the first one, or the current.
+ * What the processor remembers of it is forgotten when the number is made again, as far as other
+ * pages are there then. */
+int page_space_drop(struct page_area *area, uint64_t number);
 
-/* page_area_map(), page_area_find() and page_area_unmap() in that space, which is there. It need not
+/* page_area_map() (but *shrunk is not flushed), page_area_find() and page_area_unmap() in that space, which is there. It need not
  * be the current one. What is found lies at the program's addresses and in the space's own parts of
  * the pool. */
 int page_space_map(struct page_area *area, uint64_t number, const struct page_run *run,

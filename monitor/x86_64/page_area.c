@@ -110,14 +110,16 @@ int page_space_map(struct page_area *area, uint64_t number, const struct page_ru
 		const uint64_t *leaf = page_make_leaf(area, root, run->address + done);
 		if (!leaf)
 			return -ENOMEM;
-		if (*leaf)
+		if (*leaf && !(*leaf & ENTRY_LEFT))
 			return -EEXIST;
 	}
 	const uint64_t bits =
 	    page_leaf_bits(run->protection) | ENTRY_AREA | (run->shared ? ENTRY_SHARED : 0);
 	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		*page_find_leaf_below(area->memory, root, run->address + done) =
-		    (physical + done) | bits;
+		uint64_t *leaf = page_find_leaf_below(area->memory, root, run->address + done);
+		if (shrunk && page_entry_shrinks(*leaf, (physical + done) | bits))
+			page_shrunk_note(shrunk, *leaf & ENTRY_ADDRESS);
+		*leaf = (physical + done) | bits;
 		if (shown || run->shared)
 			continue;
 		*page_find_home(area->memory, run->source + done) = ENTRY_MOVED;
@@ -126,14 +128,15 @@ int page_space_map(struct page_area *area, uint64_t number, const struct page_ru
 		if (shrunk && !(run->protection & GUEST_WRITE))
 			page_shrunk_note(shrunk, physical + done);
 	}
-	if (shrunk)
-		page_shrunk_flush(shrunk);
 	return 0;
 }
 
 int page_area_map(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk)
 {
-	return page_space_map(area, page_space_current(area->memory), run, shrunk);
+	int result = page_space_map(area, page_space_current(area->memory), run, shrunk);
+	if (shrunk)
+		page_shrunk_flush(shrunk);
+	return result;
 }
 
 /* ── finding and unmapping ───────────────────────────────────────────────────────────────────── */
@@ -195,24 +198,35 @@ bool page_area_find(const struct page_area *area, uint64_t address, uint64_t end
 	return page_space_find(area, page_space_current(area->memory), address, end, run);
 }
 
-void page_area_clear(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk)
+/* Takes away what was put at a leaf. The page is back at its place, if it was moved. */
+static void clear_leaf(const struct page_area *area, uint64_t *leaf)
 {
-	const uint64_t before = *leaf, physical = before & ENTRY_ADDRESS;
-	*leaf = 0;
-	if (physical < PAGE_ROOT_PHYSICAL && !(before & ENTRY_SHARED))
+	const uint64_t physical = *leaf & ENTRY_ADDRESS;
+	if (physical < PAGE_ROOT_PHYSICAL && !(*leaf & ENTRY_SHARED))
 		*page_find_home(area->memory, source_of(area->image, physical)) =
 		    physical | page_leaf_bits(GUEST_READ | GUEST_WRITE);
-	if (shrunk && (before & ENTRY_PRESENT))
-		page_shrunk_note(shrunk, physical);
+	*leaf = 0;
+}
+
+void page_area_leave(const struct page_area *area, uint64_t *leaf)
+{
+	const uint64_t before = *leaf;
+	clear_leaf(area, leaf);
+	if (before & ENTRY_PRESENT)
+		*leaf = ENTRY_LEFT | (before & (ENTRY_ADDRESS | ENTRY_WRITABLE | ENTRY_NO_EXECUTE));
 }
 
 void page_space_unmap(struct page_area *area, uint64_t number, const struct page_run *run,
 		      struct page_shrunk *shrunk)
 {
 	const uint64_t root = page_spaces_of(area->memory)->roots[number];
-	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE)
-		page_area_clear(area, page_find_leaf_below(area->memory, root, run->address + done),
-				shrunk);
+	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
+		uint64_t *leaf = page_find_leaf_below(area->memory, root, run->address + done);
+		const uint64_t before = *leaf;
+		clear_leaf(area, leaf);
+		if (shrunk && page_entry_shrinks(before, 0))
+			page_shrunk_note(shrunk, before & ENTRY_ADDRESS);
+	}
 }
 
 void page_area_unmap(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk)

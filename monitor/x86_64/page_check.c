@@ -101,6 +101,19 @@ static bool leaf_place_is_sound(struct table_check *check, uint64_t address, uin
 	       physical == region->offset + (address - region->address);
 }
 
+/* What was in a space that is gone. The monitor has the processor forget that page. */
+static bool left_page_is_sound(const struct table_check *check, uint64_t leaf)
+{
+	const uint64_t known = ENTRY_LEFT | ENTRY_WRITABLE | ENTRY_NO_EXECUTE | ENTRY_ADDRESS;
+	const uint64_t physical = leaf & ENTRY_ADDRESS;
+	const struct image_region *pool = image_region_at(check->image, GUEST_POOL_BASE);
+	if (leaf & ~known || !(leaf & ENTRY_LEFT))
+		return false;
+	if (physical >= PAGE_ROOT_PHYSICAL)
+		return physical - PAGE_ROOT_PHYSICAL < check->image->root_size;
+	return pool && physical >= pool->offset && physical - pool->offset < pool->length;
+}
+
 static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t leaf)
 {
 	const uint64_t known = ENTRY_TABLE | ENTRY_DIRTY | ENTRY_MAPPED | ENTRY_AREA |
@@ -108,7 +121,9 @@ static bool leaf_is_sound(struct table_check *check, uint64_t address, uint64_t 
 	/* Nothing is mapped there, or the page is in a mapping area, which is checked above. */
 	if (!leaf || (leaf == ENTRY_MOVED && !check->is_other))
 		return true;
-	if (check->is_other && (!check->is_living || !(leaf & ENTRY_AREA)))
+	if (check->is_other && !check->is_living)
+		return left_page_is_sound(check, leaf);
+	if (check->is_other && !(leaf & ENTRY_AREA))
 		return false;
 	if (!(leaf & ENTRY_MAPPED) || leaf & ~known || !leaf_place_is_sound(check, address, leaf))
 		return false;

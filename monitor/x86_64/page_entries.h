@@ -23,6 +23,9 @@
 #define ENTRY_AREA   (1UL << 10)
 #define ENTRY_MOVED  (1UL << 11)
 #define ENTRY_SHARED (1UL << 52)
+/* In a leaf that is not present, of a space that was dropped: the page that was there, and its rights,
+ * which the processor may remember. */
+#define ENTRY_LEFT (1UL << 53)
 /* Free for software in upper levels: for the moment, while a space is made. */
 #define ENTRY_WANTED	 (1UL << 9)
 #define ENTRY_NO_EXECUTE (1UL << 63)
@@ -56,6 +59,24 @@ static inline uint32_t page_leaf_protection(uint64_t leaf)
 		return 0;
 	return GUEST_READ | (leaf & ENTRY_WRITABLE ? GUEST_WRITE : 0) |
 	       (leaf & ENTRY_NO_EXECUTE ? 0 : GUEST_EXECUTE);
+}
+
+/* What the processor may remember of an entry: what it allows, or allowed. */
+static inline uint64_t page_entry_remembered(uint64_t entry)
+{
+	return entry | (entry & ENTRY_LEFT ? ENTRY_PRESENT : 0);
+}
+
+/* True if entry `after` of a leaf page table allows less than `before`, or maps another page. */
+static inline bool page_entry_shrinks(uint64_t before, uint64_t after)
+{
+	before = page_entry_remembered(before);
+	after = page_entry_remembered(after);
+	if (!(before & ENTRY_PRESENT))
+		return false;
+	return !(after & ENTRY_PRESENT) || ((before ^ after) & ENTRY_ADDRESS) ||
+	       ((before & ENTRY_WRITABLE) && !(after & ENTRY_WRITABLE)) ||
+	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
 }
 
 /* The root of the first space's tables lies where the system pages end, and behind it what says

@@ -61,7 +61,7 @@ bool page_space_owns(const uint8_t *memory, uint64_t number, uint64_t address)
 	return directory[i] && !((directory[i] ^ own_tables(directory)[i]) & ENTRY_ADDRESS);
 }
 
-/* ── making ──────────────────────────────────────────────────────────────────────────────────── */
+/* ── own parts of the pool ──────────────────────────────────────────────────────────────────────────────────── */
 
 static bool pool_holds(const struct image *image, const struct page_run *run)
 {
@@ -163,6 +163,72 @@ static int begin_space(struct page_area *area, uint64_t number, const struct pag
 	return result;
 }
 
+/* ── switching and dropping ──────────────────────────────────────────────────────────────────── */
+
+int page_space_switch(struct page_area *area, uint64_t number)
+{
+	if (!page_space_is_there(area->memory, number))
+		return -ENOENT;
+	page_spaces_of(area->memory)->current = number;
+	return 0;
+}
+
+typedef void leaf_visitor(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk);
+
+/* Visits what is in leaves below the first `count` entries of a table. */
+static void visit_table(const struct page_area *area, uint64_t *entries, int level, size_t count,
+			leaf_visitor *visit, struct page_shrunk *shrunk)
+{
+	for (size_t i = 0; i < count; i++)
+		if (entries[i] && level)
+			visit_table(area, page_table_below(area->memory, entries[i]), level - 1,
+				    PAGE_ENTRIES, visit, shrunk);
+		else if (entries[i])
+			visit(area, &entries[i], shrunk);
+}
+
+/* Visits what is in leaves of that space's own tables, of which some may not be in use. */
+static void visit_space(const struct page_area *area, uint64_t number, leaf_visitor *visit,
+			struct page_shrunk *shrunk)
+{
+	uint64_t *root = (uint64_t *)(area->memory + page_spaces_of(area->memory)->roots[number]);
+	visit_table(area, root, 3, PAGE_PROGRAM_ENTRIES, visit, shrunk);
+	const uint64_t *upper = page_table_below(area->memory, root[PAGE_POOL_ENTRY]);
+	for (size_t i = 0; root[PAGE_POOL_ENTRY] && i < PAGE_ENTRIES; i++)
+		if (upper[i])
+			visit_table(area, own_tables(page_table_below(area->memory, upper[i])), 1,
+				    PAGE_ENTRIES, visit, shrunk);
+}
+
+static void leave(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk)
+{
+	if (!(*leaf & ENTRY_LEFT))
+		page_area_leave(area, leaf);
+}
+
+int page_space_drop(struct page_area *area, uint64_t number)
+{
+	struct page_spaces *spaces = page_spaces_of(area->memory);
+	if (!page_space_is_there(area->memory, number))
+		return -ENOENT;
+	if (!number || number == spaces->current)
+		return -EBUSY;
+	visit_space(area, number, leave, NULL);
+	spaces->living &= ~(1UL << number);
+	return 0;
+}
+
+/* ── making it ───────────────────────────────────────────────────────────────────────────────── */
+
+static void forget_left(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk)
+{
+	if (!(*leaf & ENTRY_LEFT))
+		return;
+	if (shrunk)
+		page_shrunk_note(shrunk, *leaf & ENTRY_ADDRESS);
+	*leaf = 0;
+}
+
 int page_space_make(struct page_area *area, uint64_t number, const struct page_run *runs,
 		    size_t own, size_t count, struct page_shrunk *shrunk)
 {
@@ -175,49 +241,11 @@ int page_space_make(struct page_area *area, uint64_t number, const struct page_r
 		return result;
 	for (size_t i = own; i < own + count && !result; i++)
 		result = page_space_map(area, number, &runs[i], shrunk);
-	if (result)
-		page_space_drop(area, number, shrunk);
-	return result;
-}
-
-/* ── switching and dropping ──────────────────────────────────────────────────────────────────── */
-
-int page_space_switch(struct page_area *area, uint64_t number)
-{
-	if (!page_space_is_there(area->memory, number))
-		return -ENOENT;
-	page_spaces_of(area->memory)->current = number;
-	return 0;
-}
-
-/* Takes away what is mapped below the first `count` entries of a table. */
-static void clear_table(const struct page_area *area, uint64_t *entries, int level, size_t count,
-			struct page_shrunk *shrunk)
-{
-	for (size_t i = 0; i < count; i++)
-		if (entries[i] && level)
-			clear_table(area, page_table_below(area->memory, entries[i]), level - 1,
-				    PAGE_ENTRIES, shrunk);
-		else if (entries[i])
-			page_area_clear(area, &entries[i], shrunk);
-}
-
-int page_space_drop(struct page_area *area, uint64_t number, struct page_shrunk *shrunk)
-{
-	struct page_spaces *spaces = page_spaces_of(area->memory);
-	if (!page_space_is_there(area->memory, number))
-		return -ENOENT;
-	if (!number || number == spaces->current)
-		return -EBUSY;
-	uint64_t *root = (uint64_t *)(area->memory + spaces->roots[number]);
-	clear_table(area, root, 3, PAGE_PROGRAM_ENTRIES, shrunk);
-	const uint64_t *upper = page_table_below(area->memory, root[PAGE_POOL_ENTRY]);
-	for (size_t i = 0; root[PAGE_POOL_ENTRY] && i < PAGE_ENTRIES; i++)
-		if (upper[i])
-			clear_table(area, own_tables(page_table_below(area->memory, upper[i])), 1,
-				    PAGE_ENTRIES, shrunk);
-	if (shrunk)
-		page_shrunk_flush(shrunk);
-	spaces->living &= ~(1UL << number);
+	if (result) {
+		page_space_drop(area, number);
+		return result;
+	}
+	/* Where the same pages are as when the number was used last, there is nothing to forget. */
+	visit_space(area, number, forget_left, shrunk);
 	return 0;
 }

@@ -124,16 +124,6 @@ int page_tables_build(struct image *image, const struct port_set *ports, struct 
 
 /* ── changing ────────────────────────────────────────────────────────────────────────────────── */
 
-/* True if entry `after` of a leaf page table allows less than `before`, or maps another page. */
-static bool entry_shrinks(uint64_t before, uint64_t after)
-{
-	if (!(before & ENTRY_PRESENT))
-		return false;
-	return !(after & ENTRY_PRESENT) || ((before ^ after) & ENTRY_ADDRESS) ||
-	       ((before & ENTRY_WRITABLE) && !(after & ENTRY_WRITABLE)) ||
-	       (!(before & ENTRY_NO_EXECUTE) && (after & ENTRY_NO_EXECUTE));
-}
-
 /* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page; and after
  * many runs all that lies between them, so that no guest makes its monitor busy for long. */
 void page_shrunk_note(struct page_shrunk *shrunk, uint64_t physical)
@@ -181,7 +171,7 @@ int page_tables_protect(uint8_t *memory, uint64_t address, uint64_t length, uint
 		if (before == after)
 			continue;
 		*leaf = after;
-		if (shrunk && entry_shrinks(before, after))
+		if (shrunk && page_entry_shrinks(before, after))
 			page_shrunk_note(shrunk, before & ENTRY_ADDRESS);
 	}
 	if (shrunk)
@@ -212,7 +202,7 @@ void page_tables_restore(uint8_t *memory, const uint8_t *original, uint64_t offs
 		if (is_table && !then[i])
 			continue;
 		now[i] = then[i];
-		if (!entry_shrinks(before, then[i]))
+		if (!page_entry_shrinks(before, then[i]))
 			continue;
 		if (is_table)
 			shrunk->tables = true;

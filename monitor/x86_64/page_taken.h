@@ -14,7 +14,8 @@ uint64_t page_take_tables(struct page_area *area, uint64_t count);
  * room for them. */
 uint64_t *page_make_leaf(struct page_area *area, uint64_t root, uint64_t address);
 
-/* Takes away what page_space_map() put at a leaf. The page is back at its place, if it was moved. */
-void page_area_clear(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk);
+/* Takes away what page_space_map() put at a leaf, where nobody looks any more: the processor need not
+ * forget it before the space is made again. */
+void page_area_leave(const struct page_area *area, uint64_t *leaf);
 
 #endif

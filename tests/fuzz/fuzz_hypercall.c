@@ -240,7 +240,7 @@ static int switch_space(struct machine *machine, uint64_t number)
 static int drop_space(struct machine *machine, uint64_t number)
 {
 	played(machine)->changed = true;
-	return page_space_drop(&played(machine)->area, number, NULL);
+	return page_space_drop(&played(machine)->area, number);
 }
 
 static int reset_machine(struct machine *machine, uint64_t *pages, struct error *error)

@@ -118,7 +118,7 @@ static void use_spaces(const struct image *image)
 		if (page_area_find(&area, GUEST_AREA_BASE, GUEST_STACK_TOP, &run))
 			page_area_unmap(&area, &run, NULL);
 		page_space_switch(&area, 0);
-		page_space_drop(&area, i, NULL);
+		page_space_drop(&area, i);
 		make_space(&area, i, false);
 	}
 }

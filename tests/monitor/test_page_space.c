@@ -107,12 +107,12 @@ static void test_making(void)
 	CHECK_NUMBER(look(&area, 1, PART(3) + PAGE), PART(3) + PAGE);
 	CHECK(!is_at_home(&area, PART(3) + PAGE));
 	CHECK(is_sound(&image));
-	CHECK_NUMBER(page_space_drop(&area, 1, NULL), -EBUSY);
+	CHECK_NUMBER(page_space_drop(&area, 1), -EBUSY);
 	CHECK_NUMBER(page_space_switch(&area, 0), 0);
 	CHECK_NUMBER(page_space_root(image.memory), first);
 	CHECK_NUMBER(page_tables_protect(image.memory, FAR, PAGE, GUEST_READ, NULL), -ENOMEM);
 
-	CHECK_NUMBER(page_space_drop(&area, 1, NULL), 0);
+	CHECK_NUMBER(page_space_drop(&area, 1), 0);
 	CHECK(!page_space_is_there(image.memory, 1) && is_sound(&image));
 	for (uint64_t at = POOL; at < POOL + POOL_SIZE; at += PAGE)
 		CHECK(is_at_home(&area, at));
@@ -131,9 +131,9 @@ static void test_refusals(void)
 	CHECK_NUMBER(page_space_switch(&area, 1), -ENOENT);
 	CHECK_NUMBER(page_space_switch(&area, 64), -ENOENT);
 	CHECK_NUMBER(page_space_switch(&area, UINT64_MAX), -ENOENT);
-	CHECK_NUMBER(page_space_drop(&area, 1, NULL), -ENOENT);
-	CHECK_NUMBER(page_space_drop(&area, 64, NULL), -ENOENT);
-	CHECK_NUMBER(page_space_drop(&area, 0, NULL), -EBUSY);
+	CHECK_NUMBER(page_space_drop(&area, 1), -ENOENT);
+	CHECK_NUMBER(page_space_drop(&area, 64), -ENOENT);
+	CHECK_NUMBER(page_space_drop(&area, 0), -EBUSY);
 	CHECK_NUMBER(make(&area, 1), 0);
 	CHECK_NUMBER(make(&area, 1), -EEXIST);
 	CHECK_NUMBER(make(&area, 2), -EINVAL); /* its pages are not at home */
@@ -207,11 +207,11 @@ static void test_made_again(void)
 	CHECK_NUMBER(page_space_make(&area, 5, begin, 2, 0, &shrunk), 0);
 	CHECK_NUMBER(page_space_make(&area, 6, begin, 1, 0, &shrunk), 0);
 	const uint64_t root = page_spaces_of(image.memory)->roots[5], next = area.next_table;
-	CHECK_NUMBER(page_space_drop(&area, 5, &shrunk), 0);
+	CHECK_NUMBER(page_space_drop(&area, 5), 0);
 	CHECK_NUMBER(page_space_make(&area, 5, begin, 2, 0, &shrunk), 0);
 	CHECK(!shrunk.tables);
 	for (int round = 0; round < 100; round++) {
-		CHECK_NUMBER(page_space_drop(&area, 5, &shrunk), 0);
+		CHECK_NUMBER(page_space_drop(&area, 5), 0);
 		CHECK(is_sound(&image));
 		/* The one part, then the other, then none. */
 		CHECK_NUMBER(
@@ -229,6 +229,63 @@ static void test_made_again(void)
 	CHECK_NUMBER(page_space_make(&area, 7, begin, 2, 0, NULL), 0);
 	CHECK(is_sound(&image));
 	CHECK(page_spaces_of(image.memory)->roots[7] >= next);
+}
+
+static void forget(void *context, uint64_t physical, uint64_t length)
+{
+	*(uint64_t *)context += length;
+}
+
+/* What was in a space is forgotten when the number is made again, and only where other pages are
+ * then, or the same with fewer rights. */
+static void test_forgetting(void)
+{
+	cleanup(image_release) struct image image;
+	struct page_area area;
+	if (!open_image(&image, &area))
+		return;
+	struct page_run runs[ARRAY_SIZE(begin)];
+	memcpy(runs, begin, sizeof(runs));
+	static const struct {
+		size_t run;
+		uint64_t source;
+		uint32_t protection;
+		uint64_t forgotten;
+	} changes[] = {
+	    {3, PART(1) + 2 * PAGE, READ_WRITE, 0},
+	    {3, PART(1) + 2 * PAGE, GUEST_READ, 2 + 2}, /* it also is less than at home */
+	    {3, PART(1) + 2 * PAGE, READ_WRITE, 0},
+	    {3, PART(1) + 4 * PAGE, READ_WRITE, 2},
+	    {3, PART(1) + 3 * PAGE, READ_WRITE, 2},
+	    {2, POOL + 8 * PAGE, GUEST_READ, 2},
+	    {2, POOL + 8 * PAGE, GUEST_READ | GUEST_EXECUTE, 0},
+	    {5, GUEST_ROOT_BASE + 2 * PAGE, GUEST_READ, 1},
+	    {3, PART(1) + 3 * PAGE, 0, 2 + 2},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		uint64_t forgotten = 0;
+		struct page_shrunk shrunk = {.forget = forget, .context = &forgotten};
+		CHECK_NUMBER(page_space_make(&area, 9, runs, 2, 4, NULL), 0);
+		CHECK_NUMBER(page_space_drop(&area, 9), 0);
+		CHECK(is_sound(&image) && is_at_home(&area, PART(2)));
+		runs[changes[i].run].source = changes[i].source;
+		runs[changes[i].run].protection = changes[i].protection;
+		CHECK_NUMBER(page_space_make(&area, 9, runs, 2, 4, &shrunk), 0);
+		page_shrunk_flush(&shrunk);
+		if (!CHECK(forgotten >= changes[i].forgotten * PAGE / 2 &&
+			   forgotten <= changes[i].forgotten * PAGE))
+			fprintf(stderr, "  change %zu: %lu\n", i, forgotten / PAGE);
+		CHECK_NUMBER(page_space_drop(&area, 9), 0);
+	}
+	/* All of it, but what is there again. */
+	uint64_t forgotten = 0;
+	struct page_shrunk shrunk = {.forget = forget, .context = &forgotten};
+	CHECK_NUMBER(make(&area, 9), 0);
+	CHECK_NUMBER(page_space_drop(&area, 9), 0);
+	CHECK_NUMBER(page_space_make(&area, 9, begin, 2, 1, &shrunk), 0);
+	page_shrunk_flush(&shrunk);
+	CHECK_NUMBER(forgotten, 7 * PAGE);
+	CHECK(!shrunk.tables && is_sound(&image));
 }
 
 /* Tables run out in the middle of anything, and then there is no space. */
@@ -250,11 +307,6 @@ static void test_tables_run_out(void)
 		CHECK_NUMBER(is_at_home(&area, PART(2)), result != 0);
 		CHECK(is_sound(&image));
 	}
-}
-
-static void forget(void *context, uint64_t physical, uint64_t length)
-{
-	*(uint64_t *)context += length;
 }
 
 /* A reset takes spaces back to what the snapshot has. */
@@ -279,7 +331,7 @@ static void test_restoring(void)
 		struct page_shrunk shrunk = {.forget = forget, .context = &forgotten};
 		CHECK_NUMBER(make(&area, 2), 0);
 		CHECK_NUMBER(page_space_switch(&area, 2), 0);
-		CHECK_NUMBER(page_space_drop(&area, 1, NULL), 0);
+		CHECK_NUMBER(page_space_drop(&area, 1), 0);
 		CHECK_NUMBER(page_space_make(&area, 1, begin + 1, 1, 0, NULL), 0);
 		const uint64_t root = page_space_root(memory), next = area.next_table;
 		for (uint64_t at = image.page_tables;
@@ -313,7 +365,7 @@ static void test_check(void)
 	CHECK_NUMBER(make(&area, 1), 0);
 	CHECK_NUMBER(page_space_make(&area, 2, begin, 1, 0, NULL), 0);
 	CHECK_NUMBER(page_space_make(&area, 3, begin, 2, 0, NULL), 0);
-	CHECK_NUMBER(page_space_drop(&area, 3, NULL), 0);
+	CHECK_NUMBER(page_space_drop(&area, 3), 0);
 	CHECK(is_sound(&image));
 	struct page_spaces *spaces = page_spaces_of(image.memory);
 	const uint8_t *memory = image.memory;
@@ -426,6 +478,15 @@ static void test_check(void)
 	    {page_find_leaf_below(memory, spaces->roots[1], PROGRAM) + 100, 1},
 	    {dead_leaf, *shown},
 	    {dead_leaf, ENTRY_MOVED},
+	    {dead_leaf, ENTRY_LEFT}, /* what is forgotten must be the guest's */
+	    {dead_leaf, ENTRY_LEFT | PAGE_SPACES},
+	    {dead_leaf, ENTRY_LEFT | PAGE_WINDOW_PHYSICAL},
+	    {dead_leaf, ENTRY_LEFT | (PAGE_ROOT_PHYSICAL + 8 * PAGE)},
+	    {dead_leaf, ENTRY_LEFT | ENTRY_ADDRESS},
+	    {dead_leaf, ENTRY_LEFT | (*moved & ENTRY_ADDRESS) | ENTRY_PRESENT},
+	    {dead_leaf, ENTRY_LEFT | (*moved & ENTRY_ADDRESS) | ENTRY_AREA},
+	    {program, ENTRY_LEFT | (*moved & ENTRY_ADDRESS)},
+	    {home, ENTRY_LEFT | (*home & ENTRY_ADDRESS)},
 	    {&dead[0], spare | ENTRY_LARGE},
 	    {(uint64_t *)(image.memory + area.next_table + PAGE), 1},
 	};
@@ -446,6 +507,8 @@ static void test_check(void)
 	    {program, *program & ~(ENTRY_ACCESSED | ENTRY_NO_EXECUTE)},
 	    {shown, *shown & ~ENTRY_NO_EXECUTE},
 	    {shown, 0},
+	    {dead_leaf, ENTRY_LEFT | ENTRY_WRITABLE | (*moved & ENTRY_ADDRESS)},
+	    {dead_leaf, ENTRY_LEFT | ENTRY_NO_EXECUTE | (*shown & ENTRY_ADDRESS)},
 	    {&dead_directory[1], page_table_below(memory, first_upper[0])[1]},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
@@ -462,6 +525,7 @@ int main(void)
 	test_making();
 	test_refusals();
 	test_made_again();
+	test_forgetting();
 	test_tables_run_out();
 	test_restoring();
 	test_check();
