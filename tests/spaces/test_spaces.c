@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "machine_rig.h"
+#include "monitor/machine_rig.h"
 #include "monitor/memory/page_area.h"
 #include "util/cleanup.h"
 
