@@ -1,8 +1,10 @@
-/* The mapping area: guest addresses that have no page until one is put there.
+/* The mapping area: guest addresses that have no page until one is put there. All here is about the
+ * current address space (page_space.h); the place of a page of the pool is that in the first one.
  *
  * Pages of the pool are *moved* there and back: such a page has one address at a time. Or they are
- * *shared*: they stay at their place and are seen in the area, too, as often as is wanted. Pages of the root image are *shown* there, never
- * writable. All of it stands in the page tables, which a snapshot and a reset take along.
+ * *shared*: they stay at their place and are seen in the area, too, as often as is wanted. Pages of the
+ * root image are *shown* there, never writable. All of it stands in the page tables, which a snapshot
+ * and a reset take along.
  *
  * Tables that are made here stay where they are as long as the machine exists: KVM's shadow of an
  * upper entry would survive its end, and a table used anew elsewhere would be seen at both places.
@@ -38,10 +40,12 @@ struct page_run {
 bool page_run_is_shown(const struct page_run *run);
 
 /* Puts pages from `source` on at `address`. Both and `length` are multiples of the page size. 0;
- * -EINVAL: not in the area, or the source is neither pages of the pool that are at their place,
- * readable and writable, nor pages of the root image; -EEXIST: there is something; -EACCES: pages
- * of the root cannot be written; -ENOMEM: no page is left for tables. *shrunk (may be NULL) is told of the places that moved pages leave, where they could
- * be written through these while they are executable. */
+ * -EINVAL: not in the area (in other spaces than the first: not at the program's addresses, nor in a
+ * part of the pool that is the space's own), or the source is neither pages of the pool that are at
+ * their place, readable and writable, nor pages of the root image; -EEXIST: there is something;
+ * -EACCES: pages of the root cannot be written; -ENOMEM: no page is left for tables. *shrunk (may be
+ * NULL) is told of the places that moved pages leave, where they could be written through these while
+ * they are executable. */
 int page_area_map(struct page_area *area, const struct page_run *run, struct page_shrunk *shrunk);
 
 /* Most of the tables that there were for the area are taken. Since they stay, a machine that goes

@@ -5,6 +5,7 @@
 
 #include "monitor/machine_rig.h"
 #include "monitor/memory/page_area.h"
+#include "monitor/memory/working_set.h"
 #include "util/cleanup.h"
 
 #define PAGE	   GUEST_PAGE_SIZE
@@ -234,6 +235,50 @@ static void test_in_setup(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
+static bool is_touched(const struct working_set *working_set, uint64_t address)
+{
+	size_t count;
+	const uint64_t *touched = working_set_touched(working_set, &count);
+	for (size_t i = 0; i < count; i++)
+		if (touched[i] == address)
+			return true;
+	return false;
+}
+
+/* Later clones touch in advance what the first request used in the space that they begin in. */
+static void test_touching(const struct isolation *isolation)
+{
+	struct rig rig;
+	static struct working_set working_set;
+	if (!rig_open_with(&rig, isolation, guest_use, -1, 0, POOL_SIZE) ||
+	    !rig_create(&rig, false)) {
+		rig_close(&rig);
+		return;
+	}
+	CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
+	CHECK_NUMBER(make(&rig, 1, PART(1), PART(6)), 0);
+	CHECK_NUMBER(make(&rig, 2, PART(2), PART(7)), 0);
+	CHECK_NUMBER(switch_to(&rig, 1), 0);
+	rig_destroy(&rig);
+	rig.image.working_set = &working_set;
+	for (int round = 0; round < 3 && rig_create(&rig, true); round++) {
+		CHECK_NUMBER(rig_run(&rig, MACHINE_RESUME, 0).argument, 1000);
+		CHECK_NUMBER(rig_run(&rig, MACHINE_START, 0).argument, 0);
+		CHECK_NUMBER(use(&rig, FAR, USE_WRITE), 1);
+		CHECK_NUMBER(use(&rig, PART(1) + PAGE, USE_READ), 0);
+		CHECK_NUMBER(switch_to(&rig, 2), 0);
+		CHECK_NUMBER(use(&rig, HIGH, USE_WRITE), 1);
+		CHECK_NUMBER(use(&rig, PART(4), USE_READ), 0);
+		start_anew(&rig);
+		CHECK(is_touched(&working_set, FAR) && is_touched(&working_set, PART(1) + PAGE));
+		CHECK(is_touched(&working_set, PART(4))); /* which is that of all */
+		CHECK(!is_touched(&working_set, HIGH) && !is_touched(&working_set, HIGH + PAGE));
+		CHECK_NUMBER(use(&rig, HIGH, USE_READ), 0);
+		rig_destroy(&rig);
+	}
+	rig_close(&rig);
+}
+
 /* ── how long it takes ───────────────────────────────────────────────────────────────────────── */
 
 #define ROUNDS 400
@@ -332,6 +377,7 @@ static void test_all(const struct isolation *isolation)
 {
 	test_in_clone(isolation);
 	test_in_setup(isolation);
+	test_touching(isolation);
 }
 
 int main(int argc, char **argv)
