@@ -130,17 +130,20 @@ static void direct_pool(struct page_area *area, uint64_t number, bool is_made,
 			struct page_shrunk *shrunk)
 {
 	const struct image_region *pool = image_region_at(area->image, GUEST_POOL_BASE);
-	const uint64_t length = pool ? pool->length : 0;
-	for (uint64_t done = 0; done < length; done += GUEST_SPACE_OWN_SIZE) {
-		const uint64_t address = GUEST_POOL_BASE + done;
-		const size_t i = page_entry_index(address, 1);
-		uint64_t *directory = find_directory(area->memory, number, address);
+	const uint64_t end = pool ? pool->address + pool->length : 0;
+	uint64_t *directory = NULL, *first = NULL;
+	for (uint64_t at = GUEST_POOL_BASE; at < end; at += GUEST_SPACE_OWN_SIZE) {
+		const size_t i = page_entry_index(at, 1);
+		if (!i) {
+			directory = find_directory(area->memory, number, at);
+			first = find_directory(area->memory, 0, at);
+		}
 		uint64_t *own = &own_tables(directory)[i];
 		const uint64_t before = directory[i], is_wanted = *own & ENTRY_WANTED;
 		*own &= ~ENTRY_WANTED;
 		if (!is_made)
 			continue;
-		directory[i] = is_wanted ? *own : find_directory(area->memory, 0, address)[i];
+		directory[i] = is_wanted ? *own : first[i];
 		if (shrunk && before && (before ^ directory[i]) & ENTRY_ADDRESS)
 			shrunk->tables = true;
 	}
