@@ -54,6 +54,10 @@ static union {
 	struct process_direct_setup direct;
 } received;
 static char signal_stack[SIGNAL_STACK_SIZE] __attribute__((aligned(64)));
+static struct {
+	size_t next, count;
+	struct process_command commands[PROCESS_BATCH_MAX];
+} pending;
 
 /* Where process_caught_system_call() goes. */
 uint64_t process_syscall_entry;
@@ -89,19 +93,20 @@ static void send_event(uint8_t event)
 		process_leave(1);
 }
 
-/* Where what is to be moved consists of several mappings of the kernel's,
- * it goes in smaller parts. */
+/* Before Linux 6.17 what is moved at once must be one mapping of the kernel's:
+ * where it consists of several it goes in smaller parts. */
 static long move_pages(uint64_t from, uint64_t to, uint64_t length)
 {
 	while (length) {
-		uint64_t part = PROCESS_MOVE_MAX;
-		while (part > length)
-			part /= 2;
+		uint64_t part = length < PROCESS_MOVE_MAX ? length : PROCESS_MOVE_MAX;
 		long result;
-		do {
+		for (;;) {
 			result = call6(SYS_mremap, from, part, part, MREMAP_MAYMOVE | MREMAP_FIXED,
 				       to, 0);
-		} while (result == -EFAULT && part > GUEST_PAGE_SIZE && (part /= 2));
+			if (result != -EFAULT || part == GUEST_PAGE_SIZE)
+				break;
+			part = part / 2 & ~(GUEST_PAGE_SIZE - 1);
+		}
 		if (result < 0)
 			return result;
 		from += part;
@@ -111,13 +116,18 @@ static long move_pages(uint64_t from, uint64_t to, uint64_t length)
 	return 0;
 }
 
+static uint64_t shared_offset(uint64_t place)
+{
+	return place - (place < GUEST_POOL_BASE ? PROCESS_PARKED_POOL : GUEST_POOL_BASE);
+}
+
 /* Shows pages of the pool at `address` as well. Memory that is mapped privately cannot be at two
  * addresses: the pages go to a file, which both places are mapped from. Where they are there
  * already, they are copied onto themselves. */
 static long share_pages(uint64_t address, uint64_t home, uint64_t length, long protection)
 {
 	const long flags = MAP_SHARED | MAP_FIXED, both = PROT_READ | PROT_WRITE;
-	const uint64_t offset = home - GUEST_POOL_BASE;
+	const uint64_t offset = shared_offset(home);
 	long result = call6(SYS_mmap, address, length, both, flags, PROCESS_SHARED, offset);
 	if (result < 0)
 		return result;
@@ -146,6 +156,10 @@ static long serve_command(const struct process_command *command)
 	case PROCESS_SHARE:
 		return share_pages(command->address, command->source, command->length,
 				   (long)command->protection);
+	case PROCESS_REPEAT:
+		return call6(SYS_mmap, command->address, command->length, command->protection,
+			     MAP_SHARED | MAP_FIXED, PROCESS_SHARED,
+			     shared_offset(command->source));
 	case PROCESS_HIDE:
 		return call2(SYS_munmap, command->address, command->length);
 	default:
@@ -153,18 +167,33 @@ static long serve_command(const struct process_command *command)
 	}
 }
 
+/* The next command; others may have come with it. */
+static const struct process_command *next_command(void)
+{
+	if (pending.next == pending.count) {
+		long got = call3(SYS_read, PROCESS_COMMANDS, pending.commands,
+				 sizeof(pending.commands));
+		if (got < (long)sizeof(pending.commands[0]))
+			process_leave(1); /* the monitor is gone */
+		pending.next = 0;
+		pending.count = (size_t)got / sizeof(pending.commands[0]);
+	}
+	return &pending.commands[pending.next++];
+}
+
 /* Waits for a command that lets the guest go on, and returns it; serves others on the way. The
  * monitor has checked what a command asks for. */
-static uint64_t await_command(void)
+static uint32_t await_command(void)
 {
 	for (;;) {
-		struct process_command command;
-		if (call3(SYS_read, PROCESS_COMMANDS, &command, sizeof(command)) != sizeof(command))
-			process_leave(1); /* the monitor is gone */
-		if (command.kind < PROCESS_PROTECT)
-			return command.kind;
-		long result = serve_command(&command);
-		send_event(result < 0 ? (uint8_t)-result : 0);
+		const struct process_command *command = next_command();
+		if (command->kind < PROCESS_PROTECT)
+			return command->kind;
+		long result = serve_command(command);
+		if (!command->unanswered)
+			send_event(result < 0 ? (uint8_t)-result : 0);
+		else if (result < 0)
+			process_leave(1);
 	}
 }
 

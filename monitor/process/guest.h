@@ -62,9 +62,16 @@ _Static_assert(PROCESS_DIRECT_COMMANDS + 1 == DIRECT_FIRST, "the guest's own fol
 #define PROCESS_DIRECT_FILTER_MAX 4096 /* BPF_MAXINSNS: what Linux takes */
 #define PROCESS_RING_FILTER_MAX	  (4 + 4 * DIRECT_CONDITIONS_MAX)
 
-/* Bytes that are moved at once: a power of two pages up to this. The system call filter knows
- * these lengths. */
-#define PROCESS_MOVE_MAX (2UL << 20)
+/* Bytes that are moved at once. */
+#define PROCESS_MOVE_MAX GUEST_MAP_MAX
+
+/* Addresses below the pool that are nobody's else. Pages of an address space that is not the current
+ * one lie there where another space has something at theirs: those of the pool, then those of the
+ * program's regions (places.h). The last is for pages that are on their way into the file of shared
+ * ones. */
+#define PROCESS_PARKED_POOL    0x6b8000000000UL
+#define PROCESS_PARKED_REGIONS 0x6bc000000000UL
+#define PROCESS_PASSAGE	       0x6b7000000000UL
 
 enum process_source {
 	PROCESS_OF_IMAGE,
@@ -116,15 +123,21 @@ enum process_command_kind {
 	PROCESS_PROTECT, /* mprotect(2) */
 	PROCESS_MOVE,	 /* the pages at `source` to `address` */
 	PROCESS_SHOW,	 /* pages of the root image, from offset `source` on, at `address` */
-	PROCESS_SHARE,	 /* the pages at `source` of the pool at `address` as well */
+	PROCESS_SHARE,	 /* the pages at `source` of the pool, or parked, at `address` as well */
+	PROCESS_REPEAT,	 /* the same for pages that are shared already */
 	PROCESS_HIDE,	 /* munmap(2) */
 };
 
 struct process_command {
-	uint64_t kind;
-	uint64_t address, length, protection; /* PROT_READ | … */
-	uint64_t source;
+	uint32_t kind;
+	uint32_t protection; /* PROT_READ | … */
+	uint64_t address, length, source;
+	uint64_t unanswered; /* no event is sent; but where it fails, the process ends */
 };
+
+/* Commands that are written together, and may be read so: a pipe takes all or none of them. */
+#define PROCESS_BATCH_MAX 100
+_Static_assert(PROCESS_BATCH_MAX * sizeof(struct process_command) <= 4096, "PIPE_BUF");
 
 /* Sent on the socket by a helper that cannot become a guest. */
 struct process_failure {

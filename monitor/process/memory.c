@@ -10,11 +10,11 @@
 #include "monitor/memory/page_tables.h"
 #include "util/cleanup.h"
 
-static uint64_t protection_bits(uint32_t protection)
+static uint32_t protection_bits(uint32_t protection)
 {
-	return (protection & GUEST_READ ? PROT_READ : 0U) |
-	       (protection & GUEST_WRITE ? PROT_WRITE : 0U) |
-	       (protection & GUEST_EXECUTE ? PROT_EXEC : 0U);
+	return (protection & GUEST_READ ? PROT_READ : 0) |
+	       (protection & GUEST_WRITE ? PROT_WRITE : 0) |
+	       (protection & GUEST_EXECUTE ? PROT_EXEC : 0);
 }
 
 /* Has the process do something. Returns 0, its answer as a negative errno, or the reason why there

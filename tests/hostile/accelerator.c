@@ -118,9 +118,9 @@ int attack_change_message_behind_the_monitor(uint64_t number)
 	struct session_call session;
 	message_prepare_session(&session);
 	struct host_call ring = {SYS_write, PROCESS_EVENTS, (long)(uintptr_t) "", 1, 0};
-	struct process_command command;
-	struct host_call listen = {SYS_read, PROCESS_COMMANDS, (long)(uintptr_t)&command,
-				   sizeof(command), 0};
+	struct process_command commands[PROCESS_BATCH_MAX];
+	struct host_call listen = {SYS_read, PROCESS_COMMANDS, (long)(uintptr_t)commands,
+				   sizeof(commands), 0};
 	message_noop(0); /* connects */
 	/* Later than the monitor, sooner than the host: from far too late on, until it works. */
 	for (uint64_t wait = 4000000; wait > 100; wait -= wait / 32) {

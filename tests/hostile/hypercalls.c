@@ -114,9 +114,9 @@ int attack_forge_trace(uint64_t number)
 int attack_flip_while_the_monitor_reads(uint64_t number)
 {
 	struct host_call ring = {SYS_write, PROCESS_EVENTS, (long)(uintptr_t) "", 1, 0};
-	struct process_command command;
-	struct host_call listen = {SYS_read, PROCESS_COMMANDS, (long)(uintptr_t)&command,
-				   sizeof(command), 0};
+	struct process_command commands[PROCESS_BATCH_MAX];
+	struct host_call listen = {SYS_read, PROCESS_COMMANDS, (long)(uintptr_t)commands,
+				   sizeof(commands), 0};
 	const uint64_t calls[] = {HYPERCALL_WRITE,   HYPERCALL_LOG,   HYPERCALL_DEBUG,
 				  HYPERCALL_PROTECT, HYPERCALL_TRACE, HYPERCALL_ACCELERATE,
 				  HYPERCALL_FAULT,   HYPERCALL_READ};
