@@ -80,7 +80,7 @@ static int begin_or_go_on(struct machine_process *self, enum machine_entry entry
 {
 	const struct process_command command = {.kind = PROCESS_START};
 	if (entry == MACHINE_START)
-		return process_machine_send(self, &command);
+		return process_machine_send(self, &command, 1);
 	return self->rung ? process_ring_answer(self, self->machine.answer) : 0;
 }
 

@@ -97,21 +97,19 @@ static int add_mapping_rules(scmp_filter_ctx context)
 		    SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
 		    SCMP_A4(SCMP_CMP_EQ, PROCESS_ROOT));
 	if (!result)
-		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 5,
-					  SCMP_A0(SCMP_CMP_LT, limit),
-					  SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX),
-					  SCMP_A2(SCMP_CMP_MASKED_EQ, ~all, 0),
-					  SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
-					  SCMP_A4(SCMP_CMP_EQ, PROCESS_SHARED));
+		result = seccomp_rule_add(
+		    context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 5, SCMP_A0(SCMP_CMP_LT, limit),
+		    SCMP_A1(SCMP_CMP_LE, GUEST_MAP_MAX), SCMP_A2(SCMP_CMP_MASKED_EQ, ~all, 0),
+		    SCMP_A3(SCMP_CMP_EQ, MAP_SHARED | MAP_FIXED),
+		    SCMP_A4(SCMP_CMP_EQ, PROCESS_SHARED));
 	return result;
 }
 
 static int add_rules(scmp_filter_ctx context)
 {
-	int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(read), 2,
-				      SCMP_A0(SCMP_CMP_EQ, PROCESS_COMMANDS),
-				      SCMP_A2(SCMP_CMP_EQ, PROCESS_BATCH_MAX *
-						  sizeof(struct process_command)));
+	int result = seccomp_rule_add(
+	    context, SCMP_ACT_ALLOW, SCMP_SYS(read), 2, SCMP_A0(SCMP_CMP_EQ, PROCESS_COMMANDS),
+	    SCMP_A2(SCMP_CMP_EQ, PROCESS_BATCH_MAX * sizeof(struct process_command)));
 	if (!result)
 		result =
 		    seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(write), 2,

@@ -143,6 +143,13 @@ static long share_pages(uint64_t address, uint64_t home, uint64_t length, long p
 	return result;
 }
 
+/* Only puts them into the file. */
+static long pass_pages(uint64_t home, uint64_t length)
+{
+	long result = share_pages(PROCESS_PASSAGE, home, length, PROT_READ | PROT_WRITE);
+	return result < 0 ? result : call2(SYS_munmap, PROCESS_PASSAGE, length);
+}
+
 static long serve_command(const struct process_command *command)
 {
 	switch (command->kind) {
@@ -156,6 +163,8 @@ static long serve_command(const struct process_command *command)
 	case PROCESS_SHARE:
 		return share_pages(command->address, command->source, command->length,
 				   (long)command->protection);
+	case PROCESS_PASS:
+		return pass_pages(command->source, command->length);
 	case PROCESS_REPEAT:
 		return call6(SYS_mmap, command->address, command->length, command->protection,
 			     MAP_SHARED | MAP_FIXED, PROCESS_SHARED,
@@ -171,8 +180,8 @@ static long serve_command(const struct process_command *command)
 static const struct process_command *next_command(void)
 {
 	if (pending.next == pending.count) {
-		long got = call3(SYS_read, PROCESS_COMMANDS, pending.commands,
-				 sizeof(pending.commands));
+		long got =
+		    call3(SYS_read, PROCESS_COMMANDS, pending.commands, sizeof(pending.commands));
 		if (got < (long)sizeof(pending.commands[0]))
 			process_leave(1); /* the monitor is gone */
 		pending.next = 0;
@@ -305,8 +314,9 @@ static long map_part(const struct process_mapping *mapping)
 		return -EACCES;
 	/* The pool is mapped before. */
 	if (mapping->source == PROCESS_OF_POOL)
-		return share_pages(mapping->address, GUEST_POOL_BASE + mapping->offset,
-				   mapping->length, bits);
+		return share_pages(mapping->address, mapping->offset, mapping->length, bits);
+	if (mapping->source == PROCESS_FOR_OTHERS)
+		return pass_pages(mapping->offset, mapping->length);
 	return call6(SYS_mmap, mapping->address, mapping->length, bits,
 		     flags | (of_root || !received.setup.private ? MAP_SHARED : MAP_PRIVATE),
 		     of_root ? PROCESS_ROOT : PROCESS_IMAGE, mapping->offset);

@@ -76,12 +76,14 @@ _Static_assert(PROCESS_DIRECT_COMMANDS + 1 == DIRECT_FIRST, "the guest's own fol
 enum process_source {
 	PROCESS_OF_IMAGE,
 	PROCESS_OF_ROOT,
-	PROCESS_OF_POOL, /* pages of the pool, which stay there as well */
+	PROCESS_OF_POOL,    /* pages of the pool, which stay where they are as well */
+	PROCESS_FOR_OTHERS, /* such pages, which are at no other address now: they go to the file */
 };
 
 struct process_mapping {
 	uint64_t address, length;
-	uint64_t offset;     /* in the image's memfd, in the root image, or in the pool */
+	uint64_t
+	    offset; /* in the image's memfd, in the root image; or where pages of the pool are */
 	uint32_t protection; /* GUEST_READ | … */
 	uint32_t source;     /* enum process_source */
 };
@@ -125,6 +127,7 @@ enum process_command_kind {
 	PROCESS_SHOW,	 /* pages of the root image, from offset `source` on, at `address` */
 	PROCESS_SHARE,	 /* the pages at `source` of the pool, or parked, at `address` as well */
 	PROCESS_REPEAT,	 /* the same for pages that are shared already */
+	PROCESS_PASS,	 /* and for pages that are to be repeated later */
 	PROCESS_HIDE,	 /* munmap(2) */
 };
 

@@ -30,6 +30,7 @@
 #include "monitor/isolation/isolation.h"
 #include "monitor/x86_64/exceptions.h"
 #include "rights.h"
+#include "spaces.h"
 #include "util/log.h"
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
@@ -118,7 +119,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	uint8_t event;
 	self->deadline_ns = deadline_ns;
 	alarm_next(&machine->alarm, window_control(self->window)); /* before the guest looks */
-	int result = self->failed ? self->failed : process_machine_send(self, &command);
+	int result = self->failed ? self->failed : process_machine_send(self, &command, 1);
 	if (!result)
 		result = process_machine_await(self, deadline_ns, &event);
 	if (result == -ETIMEDOUT) {
@@ -176,6 +177,9 @@ const struct isolation isolation_process = {
     .protect = process_memory_protect,
     .map = process_memory_map,
     .unmap = process_memory_unmap,
+    .make_space = process_space_make,
+    .switch_space = process_space_switch,
+    .drop_space = process_space_drop,
     .leaves_window = process_leaves_window,
     .reset = process_reset,
     .private_bytes = process_memory_private_bytes,

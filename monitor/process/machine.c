@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "direct_setup.h"
-#include "filter.h"
-#include "monitor/memory/page_tables.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -150,93 +148,6 @@ static int start_process(struct machine_process *self, struct error *error)
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
 
-static int add_mappings(struct process_setup *setup, const struct image *image,
-			const struct image_region *region, struct error *error)
-{
-	uint64_t end = region->address + region->length, next;
-	for (uint64_t at = region->address; at < end; at = next) {
-		uint32_t protection;
-		next = page_tables_protection_run(image->memory, at, end, &protection);
-		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
-			return error_set(error, E2BIG,
-					 "the guest's memory has more than %d parts with "
-					 "permissions of their own",
-					 PROCESS_MAPPINGS_MAX);
-		if (at >= GUEST_WINDOW_BASE && (protection & GUEST_WRITE) &&
-		    (protection & GUEST_EXECUTE))
-			return error_set(error, EACCES,
-					 "guest memory at %#lx is writable and executable", at);
-		setup->mappings[setup->mapping_count++] = (struct process_mapping){
-		    .address = at,
-		    .length = next - at,
-		    .offset = image->file_offset + region->offset + (at - region->address),
-		    .protection = protection,
-		};
-	}
-	return 0;
-}
-
-/* What the set-up put into the mapping area. */
-static int add_area_mappings(struct process_setup *setup, const struct page_area *area,
-			     struct error *error)
-{
-	const struct image *image = area->image;
-	const struct image_region *pool = image_region_at(image, GUEST_POOL_BASE);
-	struct page_run run;
-	for (uint64_t at = GUEST_AREA_BASE; page_area_find(area, at, GUEST_AREA_END, &run);
-	     at = run.address + run.length) {
-		if (setup->mapping_count == PROCESS_MAPPINGS_MAX)
-			return error_set(error, E2BIG,
-					 "the guest's memory has more than %d mappings",
-					 PROCESS_MAPPINGS_MAX);
-		if (run.shared && !page_area_is_at_home(area, &run))
-			return error_set(error, EBADMSG,
-					 "the guest shares pages at %#lx that it has moved",
-					 run.address);
-		const bool shown = page_run_is_shown(&run);
-		setup->mappings[setup->mapping_count++] = (struct process_mapping){
-		    .address = run.address,
-		    .length = run.length,
-		    .offset = shown	   ? run.source - GUEST_ROOT_BASE
-			      : run.shared ? run.source - GUEST_POOL_BASE
-					   : image->file_offset + pool->offset +
-						 (run.source - pool->address),
-		    .protection = run.protection,
-		    .source = shown	   ? PROCESS_OF_ROOT
-			      : run.shared ? PROCESS_OF_POOL
-					   : PROCESS_OF_IMAGE,
-		};
-	}
-	return 0;
-}
-
-/* What each process of this machine is told. Permissions come from the page tables, which know what
- * the set-up changed. */
-static int build_setup(struct machine_process *self, struct error *error)
-{
-	const struct image *image = self->image;
-	struct process_setup *setup = self->setup;
-	setup->kind = PROCESS_WITH_LIBRARY_OS;
-	setup->start = self->entries.start;
-	setup->resume = self->entries.resume;
-	setup->syscall_entry = self->entries.system_call;
-	setup->upcall = self->entries.upcall;
-	setup->private = self->private;
-	setup->root_size = image->root_size;
-	for (size_t i = 0; i < image->region_count; i++) {
-		int result = add_mappings(setup, image, &image->regions[i], error);
-		if (result)
-			return result;
-	}
-	int result = add_area_mappings(setup, &self->area, error);
-	if (result)
-		return result;
-	self->setup_size = offsetof(struct process_setup, mappings) +
-			   setup->mapping_count * sizeof(setup->mappings[0]);
-	return process_filter_build(setup->filter, PROCESS_FILTER_MAX, &setup->filter_length,
-				    error);
-}
-
 /* The system pages and page tables are the first of an image. */
 static size_t tables_end(const struct image *image)
 {
@@ -314,7 +225,7 @@ static int build_with_library_os(struct machine_process *self, struct error *err
 	if (!self->setup)
 		return error_set(error, ENOMEM, "no memory for a guest process");
 	int result = map_tables(self, error);
-	return result ? result : build_setup(self, error);
+	return result ? result : process_setup_build(self, error);
 }
 
 int process_machine_build(struct machine_process *self, struct error *error)
@@ -327,15 +238,17 @@ int process_machine_build(struct machine_process *self, struct error *error)
 
 /* ── talking ─────────────────────────────────────────────────────────────────────────────────── */
 
-int process_machine_send(const struct machine_process *self, const struct process_command *command)
+int process_machine_send(const struct machine_process *self, const struct process_command *commands,
+			 size_t count)
 {
+	const size_t length = count * sizeof(*commands);
 	ssize_t sent;
 	do {
-		sent = write(self->commands[1], command, sizeof(*command));
+		sent = write(self->commands[1], commands, length);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return -errno;
-	return sent == sizeof(*command) ? 0 : -EIO;
+	return (size_t)sent == length ? 0 : -EIO;
 }
 
 int process_machine_wait(struct machine_process *self, uint64_t deadline_ns)

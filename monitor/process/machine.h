@@ -54,6 +54,10 @@ static inline struct machine_process *machine_process(struct machine *machine)
 int process_machine_build(struct machine_process *self, struct error *error);
 void process_machine_dismantle(struct machine_process *self);
 
+/* Fills self->setup, which is all zeros: the same for all processes of a machine (setup.c). Where pages
+ * are, and what may be done with them, comes from the page tables, which know what the set-up changed. */
+int process_setup_build(struct machine_process *self, struct error *error);
+
 /* Puts a new process in the place of the one that there is,
  * with the memory that the image holds. */
 int process_machine_replace(struct machine_process *self, struct error *error);
@@ -63,8 +67,10 @@ int process_machine_replace(struct machine_process *self, struct error *error);
 int process_machine_end(struct machine_process *self, int *status, bool *known,
 			struct error *error);
 
-/* Never blocks: -EAGAIN where the guest takes no commands. 0 or a negative errno. */
-int process_machine_send(const struct machine_process *self, const struct process_command *command);
+/* Sends PROCESS_BATCH_MAX commands at most. Never blocks: -EAGAIN where the guest takes none. 0 or a
+ * negative errno. */
+int process_machine_send(const struct machine_process *self, const struct process_command *commands,
+			 size_t count);
 
 /* Waits until there is something to read from the process, and interrupts the guest when its alarm
  * is due. 0, -ETIMEDOUT past the deadline, or another negative errno. */
@@ -72,6 +78,12 @@ int process_machine_wait(struct machine_process *self, uint64_t deadline_ns);
 
 /* Waits for the event byte in the same way. 0, -ETIMEDOUT, -EPIPE: the process is at its end. */
 int process_machine_await(struct machine_process *self, uint64_t deadline_ns, uint8_t *event);
+
+/* PROT_READ | … of GUEST_READ | …. */
+uint32_t process_memory_bits(uint32_t protection);
+
+/* True if the pages of a shared run lie in the file of such pages already. */
+bool process_memory_is_in_file(const struct machine_process *self, const struct page_run *run);
 
 /* These are isolation_process's protect, map, unmap and private_bytes. */
 int process_memory_protect(struct machine *machine, uint64_t address, uint64_t length,

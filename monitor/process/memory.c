@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "machine.h"
+#include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
+#include "places.h"
 #include "util/cleanup.h"
 
-static uint32_t protection_bits(uint32_t protection)
+uint32_t process_memory_bits(uint32_t protection)
 {
 	return (protection & GUEST_READ ? PROT_READ : 0) |
 	       (protection & GUEST_WRITE ? PROT_WRITE : 0) |
@@ -22,7 +25,7 @@ static uint32_t protection_bits(uint32_t protection)
 static int command_process(struct machine_process *self, const struct process_command *command)
 {
 	uint8_t code = 0;
-	int result = process_machine_send(self, command);
+	int result = process_machine_send(self, command, 1);
 	if (!result)
 		result = process_machine_await(self, self->deadline_ns, &code);
 	/* An answer that is still to come must not be taken for the next hypercall. */
@@ -41,7 +44,7 @@ int process_memory_protect(struct machine *machine, uint64_t address, uint64_t l
 	    .kind = PROCESS_PROTECT,
 	    .address = address,
 	    .length = length,
-	    .protection = protection_bits(protection),
+	    .protection = process_memory_bits(protection),
 	};
 	int result = command_process(self, &command);
 	return result ? result
@@ -54,29 +57,43 @@ static int process_show(struct machine_process *self, const struct page_run *run
 	    .kind = PROCESS_SHOW,
 	    .address = run->address,
 	    .length = run->length,
-	    .protection = protection_bits(run->protection),
+	    .protection = process_memory_bits(run->protection),
 	    .source = run->source - GUEST_ROOT_BASE,
 	};
 	return command_process(self, &command);
 }
 
-static int process_share(struct machine_process *self, const struct page_run *run)
+/* Those that are there already have data in it. */
+bool process_memory_is_in_file(const struct machine_process *self, const struct page_run *run)
 {
-	const struct process_command command = {
-	    .kind = PROCESS_SHARE,
-	    .address = run->address,
-	    .length = run->length,
-	    .protection = protection_bits(run->protection),
-	    .source = run->source,
-	};
-	return command_process(self, &command);
+	const off_t start = (off_t)(run->source - GUEST_POOL_BASE);
+	return lseek(self->shared, start, SEEK_DATA) == start &&
+	       lseek(self->shared, start, SEEK_HOLE) >= start + (off_t)run->length;
 }
 
-static int process_move(struct machine_process *self, uint64_t to, uint64_t from, uint64_t length)
+/* Has the process do that to the pages of the pool of a run, and to where they are when they are not
+ * there. */
+static int process_change(struct machine_process *self, const struct page_run *run,
+			  enum process_command_kind kind, bool back)
 {
-	const struct process_command command = {
-	    .kind = PROCESS_MOVE, .address = to, .length = length, .source = from};
-	return command_process(self, &command);
+	const uint64_t current = page_space_current(self->area.memory);
+	uint64_t part;
+	int result = 0;
+	for (uint64_t done = 0; done < run->length && !result; done += part) {
+		part = run->length - done;
+		const uint64_t away =
+		    process_pool_place(&self->area, current, run->source + done, &part);
+		const uint64_t here = run->address + done;
+		const struct process_command command = {
+		    .kind = kind,
+		    .address = back ? away : here,
+		    .length = part,
+		    .protection = process_memory_bits(run->protection),
+		    .source = back ? here : away,
+		};
+		result = command_process(self, &command);
+	}
+	return result;
 }
 
 int process_memory_map(struct machine *machine, const struct page_run *run)
@@ -88,9 +105,11 @@ int process_memory_map(struct machine *machine, const struct page_run *run)
 	if (page_run_is_shown(run)) {
 		result = process_show(self, run);
 	} else if (run->shared) {
-		result = process_share(self, run);
+		result = process_change(
+		    self, run,
+		    process_memory_is_in_file(self, run) ? PROCESS_REPEAT : PROCESS_SHARE, false);
 	} else {
-		result = process_move(self, run->address, run->source, run->length);
+		result = process_change(self, run, PROCESS_MOVE, false);
 		if (!result && run->protection != (GUEST_READ | GUEST_WRITE))
 			result = process_memory_protect(machine, run->address, run->length,
 							run->protection);
@@ -111,7 +130,7 @@ static int process_unmap_run(struct machine *machine, const struct page_run *run
 	if (run->protection != (GUEST_READ | GUEST_WRITE))
 		result = process_memory_protect(machine, run->address, run->length,
 						GUEST_READ | GUEST_WRITE);
-	return result ? result : process_move(self, run->source, run->address, run->length);
+	return result ? result : process_change(self, run, PROCESS_MOVE, true);
 }
 
 int process_memory_unmap(struct machine *machine, uint64_t address, uint64_t length)

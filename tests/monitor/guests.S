@@ -210,7 +210,7 @@ guest guest_spin
 /* ── permissions ─────────────────────────────────────────────────────────────────────────────── */
 
 /* Uses the address that it gets as an answer, whose lowest bits say how: 0 reports the byte there, 1
- * writes a return instruction, 2 calls it. */
+ * writes a return instruction, 2 calls it; 3 writes bits 4 to 11 to the beginning of the page. */
 guest guest_use
 	xor %eax, %eax
 1:	report %rax
@@ -224,8 +224,15 @@ guest guest_use
 	jmp 1b
 2:	movb $0xc3, (%r12)
 	jmp 1b
-3:	call *%r12
+3:	cmp $3, %eax
+	je 4f
+	call *%r12
 	mov $2, %eax
+	jmp 1b
+4:	mov %r12, %rcx
+	shr $4, %rcx
+	and $~4095, %r12
+	movb %cl, (%r12)
 	jmp 1b
 
 /* Does to the program's page what each result tells: 1 write, 2 read, 3 call. Reports 100 + that. */
@@ -324,6 +331,32 @@ guest guest_forbidden_target
 	call *%r12
 	ud2
 
+/* mremap(program, a page, a page, to the pool's end, and leaves them there, too) */
+guest guest_forbidden_move
+	find_door
+	mov %rdx, %r12
+	movabs $GUESTS_PROGRAM, %rdi
+	mov $4096, %esi
+	mov $4096, %edx
+	mov $7, %r10d /* and MREMAP_DONTUNMAP */
+	movabs $GUEST_AREA_BASE, %r8
+	mov $25, %eax
+	call *%r12
+	ud2
+
+/* mremap(the pool's beginning, so much that it reaches the window, as much, …) */
+guest guest_forbidden_reach
+	find_door
+	mov %rdx, %r12
+	movabs $GUEST_POOL_BASE, %rdi
+	movabs $GUEST_WINDOW_BASE - GUEST_POOL_BASE + 4096, %rsi
+	mov %rsi, %rdx
+	mov $3, %r10d
+	mov $GUEST_AREA_BASE, %r8d
+	mov $25, %eax
+	call *%r12
+	ud2
+
 /* mmap(…, read + write, shared + fixed, the root image): no right to write to it. */
 guest guest_forbidden_mapping
 	find_door
@@ -346,6 +379,18 @@ guest guest_forbidden_unmapping
 	mov $4096, %esi
 	mov $11, %eax
 	call *%r12
+	ud2
+
+/* munmap(what was the answer, a page) between two reports */
+guest guest_unmap
+	report $0
+	find_door
+	mov %rdx, %r12
+	mov %rax, %rdi
+	mov $4096, %esi
+	mov $11, %eax
+	call *%r12
+	report $1
 	ud2
 
 /* Rings for ever and never takes an answer. */

@@ -15,7 +15,8 @@ extern const char guest_echo[], guest_count[], guest_resumed[], guest_keep[], gu
     guest_breakpoint[], guest_interrupt[], guest_noncanonical[], guest_privileged[], guest_spin[],
     guest_touch[], guest_use[], guest_forbidden_call[], guest_forbidden_protection[],
     guest_forbidden_address[], guest_forbidden_descriptor[], guest_forbidden_growth[],
-    guest_forbidden_target[], guest_forbidden_mapping[], guest_forbidden_unmapping[], guest_flood[];
+    guest_forbidden_target[], guest_forbidden_move[], guest_forbidden_reach[],
+    guest_forbidden_mapping[], guest_forbidden_unmapping[], guest_unmap[], guest_flood[];
 
 #endif
 #endif

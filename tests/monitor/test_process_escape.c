@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "machine_rig.h"
+#include "monitor/memory/page_area.h"
+#include "monitor/process/guest.h"
 #include "monitor/x86_64/exceptions.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
@@ -20,6 +22,7 @@ static void test_forbidden(void)
 	const char *const guests[] = {guest_forbidden_call,    guest_forbidden_protection,
 				      guest_forbidden_address, guest_forbidden_descriptor,
 				      guest_forbidden_growth,  guest_forbidden_target,
+				      guest_forbidden_move,    guest_forbidden_reach,
 				      guest_forbidden_mapping, guest_forbidden_unmapping};
 	for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
 		struct rig rig;
@@ -47,6 +50,41 @@ static void test_flood(void)
 		CHECK_NUMBER(stop.fault.vector, EXCEPTION_ASTRAY);
 		rig_reset(&rig);
 		CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_HYPERCALL);
+	}
+	rig_close(&rig);
+}
+
+#define FRAMES	  (GUEST_POOL_BASE + GUEST_PAGE_SIZE)
+#define PLACE	  0xc000000000UL
+#define FRAME_MAX 8UL
+
+/* A guest that takes the pages away which another address space has finds its end with the switch
+ * there, and so does one whose pages the monitor cannot move any more for another reason. */
+static void test_broken_switch(void)
+{
+	struct rig rig;
+	if (!rig_open(&rig, &isolation_process, guest_unmap) || !rig_create(&rig, true)) {
+		rig_close(&rig);
+		return;
+	}
+	/* One command, and more of them than are sent without waiting. */
+	for (size_t places = 1; places < 2UL * PROCESS_BATCH_MAX; places *= 150) {
+		struct page_run runs[2 * PROCESS_BATCH_MAX];
+		runs[0] = (struct page_run){PLACE, GUEST_PAGE_SIZE, FRAMES,
+					    GUEST_READ | GUEST_WRITE, false};
+		for (size_t i = 1; i < places; i++)
+			runs[i] = (struct page_run){
+			    PLACE + i * 2 * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE,
+			    FRAMES + i % FRAME_MAX * GUEST_PAGE_SIZE + GUEST_PAGE_SIZE, GUEST_READ,
+			    true};
+		CHECK(rig_run(&rig, MACHINE_START, 0).why == MACHINE_HYPERCALL);
+		CHECK_NUMBER(isolation_process.make_space(rig.machine, 1, runs, 0, places), 0);
+		CHECK_NUMBER(rig_run(&rig, MACHINE_CONTINUE, FRAMES).argument, 1);
+		CHECK_NUMBER(isolation_process.switch_space(rig.machine, 1), 0);
+		struct stop stop = rig_run(&rig, MACHINE_CONTINUE, 0);
+		CHECK(stop.why == MACHINE_FAULT);
+		CHECK_NUMBER(stop.fault.vector, EXCEPTION_ASTRAY);
+		rig_reset(&rig);
 	}
 	rig_close(&rig);
 }
@@ -188,6 +226,7 @@ int main(void)
 	}
 	test_forbidden();
 	test_flood();
+	test_broken_switch();
 	test_killed_from_outside();
 	test_monitor_dies();
 	test_setup_fails();
