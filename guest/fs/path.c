@@ -8,6 +8,7 @@
 #include "file.h"
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/process.h"
 #include "inode.h"
@@ -17,6 +18,7 @@
 struct path_context {
 	struct inode *current;
 	uint32_t creation_mask;
+	uint32_t others; /* processes that share it, but for one */
 };
 
 struct path_context paths_of_first = {.creation_mask = 022};
@@ -36,9 +38,61 @@ struct inode *path_root(void)
 	return root;
 }
 
+static void release(struct path_context *paths)
+{
+	if (paths->others) {
+		paths->others--;
+		return;
+	}
+	inode_drop(paths->current);
+	if (paths != &paths_of_first)
+		heap_free(paths, sizeof(*paths));
+}
+
+int paths_copy(struct process *child, bool shared)
+{
+	struct path_context *own = process_current()->paths;
+	if (shared) {
+		own->others++;
+		child->paths = own;
+		return 0;
+	}
+	struct path_context *copy = heap_allocate(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	copy->current = own->current;
+	copy->creation_mask = own->creation_mask;
+	inode_hold(copy->current);
+	child->paths = copy;
+	return 0;
+}
+
+void paths_release(struct process *process)
+{
+	if (process->paths)
+		release(process->paths);
+	process->paths = NULL;
+}
+
+int paths_unshare(void)
+{
+	struct path_context *shared = process_current()->paths;
+	if (!shared->others)
+		return 0;
+	int error = paths_copy(process_current(), false);
+	if (!error)
+		release(shared);
+	return error;
+}
+
+struct inode *path_current_of(const struct process *process)
+{
+	return process->paths->current;
+}
+
 struct inode *path_current(void)
 {
-	return process_current()->paths->current;
+	return path_current_of(process_current());
 }
 
 void path_set_current(struct inode *directory)

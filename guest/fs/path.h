@@ -4,8 +4,11 @@
 
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <stdbool.h>
 
 #include "inode.h"
+
+struct process;
 
 /* For calls without a directory: paths begin at the current one. */
 #define PATH_HERE ((uint64_t)AT_FDCWD)
@@ -46,6 +49,16 @@ void path_init(struct inode *directory);
 /* Where the paths of a process begin, and what its files are made with. */
 struct path_context;
 extern struct path_context paths_of_first;
+
+/* The current process' for a child of it: the same (`shared`), or a copy. 0 or -ENOMEM. */
+int paths_copy(struct process *child, bool shared);
+void paths_release(struct process *process);
+
+/* The current process has its own from now on, where it shared it. 0 or -ENOMEM. */
+int paths_unshare(void);
+
+/* The current directory of a process that has not ended. */
+struct inode *path_current_of(const struct process *process);
 
 struct inode *path_root(void);
 struct inode *path_current(void);

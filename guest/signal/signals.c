@@ -12,8 +12,10 @@
 #include "arch/signals.h"
 #include "guest/lib/large_data.h"
 #include "guest/lib/system_call.h"
+#include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
@@ -26,6 +28,7 @@
 
 struct signal_actions {
 	struct signal_action actions[SIGNAL_COUNT + 1];
+	uint32_t others; /* processes that share them, but for one */
 };
 
 LARGE_DATA struct signal_actions signal_actions_of_first;
@@ -33,6 +36,9 @@ LARGE_DATA struct signal_actions signal_actions_of_first;
 /* Exceptions that the library OS takes: those, and where their signals have handlers. The control
  * page of each clone must have them. */
 static uint64_t upcalls = ALWAYS_TAKEN;
+
+/* There was a second process: whichever ends by an exception, the machine must go on. */
+static bool takes_all;
 
 const char signal_channel;
 
@@ -242,7 +248,7 @@ static void update_upcalls(void)
 	upcalls = ALWAYS_TAKEN;
 	for (uint64_t vector = 0; vector < GUEST_VECTOR_TICK; vector++) {
 		int signal = exception_signal(vector);
-		if (signal && signal_has_handler(signal))
+		if (signal && (takes_all || signal_has_handler(signal)))
 			upcalls |= 1UL << vector;
 	}
 	machine_control()->upcalls = upcalls;
@@ -252,6 +258,54 @@ void signal_reset_action(int signal)
 {
 	action_of(process_current(), signal)->handler = (uint64_t)SIG_DFL;
 	update_upcalls();
+}
+
+int signal_actions_copy(struct process *child, bool shared)
+{
+	struct signal_actions *own = process_current()->signal_actions;
+	if (shared) {
+		own->others++;
+		child->signal_actions = own;
+	} else {
+		child->signal_actions = heap_allocate(sizeof(*own));
+		if (!child->signal_actions)
+			return -ENOMEM;
+		memcpy(child->signal_actions->actions, own->actions, sizeof(own->actions));
+	}
+	if (!takes_all) {
+		takes_all = true;
+		update_upcalls();
+	}
+	return 0;
+}
+
+static void release(struct signal_actions *actions)
+{
+	if (actions->others)
+		actions->others--;
+	else if (actions != &signal_actions_of_first)
+		heap_free(actions, sizeof(*actions));
+}
+
+void signal_actions_release(struct process *process)
+{
+	if (process->signal_actions)
+		release(process->signal_actions);
+	process->signal_actions = NULL;
+}
+
+int signal_actions_unshare(void)
+{
+	struct process *process = process_current();
+	struct signal_actions *shared = process->signal_actions;
+	if (!shared->others)
+		return 0;
+	int error = signal_actions_copy(process, false);
+	if (error)
+		process->signal_actions = shared;
+	else
+		release(shared);
+	return error;
 }
 
 void signals_start_program(void)

@@ -24,6 +24,13 @@ struct signal_action {
 struct signal_actions;
 extern struct signal_actions signal_actions_of_first;
 
+/* The current process' for a child of it: the same ones (`shared`), or a copy. 0 or -ENOMEM. */
+int signal_actions_copy(struct process *child, bool shared);
+void signal_actions_release(struct process *process);
+
+/* The current process has its own from now on, where it shared them. 0 or -ENOMEM. */
+int signal_actions_unshare(void);
+
 const struct signal_action *signal_action(int signal);
 bool signal_is_ignored(int signal);
 bool signal_has_handler(int signal);

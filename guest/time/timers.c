@@ -8,6 +8,7 @@
 
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/process.h"
 #include "guest/sched/processor_time.h"
@@ -39,30 +40,39 @@ struct timer_table {
 	uint32_t armed, processor_armed; /* the second are among the first */
 };
 
-struct timer_table timers_of_first = {
-    .process = &process_first,
-    .timers =
-	{
-	    [ITIMER_REAL] = {.exists = true, .signal = SIGALRM},
-	    [ITIMER_VIRTUAL] = {.exists = true, .processor = true, .signal = SIGVTALRM},
-	    [ITIMER_PROF] = {.exists = true, .processor = true, .signal = SIGPROF},
-	},
-};
+#define FRESH_TABLE(owner)                                                                         \
+	{                                                                                          \
+		.process = (owner),                                                                \
+		.timers = {                                                                        \
+		    [ITIMER_REAL] = {.exists = true, .signal = SIGALRM},                           \
+		    [ITIMER_VIRTUAL] = {.exists = true, .processor = true, .signal = SIGVTALRM},   \
+		    [ITIMER_PROF] = {.exists = true, .processor = true, .signal = SIGPROF},        \
+		},                                                                                 \
+	}
+
+struct timer_table timers_of_first = FRESH_TABLE(&process_first);
 
 static struct timer_table *own_table(void)
 {
 	return process_current()->timers;
 }
 
+static uint64_t next_of_table(const struct timer_table *table)
+{
+	const struct timer *timer = table->timers;
+	uint64_t next = NO_DEADLINE;
+	for (size_t i = 0; table->armed && i < TIMERS_MAX; i++, timer++)
+		if (timer->due_ns && !timer->processor && timer->due_ns < next)
+			next = timer->due_ns;
+	return next;
+}
+
 static uint64_t next_timer_ns(void)
 {
 	uint64_t next = NO_DEADLINE;
 	for (struct process *process = &process_first; process; process = process->next) {
-		const struct timer_table *table = process->timers;
-		const struct timer *timer = table->timers;
-		for (size_t i = 0; table->armed && i < TIMERS_MAX; i++, timer++)
-			if (timer->due_ns && !timer->processor && timer->due_ns < next)
-				next = timer->due_ns;
+		const uint64_t one = process->timers ? next_of_table(process->timers) : NO_DEADLINE;
+		next = one < next ? one : next;
 	}
 	return next;
 }
@@ -71,8 +81,10 @@ static uint64_t next_timer_ns(void)
 static uint64_t turn_ns(const struct thread *thread)
 {
 	const struct timer_table *table = thread->process->timers;
-	const struct timer *timer = table->timers;
 	uint64_t next = NO_DEADLINE;
+	if (!table)
+		return next;
+	const struct timer *timer = table->timers;
 	for (size_t i = 0; table->processor_armed && i < TIMERS_MAX; i++, timer++) {
 		if (!timer->due_ns || !timer->processor)
 			continue;
@@ -158,8 +170,12 @@ static void expire_table(struct timer_table *table, uint64_t now_ns)
 
 static void expire_timers(uint64_t now_ns)
 {
-	for (struct process *process = &process_first; process; process = process->next)
-		expire_table(process->timers, now_ns);
+	struct process *process = &process_first, *next;
+	for (; process; process = next) {
+		next = process->next;
+		if (process->timers)
+			expire_table(process->timers, now_ns);
+	}
 }
 
 static struct thread_timers thread_timers = {
@@ -382,6 +398,26 @@ SYSTEM_CALL(timer_delete)
 		return -EINVAL;
 	delete_timer(timer);
 	return 0;
+}
+
+int timers_create(struct process *process)
+{
+	struct timer_table *table = heap_allocate(sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	*table = (struct timer_table)FRESH_TABLE(process);
+	process->timers = table;
+	return 0;
+}
+
+void timers_release(struct process *process)
+{
+	struct timer_table *table = process->timers;
+	process->timers = NULL;
+	if (table == &timers_of_first)
+		*table = (struct timer_table)FRESH_TABLE(process);
+	else
+		heap_free(table, sizeof(*table));
 }
 
 void timers_delete_all(void)

@@ -26,8 +26,8 @@ static int64_t duplicate_to(uint64_t from, uint64_t to, bool close_on_exec)
 	if (!file || (uint32_t)to >= DESCRIPTOR_COUNT)
 		return -EBADF;
 	file_hold(file);
-	descriptor_replace((uint32_t)to, file, close_on_exec);
-	return (int64_t)(uint32_t)to;
+	int error = descriptor_replace((uint32_t)to, file, close_on_exec);
+	return error ? error : (int64_t)(uint32_t)to;
 }
 
 SYSTEM_CALL(dup)

@@ -9,6 +9,7 @@
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
 #include "guest/lib/system_call.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/ranges.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/process.h"
@@ -111,6 +112,19 @@ static int64_t transfer_buffer(struct file *file, uint64_t address, uint64_t len
 }
 
 struct transfer_counts transfers_of_first;
+
+int transfers_create(struct process *process)
+{
+	process->transfers = heap_allocate(sizeof(*process->transfers));
+	return process->transfers ? 0 : -ENOMEM;
+}
+
+void transfers_release(struct process *process)
+{
+	if (process->transfers != &transfers_of_first)
+		heap_free(process->transfers, sizeof(*process->transfers));
+	process->transfers = NULL;
+}
 
 /* What a call came to, for /proc/self/io. */
 static int64_t count_transfer(int64_t result, bool writes)
