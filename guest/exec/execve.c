@@ -10,7 +10,6 @@
 #include "guest/fs/descriptors.h"
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
-#include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/mapping.h"
@@ -40,7 +39,8 @@ static void end_threads(void)
 
 static void close_descriptors(void)
 {
-	for (uint64_t i = 0; i < DESCRIPTOR_COUNT; i++)
+	const uint64_t end = descriptors_end(process_current());
+	for (uint64_t i = 0; i < end; i++)
 		if (descriptor_file(i) && descriptor_close_on_exec(i))
 			descriptor_close(i);
 }
@@ -84,6 +84,10 @@ static int64_t execute(const struct exec_request *request)
 	if (!image)
 		return -ENOMEM;
 	int error = exec_open(image, request);
+	if (!error)
+		error = signal_actions_unshare();
+	if (!error)
+		error = descriptors_unshare();
 	if (error) {
 		exec_image_release(image);
 		heap_free(image, sizeof(*image));
@@ -99,7 +103,7 @@ static int64_t execute(const struct exec_request *request)
 	const uint64_t entry = entry_of(image);
 	exec_image_release(image);
 	heap_free(image, sizeof(*image));
-	thread_start_program(entry, libos_start_info.stack);
+	thread_start_program(entry, process_current()->start.stack);
 	return 0;
 }
 

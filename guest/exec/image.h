@@ -46,7 +46,7 @@ int exec_load(struct exec_image *image);
  * OS where they are. 0 or the monitor's refusal. */
 int exec_build_stack(const struct exec_image *image);
 
-/* Notes what the machine's first program was told of its processor; once, before that starts. */
+/* Notes how the machine's first program starts; once, before that does. */
 void exec_init(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "guest/mm/heap.h"
 #include "guest/mm/shared.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "image.h"
 #include "script.h"
 
@@ -25,15 +26,23 @@ union head {
 
 /* ── finding ─────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_written(const struct inode *inode)
+static bool is_written_by(const struct process *process, const struct inode *inode)
 {
-	for (uint64_t i = 0; i < DESCRIPTOR_COUNT; i++) {
-		const struct file *file = descriptor_file(i);
+	for (uint64_t i = 0; i < descriptors_end(process); i++) {
+		const struct file *file = descriptor_file_of(process, i);
 		/* As on Linux, the descriptor that memfd_create() made does not count. */
 		if (file && file->inode == inode && file_writable(file) && file->directory)
 			return true;
 	}
-	return shared_is_writable(inode);
+	return false;
+}
+
+static bool is_written(const struct inode *inode)
+{
+	const struct process *process = &process_first;
+	while (process && !is_written_by(process, inode))
+		process = process->next;
+	return process || shared_is_writable(inode);
 }
 
 static int check_executable(const struct inode *inode)

@@ -8,6 +8,7 @@
 #include "guest/mm/regions.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/identity.h"
+#include "guest/sched/process.h"
 #include "image.h"
 #include "sizes/sizes.h"
 
@@ -29,6 +30,12 @@ static struct {
 void exec_init(void)
 {
 	Elf64_auxv_t entry = {.a_type = AT_IGNORE};
+	process_current()->start = (struct program_start){
+	    .stack = libos_start_info.stack,
+	    .variables = libos_start_info.variables,
+	    .auxiliary = libos_start_info.auxiliary,
+	    .at_random = libos_start_info.at_random,
+	};
 	for (uint64_t at = libos_start_info.auxiliary; entry.a_type != AT_NULL;
 	     at += sizeof(entry)) {
 		if (user_copy_in(&entry, at, sizeof(entry)))
@@ -169,7 +176,6 @@ static uint64_t place_count(void)
 
 static uint64_t *put_places(uint64_t *words)
 {
-	libos_start_info.variables = (uint64_t)words;
 	for (uint64_t i = 0; i < place_count(); i++)
 		*words++ = GUEST_WINDOW_BASE + WINDOW_VARIABLES_OFFSET + i * GUEST_VARIABLE_PLACE;
 	*words++ = 0;
@@ -192,10 +198,15 @@ int exec_build_stack(const struct exec_image *image)
 	uint64_t *words = (uint64_t *)pointer, string = texts.strings;
 	*words++ = arguments->argument_count;
 	words = put_list(words, &string, arguments->argument_count) + 1;
-	words = put_places(put_list(words, &string, arguments->variable_count));
+	words = put_list(words, &string, arguments->variable_count);
+	const uint64_t variables = (uint64_t)words;
+	words = put_places(words);
 	memcpy(words, vector, vector_size);
-	libos_start_info.stack = pointer;
-	libos_start_info.auxiliary = (uint64_t)words;
-	libos_start_info.at_random = texts.random;
+	process_current()->start = (struct program_start){
+	    .stack = pointer,
+	    .variables = variables,
+	    .auxiliary = (uint64_t)words,
+	    .at_random = texts.random,
+	};
 	return 0;
 }

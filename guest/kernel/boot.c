@@ -42,7 +42,7 @@ void libos_main(void)
 	random_reseed();
 	identity_init();
 	boot_files();
-	variables_start();
 	exec_init();
+	variables_start();
 	signals_resume();
 }

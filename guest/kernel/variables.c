@@ -6,6 +6,7 @@
 
 #include "guest/machine/hypercall.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 
 #define AREA	 (GUEST_WINDOW_BASE + WINDOW_VARIABLES_OFFSET)
 #define AREA_END (AREA + WINDOW_VARIABLES_SIZE)
@@ -18,8 +19,9 @@
 static uint64_t find_entry(uint64_t index)
 {
 	const uint64_t wanted = AREA + index * GUEST_VARIABLE_PLACE;
-	uint64_t value, at = libos_start_info.variables + index * sizeof(value);
-	for (int i = 0; i < SHIFT_MAX && at > libos_start_info.stack; i++, at -= sizeof(value)) {
+	const struct program_start *start = &process_current()->start;
+	uint64_t value, at = start->variables + index * sizeof(value);
+	for (int i = 0; i < SHIFT_MAX && at > start->stack; i++, at -= sizeof(value)) {
 		if (user_copy_in(&value, at, sizeof(value)))
 			return 0;
 		if (value == wanted)
@@ -71,8 +73,8 @@ void variables_resume(void)
 static void move_vector(uint64_t to)
 {
 	Elf64_auxv_t entry = {.a_type = AT_IGNORE};
-	uint64_t from = libos_start_info.auxiliary;
-	libos_start_info.auxiliary = to;
+	uint64_t from = process_current()->start.auxiliary;
+	process_current()->start.auxiliary = to;
 	while (entry.a_type != AT_NULL && !user_copy_in(&entry, from, sizeof(entry)) &&
 	       !user_copy_out(to, &entry, sizeof(entry))) {
 		from += sizeof(entry);
@@ -87,5 +89,5 @@ void variables_start(void)
 		return;
 	const uint64_t count = fill_entries();
 	if (count < room)
-		move_vector(libos_start_info.variables + (count + 1) * sizeof(uint64_t));
+		move_vector(process_current()->start.variables + (count + 1) * sizeof(uint64_t));
 }

@@ -71,7 +71,7 @@ static void print_stat(struct pseudo_text *out)
 		     clock_started_ns() / CLOCK_TICK_NS);
 	pseudo_print(out, "%lu %lu %lu ", pages * GUEST_PAGE_SIZE, pages, UINT64_MAX);
 	pseudo_print(out, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 %u 0 0 0 0 0 0 0 0 0 0 0\n",
-		     libos_start_info.stack, thread->policy);
+		     thread->process->start.stack, thread->policy);
 }
 
 static void print_statm(struct pseudo_text *out)

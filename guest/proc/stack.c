@@ -6,6 +6,7 @@
 #include "guest/fs/pseudo.h"
 #include "guest/machine/hypercall.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 
 #define AUXILIARY_MAX 64   /* entries */
 #define ARGUMENTS_MAX 4096 /* of arguments or variables */
@@ -14,7 +15,8 @@
  * All of it is the program's to overwrite, so each word is fetched with care. */
 static bool stack_word(uint64_t index, uint64_t *word)
 {
-	return !user_copy_in(word, libos_start_info.stack + index * sizeof(*word), sizeof(*word));
+	return !user_copy_in(word, process_current()->start.stack + index * sizeof(*word),
+			     sizeof(*word));
 }
 
 /* An entry of the environment that waits for a variable of a request. */
@@ -57,7 +59,7 @@ void proc_environment(struct pseudo_text *out)
 /* Entry `i` of the auxiliary vector. */
 static bool auxiliary_entry(uint64_t i, Elf64_auxv_t *entry)
 {
-	return !user_copy_in(entry, libos_start_info.auxiliary + i * sizeof(*entry),
+	return !user_copy_in(entry, process_current()->start.auxiliary + i * sizeof(*entry),
 			     sizeof(*entry));
 }
 

@@ -91,8 +91,8 @@ static int64_t rename_process(uint64_t address)
 void process_tell_executable(void)
 {
 	char *told = (char *)machine_control()->program;
-	if (process_current()->executable)
-		text_print(told, GUEST_PROGRAM_NAME_SIZE, "%s", process_current()->executable);
+	if (process_first.executable)
+		text_print(told, GUEST_PROGRAM_NAME_SIZE, "%s", process_first.executable);
 }
 
 void process_start_program(const char *executable, const char *called)

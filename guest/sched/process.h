@@ -20,6 +20,13 @@ enum process_phase {
 	PROCESS_ENDED, /* nobody has waited for it yet */
 };
 
+/* What the program found when it began, at addresses of its own memory: it may have overwritten it. */
+struct program_start {
+	uint64_t stack; /* the count of its arguments; above it are those, and its environment */
+	uint64_t variables; /* the environment's first place for a variable of a request */
+	uint64_t auxiliary, at_random;
+};
+
 struct process {
 	struct process *next;	/* of all, from process_first on; NULL behind the last */
 	struct process *parent; /* NULL: process 1, which the library OS is */
@@ -34,6 +41,7 @@ struct process {
 	char name[PROCESS_NAME_SIZE];
 	char *executable;	/* the program's file; NULL: the machine's first program */
 	uint32_t program_count; /* how many began after its first one */
+	struct program_start start;
 
 	struct thread *first_thread; /* its place in the ring stays as long as the process */
 	uint32_t thread_count;	     /* that have not ended */
@@ -79,7 +87,8 @@ void process_renew_id(uint32_t random);
  * was called by. */
 void process_start_program(const char *executable, const char *called);
 
-/* Names the program to the monitor, if it is not the first one; also where a clone begins. */
+/* Names the first process' program to the monitor, if it is not its first one; also where a clone
+ * begins. */
 void process_tell_executable(void);
 
 /* The path of the program's file. */

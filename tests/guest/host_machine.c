@@ -22,6 +22,7 @@
 #include "guest/mm/fault.h"
 #include "guest/mm/pool.h"
 #include "guest/mm/vma.h"
+#include "guest/sched/process.h"
 #include "guest/x86_64/vectors.h"
 #include "mayfly/root_wire.h"
 #include "root_server/wire.h"
@@ -110,11 +111,11 @@ void host_start_with_root(size_t pool_pages, int root)
 	    .root_base = GUEST_ROOT_BASE,
 	    .root_size = root_size,
 	    .root_served = host.root >= 0,
-	    .at_random = USER_BASE,
 	    .region_count = 1,
 	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},
 	    .program = "/bin/program",
 	};
+	process_first.start.at_random = USER_BASE;
 	user_next += GUEST_PAGE_SIZE; /* the 16 random bytes lie there */
 	machine_control()->clock = (struct guest_clock){
 	    .multiplier = 1UL << 32,

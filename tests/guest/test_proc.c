@@ -78,8 +78,8 @@ static void test_process(void)
 			      0,
 			      0};
 	memcpy(stack, words, sizeof(words));
-	libos_start_info.stack = ADDRESS(stack);
-	libos_start_info.auxiliary = ADDRESS(stack + 6);
+	process_first.start.stack = ADDRESS(stack);
+	process_first.start.auxiliary = ADDRESS(stack + 6);
 	CHECK_NUMBER(read_all("/proc/self/cmdline", 5), 20);
 	CHECK(!memcmp(text, "program\0an argument", 20));
 	CHECK_NUMBER(read_all("/proc/self/environ", 4096), 4);
@@ -101,7 +101,7 @@ static void test_process(void)
 	stack[4] = UINT64_MAX - 2;
 	CHECK(read_all("/proc/self/cmdline", 4096) >= 0);
 	CHECK(read_all("/proc/self/environ", 4096) >= 0);
-	libos_start_info.stack = libos_start_info.auxiliary = 8;
+	process_first.start.stack = process_first.start.auxiliary = 8;
 	CHECK_NUMBER(read_all("/proc/self/cmdline", 4096), 0);
 	CHECK_NUMBER(read_all("/proc/self/auxv", 4096), 0);
 }

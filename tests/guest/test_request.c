@@ -11,6 +11,7 @@
 #include "guest/kernel/calls.h"
 #include "guest/machine/hypercall.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "host_machine.h"
 #include "tests/check.h"
@@ -143,7 +144,7 @@ static void test_clone_state(void)
 	for (int i = 0; i < GUEST_ENTROPY_SIZE; i++)
 		CHECK_NUMBER(machine_control()->entropy[i], 0);
 	const char zeros[16] = {0};
-	CHECK(memcmp((void *)libos_start_info.at_random, zeros, 16));
+	CHECK(memcmp((void *)process_first.start.at_random, zeros, 16));
 	uint64_t *arena = host_memory(2 * sizeof(*arena));
 	CHECK_NUMBER(SYSTEM(mayfly_arena, ADDRESS(arena)), 0);
 	CHECK_NUMBER(arena[0], GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET);

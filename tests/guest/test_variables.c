@@ -3,6 +3,7 @@
 
 #include "guest/kernel/variables.h"
 #include "guest/machine/hypercall.h"
+#include "guest/sched/process.h"
 #include "host_machine.h"
 #include "tests/check.h"
 
@@ -36,10 +37,10 @@ static void build(void)
 				       0};
 	stack = host_memory(sizeof(words));
 	memcpy(stack, words, sizeof(words));
-	libos_start_info.stack = (uint64_t)stack;
-	libos_start_info.variables = (uint64_t)(stack + FIRST);
+	process_first.start.stack = (uint64_t)stack;
+	process_first.start.variables = (uint64_t)(stack + FIRST);
 	libos_start_info.variables_room = ROOM;
-	libos_start_info.auxiliary = (uint64_t)(stack + VECTOR);
+	process_first.start.auxiliary = (uint64_t)(stack + VECTOR);
 	memset((void *)AREA, 0, WINDOW_VARIABLES_SIZE);
 	machine_control()->variable_count = 0;
 	machine_control()->serving = 1;
@@ -71,7 +72,7 @@ static void test_resume(void)
 	bring_three();
 	variables_resume();
 	check_entries(FIRST, (uint64_t[]){AREA, REST, AREA + 2 * PLACE, 0, 0, AT_PAGESZ}, 6);
-	CHECK_NUMBER(libos_start_info.auxiliary, (uint64_t)(stack + VECTOR));
+	CHECK_NUMBER(process_first.start.auxiliary, (uint64_t)(stack + VECTOR));
 	build();
 	variables_resume();
 	check_entries(FIRST, (uint64_t[]){0, AREA + PLACE}, 2);
@@ -93,10 +94,10 @@ static void test_overwritten(void)
 	memcpy(before, stack, sizeof(before));
 	variables_resume();
 	CHECK(!memcmp(stack, before, sizeof(before)));
-	libos_start_info.variables = 8;
-	libos_start_info.stack = 0;
+	process_first.start.variables = 8;
+	process_first.start.stack = 0;
 	variables_resume();
-	libos_start_info.variables = UINT64_MAX - 7;
+	process_first.start.variables = UINT64_MAX - 7;
 	variables_resume();
 }
 
@@ -132,19 +133,19 @@ static void test_start(void)
 		      (uint64_t[]){AREA, REST, AREA + 2 * PLACE, 0, AT_PAGESZ, 4096, AT_CLKTCK, 100,
 				   AT_NULL, 0},
 		      10);
-	CHECK_NUMBER(libos_start_info.auxiliary, (uint64_t)(stack + FIRST + 4));
+	CHECK_NUMBER(process_first.start.auxiliary, (uint64_t)(stack + FIRST + 4));
 	/* As many as there is room for. */
 	build();
 	for (uint64_t i = 0; i < ROOM; i++)
 		put(AREA + i * PLACE, "X=1");
 	machine_control()->variable_count = ROOM;
 	variables_start();
-	CHECK_NUMBER(libos_start_info.auxiliary, (uint64_t)(stack + VECTOR));
+	CHECK_NUMBER(process_first.start.auxiliary, (uint64_t)(stack + VECTOR));
 	/* A vector without an end. */
 	build();
 	for (size_t i = VECTOR; i < WORDS; i++)
 		stack[i] = AT_IGNORE;
-	libos_start_info.auxiliary = UINT64_MAX - 15;
+	process_first.start.auxiliary = UINT64_MAX - 15;
 	variables_start();
 }
 
