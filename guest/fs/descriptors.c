@@ -7,6 +7,7 @@
 #include "file.h"
 #include "guest/lib/large_data.h"
 #include "guest/lib/text.h"
+#include "guest/locks/locks.h"
 #include "guest/mm/heap.h"
 #include "guest/sched/process.h"
 
@@ -79,13 +80,20 @@ int descriptors_copy(struct process *child, bool shared)
 	return 0;
 }
 
+/* With any descriptor of a file a process loses its locks on it. */
+static void close_file(struct descriptor_table *table, struct file *file)
+{
+	locks_release(table, file->inode);
+	file_drop(file);
+}
+
 static void close_all(struct descriptor_table *table)
 {
 	for (uint64_t i = 0; i < table->room; i++) {
 		struct file *file = table->descriptors[i].file;
 		table->descriptors[i] = (struct descriptor){0};
 		if (file)
-			file_drop(file);
+			close_file(table, file);
 	}
 }
 
@@ -179,7 +187,8 @@ int descriptor_install(struct file *file, uint64_t lowest, bool close_on_exec)
 
 int descriptor_replace(uint64_t descriptor, struct file *file, bool close_on_exec)
 {
-	struct descriptor *const place = place_of(own_table(), descriptor);
+	struct descriptor_table *const table = own_table();
+	struct descriptor *const place = place_of(table, descriptor);
 	if (!place) {
 		file_drop(file);
 		return -ENOMEM;
@@ -187,7 +196,7 @@ int descriptor_replace(uint64_t descriptor, struct file *file, bool close_on_exe
 	struct file *old = place->file;
 	*place = (struct descriptor){.file = file, .close_on_exec = close_on_exec};
 	if (old)
-		file_drop(old);
+		close_file(table, old);
 	return 0;
 }
 
@@ -197,7 +206,7 @@ int descriptor_close(uint64_t descriptor)
 	if (!file)
 		return -EBADF;
 	own_table()->descriptors[descriptor] = (struct descriptor){0};
-	file_drop(file);
+	close_file(own_table(), file);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "guest/locks/locks.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/backing.h"
 #include "guest/mm/heap.h"
@@ -56,6 +57,7 @@ void file_drop(struct file *file)
 {
 	if (--file->references)
 		return;
+	locks_release(file, file->inode);
 	if (file->operations->release)
 		file->operations->release(file);
 	if (file->directory)

@@ -1,15 +1,13 @@
-/* System calls on descriptors and open files: duplicates, flags, locks. */
+/* System calls on descriptors and open files: duplicates, flags. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "arch/linux.h"
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
 #include "guest/fs/regular.h"
 #include "guest/lib/system_call.h"
-#include "guest/mm/user_memory.h"
-#include "sizes/sizes.h"
+#include "lock.h"
 
 static int64_t duplicate(uint64_t descriptor, uint64_t lowest, bool close_on_exec)
 {
@@ -50,55 +48,6 @@ SYSTEM_CALL(dup3)
 	return duplicate_to(arguments[0], arguments[1], arguments[2] & O_CLOEXEC);
 }
 
-/* Does a lock's range begin at a byte that a file can have, and end at one? */
-static int check_lock_range(const struct file *file, const struct flock *lock)
-{
-	int64_t start = 0, end;
-	if (lock->l_whence == SEEK_CUR)
-		start = (int64_t)file->offset;
-	else if (lock->l_whence == SEEK_END)
-		start = (int64_t)file->inode->size;
-	else if (lock->l_whence != SEEK_SET)
-		return -EINVAL;
-	if (add_overflows(start, lock->l_start, &start) || add_overflows(start, lock->l_len, &end))
-		return -EOVERFLOW;
-	return start < 0 || end < 0 ? -EINVAL : 0;
-}
-
-/* Only one process has files here, and its own locks never conflict. */
-static int64_t lock_record(const struct file *file, uint32_t command, uint64_t address)
-{
-	struct flock lock;
-	int error = user_copy_in(&lock, address, sizeof(lock));
-	if (error)
-		return error;
-	if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK &&
-	    (lock.l_type != F_UNLCK || command == F_GETLK))
-		return -EINVAL;
-	error = check_lock_range(file, &lock);
-	if (error)
-		return error;
-	if (command != F_GETLK) {
-		bool allowed = lock.l_type == F_UNLCK ||
-			       (lock.l_type == F_RDLCK ? file_readable(file) : file_writable(file));
-		return allowed ? 0 : -EBADF;
-	}
-	lock.l_type = F_UNLCK;
-	return user_copy_out(address, &lock, sizeof(lock));
-}
-
-/* Locks of an open file, which are no process's. */
-static int64_t lock_opened(const struct file *file, uint32_t command, uint64_t address)
-{
-	struct flock lock;
-	int error = user_copy_in(&lock, address, sizeof(lock));
-	if (error)
-		return error;
-	if (lock.l_pid)
-		return -EINVAL;
-	return lock_record(file, command == F_OFD_GETLK ? F_GETLK : F_SETLK, address);
-}
-
 static bool can_be_sealed(const struct file *file)
 {
 	return S_ISREG(file->inode->mode) && file->operations->stored;
@@ -135,11 +84,10 @@ SYSTEM_CALL(fcntl)
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
-		return lock_record(file, command, value);
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return lock_opened(file, command, value);
+		return lock_record(descriptor, command, value);
 	case F_GETOWN: /* no signal is sent to anybody */
 	case F_GETSIG:
 		return 0;
@@ -155,12 +103,4 @@ SYSTEM_CALL(fcntl)
 	default:
 		return -EINVAL;
 	}
-}
-
-SYSTEM_CALL(flock)
-{
-	uint32_t operation = (uint32_t)arguments[1] & ~(uint32_t)LOCK_NB;
-	if (operation != LOCK_SH && operation != LOCK_EX && operation != LOCK_UN)
-		return -EINVAL;
-	return descriptor_opened(arguments[0]) ? 0 : -EBADF;
 }
