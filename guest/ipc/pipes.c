@@ -1,5 +1,7 @@
-/* Pipes of one process: what it writes at one end it can read at the other. Only another thread can
- * fill or empty a pipe: for the only one, a call that would wait for that is a deadlock. */
+/* Pipes: what is written at one end can be read at the other. Only another thread can fill or empty a
+ * pipe: for the only one, a call that would wait for that is a deadlock. */
+#include "pipes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -24,23 +26,71 @@ struct pipe {
 	uint64_t start;	 /* first byte that is not read yet */
 	uint64_t length; /* bytes that are not read yet */
 	uint32_t readers, writers;
+	bool named;
+	uint32_t readers_ever, writers_ever; /* of a named one */
 };
+
+static void add_ends(struct pipe *pipe, const struct file *file)
+{
+	pipe->readers += file_readable(file);
+	pipe->writers += file_writable(file);
+	pipe->readers_ever += file_readable(file);
+	pipe->writers_ever += file_writable(file);
+}
+
+/* What nobody can read any more is gone. */
+static void remove_ends(struct pipe *pipe, struct file *file)
+{
+	pipe->readers -= file_readable(file);
+	pipe->writers -= file_writable(file);
+	if (!pipe->readers && !pipe->writers && pipe->buffer) {
+		pool_release(pipe->buffer, PIPE_PAGES);
+		pipe->buffer = NULL;
+		pipe->start = pipe->length = 0;
+	}
+	inode_signal(file->inode);
+}
+
+/* Until another one has opened the other end; it may have closed it again. */
+static int wait_for_end(struct file *file, const uint32_t *ever)
+{
+	const uint32_t before = *ever;
+	int64_t error = 0;
+	while (!error && *ever == before)
+		error = file_wait_until(file, NO_DEADLINE, "the other end of a named pipe", NULL);
+	return (int)error;
+}
+
+static int wait_for_other_end(const struct pipe *pipe, struct file *file)
+{
+	if (file->flags & O_NONBLOCK)
+		return 0;
+	if (!pipe->writers)
+		return wait_for_end(file, &pipe->writers_ever);
+	return pipe->readers ? 0 : wait_for_end(file, &pipe->readers_ever);
+}
 
 /* Each file on a pipe is one end of it, or both, as its access mode says. */
 static int pipe_open(struct file *file)
 {
 	struct pipe *pipe = file->inode->private;
-	pipe->readers += file_readable(file);
-	pipe->writers += file_writable(file);
-	return 0;
+	if (pipe->named && file->flags & O_NONBLOCK && !file_readable(file) && !pipe->readers)
+		return -ENXIO;
+	/* Writers that were there before are no end of what it reads; see pipe_poll(). */
+	file->private = (void *)(pipe->writers ? 0 : pipe->writers_ever + 1UL);
+	add_ends(pipe, file);
+	if (!pipe->named)
+		return 0;
+	inode_signal(file->inode);
+	int error = wait_for_other_end(pipe, file);
+	if (error)
+		remove_ends(pipe, file);
+	return error;
 }
 
 static void pipe_release(struct file *file)
 {
-	struct pipe *pipe = file->inode->private;
-	pipe->readers -= file_readable(file);
-	pipe->writers -= file_writable(file);
-	inode_signal(file->inode);
+	remove_ends(file->inode->private, file);
 }
 
 static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t offset)
@@ -126,8 +176,12 @@ static uint32_t pipe_poll(struct file *file)
 {
 	const struct pipe *pipe = file->inode->private;
 	uint32_t ready = 0;
+	/* Before the first writer came there is no end of the file. */
+	const bool waits_for_first =
+	    pipe->named && (uintptr_t)file->private == pipe->writers_ever + 1UL;
 	if (file_readable(file))
-		ready |= (pipe->length ? POLLIN | POLLRDNORM : 0u) | (pipe->writers ? 0u : POLLHUP);
+		ready |= (pipe->length ? POLLIN | POLLRDNORM : 0u) |
+			 (pipe->writers || waits_for_first ? 0u : POLLHUP);
 	if (file_writable(file))
 		ready |= (PIPE_SIZE - pipe->length >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0u) |
 			 (pipe->readers ? 0u : POLLERR);
@@ -157,18 +211,21 @@ static void pipe_free(struct inode *inode)
 	heap_free(pipe, sizeof(*pipe));
 }
 
-/* An inode with an empty pipe; NULL: no memory. */
-static struct inode *pipe_create(void)
+struct inode *pipe_create(uint32_t permissions, bool named)
 {
 	static const struct inode_operations inode_operations = {.free = pipe_free};
-	struct inode *inode = inode_create(S_IFIFO | 0600, &inode_operations, &pipe_operations);
+	struct inode *inode =
+	    inode_create(S_IFIFO | permissions, &inode_operations, &pipe_operations);
 	if (!inode)
 		return NULL;
-	inode->private = heap_allocate(sizeof(struct pipe));
-	if (inode->private)
-		return inode;
-	inode_drop(inode);
-	return NULL;
+	struct pipe *pipe = heap_allocate(sizeof(*pipe));
+	if (!pipe) {
+		inode_drop(inode);
+		return NULL;
+	}
+	pipe->named = named;
+	inode->private = pipe;
+	return inode;
 }
 
 SYSTEM_CALL(pipe2)
@@ -178,7 +235,7 @@ SYSTEM_CALL(pipe2)
 		return -EINVAL;
 	if (!user_writable(arguments[0], 2 * sizeof(int)))
 		return -EFAULT;
-	struct inode *inode = pipe_create();
+	struct inode *inode = pipe_create(0600, false);
 	if (!inode)
 		return -ENOMEM;
 	int numbers[2];

@@ -54,8 +54,6 @@ static const struct {
     NAME(umount2),
     NAME(chroot),
     NAME(pivot_root),
-    NAME(mknod),
-    NAME(mknodat),
     NAME(swapon),
     NAME(swapoff),
     NAME(acct),

@@ -129,13 +129,14 @@ int lock_set(const struct lock *wanted)
 	int error = !spare || (!made && lock.type != F_UNLCK) ? -ENOLCK : 0;
 	if (!error && lock.kind == LOCK_OF_WHOLE) {
 		/* The old one goes first, even where the new one cannot be had. */
-		const struct lock old = {.kind = lock.kind,
-					 .owner = lock.owner,
-					 .inode = lock.inode,
-					 .type = F_UNLCK,
-					 .end = LOCK_END};
-		struct lock taken = old;
-		take_in(&taken, &spare);
+		struct lock old = {
+		    .kind = lock.kind,
+		    .owner = lock.owner,
+		    .inode = lock.inode,
+		    .type = F_UNLCK,
+		    .end = LOCK_END,
+		};
+		take_in(&old, &spare);
 		wake_waiters();
 	}
 	if (!error && lock_find_conflict(&lock))

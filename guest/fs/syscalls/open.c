@@ -48,7 +48,8 @@ static int check_open(const struct inode *inode, int flags)
 	return 0;
 }
 
-static int64_t open_inode(struct inode *inode, int flags)
+/* `directory`: where it was found; NULL: in none. */
+static int64_t open_inode(struct inode *inode, struct inode *directory, int flags)
 {
 	int error = check_open(inode, flags);
 	if (error)
@@ -61,6 +62,8 @@ static int64_t open_inode(struct inode *inode, int flags)
 	struct file *file = file_open(inode, flags & FILE_FLAGS);
 	if (!file)
 		return -ENOMEM;
+	if (directory)
+		file_set_directory(file, directory);
 	error = flags & O_PATH ? 0 : file_start(file);
 	if (error) {
 		file_drop(file);
@@ -77,7 +80,7 @@ static int64_t open_nameless(const struct inode *directory, int flags, uint64_t 
 	struct inode *inode = regular_create(path_apply_mask(mode));
 	if (!inode)
 		return -ENOSPC;
-	int64_t descriptor = open_inode(inode, flags & ~O_TMPFILE);
+	int64_t descriptor = open_inode(inode, NULL, flags & ~O_TMPFILE);
 	inode_drop(inode);
 	if (descriptor >= 0)
 		descriptor_file((uint64_t)descriptor)->flags |= O_TMPFILE;
@@ -109,10 +112,7 @@ static int64_t open_path(uint64_t directory, uint64_t path, int flags, uint64_t 
 		if (error)
 			return error;
 	}
-	int64_t descriptor = open_inode(walk.inode, flags);
-	if (descriptor >= 0 && !walk.leapt)
-		file_set_directory(descriptor_file((uint64_t)descriptor), walk.parent);
-	return descriptor;
+	return open_inode(walk.inode, walk.leapt ? NULL : walk.parent, flags);
 }
 
 SYSTEM_CALL(open)
