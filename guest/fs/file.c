@@ -58,6 +58,8 @@ void file_drop(struct file *file)
 	if (--file->references)
 		return;
 	locks_release(file, file->inode);
+	if (file->forget)
+		file->forget(file);
 	if (file->operations->release)
 		file->operations->release(file);
 	if (file->directory)
@@ -90,13 +92,12 @@ int64_t file_wait(struct file *file, const char *waiting_for, thread_look_functi
 					: file_wait_until(file, NO_DEADLINE, waiting_for, look);
 }
 
-int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *waiting_for,
-			thread_look_function *look)
+static int64_t wait_at(const void *channel, struct file *file, uint64_t deadline_ns,
+		       const char *waiting_for)
 {
 	/* Another thread may close it meanwhile. */
 	file_hold(file);
-	thread_current()->look = look;
-	int error = thread_wait(&thread_files_channel, deadline_ns, waiting_for);
+	int error = thread_wait(channel, deadline_ns, waiting_for);
 	bool closed = file->references == 1;
 	file_drop(file);
 	if (closed)
@@ -104,6 +105,19 @@ int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *wai
 	if (error == -ETIMEDOUT)
 		return -EAGAIN;
 	return error == -EINTR && deadline_ns == NO_DEADLINE ? -RESTART_CALL : error;
+}
+
+int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *waiting_for,
+			thread_look_function *look)
+{
+	thread_current()->look = look;
+	return wait_at(&thread_files_channel, file, deadline_ns, waiting_for);
+}
+
+int64_t file_wait_for_inode(struct file *file, const char *waiting_for)
+{
+	return file->flags & O_NONBLOCK ? -EAGAIN
+					: wait_at(file->inode, file, NO_DEADLINE, waiting_for);
 }
 
 int file_refuse_open(struct file *file)

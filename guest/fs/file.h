@@ -57,6 +57,8 @@ struct file {
 	int flags;		 /* of open(): access mode, O_APPEND, O_NONBLOCK, … */
 	void *private;		 /* of the operations */
 	struct inode *directory; /* where it was found when it was opened, or NULL */
+	/* Who watches the file is told that it goes; NULL: nobody does. */
+	void (*forget)(const struct file *file);
 };
 
 /* A file with one reference, which holds the inode; NULL: no memory. */
@@ -87,6 +89,10 @@ int64_t file_wait(struct file *file, const char *waiting_for, thread_look_functi
 /* The same until that time at most (then -EAGAIN), also where the file has O_NONBLOCK. */
 int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *waiting_for,
 			thread_look_function *look);
+
+/* The same as file_wait() for files of which inode_signal() tells whatever is waited for: what happens
+ * to others does not wake it. */
+int64_t file_wait_for_inode(struct file *file, const char *waiting_for);
 
 /* A seek() for files whose size means nothing: SEEK_SET and SEEK_CUR only. */
 int64_t file_seek_position(struct file *file, int64_t offset, uint32_t whence);

@@ -61,6 +61,7 @@ struct inode *inode_create_lower(uint32_t mode, const struct inode_operations *o
 void inode_signal(struct inode *inode)
 {
 	inode->activity++;
+	thread_wake(inode);
 	thread_wake(&thread_files_channel);
 }
 

@@ -1,5 +1,6 @@
-/* epoll(7): which of many files are ready. An item goes when its descriptor names another file or
- * none. Edges are changes of readiness, and any activity on what was reported before. */
+/* epoll(7): which of many files are ready. An item is one of a file and the number that it had; it goes
+ * with the file, whatever becomes of the number. Edges are changes of readiness, and any activity on
+ * what was reported before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -20,18 +21,31 @@ struct item {
 	uint32_t reported; /* what was ready when it was last reported */
 	uint32_t activity; /* the inode's, then */
 	bool disabled;	   /* EPOLLONESHOT has fired */
-	const struct file *file;
+	struct file *file;
 	epoll_data_t data;
 };
 
 struct epoll {
+	struct epoll *next; /* of all */
 	struct item *items;
 	uint32_t count, room;
 };
 
+static struct epoll *epolls;
+
 static void remove_item(struct epoll *epoll, struct item *item)
 {
 	*item = epoll->items[--epoll->count];
+}
+
+static void forget_file(const struct file *file)
+{
+	for (struct epoll *epoll = epolls; epoll; epoll = epoll->next)
+		for (uint32_t i = 0; i < epoll->count;)
+			if (epoll->items[i].file == file)
+				remove_item(epoll, &epoll->items[i]);
+			else
+				i++;
 }
 
 static struct item *find_item(struct epoll *epoll, uint32_t descriptor, const struct file *file)
@@ -45,8 +59,9 @@ static struct item *find_item(struct epoll *epoll, uint32_t descriptor, const st
 }
 
 /* What of the item's events there is to report. */
-static uint32_t due_events(struct item *item, struct file *file)
+static uint32_t due_events(struct item *item)
 {
+	struct file *file = item->file;
 	if (item->disabled)
 		return 0;
 	uint32_t ready = file_poll(file, item->events);
@@ -62,15 +77,9 @@ static uint32_t due_events(struct item *item, struct file *file)
 static int64_t collect(struct epoll *epoll, struct epoll_event *out, uint32_t room)
 {
 	uint32_t found = 0;
-	for (uint32_t i = 0; i < epoll->count && found < room;) {
+	for (uint32_t i = 0; i < epoll->count && found < room; i++) {
 		struct item *item = &epoll->items[i];
-		struct file *file = descriptor_file(item->descriptor);
-		if (file != item->file) {
-			remove_item(epoll, item);
-			continue;
-		}
-		uint32_t events = due_events(item, file);
-		i++;
+		uint32_t events = due_events(item);
 		if (!events)
 			continue;
 		found++;
@@ -78,7 +87,7 @@ static int64_t collect(struct epoll *epoll, struct epoll_event *out, uint32_t ro
 			continue;
 		out[found - 1] = (struct epoll_event){.events = events, .data = item->data};
 		item->reported = events;
-		item->activity = file->inode->activity;
+		item->activity = item->file->inode->activity;
 		item->disabled = item->events & EPOLLONESHOT;
 	}
 	return found;
@@ -91,9 +100,13 @@ static uint32_t epoll_poll(struct file *file)
 
 static void epoll_free(struct inode *inode)
 {
-	struct epoll *epoll = inode->private;
-	if (epoll)
-		heap_free(epoll->items, epoll->room * sizeof(struct item));
+	struct epoll *epoll = inode->private, **place = &epolls;
+	if (!epoll)
+		return;
+	while (*place != epoll)
+		place = &(*place)->next;
+	*place = epoll->next;
+	heap_free(epoll->items, epoll->room * sizeof(struct item));
 	heap_free(epoll, sizeof(*epoll));
 }
 
@@ -112,8 +125,13 @@ SYSTEM_CALL(epoll_create1)
 	struct inode *inode = inode_create(0600, &epoll_inode_operations, &epoll_operations);
 	if (!inode)
 		return -ENOMEM;
-	inode->private = heap_allocate(sizeof(struct epoll));
-	struct file *file = inode->private ? file_open(inode, O_RDWR) : NULL;
+	struct epoll *epoll = heap_allocate(sizeof(*epoll));
+	if (epoll) {
+		epoll->next = epolls;
+		epolls = epoll;
+	}
+	inode->private = epoll;
+	struct file *file = epoll ? file_open(inode, O_RDWR) : NULL;
 	inode_drop(inode);
 	return file ? descriptor_install(file, 0, flags & EPOLL_CLOEXEC) : -ENOMEM;
 }
@@ -144,6 +162,7 @@ static int add_item(struct epoll *epoll, const struct item *item)
 		epoll->room = room;
 	}
 	epoll->items[epoll->count++] = *item;
+	item->file->forget = forget_file;
 	return 0;
 }
 

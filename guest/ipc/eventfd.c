@@ -27,7 +27,7 @@ static int64_t read_counter(struct file *file, void *out, uint64_t length, uint6
 	if (length < sizeof(value))
 		return -EINVAL;
 	while (!counter->count) {
-		int64_t error = file_wait(file, "an event", NULL);
+		int64_t error = file_wait_for_inode(file, "an event");
 		if (error)
 			return error;
 	}
@@ -51,7 +51,7 @@ static int64_t write_counter(struct file *file, const void *in, uint64_t length,
 	if (value > COUNT_MAX)
 		return -EINVAL;
 	while (value > COUNT_MAX - counter->count) {
-		int64_t waited = file_wait(file, "room in an event's counter", NULL);
+		int64_t waited = file_wait_for_inode(file, "room in an event's counter");
 		if (waited)
 			return waited;
 	}

@@ -57,7 +57,7 @@ static int wait_for_end(struct file *file, const uint32_t *ever)
 	const uint32_t before = *ever;
 	int64_t error = 0;
 	while (!error && *ever == before)
-		error = file_wait_until(file, NO_DEADLINE, "the other end of a named pipe", NULL);
+		error = file_wait_for_inode(file, "the other end of a named pipe");
 	return (int)error;
 }
 
@@ -101,7 +101,7 @@ static int64_t pipe_read(struct file *file, void *out, uint64_t length, uint64_t
 	while (!pipe->length) {
 		if (!pipe->writers)
 			return 0;
-		int64_t error = file_wait(file, "data in a pipe", NULL);
+		int64_t error = file_wait_for_inode(file, "data in a pipe");
 		if (error)
 			return error;
 		/* Others ran meanwhile. */
@@ -138,7 +138,7 @@ static int64_t write_part(struct file *file, const void *in, uint64_t length)
 		/* What fits into PIPE_BUF is written whole or not at all. */
 		if (room && (length > PIPE_BUF || length <= room))
 			break;
-		int64_t error = file_wait(file, "room in a pipe", NULL);
+		int64_t error = file_wait_for_inode(file, "room in a pipe");
 		if (error)
 			return error;
 		if (!user_readable((uint64_t)in, length))

@@ -104,7 +104,7 @@ static int64_t read_timer(struct file *file, void *out, uint64_t length, uint64_
 	if (length < sizeof(count))
 		return -EINVAL;
 	while (!(count = count_expirations(timer))) {
-		int64_t error = file_wait(file, "a timer that is not armed", NULL);
+		int64_t error = file_wait_for_inode(file, "a timer that is not armed");
 		if (error)
 			return error;
 	}

@@ -18,6 +18,7 @@
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "sizes/sizes.h"
 #include "snapshot.h"
@@ -101,12 +102,13 @@ static bool look_for_more(uint64_t until_ns)
 
 /* Waits for the request, and looks for more of it without waiting. 0: bytes are there, or it has
  * ended; else -EAGAIN. A program that was warmed up and reads again after its answer wants the next
- * request; one that has not answered yet reads to the end of this one. */
+ * request; one that has not answered yet reads to the end of this one, and so do its children. */
 static int request_fill(void)
 {
 	request_begin();
 	int error = request_refill(0);
-	if (error || request.next < request.length || !request.answered || !snapshot_is_warmed())
+	if (error || request.next < request.length || !request.answered || !snapshot_is_warmed() ||
+	    process_current() != &process_first)
 		return error;
 	request_end();
 	return request_refill(0);
