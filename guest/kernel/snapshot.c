@@ -68,7 +68,7 @@ static void freeze(void)
 	random_bytes(&fresh, sizeof(fresh));
 	process_renew_id(fresh.id);
 	/* An error is ignored: the program may have unmapped the page. */
-	(void)user_copy_out(process_current()->start.at_random, fresh.at_random, AT_RANDOM_SIZE);
+	(void)user_copy_out(process_first.start.at_random, fresh.at_random, AT_RANDOM_SIZE);
 	variables_resume();
 }
 

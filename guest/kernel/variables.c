@@ -19,7 +19,7 @@
 static uint64_t find_entry(uint64_t index)
 {
 	const uint64_t wanted = AREA + index * GUEST_VARIABLE_PLACE;
-	const struct program_start *start = &process_current()->start;
+	const struct program_start *start = &process_first.start;
 	uint64_t value, at = start->variables + index * sizeof(value);
 	for (int i = 0; i < SHIFT_MAX && at > start->stack; i++, at -= sizeof(value)) {
 		if (user_copy_in(&value, at, sizeof(value)))
@@ -73,8 +73,8 @@ void variables_resume(void)
 static void move_vector(uint64_t to)
 {
 	Elf64_auxv_t entry = {.a_type = AT_IGNORE};
-	uint64_t from = process_current()->start.auxiliary;
-	process_current()->start.auxiliary = to;
+	uint64_t from = process_first.start.auxiliary;
+	process_first.start.auxiliary = to;
 	while (entry.a_type != AT_NULL && !user_copy_in(&entry, from, sizeof(entry)) &&
 	       !user_copy_out(to, &entry, sizeof(entry))) {
 		from += sizeof(entry);
@@ -89,5 +89,5 @@ void variables_start(void)
 		return;
 	const uint64_t count = fill_entries();
 	if (count < room)
-		move_vector(process_current()->start.variables + (count + 1) * sizeof(uint64_t));
+		move_vector(process_first.start.variables + (count + 1) * sizeof(uint64_t));
 }
