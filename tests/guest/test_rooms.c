@@ -1,8 +1,11 @@
 /* What each process has for itself in the rooms of the library OS, or shares: its descriptors, paths,
- * signal actions, timers and counts. */
+ * signal actions, timers and counts; its locks; and pipes with names. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "guest/fs/descriptors.h"
@@ -145,9 +148,92 @@ static void test_timers(void)
 	CHECK(SYSTEM(alarm, 0) > 3);
 }
 
+static int64_t lock(uint64_t descriptor, uint32_t command, short type, int64_t length)
+{
+	struct flock *asked = host_memory(sizeof(*asked));
+	*asked = (struct flock){.l_type = type, .l_len = length};
+	const int64_t result = SYSTEM(fcntl, descriptor, command, ADDRESS(asked));
+	if (command == F_GETLK && !result && asked->l_type != F_UNLCK)
+		return asked->l_pid;
+	return result;
+}
+
+static void test_locks(void)
+{
+	const uint64_t file =
+	    (uint64_t)SYSTEM(open, host_text("/tmp/locked"), O_CREAT | O_RDWR, 0600);
+	const uint64_t other = (uint64_t)SYSTEM(dup, file);
+	CHECK_NUMBER(lock(file, F_SETLK, F_WRLCK, 10), 0);
+	CHECK_NUMBER(SYSTEM(flock, file, LOCK_EX), 0);
+	begin_child(false);
+	be(&child);
+	CHECK_NUMBER(lock(file, F_GETLK, F_RDLCK, 0), PROCESS_FIRST_ID);
+	CHECK_NUMBER(lock(file, F_SETLK, F_RDLCK, 1), -EAGAIN);
+	CHECK_NUMBER(lock(file, F_SETLK, F_UNLCK, 0), 0);
+	CHECK_NUMBER(SYSTEM(close, other), 0);
+	CHECK_NUMBER(lock(file, F_SETLK, F_RDLCK, 1), -EAGAIN);
+	/* The open file is the same one. */
+	CHECK_NUMBER(lock(file, F_OFD_SETLK, F_RDLCK, 1), -EAGAIN);
+	CHECK_NUMBER(SYSTEM(flock, file, LOCK_SH | LOCK_NB), 0);
+	const uint64_t own = (uint64_t)SYSTEM(open, host_text("/tmp/locked"), O_RDWR, 0);
+	CHECK_NUMBER(SYSTEM(flock, own, LOCK_EX | LOCK_NB), -EAGAIN);
+	CHECK_NUMBER(SYSTEM(flock, own, LOCK_SH | LOCK_NB), 0);
+	be(&process_first);
+	CHECK_NUMBER(SYSTEM(flock, file, LOCK_EX | LOCK_NB), -EAGAIN);
+	/* With any of its descriptors a process loses its locks. */
+	CHECK_NUMBER(SYSTEM(close, other), 0);
+	be(&child);
+	CHECK_NUMBER(lock(file, F_SETLK, F_WRLCK, 0), 0);
+	be(&process_first);
+	CHECK_NUMBER(lock(file, F_SETLK, F_RDLCK, 1), -EAGAIN);
+	end_child();
+	CHECK_NUMBER(lock(file, F_SETLK, F_RDLCK, 1), 0);
+	CHECK_NUMBER(SYSTEM(flock, file, LOCK_EX | LOCK_NB), 0);
+	CHECK_NUMBER(SYSTEM(close, file), 0);
+}
+
+static void test_named_pipe(void)
+{
+	char *byte = host_memory(1);
+	const uint64_t name = host_text("/tmp/pipe");
+	CHECK_NUMBER(SYSTEM(mknod, name, S_IFIFO | 0600, 0), 0);
+	CHECK_NUMBER(SYSTEM(mknod, name, S_IFIFO | 0600, 0), -EEXIST);
+	CHECK_NUMBER(SYSTEM(open, name, O_WRONLY | O_NONBLOCK, 0), -ENXIO);
+	const uint64_t reads = (uint64_t)SYSTEM(open, name, O_RDONLY | O_NONBLOCK, 0);
+	const uint64_t writes = (uint64_t)SYSTEM(open, name, O_WRONLY, 0);
+	CHECK_NUMBER(SYSTEM(read, reads, ADDRESS(byte), 1), -EAGAIN);
+	CHECK_NUMBER(SYSTEM(write, writes, ADDRESS(byte), 1), 1);
+	CHECK_NUMBER(SYSTEM(close, writes), 0);
+	CHECK_NUMBER(SYSTEM(read, reads, ADDRESS(byte), 1), 1);
+	CHECK_NUMBER(SYSTEM(read, reads, ADDRESS(byte), 1), 0);
+	CHECK_NUMBER(SYSTEM(close, reads), 0);
+	CHECK_NUMBER(SYSTEM(unlink, name), 0);
+}
+
+/* A file that is watched stays so while any process has it open. */
+static void test_watched(void)
+{
+	struct epoll_event *event = host_memory(sizeof(*event));
+	int *ends = host_memory(2 * sizeof(int));
+	const uint64_t epoll = (uint64_t)SYSTEM(epoll_create1, 0);
+	CHECK_NUMBER(SYSTEM(pipe2, ADDRESS(ends), 0), 0);
+	event->events = EPOLLOUT;
+	CHECK_NUMBER(SYSTEM(epoll_ctl, epoll, EPOLL_CTL_ADD, (uint64_t)ends[1], ADDRESS(event)), 0);
+	begin_child(false);
+	CHECK_NUMBER(SYSTEM(close, (uint64_t)ends[1]), 0);
+	CHECK_NUMBER(SYSTEM(epoll_wait, epoll, ADDRESS(event), 1, 0), 1);
+	end_child();
+	CHECK_NUMBER(SYSTEM(epoll_wait, epoll, ADDRESS(event), 1, 0), 0);
+	CHECK_NUMBER(SYSTEM(close, epoll), 0);
+	CHECK_NUMBER(SYSTEM(close, (uint64_t)ends[0]), 0);
+}
+
 int main(void)
 {
 	host_start(256);
+	test_locks();
+	test_named_pipe();
+	test_watched();
 	test_copies();
 	test_shared();
 	test_timers();
