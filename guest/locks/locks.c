@@ -46,12 +46,12 @@ static bool conflicts(const struct lock *lock, const struct lock *wanted)
 
 const struct lock *lock_find_conflict(const struct lock *wanted)
 {
-	const struct record *record = records;
-	if (wanted->type == F_UNLCK)
-		return NULL;
-	while (record && !conflicts(&record->lock, wanted))
-		record = record->next;
-	return record ? &record->lock : NULL;
+	const struct lock *found = NULL;
+	for (const struct record *record = records; record; record = record->next)
+		if (conflicts(&record->lock, wanted) &&
+		    (!found || record->lock.start < found->start))
+			found = &record->lock;
+	return wanted->type == F_UNLCK ? NULL : found;
 }
 
 static void add(struct record *record, const struct lock *lock)

@@ -22,7 +22,7 @@ struct lock {
 
 #define LOCK_END INT64_MAX /* of a lock that goes on behind any end of the file */
 
-/* A lock that is in the way of that one; NULL: none is. */
+/* The lock that begins lowest of those that are in the way of that one; NULL: none is. */
 const struct lock *lock_find_conflict(const struct lock *wanted);
 
 /* Gives the owner that lock in place of what it has there, or takes away what it has (F_UNLCK). 0;
