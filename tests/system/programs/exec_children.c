@@ -101,7 +101,9 @@ static int begin_again(int count, char **arguments)
 	else if (!strcmp(what, "fault"))
 		*(volatile int *)8 = 1;
 	else if (!strcmp(what, "double")) {
-		/* A filter: what it reads it writes twice. */
+		/* A filter: what it reads it writes twice, at once. */
+		setvbuf(stdin, NULL, _IONBF, 0);
+		setvbuf(stdout, NULL, _IONBF, 0);
 		for (int byte; (byte = getchar()) != EOF;) {
 			putchar(byte);
 			putchar(byte);
@@ -356,6 +358,52 @@ static void test_threads(void)
 	end(child);
 }
 
+static int held[2];
+
+static void *read_for_ever(void *argument)
+{
+	char byte;
+	if (read(held[0], &byte, 1) >= 0)
+		printf("the read returned\n");
+	return NULL;
+}
+
+/* What a thread waits for is not held any more when another program has begun. */
+static void test_held(void)
+{
+	int to[2], from[2];
+	char bytes[2];
+	pthread_t thread;
+	printf("── held\n");
+	fflush(stdout);
+	signal(SIGPIPE, SIG_IGN);
+	if (pipe2(held, O_CLOEXEC) || pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+		perror("pipe2");
+	pid_t child = fork();
+	if (!child) {
+		close(held[1]);
+		pthread_create(&thread, NULL, read_for_ever, NULL);
+		usleep(10000);
+		dup2(to[0], 0);
+		dup2(from[1], 1);
+		start("double", NULL);
+	}
+	close(held[0]);
+	close(to[0]);
+	close(from[1]);
+	if (write(to[1], "a", 1) != 1)
+		perror("write");
+	for (ssize_t have = 0; have < 2 && read(from[0], bytes, 1) == 1;)
+		have++;
+	ssize_t written = write(held[1], "x", 1);
+	printf("write %zd %s\n", written, strerror(errno));
+	close(to[1]);
+	close(held[1]);
+	close(from[0]);
+	end(child);
+	signal(SIGPIPE, SIG_DFL);
+}
+
 static void test_other_ways(void)
 {
 	char *arguments[] = {"by-descriptor", "exit", "12", NULL}, script[4200];
@@ -412,6 +460,7 @@ int main(int count, char **arguments)
 	test_spawn();
 	test_pipeline();
 	test_threads();
+	test_held();
 	test_other_ways();
 	return 0;
 }
