@@ -11,8 +11,8 @@
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
-#include "guest/mm/mapping.h"
 #include "guest/sched/futex.h"
 #include "guest/sched/futex_lock.h"
 #include "guest/sched/process.h"
@@ -68,7 +68,7 @@ static int begin_program(struct exec_image *image)
 	timers_delete_all();
 	signals_start_program();
 	close_descriptors();
-	int error = mapping_remove_all();
+	int error = address_space_renew(&process_current()->memory);
 	process_start_program(image->path, base_name(image->arguments.path));
 	if (!error)
 		error = exec_load(image);

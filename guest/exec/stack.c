@@ -6,7 +6,9 @@
 #include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
 #include "guest/mm/regions.h"
+#include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
+#include "guest/mm/vma.h"
 #include "guest/sched/identity.h"
 #include "guest/sched/process.h"
 #include "image.h"
@@ -91,6 +93,8 @@ static int claim_stack(const struct exec_image *image)
 	const uint64_t top = base + libos_start_info.stack_size;
 	const uint32_t protection = GUEST_READ | GUEST_WRITE |
 				    (image->program.program.executable_stack ? GUEST_EXECUTE : 0);
+	if (!address_space_has_regions())
+		return vma_map(base, top, protection, 0);
 	int error = regions_claim(base, top, protection);
 	if (!error)
 		clear_stack(base, top);

@@ -3,6 +3,7 @@
 #include "guest/fs/descriptors.h"
 #include "guest/fs/path.h"
 #include "guest/fs/syscalls/transfer.h"
+#include "guest/mm/space.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "guest/signal/signals.h"
@@ -12,6 +13,7 @@ struct process process_first = {
     .id = PROCESS_FIRST_ID,
     .first_thread = &thread_of_first_process,
     .thread_count = 1,
+    .memory = &address_space_of_first,
     .signal_actions = &signal_actions_of_first,
     .timers = &timers_of_first,
     .paths = &paths_of_first,

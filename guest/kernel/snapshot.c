@@ -14,10 +14,9 @@
 #include "guest/machine/clock.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/fault.h"
-#include "guest/mm/pool.h"
 #include "guest/mm/user_memory.h"
-#include "guest/mm/vma.h"
 #include "guest/sched/process.h"
 #include "guest/sched/processor_time.h"
 #include "guest/sched/thread.h"
@@ -35,19 +34,13 @@ static enum {
 static bool over_connections; /* that is how requests come */
 static bool warmed;	      /* the program showed that it serves one request after another */
 
-/* A clone is to the program what a child is that it forked: what is marked MADV_WIPEONFORK is zero
- * there. It is so in the snapshot already, and costs a clone nothing. */
-static void wipe_marked(void)
-{
-	pool_wipe_on_fork();
-	vma_wipe_on_fork();
-}
-
 static void freeze(void)
 {
 	/* Set before the freeze, so that it is part of the snapshot. */
 	phase = SERVING;
-	wipe_marked();
+	/* A clone is to the program what a child is that it forked: what is marked MADV_WIPEONFORK is
+	 * zero there. It is so in the snapshot already, and costs a clone nothing. */
+	address_spaces_wipe_on_fork();
 	vma_fault_ahead();
 	code_leave_as_is();
 	processor_time_stop();
@@ -67,9 +60,13 @@ static void freeze(void)
 	} fresh;
 	random_bytes(&fresh, sizeof(fresh));
 	process_renew_id(fresh.id);
+	/* The first process was told where its random bytes and its variables are. */
+	struct address_space *const before = address_space_current();
+	address_space_enter(process_first.memory);
 	/* An error is ignored: the program may have unmapped the page. */
 	(void)user_copy_out(process_first.start.at_random, fresh.at_random, AT_RANDOM_SIZE);
 	variables_resume();
+	address_space_enter(before);
 }
 
 bool snapshot_takes_connections(void)

@@ -1,4 +1,4 @@
-/* What the program's mappings are of; see backing.h. A list without order: programs map some
+/* What the mappings of a space are of; see backing.h. A list without order: programs map some
  * hundred files at most, and seldom look. */
 #include "backing.h"
 
@@ -6,14 +6,13 @@
 
 #include "heap.h"
 #include "pool.h"
+#include "space.h"
 
-struct mapping {
-	struct mapping *next;
+struct backing_mapping {
+	struct backing_mapping *next;
 	uint64_t start, end, offset;
 	struct backing *backing; /* held */
 };
-
-static struct mapping *mappings;
 
 static void hold(struct backing *backing)
 {
@@ -25,9 +24,10 @@ static void drop(struct backing *backing)
 	backing->operations->drop(backing);
 }
 
-static int add(uint64_t start, uint64_t end, struct backing *backing, uint64_t offset)
+static int add(struct address_space *space, uint64_t start, uint64_t end, struct backing *backing,
+	       uint64_t offset)
 {
-	struct mapping *mapped = heap_allocate(sizeof(*mapped));
+	struct backing_mapping *mapped = heap_allocate(sizeof(*mapped));
 	if (!mapped)
 		return -ENOMEM;
 	hold(backing);
@@ -35,19 +35,20 @@ static int add(uint64_t start, uint64_t end, struct backing *backing, uint64_t o
 	mapped->end = end;
 	mapped->offset = offset;
 	mapped->backing = backing;
-	mapped->next = mappings;
-	mappings = mapped;
+	mapped->next = space->backings;
+	space->backings = mapped;
 	return 0;
 }
 
 /* Cuts [start, end) out of it. True if nothing of it is left. */
-static bool cut(struct mapping *mapped, uint64_t start, uint64_t end)
+static bool cut(struct backing_mapping *mapped, uint64_t start, uint64_t end)
 {
 	if (mapped->start >= end || mapped->end <= start)
 		return false;
 	/* Without memory for the entry the mapping's pages could not be fetched. */
 	if (mapped->end > end && mapped->start < start &&
-	    add(end, mapped->end, mapped->backing, mapped->offset + (end - mapped->start)))
+	    add(address_space_current(), end, mapped->end, mapped->backing,
+		mapped->offset + (end - mapped->start)))
 		pool_exhausted();
 	if (mapped->start < start) {
 		mapped->end = start;
@@ -62,8 +63,9 @@ static bool cut(struct mapping *mapped, uint64_t start, uint64_t end)
 
 int backing_set(uint64_t start, uint64_t end, struct backing *backing, uint64_t offset)
 {
-	for (struct mapping **place = &mappings; *place;) {
-		struct mapping *mapped = *place;
+	struct address_space *space = address_space_current();
+	for (struct backing_mapping **place = &space->backings; *place;) {
+		struct backing_mapping *mapped = *place;
 		if (!cut(mapped, start, end)) {
 			place = &(*place)->next;
 			continue;
@@ -72,7 +74,7 @@ int backing_set(uint64_t start, uint64_t end, struct backing *backing, uint64_t 
 		drop(mapped->backing);
 		heap_free(mapped, sizeof(*mapped));
 	}
-	return backing ? add(start, end, backing, offset) : 0;
+	return backing ? add(space, start, end, backing, offset) : 0;
 }
 
 void backing_move(uint64_t start, uint64_t end, uint64_t target)
@@ -107,7 +109,8 @@ void backing_grow(uint64_t start, uint64_t old_end, uint64_t end)
 
 struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit)
 {
-	for (const struct mapping *mapped = mappings; mapped; mapped = mapped->next) {
+	for (const struct backing_mapping *mapped = address_space_current()->backings; mapped;
+	     mapped = mapped->next) {
 		if (address >= mapped->start && address < mapped->end) {
 			*offset = mapped->offset + (address - mapped->start);
 			if (*limit > mapped->end)
@@ -120,10 +123,11 @@ struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit)
 	return NULL;
 }
 
-bool backing_each(const void *object, uint64_t start, uint64_t end,
-		  bool (*visit)(uint64_t address, uint64_t end))
+bool backing_each(const struct address_space *space, const void *object, uint64_t start,
+		  uint64_t end, backing_visit *visit)
 {
-	for (const struct mapping *mapped = mappings; mapped; mapped = mapped->next) {
+	for (const struct backing_mapping *mapped = space->backings; mapped;
+	     mapped = mapped->next) {
 		const struct backing_operations *operations = mapped->backing->operations;
 		const uint64_t first = mapped->offset;
 		const uint64_t behind = first + (mapped->end - mapped->start);
@@ -132,10 +136,33 @@ bool backing_each(const void *object, uint64_t start, uint64_t end,
 			continue;
 		const uint64_t from = start > first ? start - first : 0;
 		const uint64_t to = end < behind ? end - first : behind - first;
-		if (!visit(mapped->start + from, mapped->start + to))
+		if (!visit(space, mapped->start + from, mapped->start + to))
 			return false;
 	}
 	return true;
+}
+
+int backings_copy(struct address_space *space, uint64_t start, uint64_t end)
+{
+	for (const struct backing_mapping *mapped = address_space_current()->backings; mapped;
+	     mapped = mapped->next) {
+		const uint64_t from = mapped->start > start ? mapped->start : start;
+		const uint64_t to = mapped->end < end ? mapped->end : end;
+		if (from < to &&
+		    add(space, from, to, mapped->backing, mapped->offset + (from - mapped->start)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void backings_release(struct address_space *space)
+{
+	while (space->backings) {
+		struct backing_mapping *mapped = space->backings;
+		space->backings = mapped->next;
+		drop(mapped->backing);
+		heap_free(mapped, sizeof(*mapped));
+	}
 }
 
 uint64_t backing_end(uint64_t address, uint64_t end)

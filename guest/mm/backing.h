@@ -2,13 +2,16 @@
  *
  * Which mappings have which backing is asked when a page is touched, for /proc/self/maps, and
  * because what is of a file is not wiped in clones. A file that is mapped stays, as on Linux,
- * when its descriptor is closed. */
+ * when its descriptor is closed.
+ *
+ * Where nothing else is said, all is of the address space that is current. */
 #ifndef MAYFLY_GUEST_BACKING_H
 #define MAYFLY_GUEST_BACKING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct address_space;
 struct backing;
 
 struct backing_operations {
@@ -52,10 +55,17 @@ void backing_grow(uint64_t start, uint64_t old_end, uint64_t end);
  * down to where that ends to be so. */
 struct backing *backing_at(uint64_t address, uint64_t *offset, uint64_t *limit);
 
-/* Calls `visit` for what is mapped of the object's [start, end), as addresses; it must not change
- * what has which backing. False: it said so, and that ended it. */
-bool backing_each(const void *object, uint64_t start, uint64_t end,
-		  bool (*visit)(uint64_t address, uint64_t end));
+/* Calls `visit` for what the space has mapped of the object's [start, end), as addresses; it must not
+ * change what has which backing. False: it said so, and that ended it. */
+typedef bool backing_visit(const struct address_space *space, uint64_t address, uint64_t end);
+bool backing_each(const struct address_space *space, const void *object, uint64_t start,
+		  uint64_t end, backing_visit *visit);
+
+/* Another space has mappings of what the current one has in [start, end), too. 0 or -ENOMEM. */
+int backings_copy(struct address_space *space, uint64_t start, uint64_t end);
+
+/* A space goes. */
+void backings_release(struct address_space *space);
 
 /* Where in [address, end), all of it mapped of backings that can be shared, the first of these ends. */
 uint64_t backing_end(uint64_t address, uint64_t end);

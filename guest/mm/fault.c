@@ -111,7 +111,7 @@ static void read_backing(char *out, uint64_t start, uint64_t end)
 			machine_tell("a file that the program mapped cannot be read any more "
 				     "(error %d): it is ended",
 				     (int)-copied);
-			machine_abort(SIGBUS);
+			process_end_by_signal(SIGBUS);
 		}
 		out += limit - start;
 		start = limit;

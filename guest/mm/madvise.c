@@ -11,6 +11,7 @@
 #include "pool.h"
 #include "ranges.h"
 #include "sizes/sizes.h"
+#include "space.h"
 #include "user_memory.h"
 #include "vma.h"
 
@@ -44,9 +45,9 @@ static int discard_in_pool(uint64_t address, uint64_t pages)
 static int64_t discard(uint64_t address, uint64_t pages)
 {
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
-	if (pool_contains(address, end - address))
+	if (address_space_has_pool(address, end - address))
 		return pool_is_mapped(address, pages) ? discard_in_pool(address, pages) : -ENOMEM;
-	if (!mmap_area_contains(address, end - address) || !vma_is_mapped(address, end))
+	if (!address_space_has_area(address, end - address) || !vma_is_mapped(address, end))
 		return -ENOMEM;
 	return vma_discard(address, end);
 }
@@ -57,25 +58,27 @@ static bool has_backing(uint64_t start, uint64_t end)
 	return backing_at(start, &offset, &limit) || limit < end;
 }
 
-bool madvise_is_wiped_on_fork(uint64_t address)
+bool madvise_has_mark(uint64_t address, enum fork_mark mark)
 {
-	if (pool_contains(address, 1))
-		return pool_is_wiped_on_fork(address);
+	if (address_space_has_pool(address, 1))
+		return pool_has_mark(address, mark);
 	const struct vma *vma = vma_find(address);
-	return vma && vma->start <= address && vma->wipe_on_fork;
+	return vma && vma->start <= address &&
+	       (mark == FORK_WIPES ? vma->wipe_on_fork : vma->leave_on_fork);
 }
 
-int madvise_set_wipe_on_fork(uint64_t address, uint64_t pages, bool wipe_on_fork)
+int madvise_set_mark(uint64_t address, uint64_t pages, enum fork_mark mark, bool set)
 {
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
-	if (wipe_on_fork && has_backing(address, end))
+	const bool is_wiped = mark == FORK_WIPES && set;
+	if (is_wiped && has_backing(address, end))
 		return -EINVAL;
-	if (mmap_area_contains(address, end - address) && vma_is_mapped(address, end))
-		return vma_set_wipe_on_fork(address, end, wipe_on_fork);
+	if (address_space_has_area(address, end - address) && vma_is_mapped(address, end))
+		return vma_set_mark(address, end, mark, set);
 	/* The program's own segments and stack cannot be marked. */
-	if (!pool_contains(address, end - address) || !pool_is_mapped(address, pages))
-		return wipe_on_fork ? -EINVAL : 0;
-	pool_set_wipe_on_fork(address, pages, wipe_on_fork);
+	if (!address_space_has_pool(address, end - address) || !pool_is_mapped(address, pages))
+		return is_wiped ? -EINVAL : 0;
+	pool_set_mark(address, pages, mark, set);
 	return 0;
 }
 
@@ -109,11 +112,19 @@ SYSTEM_CALL(madvise)
 		return 0;
 	if (!user_mapped(address, pages * GUEST_PAGE_SIZE))
 		return -ENOMEM;
-	if (arguments[2] == MADV_DONTNEED)
+	switch (arguments[2]) {
+	case MADV_DONTNEED:
 		return discard(address, pages);
-	if (arguments[2] == MADV_WIPEONFORK || arguments[2] == MADV_KEEPONFORK)
-		return madvise_set_wipe_on_fork(address, pages, arguments[2] == MADV_WIPEONFORK);
-	return 0;
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+		return madvise_set_mark(address, pages, FORK_WIPES,
+					arguments[2] == MADV_WIPEONFORK);
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+		return madvise_set_mark(address, pages, FORK_LEAVES, arguments[2] == MADV_DONTFORK);
+	default:
+		return 0;
+	}
 }
 
 /* Nothing is ever swapped or written back: what is mapped is locked and in step. The length is

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is mapped for the program there is to be zero in clones (MADV_WIPEONFORK), or not any more.
- * 0; -EINVAL where that is of a file, or was there from the start; or -ENOMEM. */
-int madvise_set_wipe_on_fork(uint64_t address, uint64_t pages, bool wipe_on_fork);
-bool madvise_is_wiped_on_fork(uint64_t address);
+#include "fork_mark.h"
+
+/* Marks what is mapped for the program there, or takes the mark away. 0; -EINVAL where it is to be wiped
+ * and is of a file, or was there from the start; or -ENOMEM. */
+int madvise_set_mark(uint64_t address, uint64_t pages, enum fork_mark mark, bool set);
+bool madvise_has_mark(uint64_t address, enum fork_mark mark);
 
 #endif

@@ -1,6 +1,7 @@
 /* Mappings; see mapping.h. There are two kinds: small ones lie in the pool, where memory is there
  * at once and no hypercall is needed; all others in the mapping area, where addresses cost nothing
- * and pages come when they are touched (vma.h). brk grows from the pool's bottom.
+ * and pages come when they are touched (vma.h). brk grows from the pool's bottom. In address spaces
+ * that are not the first all of them are of the second kind.
  *
  * Differences from Linux, all of them invisible to most programs: private mappings of files of the
  * tree are copies, made at once or, of large ones, as they are touched; behind the end of the file
@@ -19,6 +20,7 @@
 #include "ranges.h"
 #include "regions.h"
 #include "sizes/sizes.h"
+#include "space.h"
 #include "vma.h"
 
 _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC == GUEST_EXECUTE,
@@ -35,7 +37,9 @@ _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC
 
 #define LOW_LIMIT (1UL << 31) /* MAP_32BIT */
 
-static uint64_t program_break; /* 0: brk was not called yet */
+/* Where brk is apart from the pool, its memory ends below this: far from all that comes at the area's
+ * end, or where programs are linked to. */
+#define HEAP_LIMIT (1UL << 46)
 
 int mapping_check_protection(uint64_t protection)
 {
@@ -52,27 +56,48 @@ uint32_t mapping_protection(uint64_t protection)
 
 /* ── brk ─────────────────────────────────────────────────────────────────────────────────────── */
 
+static void begin_heap(struct address_space *space)
+{
+	const uint64_t room = pool_total_pages() * GUEST_PAGE_SIZE;
+	space->heap_begin = address_space_has_regions() ? libos_start_info.pool_base
+							: vma_unmapped_area(room, HEAP_LIMIT);
+	space->program_break = space->heap_begin;
+}
+
+static bool grow_heap(uint64_t address, uint64_t pages)
+{
+	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
+	if (!address_space_has_pool(address, end - address))
+		return address_space_has_area(address, end - address) &&
+		       vma_is_free(address, end) &&
+		       !mapping_is_too_large(pages, GUEST_READ | GUEST_WRITE, 0) &&
+		       !vma_map(address, end, GUEST_READ | GUEST_WRITE, 0);
+	while (!pool_is_free(address, pages) || pool_map(address, pages))
+		if (!vma_reclaim())
+			return false;
+	return true;
+}
+
 SYSTEM_CALL(brk)
 {
-	uint64_t base = libos_start_info.pool_base;
-	if (!program_break)
-		program_break = base;
-	uint64_t wanted = arguments[0];
-	if (!pool_contains(wanted, 0))
-		return (int64_t)program_break;
-	uint64_t old_pages = page_count(program_break - base);
+	struct address_space *space = address_space_current();
+	if (!space->heap_begin)
+		begin_heap(space);
+	const uint64_t base = space->heap_begin, wanted = arguments[0];
+	if (wanted < base || wanted - base > pool_total_pages() * GUEST_PAGE_SIZE)
+		return (int64_t)space->program_break;
+	uint64_t old_pages = page_count(space->program_break - base);
 	uint64_t new_pages = page_count(wanted - base);
 	uint64_t old_end = base + old_pages * GUEST_PAGE_SIZE;
-	if (new_pages > old_pages) {
-		uint64_t more = new_pages - old_pages;
-		while (!pool_is_free(old_end, more) || pool_map(old_end, more))
-			if (!vma_reclaim())
-				return (int64_t)program_break;
-	} else {
-		pool_unmap(base + new_pages * GUEST_PAGE_SIZE, old_pages - new_pages);
-	}
-	program_break = wanted;
-	return (int64_t)program_break;
+	uint64_t new_end = base + new_pages * GUEST_PAGE_SIZE;
+	bool done = true;
+	if (new_pages > old_pages)
+		done = grow_heap(old_end, new_pages - old_pages);
+	else if (new_pages < old_pages)
+		mapping_remove(new_end, old_end - new_end);
+	if (done)
+		space->program_break = wanted;
+	return (int64_t)space->program_break;
 }
 
 /* ── mmap ────────────────────────────────────────────────────────────────────────────────────── */
@@ -165,9 +190,9 @@ int64_t mapping_make_fixed(const struct map_request *request)
 {
 	if (!is_aligned(request->address))
 		return -EINVAL;
-	if (pool_contains(request->address, request->length))
+	if (address_space_has_pool(request->address, request->length))
 		return request->shared ? -ENOMEM : map_fixed_in_pool(request);
-	if (!mmap_area_contains(request->address, request->length))
+	if (!address_space_has_area(request->address, request->length))
 		return -ENOMEM;
 	if (request->flags & MAP_FIXED_NOREPLACE &&
 	    !vma_is_free(request->address, request->address + request->length))
@@ -179,7 +204,8 @@ int64_t mapping_make_fixed(const struct map_request *request)
  * the program makes is gone where it was unmapped: what the pool takes back can still be used. */
 static bool suits_pool(const struct map_request *request)
 {
-	if (request->image || request->shared || !request->protection || request->flags & MAP_32BIT)
+	if (!address_space_has_regions() || request->image || request->shared ||
+	    !request->protection || request->flags & MAP_32BIT)
 		return false;
 	if (request->backing)
 		return request->length <= POOL_COPY_MAX;
@@ -193,7 +219,7 @@ static bool suits_pool(const struct map_request *request)
 int64_t mapping_make_anywhere(const struct map_request *request)
 {
 	const uint64_t hint = round_down(request->address, GUEST_PAGE_SIZE);
-	if (hint && mmap_area_contains(hint, request->length) &&
+	if (hint && address_space_has_area(hint, request->length) &&
 	    vma_is_free(hint, hint + request->length))
 		return map_in_area(request, hint);
 	uint64_t address = suits_pool(request) ? pool_find(request->length / GUEST_PAGE_SIZE) : 0;
@@ -217,9 +243,9 @@ bool mapping_is_too_large(uint64_t pages, uint32_t protection, uint64_t flags)
 	return false;
 }
 
-void mapping_remove(uint64_t address, uint64_t length, bool in_pool)
+void mapping_remove(uint64_t address, uint64_t length)
 {
-	if (in_pool)
+	if (address_space_has_pool(address, length))
 		pool_unmap(address, length / GUEST_PAGE_SIZE);
 	else
 		vma_unmap(address, address + length);
@@ -245,33 +271,42 @@ int64_t mapping_create(struct map_request *request)
 	int error = backing_set((uint64_t)address, (uint64_t)address + request->length,
 				request->backing, request->offset);
 	if (error)
-		mapping_remove((uint64_t)address, request->length,
-			       pool_contains((uint64_t)address, request->length));
+		mapping_remove((uint64_t)address, request->length);
 	return error ? error : address;
+}
+
+/* What there is of [address, end). */
+static int unmap_areas(uint64_t address, uint64_t end)
+{
+	int error = 0;
+	for (uint64_t to = end; !error && address_space_next_area(&address, &to); to = end) {
+		error = vma_unmap(address, to);
+		address = to;
+	}
+	return error;
 }
 
 int mapping_unmap(uint64_t address, uint64_t pages)
 {
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
 	backing_set(address, end, NULL, 0);
-	if (pool_contains(address, end - address)) {
+	if (address_space_has_pool(address, end - address)) {
 		pool_unmap(address, pages);
 		return 0;
 	}
 	int error = regions_unmap(address, end);
-	if (error || end <= GUEST_AREA_BASE || address >= GUEST_AREA_END)
-		return error;
-	return vma_unmap(address < GUEST_AREA_BASE ? GUEST_AREA_BASE : address,
-			 end > GUEST_AREA_END ? GUEST_AREA_END : end);
+	return error ? error : unmap_areas(address, end);
 }
 
 int mapping_remove_all(void)
 {
+	struct address_space *space = address_space_current();
 	backing_set(0, UINT64_MAX, NULL, 0);
-	pool_unmap(libos_start_info.pool_base, pool_total_pages());
-	program_break = 0;
-	code_forget();
-	int error = vma_unmap(GUEST_AREA_BASE, GUEST_AREA_END);
+	if (address_space_has_regions())
+		pool_unmap(libos_start_info.pool_base, pool_total_pages());
+	space->heap_begin = space->program_break = 0;
+	space->stub_pages = 0;
+	int error = unmap_areas(0, UINT64_MAX);
 	return error ? error : regions_release();
 }
 
@@ -288,6 +323,10 @@ SYSTEM_CALL(munmap)
  * it. */
 static uint64_t stack_begin(uint64_t address)
 {
+	if (!address_space_has_regions())
+		return address >= libos_start_info.stack_base && address < GUEST_STACK_TOP
+			   ? libos_start_info.stack_base
+			   : 0;
 	const struct guest_region *region = regions_next(0);
 	while (region && region->end <= address)
 		region = regions_next(region->end);
@@ -319,10 +358,10 @@ SYSTEM_CALL(mprotect)
 		address -= below;
 		length += below;
 	}
-	if (pool_contains(address, length))
+	if (address_space_has_pool(address, length))
 		return pool_is_mapped(address, pages) ? pool_protect(address, pages, effective)
 						      : -ENOMEM;
-	if (mmap_area_contains(address, length) && !regions_overlap(address, address + length))
+	if (address_space_has_area(address, length) && !regions_overlap(address, address + length))
 		return vma_protect(address, address + length, effective);
 	return regions_protect(address, address + length, effective);
 }

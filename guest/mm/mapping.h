@@ -46,6 +46,7 @@ int64_t mapping_make_anywhere(const struct map_request *request);
 /* True if a mapping does not fit into the memory that is free now, and is to be refused. */
 bool mapping_is_too_large(uint64_t pages, uint32_t protection, uint64_t flags);
 
-void mapping_remove(uint64_t address, uint64_t length, bool in_pool);
+/* What was made there just now, as a whole, goes; its backing was not noted. */
+void mapping_remove(uint64_t address, uint64_t length);
 
 #endif

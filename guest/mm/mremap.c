@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "ranges.h"
 #include "regions.h"
+#include "space.h"
 #include "user_memory.h"
 #include "vma.h"
 
@@ -25,7 +26,7 @@ struct resize {
 static int check_old(struct resize *resize)
 {
 	const uint64_t pages = resize->length / GUEST_PAGE_SIZE;
-	resize->in_pool = pool_contains(resize->address, resize->length);
+	resize->in_pool = address_space_has_pool(resize->address, resize->length);
 	if (resize->in_pool) {
 		if (!pool_is_mapped(resize->address, pages) ||
 		    !pool_is_uniform(resize->address, pages))
@@ -33,7 +34,7 @@ static int check_old(struct resize *resize)
 		resize->protection = pool_protection(resize->address);
 		return 0;
 	}
-	if (!mmap_area_contains(resize->address, resize->length) ||
+	if (!address_space_has_area(resize->address, resize->length) ||
 	    !vma_is_uniform(resize->address, resize->address + resize->length))
 		return -EFAULT;
 	resize->protection = vma_find(resize->address)->protection;
@@ -53,17 +54,16 @@ static int64_t copy_to_target(const struct resize *resize, const struct map_requ
 	if (target < 0)
 		return target;
 	int error = pool_copy((uint64_t)target, resize->address, kept / GUEST_PAGE_SIZE);
-	if (!error && pool_contains((uint64_t)target, resize->new_length))
+	if (!error && address_space_has_pool((uint64_t)target, resize->new_length))
 		error = pool_protect((uint64_t)target, resize->new_length / GUEST_PAGE_SIZE,
 				     resize->protection);
 	else if (!error)
 		error = vma_protect((uint64_t)target, (uint64_t)target + resize->new_length,
 				    resize->protection);
 	if (error)
-		mapping_remove((uint64_t)target, resize->new_length,
-			       pool_contains((uint64_t)target, resize->new_length));
+		mapping_remove((uint64_t)target, resize->new_length);
 	else
-		mapping_remove(resize->address, resize->length, true);
+		mapping_remove(resize->address, resize->length);
 	return error ? error : target;
 }
 
@@ -126,9 +126,9 @@ static int64_t move_fixed(const struct resize *resize, uint64_t target)
 		return -EINVAL;
 	if (resize->in_pool)
 		return copy_to_target(resize, &request);
-	if (pool_contains(target, resize->new_length))
+	if (address_space_has_pool(target, resize->new_length))
 		return copy_into_pool(resize, &request);
-	if (!mmap_area_contains(target, resize->new_length) ||
+	if (!address_space_has_area(target, resize->new_length) ||
 	    regions_overlap(target, target + resize->new_length))
 		return -ENOMEM;
 	int error = vma_unmap(target, target + resize->new_length);
@@ -141,13 +141,13 @@ static int64_t grow_in_place(const struct resize *resize)
 	const uint64_t more = resize->new_length - resize->length;
 	int error;
 	if (!resize->in_pool) {
-		if (!mmap_area_contains(end, more) || !vma_is_free(end, end + more))
+		if (!address_space_has_area(end, more) || !vma_is_free(end, end + more))
 			return -ENOMEM;
 		error = map_more(resize, end, end + more);
 		return error ? error : (int64_t)resize->address;
 	}
 	const uint64_t pages = more / GUEST_PAGE_SIZE;
-	if (!pool_contains(end, more) || !pool_is_free(end, pages) || pool_map(end, pages))
+	if (!address_space_has_pool(end, more) || !pool_is_free(end, pages) || pool_map(end, pages))
 		return -ENOMEM;
 	error = pool_protect(end, pages, resize->protection);
 	return error ? error : (int64_t)resize->address;
@@ -234,18 +234,21 @@ static int64_t remap(const uint64_t arguments[6])
 static void grow_file(uint64_t start, uint64_t old_end, uint64_t end)
 {
 	const struct vma *vma = vma_find(start);
-	if (mmap_area_contains(start, end - start) && vma && (vma->file_backed || vma->shared))
+	if (address_space_has_area(start, end - start) && vma && (vma->file_backed || vma->shared))
 		backing_grow(start, old_end, end);
 }
 
 SYSTEM_CALL(mremap)
 {
-	const bool wipe_on_fork = madvise_is_wiped_on_fork(arguments[0]);
+	const bool wipe_on_fork = madvise_has_mark(arguments[0], FORK_WIPES);
+	const bool leave_on_fork = madvise_has_mark(arguments[0], FORK_LEAVES);
 	const int64_t result = remap(arguments);
 	if (result < 0 || !arguments[1])
 		return result;
 	if (wipe_on_fork)
-		madvise_set_wipe_on_fork((uint64_t)result, page_count(arguments[2]), true);
+		madvise_set_mark((uint64_t)result, page_count(arguments[2]), FORK_WIPES, true);
+	if (leave_on_fork)
+		madvise_set_mark((uint64_t)result, page_count(arguments[2]), FORK_LEAVES, true);
 	const uint64_t address = arguments[0], target = (uint64_t)result;
 	const uint64_t old_end = address + page_count(arguments[1]) * GUEST_PAGE_SIZE;
 	const uint64_t new_end = address + page_count(arguments[2]) * GUEST_PAGE_SIZE;

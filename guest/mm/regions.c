@@ -9,10 +9,17 @@
 
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "space.h"
+
+/* Only the first address space has any. */
+static uint64_t region_count(void)
+{
+	return address_space_has_regions() ? libos_start_info.region_count : 0;
+}
 
 static struct guest_region *region_at(uint64_t address)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (address >= region->start && address < region->end &&
 		    region->end <= GUEST_POOL_BASE && !region->unmapped)
@@ -41,7 +48,7 @@ uint64_t regions_accessible_end(uint64_t address, uint32_t access)
 
 uint64_t regions_overlap(uint64_t start, uint64_t end)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		const struct guest_region *region = &libos_start_info.regions[i];
 		if (region->start < end && start < region->end)
 			return region->start;
@@ -52,7 +59,7 @@ uint64_t regions_overlap(uint64_t start, uint64_t end)
 /* Like region_at(), of those that were unmapped as well. */
 static struct guest_region *place_at(uint64_t address)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (address >= region->start && address < region->end &&
 		    region->end <= GUEST_POOL_BASE)
@@ -106,7 +113,7 @@ int regions_unmap(uint64_t start, uint64_t end)
 {
 	if (!regions_split(start) || !regions_split(end))
 		return -ENOMEM;
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (region->start < start || region->end > end || region->end > GUEST_POOL_BASE ||
 		    region->unmapped)
@@ -138,7 +145,7 @@ static bool goes_on(const struct guest_region *first, const struct guest_region 
 /* The region behind it, of those that were unmapped; NULL: none that could be one with it. */
 static struct guest_region *find_next(const struct guest_region *region)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++)
+	for (uint64_t i = 0; i < region_count(); i++)
 		if (goes_on(region, &libos_start_info.regions[i]))
 			return &libos_start_info.regions[i];
 	return NULL;
@@ -147,7 +154,7 @@ static struct guest_region *find_next(const struct guest_region *region)
 /* Makes one of pieces, so that there is room for others. */
 static void merge_regions(void)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count;) {
+	for (uint64_t i = 0; i < region_count();) {
 		struct guest_region *next, *region = &libos_start_info.regions[i];
 		if (region->end > GUEST_POOL_BASE || !(next = find_next(region))) {
 			i++;
@@ -161,7 +168,7 @@ static void merge_regions(void)
 
 int regions_release(void)
 {
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		struct guest_region *region = &libos_start_info.regions[i];
 		if (region->end > GUEST_POOL_BASE || region->unmapped)
 			continue;
@@ -185,7 +192,7 @@ uint64_t regions_part(uint64_t start, uint64_t end, bool *within)
 	*within = region;
 	if (region)
 		return region->end < end ? region->end : end;
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		region = &libos_start_info.regions[i];
 		if (region->start > start && region->start < end)
 			end = region->start;
@@ -215,7 +222,7 @@ int regions_claim(uint64_t start, uint64_t end, uint32_t protection)
 const struct guest_region *regions_next(uint64_t address)
 {
 	const struct guest_region *found = NULL;
-	for (uint64_t i = 0; i < libos_start_info.region_count; i++) {
+	for (uint64_t i = 0; i < region_count(); i++) {
 		const struct guest_region *region = &libos_start_info.regions[i];
 		if (region->start >= address && region->end <= GUEST_POOL_BASE &&
 		    !region->unmapped && (!found || region->start < found->start))

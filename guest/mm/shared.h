@@ -20,7 +20,8 @@ void shared_forget(const void *object, uint64_t start, uint64_t end);
 /* A mapping of it may be written, or may become so. */
 bool shared_is_writable(const void *object);
 
-/* Where the memory at `address` is itself: the same for all addresses that share it. */
+/* Where the memory at `address` is itself: the same for all addresses that share it, in whatever space,
+ * and for no others in any. Not an address. */
 uint64_t shared_home(uint64_t address);
 
 /* True if `address` lies in a shared mapping behind the end of its file. */

@@ -1,7 +1,8 @@
 /* Pointers from the program: does all of a range lie in memory that it may read or write?
  *
  * The program may use its own segments and stack (the regions that the monitor named), what it
- * mapped of the pool or in the area, and of the window the arena and the request's variables.
+ * mapped of the pool or in the area, and of the window the arena and the request's variables. In
+ * other address spaces than the first, all but the window is VMAs.
  * Everything else, the library OS and its part of the pool included, is EFAULT. */
 #include "user_memory.h"
 
@@ -11,6 +12,7 @@
 #include "pool.h"
 #include "regions.h"
 #include "sizes/sizes.h"
+#include "space.h"
 #include "vma.h"
 
 #define ARENA_START (GUEST_WINDOW_BASE + WINDOW_ARENA_OFFSET)
@@ -32,7 +34,7 @@ static bool user_accessible(uint64_t address, uint64_t length, uint32_t access)
 		return false;
 	if (length == 0)
 		return true;
-	if (pool_contains(address, length))
+	if (address_space_has_pool(address, length))
 		return pool_accessible(address, length, access);
 	if (in_window(address, end))
 		return true;

@@ -1,6 +1,9 @@
-/* The mapping area: mappings of the program whose addresses are apart from those of their pages.
+/* VMAs: mappings of the program whose addresses are apart from those of their pages. They lie in the
+ * mapping area; in an address space that is not the machine's first one, whose program has nothing
+ * else, also where that has its stack and its own parts of the pool (space.h). All functions
+ * act in the space that is current.
  *
- * It has a list of VMAs, ordered by address, split and merged as Linux does it. A VMA has no pages
+ * There is a list of them, ordered by address, split and merged as Linux does it. A VMA has no pages
  * at first. They come when they are first touched, some at a time (fault.h): from the pool, zeroed
  * or with a copy of the file's page; or, where they cannot be written, the root image's own. When
  * the library OS touches such memory it faults as the program does, and is served the same way. So
@@ -13,20 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct vma {
-	uint64_t start, end;
-	uint64_t frame;	     /* the first page behind it, in pool or root image; 0: none yet */
-	uint64_t image;	     /* what it is a private mapping of, in the root image; 0: nothing */
-	uint32_t protection; /* GUEST_READ | … */
-	bool wipe_on_fork;   /* zero in clones */
-	bool file_backed;    /* pages that are not there come from its backing */
-	bool dirty;	     /* its pages may have been written: they are not given back */
-	bool shared;	     /* its pages are its backing's (shared.h), and stay with that */
-	bool read_only;	     /* shared: it cannot become writable */
-};
-
-/* [address, address + length) of any alignment lies within the area. */
-bool mmap_area_contains(uint64_t address, uint64_t length);
+#include "fork_mark.h"
+#include "vma_list.h"
 
 /* The highest free range of that length that ends at `limit` or below; 0: none. */
 uint64_t vma_unmapped_area(uint64_t length, uint64_t limit);
@@ -65,9 +56,9 @@ int vma_protect(uint64_t start, uint64_t end, uint32_t protection);
 /* Takes mapped memory back to what it was when it was mapped. */
 int vma_discard(uint64_t start, uint64_t end);
 
-/* Notes whether mapped memory is zero in clones: vma_wipe_on_fork() sees to that.
- * -EINVAL: some of it is a mapping of the root image; -ENOMEM. */
-int vma_set_wipe_on_fork(uint64_t start, uint64_t end, bool wipe_on_fork);
+/* Marks mapped memory, or takes the mark away; vma_wipe_on_fork() sees to it in clones. -EINVAL: some
+ * of it is a mapping of the root image, which cannot be wiped; -ENOMEM. */
+int vma_set_mark(uint64_t start, uint64_t end, enum fork_mark mark, bool set);
 
 /* 0 or the monitor's refusal. */
 int vma_wipe_on_fork(void);

@@ -12,6 +12,7 @@
 #include "guest/mm/backing.h"
 #include "guest/mm/pool.h"
 #include "guest/mm/regions.h"
+#include "guest/mm/space.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/process.h"
 #include "stack.h"
@@ -125,7 +126,7 @@ static void visit_mapped(struct survey *survey, uint64_t start, uint64_t end, ui
 		const struct backing *backing = backing_at(start, &mapping.offset, &mapping.end);
 		if (backing)
 			describe_file(&mapping, file_of_backing(backing), name);
-		mapping.resident = mmap_area_contains(start, mapping.end - start)
+		mapping.resident = address_space_has_area(start, mapping.end - start)
 				       ? vma_resident(start, mapping.end)
 				       : mapping.end - start;
 		survey->visit(survey, &mapping);
@@ -163,20 +164,14 @@ static uint64_t visit_area(struct survey *survey, uint64_t address, uint64_t lim
 /* What brk and mmap gave: pages of the same permissions side by side are one mapping. */
 static void visit_pool(struct survey *survey)
 {
-	const uint64_t base = libos_start_info.pool_base, pages = pool_total_pages();
-	for (uint64_t i = 0; i < pages && has_room(survey);) {
-		uint64_t start = base + i * GUEST_PAGE_SIZE;
-		if (!pool_is_mapped(start, 1)) {
-			i++;
-			continue;
-		}
-		uint32_t protection = pool_protection(start);
-		uint64_t end = start;
-		while (i < pages && pool_is_mapped(end, 1) && pool_protection(end) == protection) {
-			end += GUEST_PAGE_SIZE;
-			i++;
-		}
-		visit_mapped(survey, start, end, protection, false);
+	struct pool_run run, next;
+	bool more = pool_next_run(libos_start_info.pool_base, &run);
+	while (more && has_room(survey)) {
+		while ((more = pool_next_run(run.end, &next)) && next.start == run.end &&
+		       next.protection == run.protection)
+			run.end = next.end;
+		visit_mapped(survey, run.start, run.end, run.protection, false);
+		run = next;
 	}
 }
 
@@ -195,8 +190,9 @@ static void visit_all(struct survey *survey)
 		};
 		survey->visit(survey, &mapping);
 	}
-	visit_area(survey, visited, GUEST_AREA_END);
-	visit_pool(survey);
+	visit_area(survey, visited, GUEST_FILES_BASE);
+	if (address_space_has_regions())
+		visit_pool(survey);
 	uint64_t vdso = proc_vdso_address();
 	const struct mapping mapping = {
 	    .start = vdso,

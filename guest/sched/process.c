@@ -6,11 +6,14 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "arch/registers.h"
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
+#include "guest/mm/pool.h"
 #include "guest/mm/user_memory.h"
 
 static uint32_t own_id = PROCESS_FIRST_ID;
@@ -47,6 +50,16 @@ void process_renew_id(uint32_t random)
 	while (thread_find((int32_t)id))
 		id = id + 1 < PROCESS_ID_MAX ? id + 1 : lowest;
 	own_id = id;
+}
+
+void process_end_by_signal(int signal)
+{
+	machine_abort(signal);
+}
+
+uint64_t process_stack_pointer(void)
+{
+	return frame_stack_pointer(thread_frame());
 }
 
 SYSTEM_CALL(exit_group)

@@ -4,6 +4,7 @@
 #include "guest/lib/text.h"
 #include "guest/mm/pool.h"
 #include "guest/mm/ranges.h"
+#include "guest/mm/space.h"
 #include "guest/mm/vma.h"
 #include "mayfly/guest_abi.h"
 #include "syscall_patch/code.h"
@@ -26,8 +27,6 @@ struct code {
 	uint8_t *stubs;	     /* their pages, where they can be written */
 	uint64_t stubs_size;
 };
-
-static uint64_t stub_pages;
 
 /* To look through a C library takes tens of milliseconds: more than a request could save by it. */
 static bool leaves_code;
@@ -52,17 +51,18 @@ static bool find_sites(struct code *code)
 /* Pages for the stubs, and a place for them below the code. */
 static bool make_room(struct code *code)
 {
+	struct address_space *space = address_space_current();
 	const uint64_t pages = page_count((code->count + 1) * SYSCALL_STUB_SIZE);
 	code->stubs_size = pages * GUEST_PAGE_SIZE;
 	code->trampoline = vma_unmapped_area(code->stubs_size, code->start);
 	if (!code->trampoline ||
 	    code->start + code->size - code->trampoline > SYSCALL_PATCH_REACH ||
-	    stub_pages + pages > SYSCALL_PATCH_MAX)
+	    space->stub_pages + pages > SYSCALL_PATCH_MAX)
 		return false;
 	code->stubs = pool_allocate(pages);
 	if (!code->stubs)
 		return false;
-	stub_pages += pages;
+	space->stub_pages += pages;
 	return true;
 }
 
@@ -171,11 +171,6 @@ bool code_fill(const struct vma *vma)
 void code_leave_as_is(void)
 {
 	leaves_code = true;
-}
-
-void code_forget(void)
-{
-	stub_pages = 0;
 }
 
 void code_rewrite(uint64_t start, uint64_t end)

@@ -7,6 +7,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/fault.h"
 #include "guest/mm/shared.h"
+#include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/thread.h"
@@ -71,11 +72,11 @@ static siginfo_t describe_fault(int signal, uint64_t vector, uint64_t rip, uint6
 	return information;
 }
 
-/* A page of the mapping area that was not touched before. */
+/* A page of a VMA that was not touched before. */
 static bool is_first_touch(uint64_t vector, const volatile struct guest_fault *fault)
 {
 	uint32_t access = GUEST_READ;
-	if (vector != GUEST_VECTOR_PAGE_FAULT || !mmap_area_contains(fault->address, 1))
+	if (vector != GUEST_VECTOR_PAGE_FAULT || !address_space_has_area(fault->address, 1))
 		return false;
 	if (fault->error_code & PAGE_FAULT_WRITE)
 		access |= GUEST_WRITE;

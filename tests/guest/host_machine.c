@@ -21,6 +21,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/fault.h"
 #include "guest/mm/pool.h"
+#include "guest/mm/space.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/process.h"
 #include "guest/x86_64/vectors.h"
@@ -79,7 +80,7 @@ static void take_fault(int signal, siginfo_t *information, void *context)
 	const greg_t code = ((const ucontext_t *)context)->uc_mcontext.gregs[REG_ERR];
 	const uint64_t address = (uint64_t)information->si_addr;
 	(void)signal;
-	if (!mmap_area_contains(address, 1) ||
+	if (!address_space_has_area(address, 1) ||
 	    !vma_fault(address, GUEST_READ | (code & 2 ? GUEST_WRITE : 0))) {
 		host.faults++;
 		siglongjmp(host.at_fault, 1);

@@ -27,7 +27,4 @@ void code_rewrite(uint64_t start, uint64_t end);
 /* Requests begin: code that is mapped from now on is left as it is. */
 void code_leave_as_is(void);
 
-/* All stubs are unmapped: another program begins. */
-void code_forget(void);
-
 #endif
