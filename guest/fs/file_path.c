@@ -16,6 +16,7 @@ size_t file_path(const struct file *file, char *text)
 		return text_print(text, PATH_MAX,
 				  S_ISFIFO(inode->mode)	  ? "pipe:[%lu]"
 				  : S_ISSOCK(inode->mode) ? "socket:[%lu]"
+				  : S_ISREG(inode->mode)  ? "/dev/zero (deleted)"
 							  : "anon_inode:[%lu]",
 				  inode->number);
 	char path[PATH_MAX];

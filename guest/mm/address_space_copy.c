@@ -89,6 +89,7 @@ static int add_vma(struct copying *copying, const struct vma *vma)
 	    .protection = vma->protection | (vma->shared ? GUEST_SHARED : 0),
 	};
 	int error = vma_list_add(&copying->space->vmas, vma);
+	vma_list_merge(&copying->space->vmas, vma->start, vma->end);
 	return error || !vma->frame ? error : add_run(copying, &run);
 }
 

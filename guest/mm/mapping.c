@@ -75,6 +75,7 @@ static bool grow_heap(uint64_t address, uint64_t pages)
 	while (!pool_is_free(address, pages) || pool_map(address, pages))
 		if (!vma_reclaim())
 			return false;
+	pool_keep_heap(end);
 	return true;
 }
 
@@ -256,8 +257,9 @@ int64_t mapping_create(struct map_request *request)
 	if (request->backing && !request->shared && request->backing->operations->image_pages)
 		request->image = request->backing->operations->image_pages(
 		    request->backing, request->offset, &request->image_length);
-	if (!request->shared && mapping_is_too_large(request->length / GUEST_PAGE_SIZE,
-						     request->protection, request->flags)) {
+	if ((!request->shared || request->flags & MAP_ANONYMOUS) &&
+	    mapping_is_too_large(request->length / GUEST_PAGE_SIZE, request->protection,
+				 request->flags)) {
 		machine_note_no_memory(request->length);
 		return -ENOMEM;
 	}
@@ -302,8 +304,10 @@ int mapping_remove_all(void)
 {
 	struct address_space *space = address_space_current();
 	backing_set(0, UINT64_MAX, NULL, 0);
-	if (address_space_has_regions())
+	if (address_space_has_regions()) {
 		pool_unmap(libos_start_info.pool_base, pool_total_pages());
+		pool_keep_heap(libos_start_info.pool_base);
+	}
 	space->heap_begin = space->program_break = 0;
 	space->stub_pages = 0;
 	int error = unmap_areas(0, UINT64_MAX);

@@ -45,6 +45,7 @@ static struct {
 	uint64_t count;	       /* pages */
 	uint64_t free;	       /* pages */
 	uint64_t search_from;  /* no chunk with this index or a higher one has a free page */
+	uint64_t heap_chunks;  /* so many, from the first on, are kept for what grows from below */
 	bool has_wipe_on_fork; /* a page may be marked */
 } pool;
 
@@ -160,14 +161,15 @@ bool pool_accessible(uint64_t address, uint64_t length, uint32_t access)
 enum reach { REACH_SAME, REACH_FREE, REACH_ALL };
 
 /* The library OS's pages are seen in all spaces: never where a space has something of its own. */
-static bool is_in_reach(const struct chunk *chunk, uint8_t owner, enum reach reach)
+static bool is_in_reach(uint64_t index, uint8_t owner, enum reach reach)
 {
+	const struct chunk *chunk = &pool.chunks[index];
 	const bool is_mapped = chunk->mapped || chunk->owners;
 	if (owner == PAGE_RESERVED && chunk->owners)
 		return false;
 	if (reach == REACH_ALL)
 		return true;
-	if (owner == PAGE_MAPPED ? chunk->reserved : chunk->mapped)
+	if (index < pool.heap_chunks || (owner == PAGE_MAPPED ? chunk->reserved : chunk->mapped))
 		return false;
 	return reach == REACH_FREE || (owner == PAGE_MAPPED ? is_mapped : chunk->reserved);
 }
@@ -204,7 +206,7 @@ static uint64_t search(uint64_t pages, uint8_t owner, enum reach reach)
 {
 	uint64_t run = 0;
 	for (uint64_t i = pool.search_from; i-- > 0;) {
-		if (is_full(i) || !is_in_reach(&pool.chunks[i], owner, reach)) {
+		if (is_full(i) || !is_in_reach(i, owner, reach)) {
 			run = 0;
 			continue;
 		}
@@ -225,6 +227,11 @@ static uint64_t find(uint64_t pages, uint8_t owner)
 	for (int reach = REACH_SAME; reach <= REACH_ALL && !found; reach++)
 		found = search(pages, owner, (enum reach)reach);
 	return found;
+}
+
+void pool_keep_heap(uint64_t end)
+{
+	pool.heap_chunks = divide_up(end - pool.base, GUEST_SPACE_OWN_SIZE);
 }
 
 uint64_t pool_find(uint64_t pages)

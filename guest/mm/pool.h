@@ -32,6 +32,9 @@ bool pool_accessible(uint64_t address, uint64_t length, uint32_t access);
 /* The highest free range of that many pages, so that what grows from below has room; 0: none. */
 uint64_t pool_find(uint64_t pages);
 
+/* The chunks up to `end` are the program's heap, which grows: others come there last. */
+void pool_keep_heap(uint64_t end);
+
 bool pool_is_free(uint64_t address, uint64_t pages);
 
 /* All pages are mapped for the program. */

@@ -25,13 +25,10 @@
 #include "guest/mm/vma.h"
 #include "guest/sched/process.h"
 #include "guest/x86_64/vectors.h"
+#include "host_spaces.h"
 #include "mayfly/root_wire.h"
 #include "root_server/wire.h"
 #include "serve.h"
-
-#define USER_BASE 0x10000000UL
-#define USER_SIZE 0x4000000UL
-#define MOVED_MAX 65536
 
 struct guest_start libos_start_info;
 /* A test calls the functions on its own stack; what is looked at here is the frame of the system
@@ -42,13 +39,12 @@ __asm__(".globl libos_stack_top\n.set libos_stack_top, libos_stack + 4096");
 char libos_syscall_entry[1];
 struct host_machine host;
 
-static uint64_t user_next = USER_BASE;
+static uint64_t user_next = HOST_USER_BASE;
 
-static void map_at(uint64_t address, uint64_t size)
+static void map_at(uint64_t address, uint64_t size, int sharing)
 {
-	void *mapped =
-	    mmap((void *)address, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+	void *mapped = mmap((void *)address, size, PROT_READ | PROT_WRITE,
+			    sharing | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
 	if (mapped != (void *)address) {
 		fprintf(stderr, "cannot map %#lx\n", (unsigned long)address);
 		exit(1);
@@ -100,9 +96,10 @@ void host_start(size_t pool_pages)
 
 void host_start_with_root(size_t pool_pages, int root)
 {
-	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE);
-	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE);
-	map_at(USER_BASE, USER_SIZE);
+	map_at(GUEST_WINDOW_BASE, WINDOW_SIZE, MAP_PRIVATE);
+	/* Of what is shared there can be a second view. */
+	map_at(GUEST_POOL_BASE, pool_pages * GUEST_PAGE_SIZE, MAP_SHARED);
+	map_at(HOST_USER_BASE, HOST_USER_SIZE, MAP_PRIVATE);
 	host.root = -1;
 	uint64_t root_size = map_root(root);
 	libos_start_info = (struct guest_start){
@@ -113,10 +110,11 @@ void host_start_with_root(size_t pool_pages, int root)
 	    .root_size = root_size,
 	    .root_served = host.root >= 0,
 	    .region_count = 1,
-	    .regions = {{USER_BASE, USER_BASE + USER_SIZE, GUEST_READ | GUEST_WRITE, 0}},
+	    .regions = {{HOST_USER_BASE, HOST_USER_BASE + HOST_USER_SIZE, GUEST_READ | GUEST_WRITE,
+			 0}},
 	    .program = "/bin/program",
 	};
-	process_first.start.at_random = USER_BASE;
+	process_first.start.at_random = HOST_USER_BASE;
 	user_next += GUEST_PAGE_SIZE; /* the 16 random bytes lie there */
 	machine_control()->clock = (struct guest_clock){
 	    .multiplier = 1UL << 32,
@@ -133,7 +131,7 @@ void *host_memory(size_t size)
 {
 	void *memory = (void *)user_next;
 	user_next += (size + 15) & ~15UL;
-	if (user_next > USER_BASE + USER_SIZE) {
+	if (user_next > HOST_USER_BASE + HOST_USER_SIZE) {
 		fprintf(stderr, "the test's memory is used up\n");
 		exit(1);
 	}
@@ -164,68 +162,6 @@ static int64_t keep(char *to, size_t size, size_t *used, uint64_t offset, uint64
 {
 	for (uint64_t i = 0; i < length && *used < size; i++)
 		to[(*used)++] = ((const char *)GUEST_WINDOW_BASE + offset)[i];
-	return 0;
-}
-
-static int64_t protect(uint64_t address, uint64_t length, uint64_t protection)
-{
-	host.protections++;
-	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
-}
-
-/* Which page of the pool, or none, is at an address of the mapping area. */
-static struct moved_page {
-	uint64_t address, home;
-} moved_pages[MOVED_MAX];
-static size_t moved_count;
-
-static void move_page(uint64_t from, uint64_t to)
-{
-	if (mremap((void *)from, GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   (void *)to) != (void *)to) {
-		fprintf(stderr, "cannot move %#lx to %#lx\n", (unsigned long)from,
-			(unsigned long)to);
-		exit(1);
-	}
-}
-
-int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
-{
-	host.maps++;
-	for (uint64_t done = 0; done < length; done += GUEST_PAGE_SIZE) {
-		const struct moved_page moved = {address + done, source + done};
-		if (moved_count == MOVED_MAX)
-			return -ENOMEM;
-		moved_pages[moved_count++] = moved;
-		if (source < GUEST_ROOT_BASE)
-			move_page(source + done, address + done);
-		/* A length of 0 makes a second view of a shared page. */
-		else if (mremap((void *)(source + done), 0, GUEST_PAGE_SIZE,
-				MREMAP_MAYMOVE | MREMAP_FIXED,
-				(void *)(address + done)) != (void *)(address + done))
-			return -errno;
-	}
-	return mprotect((void *)address, length, (int)protection) ? -errno : 0;
-}
-
-static int64_t unmap(uint64_t address, uint64_t length)
-{
-	size_t kept = 0;
-	host.unmaps++;
-	for (size_t i = 0; i < moved_count; i++) {
-		const struct moved_page page = moved_pages[i];
-		if (page.address < address || page.address - address >= length) {
-			moved_pages[kept++] = page;
-			continue;
-		}
-		if (page.home >= GUEST_ROOT_BASE) {
-			munmap((void *)page.address, GUEST_PAGE_SIZE);
-			continue;
-		}
-		mprotect((void *)page.address, GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE);
-		move_page(page.address, page.home);
-	}
-	moved_count = kept;
 	return 0;
 }
 
@@ -285,9 +221,11 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 	case HYPERCALL_ROOT:
 		return serve_root();
 	case HYPERCALL_PROTECT:
-		return protect(first, second, third);
+		return host_protect(first, second, third);
 	case HYPERCALL_UNMAP:
-		return unmap(first, second);
+		return host_unmap(first, second);
+	case HYPERCALL_SPACE:
+		return host_space(first, second, third);
 	case HYPERCALL_ACCELERATE:
 	case HYPERCALL_TICK:
 	case HYPERCALL_CLOCK:

@@ -18,6 +18,8 @@ struct host_machine {
 	char response[1 << 16], log[1 << 16];
 	size_t response_length, log_length;
 	char told[256]; /* the last line for the user */
+	int spaces;	/* besides the first one */
+	int runs, switches;
 	int freezes, reads, writes, protections, traces, roots, maps, unmaps, faults;
 	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;

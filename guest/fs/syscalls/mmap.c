@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "guest/fs/descriptors.h"
 #include "guest/fs/directory.h"
@@ -15,13 +16,31 @@
 #include "guest/sched/process.h"
 #include "sizes/sizes.h"
 
-/* The file that a mapping is of; NULL with 0 for an anonymous one. */
+/* Memory that processes share is a file without a name, as on Linux. */
+static int open_shared(uint64_t length, struct file **file)
+{
+	struct inode *inode = regular_create(S_IRUSR | S_IWUSR);
+	int error = inode ? regular_resize(inode, length) : -ENOMEM;
+	if (!error && !(*file = file_open(inode, O_RDWR)))
+		error = -ENOMEM;
+	if (inode)
+		inode_drop(inode);
+	return error ? -ENOMEM : 0;
+}
+
+/* The file that a mapping is of, held; NULL with 0 for none. */
 static int find_file(const uint64_t arguments[6], struct file **file)
 {
+	const uint64_t type = arguments[3] & MAP_TYPE;
+	uint64_t pages;
 	*file = NULL;
 	if (arguments[3] & MAP_ANONYMOUS)
-		return 0;
+		return type == MAP_SHARED && !check_range(0, arguments[1], &pages)
+			   ? open_shared(pages * GUEST_PAGE_SIZE, file)
+			   : 0;
 	*file = descriptor_opened(arguments[4]);
+	if (*file)
+		file_hold(*file);
 	return *file ? 0 : -EBADF;
 }
 
@@ -68,25 +87,20 @@ static void note_event_loops(const struct file *file, uint64_t start, uint64_t l
 		process_keep_id_for(start, start + length);
 }
 
-SYSTEM_CALL(mmap)
+static int64_t map_file(const uint64_t arguments[6], struct file *file)
 {
 	const uint64_t type = arguments[3] & MAP_TYPE;
 	uint64_t protection = arguments[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	uint64_t pages, end;
-	struct file *file;
 	struct map_request request = {
 	    .address = arguments[0],
 	    .flags = arguments[3],
-	    .offset = arguments[5],
+	    .offset = arguments[3] & MAP_ANONYMOUS ? 0 : arguments[5],
 	};
-	if (!is_aligned(request.offset))
-		return -EINVAL;
-	int error = find_file(arguments, &file);
-	if (!error)
-		error = check_range(0, arguments[1], &pages);
+	int error = check_range(0, arguments[1], &pages);
 	if (error)
 		return error;
-	if (add_overflows(request.offset, pages * GUEST_PAGE_SIZE, &end))
+	if (add_overflows(arguments[5], pages * GUEST_PAGE_SIZE, &end))
 		return -EOVERFLOW;
 	if (type != MAP_PRIVATE && type != MAP_SHARED &&
 	    (type != MAP_SHARED_VALIDATE || arguments[3] & MAP_ANONYMOUS))
@@ -104,5 +118,19 @@ SYSTEM_CALL(mmap)
 	const int64_t start = mapping_create(&request);
 	if (file && protection & PROT_EXEC && start > 0)
 		note_event_loops(file, (uint64_t)start, request.length);
+	return start;
+}
+
+SYSTEM_CALL(mmap)
+{
+	struct file *file;
+	if (!is_aligned(arguments[5]))
+		return -EINVAL;
+	int error = find_file(arguments, &file);
+	if (error)
+		return error;
+	const int64_t start = map_file(arguments, file);
+	if (file)
+		file_drop(file);
 	return start;
 }
