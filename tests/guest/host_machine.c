@@ -192,6 +192,23 @@ static int64_t serve_root(void)
 	return 0;
 }
 
+int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
+{
+	host.maps++;
+	return host_map(address, source, length, protection);
+}
+
+static int64_t serve_space(uint64_t operation, uint64_t number, uint64_t count)
+{
+	const int64_t result = host_space(operation, number, count);
+	if (result)
+		return result;
+	host.spaces += operation == GUEST_SPACE_MAKE;
+	host.spaces -= operation == GUEST_SPACE_DROP;
+	host.runs += (int)count;
+	return 0;
+}
+
 int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
 			  uint64_t third)
 {
@@ -221,11 +238,13 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 	case HYPERCALL_ROOT:
 		return serve_root();
 	case HYPERCALL_PROTECT:
+		host.protections++;
 		return host_protect(first, second, third);
 	case HYPERCALL_UNMAP:
+		host.unmaps++;
 		return host_unmap(first, second);
 	case HYPERCALL_SPACE:
-		return host_space(first, second, third);
+		return serve_space(first, second, third);
 	case HYPERCALL_ACCELERATE:
 	case HYPERCALL_TICK:
 	case HYPERCALL_CLOCK:

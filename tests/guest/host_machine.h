@@ -19,7 +19,7 @@ struct host_machine {
 	size_t response_length, log_length;
 	char told[256]; /* the last line for the user */
 	int spaces;	/* besides the first one */
-	int runs, switches;
+	int runs;	/* that they were made of */
 	int freezes, reads, writes, protections, traces, roots, maps, unmaps, faults;
 	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;

@@ -8,8 +8,6 @@
 #include <sys/mman.h>
 
 #include "guest/machine/hypercall.h"
-#include "guest/machine/machine.h"
-#include "host_machine.h"
 
 #define MOVED_MAX 65536
 #define PAGES_MAX 65536 /* of the pool */
@@ -116,10 +114,9 @@ static int64_t add(uint32_t space, const struct guest_space_run *run)
 	return 0;
 }
 
-int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
+int64_t host_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection)
 {
 	const struct guest_space_run run = {address, source, length, protection, 0};
-	host.maps++;
 	return add(current, &run);
 }
 
@@ -147,14 +144,12 @@ static void take_away(uint32_t space, uint64_t address, uint64_t length)
 
 int64_t host_unmap(uint64_t address, uint64_t length)
 {
-	host.unmaps++;
 	take_away(current, address, length);
 	return 0;
 }
 
 int64_t host_protect(uint64_t address, uint64_t length, uint64_t protection)
 {
-	host.protections++;
 	for (size_t i = 0; i < moved_count; i++)
 		if (moved_pages[i].space == current && moved_pages[i].address >= address &&
 		    moved_pages[i].address - address < length)
@@ -202,8 +197,6 @@ static int64_t make_space(uint32_t number, uint64_t count)
 	    (const struct guest_space_run *)(GUEST_WINDOW_BASE + WINDOW_CONTENTS_OFFSET);
 	struct space *space = &spaces[number];
 	int64_t error = 0;
-	host.spaces++;
-	host.runs += (int)count;
 	if (space->exists || !number)
 		return -EEXIST;
 	*space = (struct space){.exists = true};
@@ -228,7 +221,6 @@ int64_t host_space(uint64_t operation, uint64_t number, uint64_t count)
 	if (!spaces[number].exists)
 		return -ENOENT;
 	if (operation == GUEST_SPACE_SWITCH) {
-		host.switches++;
 		switch_space((uint32_t)number);
 		return 0;
 	}
@@ -236,6 +228,5 @@ int64_t host_space(uint64_t operation, uint64_t number, uint64_t count)
 		return -EBUSY;
 	take_away((uint32_t)number, 0, UINT64_MAX);
 	spaces[number].exists = false;
-	host.spaces--;
 	return 0;
 }

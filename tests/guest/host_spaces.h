@@ -10,6 +10,7 @@
 #define HOST_USER_BASE 0x10000000UL
 #define HOST_USER_SIZE 0x4000000UL
 
+int64_t host_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection);
 int64_t host_protect(uint64_t address, uint64_t length, uint64_t protection);
 int64_t host_unmap(uint64_t address, uint64_t length);
 int64_t host_space(uint64_t operation, uint64_t number, uint64_t count);
