@@ -77,9 +77,6 @@ static int begin_program(struct exec_image *image)
 
 static int64_t execute(const struct exec_request *request)
 {
-	/* Another process would lose its memory where the two share it. */
-	if (process_first.next)
-		return process_refuse("execve");
 	struct exec_image *image = heap_allocate(sizeof(*image));
 	if (!image)
 		return -ENOMEM;
@@ -98,7 +95,7 @@ static int64_t execute(const struct exec_request *request)
 		machine_tell("execve: %s cannot be started (error %d), and the program that "
 			     "called is gone: it is ended",
 			     image->path, -error);
-		machine_abort(SIGKILL);
+		process_end_by_signal(SIGKILL);
 	}
 	const uint64_t entry = entry_of(image);
 	exec_image_release(image);

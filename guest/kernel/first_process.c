@@ -11,9 +11,11 @@
 
 struct process process_first = {
     .id = PROCESS_FIRST_ID,
+    .group = PROCESS_FIRST_ID,
+    .session = PROCESS_FIRST_ID,
+    .memory = &address_space_of_first,
     .first_thread = &thread_of_first_process,
     .thread_count = 1,
-    .memory = &address_space_of_first,
     .signal_actions = &signal_actions_of_first,
     .timers = &timers_of_first,
     .paths = &paths_of_first,

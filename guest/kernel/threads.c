@@ -1,19 +1,14 @@
-/* System calls that make threads and end them; sched/schedule.c knows whose turn it is. */
+/* System calls that make threads; sched/schedule.c knows whose turn it is. */
 #include <errno.h>
 #include <linux/sched.h>
 
 #include "arch/thread_state.h"
+#include "fork.h"
 #include "guest/lib/system_call.h"
-#include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
-#include "guest/sched/futex.h"
-#include "guest/sched/futex_lock.h"
 #include "guest/sched/policy.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
-#include "guest/signal/signals.h"
-
-#define THREADS_MAX 1024
 
 SYSTEM_CALL(gettid)
 {
@@ -28,7 +23,7 @@ SYSTEM_CALL(set_tid_address)
 
 static int check_clone(const uint64_t arguments[6])
 {
-	const uint64_t needed = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+	const uint64_t needed = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND;
 	uint64_t flags = arguments[0];
 	if ((flags & CLONE_THREAD && !(flags & CLONE_SIGHAND)) ||
 	    (flags & CLONE_SIGHAND && !(flags & CLONE_VM)))
@@ -43,23 +38,32 @@ static int check_clone(const uint64_t arguments[6])
 	return 0;
 }
 
+static int64_t make_process(const uint64_t arguments[6])
+{
+	const struct fork_request request = {
+	    .flags = (uint32_t)arguments[0],
+	    .stack = arguments[1],
+	    .parent_id = arguments[2],
+	    .child_id = arguments[3],
+	    .thread_pointer = arguments[4],
+	};
+	return fork_process(&request);
+}
+
 SYSTEM_CALL(clone)
 {
 	uint64_t flags = arguments[0], stack = arguments[1];
+	if (!(flags & CLONE_THREAD))
+		return make_process(arguments);
 	int error = check_clone(arguments);
-	if (error == -ENOSYS)
-		return process_refuse("clone");
 	if (error)
 		return error;
 	struct thread *child = thread_allocate();
 	if (!child)
 		return -EAGAIN;
-	static int32_t last_id = PROCESS_FIRST_ID;
 	struct thread *self = thread_current();
-	if ((uint32_t)++last_id == process_id())
-		last_id++;
 	child->process = self->process;
-	child->id = last_id;
+	child->id = (int32_t)process_take_id();
 	child->blocked = self->blocked;
 	child->alternate_stack.ss_flags = SS_DISABLE;
 	policy_inherit(child, self);
@@ -74,20 +78,6 @@ SYSTEM_CALL(clone)
 			  flags & CLONE_SETTLS ? &arguments[4] : NULL);
 	thread_join_ring(child);
 	return child->id;
-}
-
-SYSTEM_CALL(exit)
-{
-	struct thread *self = thread_current();
-	if (self->process->thread_count == 1)
-		machine_exit((int)arguments[0]);
-	futex_release_robust(self);
-	futex_release_locks(self);
-	const int32_t none = 0;
-	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
-		futex_wake(self->clear_id, 1, UINT32_MAX);
-	signal_leave_thread(self);
-	thread_leave_ring();
 }
 
 SYSTEM_CALL(set_robust_list)

@@ -20,6 +20,10 @@ __attribute__((noreturn)) void machine_exit(int status);
 /* Ends the request as a signal would. */
 __attribute__((noreturn)) void machine_abort(int signal);
 
+/* The process that runs is ended by that signal, wherever the library OS is; with the first process
+ * the machine. In guest/kernel, where it is known what a process has. */
+__attribute__((noreturn)) void process_end_by_signal(int signal);
+
 /* A line for whoever runs the program, in its log: what it cannot do here, or why it ends. */
 void machine_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -101,8 +101,4 @@ void pool_release(void *pages, size_t count);
 /* A page is wanted and there is none: says so in the log and ends the process by SIGKILL. */
 __attribute__((noreturn)) void pool_exhausted(void);
 
-/* Ends the process whose thread runs; with the first one, the request. In guest/sched, which knows
- * them. */
-__attribute__((noreturn)) void process_end_by_signal(int signal);
-
 #endif

@@ -7,8 +7,10 @@
 #include <linux/futex.h>
 
 #include "futex_wait.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/shared.h"
 #include "guest/mm/user_memory.h"
+#include "process.h"
 #include "thread.h"
 
 static const char lock_channel;
@@ -123,7 +125,12 @@ int64_t futex_unlock(uint64_t address)
 /* By what the library OS knows: C libraries write the word when a robust lock's owner dies. */
 void futex_release_locks(const struct thread *owner)
 {
-	for (struct thread *thread = owner->next; thread != owner; thread = thread->next)
-		if (waits_for_lock(thread) && thread->futex_owner == owner->id)
-			futex_hand_over(thread->futex, FUTEX_OWNER_DIED);
+	for (struct thread *thread = owner->next; thread != owner; thread = thread->next) {
+		if (!waits_for_lock(thread) || thread->futex_owner != owner->id)
+			continue;
+		/* The address is one of the waiter's memory. */
+		address_space_enter(thread->process->memory);
+		futex_hand_over(thread->futex, FUTEX_OWNER_DIED);
+	}
+	address_space_enter(owner->process->memory);
 }

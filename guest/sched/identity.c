@@ -1,5 +1,5 @@
 /* System calls that ask who and where the program is. It is root, unless its image says otherwise,
- * alone, on a machine named mayfly: what is checked is checked outside of the guest. */
+ * on a machine named mayfly: what is checked is checked outside of the guest. */
 #include "identity.h"
 
 #include <errno.h>
@@ -12,8 +12,6 @@
 #include "guest/mm/user_memory.h"
 #include "process.h"
 
-#define PARENT_ID 1
-
 /* C libraries have a function of these few instructions, so that the stack begins with the address
  * behind the call of it. */
 SYSTEM_CALL(getpid)
@@ -23,45 +21,6 @@ SYSTEM_CALL(getpid)
 	    user_copy_in(&caller, frame_stack_pointer(thread_frame()), sizeof(caller)))
 		return process_id();
 	return process_id_for(caller);
-}
-
-SYSTEM_CALL(getppid)
-{
-	return PARENT_ID;
-}
-
-SYSTEM_CALL(getpgrp)
-{
-	return process_id();
-}
-
-/* The program leads its process group and its session. */
-static int64_t own_group(uint64_t process)
-{
-	return !(uint32_t)process || process_has_id(process) ? (int64_t)process_id() : -ESRCH;
-}
-
-SYSTEM_CALL(getpgid)
-{
-	return own_group(arguments[0]);
-}
-
-SYSTEM_CALL(getsid)
-{
-	return own_group(arguments[0]);
-}
-
-SYSTEM_CALL(setpgid)
-{
-	/* A session's leader stays in its group. */
-	if ((int32_t)arguments[0] < 0 || (int32_t)arguments[1] < 0)
-		return -EINVAL;
-	return own_group(arguments[0]) < 0 ? -ESRCH : -EPERM;
-}
-
-SYSTEM_CALL(setsid)
-{
-	return -EPERM;
 }
 
 void identity_init(void)

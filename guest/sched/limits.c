@@ -27,7 +27,7 @@ uint64_t limit_value(uint32_t resource)
 	case RLIMIT_NOFILE:
 		return LIMIT_OPEN_FILES;
 	case RLIMIT_NPROC:
-		return 1;
+		return PROCESSES_MAX;
 	case RLIMIT_SIGPENDING:
 		return LIMIT_PENDING_SIGNALS;
 	case RLIMIT_CORE:
@@ -71,7 +71,7 @@ SYSTEM_CALL(setrlimit)
 
 SYSTEM_CALL(prlimit64)
 {
-	if ((uint32_t)arguments[0] && !process_has_id(arguments[0]))
+	if ((uint32_t)arguments[0] && !process_find(arguments[0]))
 		return -ESRCH;
 	if ((uint32_t)arguments[1] >= RLIM_NLIMITS)
 		return -EINVAL;
@@ -81,19 +81,35 @@ SYSTEM_CALL(prlimit64)
 	return error;
 }
 
+void limits_describe_usage(struct rusage *usage, uint64_t used_ns)
+{
+	*usage = (struct rusage){
+	    .ru_utime =
+		{
+		    .tv_sec = (time_t)(used_ns / NANOSECONDS),
+		    .tv_usec = (suseconds_t)(used_ns % NANOSECONDS / 1000),
+		},
+	    .ru_maxrss = (long)((pool_total_pages() - pool_free_pages()) * PAGE_KIB),
+	};
+}
+
 SYSTEM_CALL(getrusage)
 {
 	struct rusage usage = {0};
-	if ((int32_t)arguments[0] == RUSAGE_CHILDREN)
-		return user_copy_out(arguments[1], &usage, sizeof(usage));
-	if ((int32_t)arguments[0] != RUSAGE_SELF && (int32_t)arguments[0] != RUSAGE_THREAD)
+	switch ((int32_t)arguments[0]) {
+	case RUSAGE_SELF:
+		limits_describe_usage(&usage, processor_time());
+		break;
+	case RUSAGE_THREAD:
+		limits_describe_usage(&usage, processor_time_of(thread_current()));
+		break;
+	case RUSAGE_CHILDREN:
+		if (process_current()->children_ns)
+			limits_describe_usage(&usage, process_current()->children_ns);
+		break;
+	default:
 		return -EINVAL;
-	uint64_t used_ns = (int32_t)arguments[0] == RUSAGE_SELF
-			       ? processor_time()
-			       : processor_time_of(thread_current());
-	usage.ru_utime.tv_sec = (time_t)(used_ns / NANOSECONDS);
-	usage.ru_utime.tv_usec = (suseconds_t)(used_ns % NANOSECONDS / 1000);
-	usage.ru_maxrss = (long)((pool_total_pages() - pool_free_pages()) * PAGE_KIB);
+	}
 	return user_copy_out(arguments[1], &usage, sizeof(usage));
 }
 
@@ -103,7 +119,7 @@ SYSTEM_CALL(sysinfo)
 	    .uptime = (long)(clock_read_ns(false) / NANOSECONDS),
 	    .totalram = pool_total_pages() * GUEST_PAGE_SIZE,
 	    .freeram = pool_free_pages() * GUEST_PAGE_SIZE,
-	    .procs = 1,
+	    .procs = (unsigned short)thread_count(),
 	    .mem_unit = 1,
 	};
 	return user_copy_out(arguments[0], &information, sizeof(information));

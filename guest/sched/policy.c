@@ -285,16 +285,46 @@ SYSTEM_CALL(sched_getattr)
 
 /* ── nice values ─────────────────────────────────────────────────────────────────────────────── */
 
-/* Which threads a call means: one, or all. Everything runs for the one user. */
-static int find_group(uint64_t which, uint64_t who, struct thread **one)
+/* Which threads a call means: one, those of a group of processes, or all, as everything runs for the
+ * one user. */
+struct meant {
+	struct thread *one;
+	uint32_t group; /* 0: all */
+};
+
+static bool means(const struct meant *meant, const struct process *process)
 {
-	*one = NULL;
+	return !meant->group || process->group == meant->group;
+}
+
+/* The next of them; NULL behind the last. */
+static struct thread *next_in_group(const struct meant *meant, struct thread *before)
+{
+	if (meant->one)
+		return before ? NULL : meant->one;
+	const struct process *process = before ? before->process : &process_first;
+	for (; process; process = process->next, before = NULL) {
+		struct thread *thread =
+		    means(meant, process) ? thread_next_of(process, before) : NULL;
+		if (thread)
+			return thread;
+	}
+	return NULL;
+}
+
+static int find_group(uint64_t which, uint64_t who, struct meant *meant)
+{
+	const struct process *leader = (uint32_t)who ? process_find(who) : NULL;
+	*meant = (struct meant){0};
 	switch ((uint32_t)which) {
 	case PRIO_PROCESS:
-		*one = find(who);
-		return *one ? 0 : -ESRCH;
+		meant->one = find(who);
+		return meant->one ? 0 : -ESRCH;
 	case PRIO_PGRP:
-		return !(uint32_t)who || process_has_id(who) ? 0 : -ESRCH;
+		meant->group = !(uint32_t)who ? process_current()->group
+			       : leader	      ? leader->id
+					      : (uint32_t)who;
+		return next_in_group(meant, NULL) ? 0 : -ESRCH;
 	case PRIO_USER:
 		return !(uint32_t)who || (uint32_t)who == identity_user() ? 0 : -ESRCH;
 	default:
@@ -302,21 +332,15 @@ static int find_group(uint64_t which, uint64_t who, struct thread **one)
 	}
 }
 
-/* The next of them; NULL behind the last. */
-static struct thread *next_in_group(const struct thread *one, struct thread *thread)
-{
-	return one ? NULL : thread_next_of(process_current(), thread);
-}
-
 SYSTEM_CALL(getpriority)
 {
-	struct thread *one;
-	int error = find_group(arguments[0], arguments[1], &one);
+	struct meant meant;
+	int error = find_group(arguments[0], arguments[1], &meant);
 	if (error)
 		return error;
 	int least = NICE_MOST;
-	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
-	     thread = next_in_group(one, thread))
+	struct thread *thread = NULL;
+	while ((thread = next_in_group(&meant, thread)))
 		if (thread->nice < least)
 			least = thread->nice;
 	return NICE_MOST + 1 - least; /* the system call answers no negative number */
@@ -324,17 +348,17 @@ SYSTEM_CALL(getpriority)
 
 SYSTEM_CALL(setpriority)
 {
-	struct thread *one;
+	struct meant meant;
 	int nice = (int32_t)arguments[2];
-	int error = find_group(arguments[0], arguments[1], &one);
+	int error = find_group(arguments[0], arguments[1], &meant);
 	if (nice < NICE_LEAST)
 		nice = NICE_LEAST;
 	if (nice > NICE_MOST)
 		nice = NICE_MOST;
 	if (error)
 		return error;
-	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
-	     thread = next_in_group(one, thread)) {
+	struct thread *thread = NULL;
+	while ((thread = next_in_group(&meant, thread))) {
 		if (nice < thread->nice)
 			error = -EACCES;
 		else
@@ -345,15 +369,15 @@ SYSTEM_CALL(setpriority)
 
 /* ── priorities of input and output ──────────────────────────────────────────────────────────── */
 
-static int find_io_group(uint64_t which, uint64_t who, struct thread **one)
+static int find_io_group(uint64_t which, uint64_t who, struct meant *meant)
 {
 	switch ((uint32_t)which) {
 	case IOPRIO_WHO_PROCESS:
-		return find_group(PRIO_PROCESS, who, one);
+		return find_group(PRIO_PROCESS, who, meant);
 	case IOPRIO_WHO_PGRP:
-		return find_group(PRIO_PGRP, who, one);
+		return find_group(PRIO_PGRP, who, meant);
 	case IOPRIO_WHO_USER:
-		return find_group(PRIO_USER, who, one);
+		return find_group(PRIO_USER, who, meant);
 	default:
 		return -EINVAL;
 	}
@@ -377,14 +401,14 @@ static int check_io_priority(uint32_t priority)
 SYSTEM_CALL(ioprio_set)
 {
 	const uint32_t priority = (uint32_t)arguments[2];
-	struct thread *one;
+	struct meant meant;
 	int error = check_io_priority(priority);
 	if (!error)
-		error = find_io_group(arguments[0], arguments[1], &one);
+		error = find_io_group(arguments[0], arguments[1], &meant);
 	if (error)
 		return error;
-	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
-	     thread = next_in_group(one, thread))
+	struct thread *thread = NULL;
+	while ((thread = next_in_group(&meant, thread)))
 		thread->io_priority = (uint16_t)priority;
 	return 0;
 }
@@ -392,13 +416,13 @@ SYSTEM_CALL(ioprio_set)
 /* A lower number is a higher priority, but 0 means that none is set. */
 SYSTEM_CALL(ioprio_get)
 {
-	struct thread *one;
-	int error = find_io_group(arguments[0], arguments[1], &one);
+	struct meant meant;
+	int error = find_io_group(arguments[0], arguments[1], &meant);
 	if (error)
 		return error;
 	uint16_t best = 0;
-	for (struct thread *thread = one ? one : thread_next_of(process_current(), NULL); thread;
-	     thread = next_in_group(one, thread))
+	struct thread *thread = NULL;
+	while ((thread = next_in_group(&meant, thread)))
 		if (thread->io_priority && (!best || thread->io_priority < best))
 			best = thread->io_priority;
 	return best;

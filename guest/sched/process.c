@@ -1,10 +1,9 @@
-/* The one process; and system calls on it: its end, its name, and its attempts to make others. */
+/* What a process is called: by its id, by its name; and prctl(2). */
 #include "process.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "arch/registers.h"
 #include "guest/lib/system_call.h"
@@ -18,9 +17,19 @@
 
 static uint32_t own_id = PROCESS_FIRST_ID;
 
+uint32_t process_group_id(uint32_t group)
+{
+	return group == PROCESS_FIRST_ID ? own_id : group;
+}
+
+uint32_t process_id_of(const struct process *process)
+{
+	return process_group_id(process->id);
+}
+
 uint32_t process_id(void)
 {
-	return own_id;
+	return process_id_of(process_current());
 }
 
 void process_keep_id_for(uint64_t start, uint64_t end)
@@ -34,37 +43,64 @@ uint32_t process_id_for(uint64_t caller)
 	const struct process *process = process_current();
 	if (caller < process->knowing || caller >= process->knowing_end)
 		return process_id();
-	return process == &process_first ? PROCESS_FIRST_ID : process->id;
+	return process->id;
+}
+
+struct process *process_find(uint64_t id)
+{
+	if ((uint32_t)id == own_id)
+		return &process_first;
+	struct process *process = &process_first;
+	while (process && process->id != (uint32_t)id)
+		process = process->next;
+	return process;
 }
 
 bool process_has_id(uint64_t id)
 {
-	return (uint32_t)id == own_id || (uint32_t)id == PROCESS_FIRST_ID;
+	return process_find(id) == process_current();
+}
+
+static bool id_is_used(uint32_t id)
+{
+	if (id == own_id || thread_find((int32_t)id))
+		return true;
+	for (const struct process *process = &process_first; process; process = process->next)
+		if (process->id == id || process->group == id || process->session == id)
+			return true;
+	return false;
+}
+
+static uint32_t next_id(uint32_t id)
+{
+	const uint32_t lowest = 300; /* where Linux continues after the highest id */
+	return id + 1 < PROCESS_ID_MAX ? id + 1 : lowest;
+}
+
+uint32_t process_take_id(void)
+{
+	static uint32_t last_id = PROCESS_FIRST_ID;
+	/* There are fewer processes and threads than ids. */
+	do
+		last_id = next_id(last_id);
+	while (id_is_used(last_id));
+	return last_id;
 }
 
 void process_renew_id(uint32_t random)
 {
-	const uint32_t lowest = 300; /* where Linux continues after the highest id */
+	const uint32_t lowest = 300;
+	if (process_first.next)
+		return;
 	uint32_t id = lowest + random % (PROCESS_ID_MAX - lowest);
-	/* There are fewer threads than ids. */
-	while (thread_find((int32_t)id))
-		id = id + 1 < PROCESS_ID_MAX ? id + 1 : lowest;
+	while (id_is_used(id))
+		id = next_id(id);
 	own_id = id;
-}
-
-void process_end_by_signal(int signal)
-{
-	machine_abort(signal);
 }
 
 uint64_t process_stack_pointer(void)
 {
 	return frame_stack_pointer(thread_frame());
-}
-
-SYSTEM_CALL(exit_group)
-{
-	machine_exit((int)arguments[0]);
 }
 
 static void set_name(const char *text)
@@ -115,6 +151,7 @@ void process_start_program(const char *executable, const char *called)
 	set_name(called);
 	process_keep_id_for(0, 0);
 	process->program_count++;
+	process->exit_signal = SIGCHLD;
 	if (process->executable)
 		heap_free(process->executable, strlen(process->executable) + 1);
 	process->executable = heap_allocate(size);
@@ -132,6 +169,7 @@ const char *process_executable(void)
 SYSTEM_CALL(prctl)
 {
 	bool rest = arguments[2] || arguments[3] || arguments[4];
+	int adopts;
 	switch ((uint32_t)arguments[0]) {
 	case PR_SET_NAME:
 		return rename_process(arguments[1]);
@@ -146,7 +184,18 @@ SYSTEM_CALL(prctl)
 	case PR_SET_NO_NEW_PRIVS:
 		return arguments[1] != 1 || rest ? -EINVAL : 0;
 	case PR_SET_PDEATHSIG:
-		return arguments[1] > SIGNAL_COUNT ? -EINVAL : 0;
+		if (arguments[1] > SIGNAL_COUNT)
+			return -EINVAL;
+		process_current()->death_signal = (int)arguments[1];
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return user_copy_out(arguments[1], &process_current()->death_signal, sizeof(int));
+	case PR_SET_CHILD_SUBREAPER:
+		process_current()->adopts = arguments[1];
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		adopts = process_current()->adopts;
+		return user_copy_out(arguments[1], &adopts, sizeof(adopts));
 	case PR_SET_TIMERSLACK:
 		return 0;
 	default:
@@ -154,53 +203,8 @@ SYSTEM_CALL(prctl)
 	}
 }
 
-/* There is only one process in a machine: only the monitor can clone that. */
-int64_t process_refuse(const char *call)
-{
-	static bool told;
-	if (!told)
-		machine_tell("%s: " GUEST_HAS_ONE_PROCESS " (ENOSYS)", call);
-	told = true;
-	return -ENOSYS;
-}
-
-SYSTEM_CALL(fork)
-{
-	return process_refuse("fork");
-}
-
-SYSTEM_CALL(vfork)
-{
-	return process_refuse("vfork");
-}
-
-/* ENOSYS: C libraries then make the same thread by clone(). */
+/* ENOSYS: C libraries then make the same thread or process by clone(). */
 SYSTEM_CALL(clone3)
 {
 	return -ENOSYS;
-}
-
-SYSTEM_CALL(wait4)
-{
-	const uint64_t known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
-	if ((uint32_t)arguments[2] & ~known)
-		return -EINVAL;
-	return (int32_t)arguments[0] == INT32_MIN ? -ESRCH : -ECHILD;
-}
-
-SYSTEM_CALL(waitid)
-{
-	const uint64_t kinds = WEXITED | WSTOPPED | WCONTINUED;
-	const uint64_t known = kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
-	uint32_t options = (uint32_t)arguments[3];
-	if (options & ~known || !(options & kinds) || (uint32_t)arguments[0] > P_PIDFD)
-		return -EINVAL;
-	switch ((uint32_t)arguments[0]) {
-	case P_PID:
-		return (int32_t)arguments[1] <= 0 ? -EINVAL : -ECHILD;
-	case P_PGID:
-		return (int32_t)arguments[1] < 0 ? -EINVAL : -ECHILD;
-	default:
-		return -ECHILD;
-	}
 }

@@ -7,7 +7,9 @@
 
 #include "thread.h"
 
-/* Of the first thread, always, and of the process until its snapshot is taken; 1 is its parent. */
+#define PROCESS_INIT_ID 1 /* of the library OS, which adopts orphans and has the first process started */
+
+/* Of the first thread, always, and of the process until its snapshot is taken. */
 #define PROCESS_FIRST_ID 2
 
 /* Linux' bound (PID_MAX_LIMIT): ids are below it. */
@@ -15,9 +17,14 @@
 
 #define PROCESS_NAME_SIZE 16 /* of PR_SET_NAME, with its NUL */
 
+/* How many there may be, with those that have ended and that nobody has waited for. */
+#define PROCESSES_MAX 256
+
 enum process_phase {
 	PROCESS_LIVES,
+	PROCESS_ENDS,  /* its threads go, each as soon as it comes by */
 	PROCESS_ENDED, /* nobody has waited for it yet */
+	PROCESS_GONE,  /* nobody will */
 };
 
 /* What the program found when it began, at addresses of its own memory: it may have overwritten it. */
@@ -31,13 +38,18 @@ struct process {
 	struct process *next;	/* of all, from process_first on; NULL behind the last */
 	struct process *parent; /* NULL: process 1, which the library OS is */
 	enum process_phase phase;
-	int wait_status;	 /* as wait4(2) tells it, once it has ended */
-	int exit_signal;	 /* that the parent gets then; 0: none */
-	uint32_t group, session; /* ids of the processes that lead them */
+	bool halted;	     /* its threads may not go on: it ends, or is stopped */
+	int stopped_by;	     /* the signal; 0: it is not stopped */
+	int wait_status;     /* as wait4(2) tells it, once it ends */
+	int exit_signal;     /* that the parent gets then; 0: none */
+	int death_signal;    /* that it gets when its parent ends; 0: none */
+	bool adopts;	     /* orphans among its descendants (PR_SET_CHILD_SUBREAPER) */
+	bool stop_is_news;   /* to who waits for it; so is */
+	bool resume_is_news; /* that it goes on */
+	bool borrows_memory; /* of its parent, whose thread waits until it gives that back (vfork) */
+	uint32_t group, session; /* ids of the processes that lead them, or did */
 	struct address_space *memory;
-	bool
-	    borrows_memory; /* of its parent, whose thread waits until it gives that back (vfork) */
-	uint32_t id;	    /* of its first thread, too; see process_id() */
+	uint32_t id; /* of its first thread, too; see process_id() */
 	char name[PROCESS_NAME_SIZE];
 	char *executable;	/* the program's file; NULL: the machine's first program */
 	uint32_t program_count; /* how many began after its first one */
@@ -47,6 +59,8 @@ struct process {
 	uint32_t thread_count;	     /* that have not ended */
 
 	uint64_t used_ns; /* processor time, when it last stopped; see processor_time.c */
+	uint64_t children_ns; /* of those that it waited for, and of theirs */
+	uint64_t started_ns;  /* monotonic; 0: with the machine */
 	uint32_t user, user_group;
 	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
 
@@ -66,9 +80,13 @@ extern struct process process_first;
 /* Whose thread runs. */
 struct process *process_current(void);
 
-/* What getpid() answers: in each clone another number, by which libraries notice that they are in a
- * copy of the process that they knew. */
+/* What getpid() answers. A first process without children has another number in each clone, by which
+ * libraries notice that they are in a copy of the process that they knew. */
 uint32_t process_id(void);
+uint32_t process_id_of(const struct process *process);
+
+/* Of a group or a session: as programs know it. */
+uint32_t process_group_id(uint32_t group);
 
 /* Code that is asked nothing but whether this is still the process that it was: what it learns by
  * getpid() in a clone is the id from before the snapshot. There is one range, the last that was named. */
@@ -77,10 +95,18 @@ void process_keep_id_for(uint64_t start, uint64_t end);
 /* What getpid() answers to code there. */
 uint32_t process_id_for(uint64_t caller);
 
-/* The number names the process: it is its id, or the one that it had before the snapshot. */
+/* The process that the number names, NULL: none. It may have ended. That of the first one is its id,
+ * or the one that it had before the snapshot. */
+struct process *process_find(uint64_t id);
+
+/* The number names the current process. */
 bool process_has_id(uint64_t id);
 
-/* A clone begins: it gets an id that is made of `random`, and is no thread's. */
+/* An id that names no process, no thread, no group and no session. */
+uint32_t process_take_id(void);
+
+/* A clone begins: the first process gets an id that is made of `random`, and is nobody else's; but
+ * where it has children, who know the one that it has. */
 void process_renew_id(uint32_t random);
 
 /* Another program begins: `executable`, its file's path without links, and the name that it
@@ -94,10 +120,47 @@ void process_tell_executable(void);
 /* The path of the program's file. */
 const char *process_executable(void);
 
-/* Another process cannot be had: -ENOSYS, and a line in the program's log. */
-int64_t process_refuse(const char *call);
-
 /* The name that PR_SET_NAME set; until then the program's file name, cut off. */
 char *process_name(void);
+
+/* ── several ─────────────────────────────────────────────────────────────────────────────────── */
+
+uint32_t process_count(void);
+
+/* A child of the current process, with what it inherits but for what rooms above keep; in no list
+ * yet. 0, -EAGAIN or -ENOMEM. */
+int process_create(struct process **child);
+
+/* It is one of all processes from now on; or it never was any. */
+void process_join(struct process *process);
+void process_discard(struct process *process);
+
+/* The process has ended and its last thread has left: its memory goes. If nobody will wait for it,
+ * all of it goes. */
+void process_leave(struct process *process);
+
+/* Somebody has waited for it. */
+void process_forget(struct process *process);
+
+/* Begins the end of a process: each of its threads goes as soon as it comes by. With the first
+ * process the machine ends. The status is as wait4(2) tells it. */
+void process_begin_end(struct process *process, int wait_status);
+
+/* The current process borrows no memory any more: its parent goes on. */
+void process_give_memory_back(void);
+
+/* What is true of a process has changed: who waits for it looks. */
+void process_tell_waiters(void);
+
+/* Whose child it becomes if its parent ends. */
+struct process *process_heir(const struct process *process);
+
+/* No member of the group has its parent outside of the group, in the same session: nobody could let
+ * it go on if it stopped. */
+bool process_group_is_orphaned(uint32_t group);
+
+/* The current thread looks at another process for a while, in whose place it is: memory, files, all
+ * but its turn and its time. NULL: no longer. It may not wait meanwhile. */
+void process_look_as(struct process *process);
 
 #endif

@@ -11,6 +11,7 @@
 #include "guest/machine/clock.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/pool.h"
 #include "process.h"
@@ -35,6 +36,7 @@ struct thread thread_of_first_process = {
 
 static struct {
 	struct thread *current;
+	struct process *looked_at; /* by the current one, in its place; see process_look_as() */
 	struct thread *ended; /* its stack is in use until another one runs */
 	uint32_t count;
 	bool sliced;	  /* the alarm is set for the end of a turn, or a tick is coming */
@@ -50,7 +52,13 @@ struct thread *thread_current(void)
 
 struct process *process_current(void)
 {
-	return threads.current->process;
+	return threads.looked_at ? threads.looked_at : threads.current->process;
+}
+
+void process_look_as(struct process *process)
+{
+	threads.looked_at = process;
+	address_space_enter(process_current()->memory);
 }
 
 uint32_t thread_count(void)
@@ -61,8 +69,8 @@ uint32_t thread_count(void)
 struct thread *thread_find(int32_t id)
 {
 	struct thread *thread = threads.current;
-	/* The first thread bears its process' id besides its own. */
-	if (process_has_id((uint32_t)id))
+	/* The first thread of all bears its process' id besides its own. */
+	if (id && process_find((uint32_t)id) == &process_first)
 		id = PROCESS_FIRST_ID;
 	do {
 		if (thread->id == id && thread->state != THREAD_ENDED)
@@ -76,6 +84,8 @@ struct thread *thread_next_of(const struct process *process, const struct thread
 {
 	struct thread *const first = process->first_thread;
 	struct thread *thread = before ? before->next : first;
+	if (!first)
+		return NULL;
 	for (bool begun = before; !begun || thread != first; thread = thread->next, begun = true)
 		if (thread->process == process && thread->state != THREAD_ENDED)
 			return thread;
@@ -103,7 +113,7 @@ struct thread *thread_allocate(void)
 	return thread;
 }
 
-static void free_thread(struct thread *thread)
+void thread_discard(struct thread *thread)
 {
 	pool_release(thread->processor.vector_state, STACK_PAGES);
 	heap_free(thread, sizeof(*thread));
@@ -112,7 +122,8 @@ static void free_thread(struct thread *thread)
 bool thread_signal_is_due(void)
 {
 	const struct thread *thread = threads.current;
-	return (thread->signals.pending | thread->process->signals.pending) & ~thread->blocked;
+	return ((thread->signals.pending | thread->process->signals.pending) & ~thread->blocked) ||
+	       thread->process->halted;
 }
 
 /* ── ticks ───────────────────────────────────────────────────────────────────────────────────── */
@@ -205,6 +216,8 @@ static uint64_t next_timer_ns(void)
 static uint64_t turn_timer_ns(const struct thread *thread)
 {
 	uint64_t next_ns = NO_DEADLINE;
+	if (thread->state == THREAD_ENDED)
+		return next_ns;
 	for (struct thread_timers *timers = threads.timers; timers; timers = timers->next) {
 		const uint64_t one_ns = timers->turn_ns ? timers->turn_ns(thread) : NO_DEADLINE;
 		next_ns = one_ns < next_ns ? one_ns : next_ns;
@@ -297,6 +310,11 @@ static bool look_outside_in_turn(struct outlook *outlook)
 
 /* ── whose turn it is ────────────────────────────────────────────────────────────────────────── */
 
+static bool can_run(const struct thread *thread)
+{
+	return thread->state == THREAD_RUNNABLE && !thread->process->stopped_by;
+}
+
 /* The thread whose turn is next; NULL: none can run. *contended: others could run, too. */
 static struct thread *next_runnable(bool *contended)
 {
@@ -304,7 +322,7 @@ static struct thread *next_runnable(bool *contended)
 	*contended = false;
 	do {
 		thread = thread->next;
-		if (thread->state != THREAD_RUNNABLE)
+		if (!can_run(thread))
 			continue;
 		*contended = next;
 		if (next)
@@ -317,7 +335,11 @@ static struct thread *next_runnable(bool *contended)
 /* On Linux the program would wait until somebody kills it; here nobody else is there to do so. */
 static __attribute__((noreturn)) void end_deadlock(void)
 {
-	machine_tell("all threads of the program wait for each other, for ever: it is ended");
+	if (process_first.next)
+		machine_tell("all processes of the machine wait for each other, for ever: it is ended");
+	else
+		machine_tell(
+		    "all threads of the program wait for each other, for ever: it is ended");
 	machine_abort(SIGKILL);
 }
 
@@ -328,21 +350,33 @@ static __attribute__((noreturn)) void end_lone_wait(const char *waiting_for)
 	machine_abort(SIGKILL);
 }
 
-static void free_ended(void)
+static void take_out(struct thread *ended)
 {
-	struct thread *ended = threads.ended;
-	if (!ended || ended == threads.current)
-		return;
-	threads.ended = NULL;
-	if (ended == ended->process->first_thread)
-		return; /* the process' main thread: its place in the ring stays */
 	struct thread *before = ended;
 	while (before->next != ended)
 		before = before->next;
 	before->next = ended->next;
 	threads.ended_turns.waits += ended->waits;
 	threads.ended_turns.interruptions += ended->interruptions;
-	free_thread(ended);
+	thread_discard(ended);
+}
+
+void thread_free_ended(void)
+{
+	struct thread *ended = threads.ended;
+	if (!ended || ended == threads.current)
+		return;
+	threads.ended = NULL;
+	struct process *process = ended->process;
+	struct thread *first = process->first_thread;
+	/* The place of a process' main thread in the ring stays as long as the process. */
+	if (ended != first)
+		take_out(ended);
+	if (process->phase < PROCESS_ENDED)
+		return;
+	process->first_thread = NULL;
+	take_out(first);
+	process_leave(process);
 }
 
 struct thread_turns thread_turns(void)
@@ -390,18 +424,37 @@ static void schedule(void)
 		plan_turn(turn_end_ns < outlook.next_ns ? turn_end_ns : outlook.next_ns, contended);
 		if (next != before) {
 			processor_time_switch(before, next);
+			address_space_enter(next->process->memory);
 			before->interruptions += before->state == THREAD_RUNNABLE;
 			threads.current = next;
 			thread_state_switch(&before->processor, &next->processor);
 		}
-		free_ended();
+		thread_free_ended();
 		return;
 	}
+}
+
+/* It can run again when its process goes on. */
+static void stay_stopped(const struct thread *self)
+{
+	while (__builtin_expect(self->process->stopped_by != 0, 0))
+		schedule();
+}
+
+void thread_heed_process(void)
+{
+	const struct process *process = threads.current->process;
+	if (__builtin_expect(!process->halted, 1))
+		return;
+	stay_stopped(threads.current);
+	if (process->phase != PROCESS_LIVES)
+		thread_end();
 }
 
 int thread_wait(const void *channel, uint64_t deadline_ns, const char *waiting_for)
 {
 	struct thread *self = threads.current;
+	stay_stopped(self);
 	if (thread_signal_is_due()) {
 		self->look = NULL;
 		return -EINTR;
@@ -459,13 +512,24 @@ void thread_join_ring(struct thread *thread)
 
 void thread_leave_ring(void)
 {
-	free_ended();
+	thread_free_ended();
 	threads.current->state = THREAD_ENDED;
 	threads.ended = threads.current;
 	threads.count--;
 	threads.current->process->thread_count--;
 	for (;;)
 		schedule();
+}
+
+/* Those that wait are told that they were interrupted; those that have not begun do not begin. */
+void thread_end_all(struct process *process)
+{
+	struct thread *thread = NULL;
+	while ((thread = thread_next_of(process, thread))) {
+		if (thread != threads.current)
+			thread_state_divert(&thread->processor, thread_end);
+		thread_resume(thread, -EINTR);
+	}
 }
 
 /* ── another program ─────────────────────────────────────────────────────────────────────────── */
@@ -475,7 +539,7 @@ void thread_end_others(void)
 {
 	struct thread *self = threads.current, *before = self;
 	struct process *process = self->process;
-	free_ended();
+	thread_free_ended();
 	while (before->next != self) {
 		struct thread *thread = before->next;
 		if (thread->process != process || thread == process->first_thread) {
@@ -485,7 +549,7 @@ void thread_end_others(void)
 		before->next = thread->next;
 		threads.ended_turns.waits += thread->waits;
 		threads.ended_turns.interruptions += thread->interruptions;
-		free_thread(thread);
+		thread_discard(thread);
 	}
 	if (self != process->first_thread)
 		process->first_thread->state = THREAD_ENDED;

@@ -83,6 +83,10 @@ extern struct thread thread_of_first_process;
 
 struct thread *thread_current(void);
 
+/* The current thread ends. In guest/kernel, which knows all that it leaves behind. (Its address is
+ * taken: hidden, so that it needs no table of addresses.) */
+__attribute__((noreturn, visibility("hidden"))) void thread_end(void);
+
 /* Threads of all processes that have not ended. */
 uint32_t thread_count(void);
 
@@ -138,8 +142,18 @@ void thread_start_program(uint64_t entry, uint64_t stack);
 
 /* A thread with its stack in the library OS, in no ring and of no process yet; NULL: no memory. */
 struct thread *thread_allocate(void);
+void thread_discard(struct thread *thread);
 
-/* A signal wants the current thread's attention. */
+/* All threads of a process are to end, wherever they are: those that wait, too. */
+void thread_end_all(struct process *process);
+
+/* The current thread stays here while its process is stopped, and ends here if that ends. */
+void thread_heed_process(void);
+
+/* What is left of a thread that has ended goes, and of its process, if that has ended, too. */
+void thread_free_ended(void);
+
+/* A signal, or the state of its process, wants the current thread's attention. */
 bool thread_signal_is_due(void);
 
 /* Timers, which the threads' waits have to heed: when the next one runs out (NO_DEADLINE), and what

@@ -1,37 +1,87 @@
-/* System calls that send signals: kill and its kind. */
+/* System calls that send signals: kill and its kind. Everybody may send signals to everybody: all
+ * processes work for the one request. */
 #include <errno.h>
 
 #include "guest/lib/system_call.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/identity.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "signals.h"
 
 static siginfo_t describe(int signal, int code)
 {
-	return (siginfo_t){.si_signo = signal, .si_code = code, .si_pid = (pid_t)process_id()};
+	siginfo_t information = {.si_signo = signal, .si_code = code};
+	information.si_pid = (pid_t)process_id();
+	information.si_uid = identity_user();
+	return information;
 }
 
-/* 0 and -1 name the program's group, and everybody that it may reach but itself. */
+static bool is_in_group(const struct process *process, const uint32_t *group)
+{
+	if (group)
+		return process->group == *group;
+	return process != process_current();
+}
+
+static int send(struct process *process, const siginfo_t *information)
+{
+	if ((uint32_t)information->si_signo > SIGNAL_COUNT)
+		return -EINVAL;
+	return information->si_signo ? signal_send_process(process, information) : 0;
+}
+
+/* To all of a group; NULL: to all but the current process. */
+static int64_t send_all(const uint32_t *group, const siginfo_t *information)
+{
+	int64_t result = -ESRCH;
+	for (struct process *process = &process_first; process; process = process->next) {
+		if (!is_in_group(process, group) || process->phase == PROCESS_GONE)
+			continue;
+		const int error = send(process, information);
+		if (result)
+			result = error;
+	}
+	return result;
+}
+
+static int64_t send_to_process(uint64_t id, const siginfo_t *information)
+{
+	struct process *process = process_find(id);
+	return process && process->phase != PROCESS_GONE ? send(process, information) : -ESRCH;
+}
+
+static int64_t send_to_group(int32_t target, const siginfo_t *information)
+{
+	uint32_t group = process_current()->group;
+	if (target) {
+		const struct process *leader = process_find(0 - (uint32_t)target);
+		group = leader ? leader->id : 0 - (uint32_t)target;
+	}
+	return send_all(&group, information);
+}
+
+/* Process 1 is the library OS: what it is sent changes nothing. */
 SYSTEM_CALL(kill)
 {
-	int32_t target = (int32_t)arguments[0];
-	uint32_t signal = (uint32_t)arguments[1];
-	if (target != 0 && !process_has_id((uint32_t)target) &&
-	    !process_has_id(0 - (uint32_t)target))
+	const int32_t target = (int32_t)arguments[0];
+	const siginfo_t information = describe((int)arguments[1], SI_USER);
+	if (target == PROCESS_INIT_ID)
+		return (uint32_t)information.si_signo > SIGNAL_COUNT ? -EINVAL : 0;
+	if (target > 0)
+		return send_to_process(arguments[0], &information);
+	if (target == INT32_MIN)
 		return -ESRCH;
-	if (signal > SIGNAL_COUNT)
-		return -EINVAL;
-	const siginfo_t information = describe((int)signal, SI_USER);
-	return signal ? signal_send_process(process_current(), &information) : 0;
+	return target == -1 ? send_all(NULL, &information) : send_to_group(target, &information);
 }
 
-static int64_t send_to_thread(uint64_t target, const siginfo_t *information)
+static int64_t send_to_thread(const struct process *process, uint64_t target,
+			      const siginfo_t *information)
 {
 	if ((int32_t)target <= 0)
 		return -EINVAL;
 	struct thread *thread = thread_find((int32_t)target);
-	if (!thread)
+	if (!thread || (process && thread->process != process))
 		return -ESRCH;
 	if ((uint32_t)information->si_signo > SIGNAL_COUNT)
 		return -EINVAL;
@@ -41,16 +91,15 @@ static int64_t send_to_thread(uint64_t target, const siginfo_t *information)
 SYSTEM_CALL(tkill)
 {
 	const siginfo_t information = describe((int)arguments[1], SI_TKILL);
-	return send_to_thread(arguments[0], &information);
+	return send_to_thread(NULL, arguments[0], &information);
 }
 
-static int64_t send_in_process(uint64_t process, uint64_t target, const siginfo_t *information)
+static int64_t send_in_process(uint64_t id, uint64_t target, const siginfo_t *information)
 {
-	if ((int32_t)process <= 0 || (int32_t)target <= 0)
+	if ((int32_t)id <= 0 || (int32_t)target <= 0)
 		return -EINVAL;
-	if (!process_has_id(process))
-		return -ESRCH;
-	return send_to_thread(target, information);
+	const struct process *process = process_find(id);
+	return process ? send_to_thread(process, target, information) : -ESRCH;
 }
 
 SYSTEM_CALL(tgkill)
@@ -60,12 +109,17 @@ SYSTEM_CALL(tgkill)
 }
 
 /* What sigqueue() makes: the program describes the signal. To itself it may send any
- * description. */
+ * description; to others none that looks as if the system, or kill(), had sent it. */
 static int read_information(siginfo_t *information, uint64_t signal, uint64_t address)
 {
 	int error = user_copy_in(information, address, sizeof(*information));
 	information->si_signo = (int)signal;
 	return error;
+}
+
+static bool may_send(uint64_t id, const siginfo_t *information)
+{
+	return process_has_id(id) || (information->si_code < 0 && information->si_code != SI_TKILL);
 }
 
 SYSTEM_CALL(rt_sigqueueinfo)
@@ -74,16 +128,20 @@ SYSTEM_CALL(rt_sigqueueinfo)
 	int error = read_information(&information, arguments[1], arguments[2]);
 	if (error)
 		return error;
-	if (!process_has_id(arguments[0]))
-		return -ESRCH;
-	if ((uint32_t)information.si_signo > SIGNAL_COUNT)
-		return -EINVAL;
-	return information.si_signo ? signal_send_process(process_current(), &information) : 0;
+	if (!may_send(arguments[0], &information))
+		return -EPERM;
+	return send_to_process(arguments[0], &information);
 }
 
 SYSTEM_CALL(rt_tgsigqueueinfo)
 {
 	siginfo_t information;
 	int error = read_information(&information, arguments[2], arguments[3]);
-	return error ? error : send_in_process(arguments[0], arguments[1], &information);
+	if (error)
+		return error;
+	if ((int32_t)arguments[0] <= 0 || (int32_t)arguments[1] <= 0)
+		return -EINVAL;
+	if (!may_send(arguments[0], &information))
+		return -EPERM;
+	return send_in_process(arguments[0], arguments[1], &information);
 }

@@ -2,7 +2,7 @@
  * signal_frame.c lets handlers run, send.c and wait.c have the system calls that send
  * and wait.
  *
- * No signal comes from outside of the guest: the program's own, its timers', and its faults. */
+ * No signal comes from outside of the guest: the processes' own, their timers', and their faults. */
 #include "signals.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "arch/registers.h"
 #include "arch/signals.h"
+#include "children.h"
 #include "guest/lib/large_data.h"
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
@@ -43,12 +44,19 @@ static bool takes_all;
 const char signal_channel;
 
 static const uint64_t harmless = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) |
-				 SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
-				 SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
+				 SIGNAL_BIT(SIGWINCH);
+static const uint64_t of_terminals =
+    SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
+static const uint64_t stopping = of_terminals | SIGNAL_BIT(SIGSTOP);
 
 static struct signal_action *action_of(const struct process *process, int signal)
 {
 	return &process->signal_actions->actions[signal];
+}
+
+const struct signal_action *signal_action_of(const struct process *process, int signal)
+{
+	return action_of(process, signal);
 }
 
 const struct signal_action *signal_action(int signal)
@@ -99,6 +107,34 @@ static int note(struct signal_queue *queue, const siginfo_t *information, bool f
 	return error;
 }
 
+/* Drops signals wherever they wait in the process. */
+static void drop_all(struct process *process, uint64_t set)
+{
+	struct thread *thread = NULL;
+	signal_queue_drop(&process->signals, set);
+	while ((thread = thread_next_of(process, thread)))
+		signal_queue_drop(&thread->signals, set);
+}
+
+/* What a signal does when it is sent, whether it is taken or not. */
+static void prepare(struct process *process, int signal)
+{
+	if (signal == SIGCONT) {
+		drop_all(process, stopping);
+		process_continue(process);
+	} else if (stopping & SIGNAL_BIT(signal)) {
+		drop_all(process, SIGNAL_BIT(SIGCONT));
+	}
+}
+
+void signal_do_default(struct process *process, int signal)
+{
+	if (!(stopping & SIGNAL_BIT(signal)))
+		process_begin_end(process, signal);
+	else if (signal == SIGSTOP || !process_group_is_orphaned(process->group))
+		process_stop(process, signal);
+}
+
 /* Notes the signal for a thread. */
 static int give(struct thread *thread, const siginfo_t *information, bool for_process)
 {
@@ -107,8 +143,10 @@ static int give(struct thread *thread, const siginfo_t *information, bool for_pr
 	if (!awaited && !blocked && is_ignored(thread->process, signal))
 		return 0;
 	if (!awaited && !blocked &&
-	    action_of(thread->process, signal)->handler == (uint64_t)SIG_DFL)
-		machine_abort(signal);
+	    action_of(thread->process, signal)->handler == (uint64_t)SIG_DFL) {
+		signal_do_default(thread->process, signal);
+		return 0;
+	}
 	int error = note(&thread->signals, information, for_process);
 	if (error)
 		return error;
@@ -121,6 +159,9 @@ static int give(struct thread *thread, const siginfo_t *information, bool for_pr
 
 int signal_send_thread(struct thread *thread, const siginfo_t *information)
 {
+	if (thread->process->phase != PROCESS_LIVES)
+		return 0;
+	prepare(thread->process, information->si_signo);
 	return give(thread, information, false);
 }
 
@@ -129,6 +170,9 @@ int signal_send_process(struct process *process, const siginfo_t *information)
 	/* As on Linux the main thread comes first. */
 	int signal = information->si_signo;
 	struct thread *thread = NULL;
+	if (process->phase != PROCESS_LIVES)
+		return 0;
+	prepare(process, signal);
 	while ((thread = thread_next_of(process, thread)))
 		if (!blocks(thread, signal) || awaits(thread, signal))
 			return give(thread, information, true);
@@ -148,7 +192,7 @@ void signal_force_fault(void)
 	const siginfo_t information = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
 	if (!signal_has_handler(SIGSEGV) || thread->blocked & SIGNAL_BIT(SIGSEGV) ||
 	    signal_send_thread(thread, &information))
-		machine_abort(SIGSEGV);
+		process_begin_end(thread->process, SIGSEGV);
 }
 
 uint64_t signal_pending(void)
@@ -210,7 +254,7 @@ void signal_set_mask(uint64_t mask)
 		if (!signal_is_ignored(signal) &&
 		    signal_action(signal)->handler == (uint64_t)SIG_DFL &&
 		    signal_take(SIGNAL_BIT(signal), &information))
-			machine_abort(signal);
+			signal_do_default(thread->process, signal);
 	}
 }
 
@@ -327,16 +371,6 @@ void signals_resume(void)
 
 /* ── system calls ────────────────────────────────────────────────────────────────────────────── */
 
-/* It is ignored now, so it is dropped wherever it waits. */
-static void forget(int signal)
-{
-	struct process *process = process_current();
-	struct thread *thread = NULL;
-	signal_queue_drop(&process->signals, SIGNAL_BIT(signal));
-	while ((thread = thread_next_of(process, thread)))
-		signal_queue_drop(&thread->signals, SIGNAL_BIT(signal));
-}
-
 SYSTEM_CALL(rt_sigaction)
 {
 	struct signal_action action;
@@ -360,7 +394,7 @@ SYSTEM_CALL(rt_sigaction)
 		*action_of(process_current(), (int)signal) = action;
 		update_upcalls();
 		if (signal_is_ignored((int)signal))
-			forget((int)signal);
+			drop_all(process_current(), SIGNAL_BIT(signal));
 	}
 	return 0;
 }

@@ -32,9 +32,13 @@ void signal_actions_release(struct process *process);
 int signal_actions_unshare(void);
 
 const struct signal_action *signal_action(int signal);
+const struct signal_action *signal_action_of(const struct process *process, int signal);
 bool signal_is_ignored(int signal);
 bool signal_has_handler(int signal);
 void signal_reset_action(int signal);
+
+/* Ends or stops the process, as the signal does that has no handler and is not ignored. */
+void signal_do_default(struct process *process, int signal);
 
 /* Sends the current thread a signal of the library OS's own (SIGPIPE). */
 void signal_raise(int signal);

@@ -7,6 +7,7 @@
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/processor_time.h"
 #include "guest/sched/thread.h"
 #include "guest/sched/timespec.h"
@@ -68,7 +69,10 @@ SYSTEM_CALL(time)
 SYSTEM_CALL(times)
 {
 	uint64_t now = clock_read_ns(false);
-	struct tms used = {.tms_utime = (clock_t)(processor_time() / CLOCK_TICK_NS)};
+	struct tms used = {
+	    .tms_utime = (clock_t)(processor_time() / CLOCK_TICK_NS),
+	    .tms_cutime = (clock_t)(process_current()->children_ns / CLOCK_TICK_NS),
+	};
 	int error = arguments[0] ? user_copy_out(arguments[0], &used, sizeof(used)) : 0;
 	return error ? error : (int64_t)(now / CLOCK_TICK_NS);
 }

@@ -95,9 +95,10 @@ static uint64_t turn_ns(const struct thread *thread)
 }
 
 /* The time by which the timer goes. */
-static uint64_t timer_now(const struct timer *timer)
+static uint64_t timer_now(const struct timer_table *table, const struct timer *timer)
 {
-	return timer->processor ? processor_time_used(timer->user) : clock_read_ns(false);
+	return timer->processor ? processor_time_used(table->process, timer->user)
+				: clock_read_ns(false);
 }
 
 static void set_due(struct timer_table *table, struct timer *timer, uint64_t due_ns)
@@ -162,7 +163,7 @@ static void expire_table(struct timer_table *table, uint64_t now_ns)
 {
 	for (size_t i = 0; table->armed && i < TIMERS_MAX; i++) {
 		struct timer *timer = &table->timers[i];
-		const uint64_t now = timer->due_ns && timer->processor ? timer_now(timer) : now_ns;
+		const uint64_t now = timer->due_ns && timer->processor ? timer_now(table, timer) : now_ns;
 		if (timer->due_ns && timer->due_ns <= now)
 			expire(table, timer, now);
 	}
@@ -183,7 +184,7 @@ static struct thread_timers thread_timers = {
 
 static uint64_t time_left(const struct timer *timer)
 {
-	uint64_t now = timer_now(timer);
+	uint64_t now = timer_now(own_table(), timer);
 	return !timer->due_ns ? 0 : timer->due_ns > now ? timer->due_ns - now : 1;
 }
 
@@ -196,7 +197,7 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 	timer->overruns = 0;
 	if (after_ns && timer->processor)
 		after_ns =
-		    add_overflows(after_ns, timer_now(timer), &after_ns) ? NO_DEADLINE : after_ns;
+		    add_overflows(after_ns, timer_now(table, timer), &after_ns) ? NO_DEADLINE : after_ns;
 	else if (after_ns)
 		after_ns = clock_deadline_ns(after_ns);
 	set_due(table, timer, after_ns);
@@ -365,7 +366,7 @@ SYSTEM_CALL(timer_settime)
 	if (error)
 		return error;
 	if (after_ns && arguments[1] & TIMER_ABSTIME) {
-		uint64_t now = timer->processor ? timer_now(timer)
+		uint64_t now = timer->processor ? timer_now(own_table(), timer)
 						: clock_read_ns(timer->clock == CLOCK_REALTIME);
 		after_ns = after_ns > now ? after_ns - now : 1;
 	}

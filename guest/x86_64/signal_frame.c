@@ -11,6 +11,7 @@
 #include "guest/lib/text.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/user_memory.h"
+#include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "guest/signal/signals.h"
 #include "vectors.h"
@@ -198,7 +199,8 @@ static void refuse_frame(int signal)
 	    thread_current()->blocked & SIGNAL_BIT(SIGSEGV)) {
 		machine_tell("signal %d: there is no room on the stack for its handler: SIGSEGV",
 			     signal);
-		machine_abort(SIGSEGV);
+		process_begin_end(process_current(), SIGSEGV);
+		return;
 	}
 	signal_force_fault();
 }
@@ -220,9 +222,14 @@ bool signal_deliver(struct system_call_frame *frame, uint64_t call_number)
 	bool changed = false;
 	siginfo_t information;
 	int signal;
-	while ((signal = signal_take(~thread->blocked, &information))) {
+	/* A signal, or what became of the last one, may end the process. */
+	while (thread_heed_process(), (signal = signal_take(~thread->blocked, &information))) {
 		if (signal_is_ignored(signal))
 			continue;
+		if (signal_action(signal)->handler == (uint64_t)SIG_DFL) {
+			signal_do_default(thread->process, signal);
+			continue;
+		}
 		if (interrupted && (always || signal_action(signal)->flags & SA_RESTART))
 			restart_call(frame, call_number);
 		else if (interrupted)
@@ -239,6 +246,7 @@ bool signal_deliver(struct system_call_frame *frame, uint64_t call_number)
 	if (thread->restore_mask) {
 		thread->restore_mask = false;
 		signal_set_mask(thread->saved_mask);
+		thread_heed_process();
 	}
 	return changed;
 }

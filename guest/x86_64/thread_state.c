@@ -72,15 +72,39 @@ void thread_state_load(const struct thread_state *state)
 	__asm__ volatile("wrgsbase %0" : : "r"(state->gs_base));
 }
 
+/* What thread_state_switch() finds there first: registers, and where it returns to. */
+#define BEGINNING_WORDS 7
+
+static uint64_t *beginning(const struct thread_state *state)
+{
+	return (uint64_t *)((struct system_call_frame *)state->stack_top - 1) - BEGINNING_WORDS;
+}
+
 void thread_state_begin_in_program(struct thread_state *state)
 {
 	extern char libos_return[];
-	enum { CALLEE_SAVED = 6 };
-	uint64_t *next = (uint64_t *)((struct system_call_frame *)state->stack_top - 1);
-	*--next = (uint64_t)libos_return;
-	for (int i = 0; i < CALLEE_SAVED; i++)
-		*--next = 0;
-	state->stack_pointer = (uint64_t)next;
+	uint64_t *words = beginning(state);
+	memset(words, 0, BEGINNING_WORDS * sizeof(*words));
+	words[BEGINNING_WORDS - 1] = (uint64_t)libos_return;
+	state->stack_pointer = (uint64_t)words;
+}
+
+void thread_state_divert(struct thread_state *state, void (*function)(void))
+{
+	uint64_t *words = beginning(state);
+	if (state->stack_pointer == (uint64_t)words)
+		words[BEGINNING_WORDS - 1] = (uint64_t)function;
+}
+
+void thread_state_abandon(const struct thread_state *state, void (*function)(void))
+{
+	__asm__ volatile("mov %0, %%rsp\n"
+			 "call *%1\n"
+			 "ud2"
+			 :
+			 : "r"(state->stack_top), "r"(function)
+			 : "memory");
+	__builtin_unreachable();
 }
 
 void thread_state_copy(struct thread_state *state, const struct system_call_frame *registers,

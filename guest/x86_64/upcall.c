@@ -10,6 +10,7 @@
 #include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
 #include "guest/mm/vma.h"
+#include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "guest/signal/signals.h"
 
@@ -85,14 +86,28 @@ static bool is_first_touch(uint64_t vector, const volatile struct guest_fault *f
 	return vma_fault(fault->address, access);
 }
 
-/* A fault of the library OS at an address of the program: the page is fetched, or the instruction
- * faults once more and the monitor reports that. */
+/* An exception that nobody takes ends the process. Where that is the machine's end, the instruction
+ * faults once more, and the monitor reports that. */
+static bool end_by_exception(int signal)
+{
+	if (process_current() == &process_first) {
+		machine_control()->upcalls = 0;
+		return false;
+	}
+	process_begin_end(process_current(), signal);
+	return true;
+}
+
+/* A fault of the library OS at an address of the program: the page is fetched, or that is the end of
+ * what the library OS does for the thread, whose stack it goes back to for that. */
 void libos_take_own_fault(struct system_call_frame *frame)
 {
 	const volatile struct guest_fault *fault = &machine_control()->fault;
 	take_registers(frame, fault);
-	if (!is_first_touch(fault->vector, fault))
-		machine_control()->upcalls = 0;
+	if (is_first_touch(fault->vector, fault))
+		return;
+	if (end_by_exception(SIGSEGV))
+		thread_state_abandon(&thread_current()->processor, thread_end);
 }
 
 static void take_fault(uint64_t vector, const volatile struct guest_fault *fault)
@@ -103,7 +118,7 @@ static void take_fault(uint64_t vector, const volatile struct guest_fault *fault
 	int signal = exception_signal(vector);
 	if (vector == GUEST_VECTOR_PAGE_FAULT && shared_is_behind_end(fault->address))
 		signal = SIGBUS;
-	if (signal == SIGBUS && vector == GUEST_VECTOR_PAGE_FAULT &&
+	if (signal == SIGBUS && vector == GUEST_VECTOR_PAGE_FAULT && thread->process == &process_first &&
 	    (thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal))) {
 		machine_tell("the program touched 0x%lx, which is mapped behind the end of a file: "
 			     "it is ended",
@@ -111,9 +126,7 @@ static void take_fault(uint64_t vector, const volatile struct guest_fault *fault
 		machine_abort(SIGBUS);
 	}
 	if (!signal || thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal)) {
-		/* No handler takes it: the instruction faults once more, and the monitor reports
-		 * that. */
-		machine_control()->upcalls = 0;
+		end_by_exception(signal ? signal : SIGSEGV);
 		return;
 	}
 	thread->processor.fault_vector = vector;

@@ -379,3 +379,17 @@ void machine_debug(const char *format, ...)
 {
 	(void)format;
 }
+
+void thread_state_divert(struct thread_state *state, void (*function)(void))
+{
+	(void)state;
+	(void)function;
+}
+
+void thread_state_abandon(const struct thread_state *state, void (*function)(void))
+{
+	(void)state;
+	(void)function;
+	no_machine("second process");
+	abort();
+}

@@ -51,7 +51,8 @@ static int read_sender(uint64_t address, uint64_t length, struct unix_sender *se
 	const bool root = !identity_user();
 	if (told->uid == UINT32_MAX || told->gid == UINT32_MAX)
 		return -EINVAL;
-	if (!process_has_id((uint64_t)(uint32_t)told->pid))
+	if (!process_has_id((uint64_t)(uint32_t)told->pid) &&
+	    (!root || !process_find((uint64_t)(uint32_t)told->pid)))
 		return root ? -ESRCH : -EPERM;
 	if (!root && (told->uid != identity_user() || told->gid != identity_group()))
 		return -EPERM;

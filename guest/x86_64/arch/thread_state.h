@@ -41,6 +41,15 @@ void thread_state_start(struct thread_state *state, uint64_t entry, uint64_t sta
  * stack's top. */
 void thread_state_begin_in_program(struct thread_state *state);
 
+/* A thread that would begin in the program calls the function instead, which does not return. Others
+ * go on where they are. */
+void thread_state_divert(struct thread_state *state, void (*function)(void));
+
+/* The current thread, whose state that is, gives up what it does: it calls the function, which does
+ * not return, on an empty stack. */
+__attribute__((noreturn)) void thread_state_abandon(const struct thread_state *state,
+						    void (*function)(void));
+
 /* Loads what of the current thread's state is in registers while it is in the library OS. */
 void thread_state_load(const struct thread_state *state);
 

@@ -1,0 +1,132 @@
+/* The ends of threads and processes. A thread ends in its own turn, in its process' memory; the last
+ * one takes leave of what the process had. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "arch/thread_state.h"
+#include "guest/fs/descriptors.h"
+#include "guest/fs/path.h"
+#include "guest/fs/syscalls/transfer.h"
+#include "guest/lib/system_call.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/user_memory.h"
+#include "guest/sched/futex.h"
+#include "guest/sched/futex_lock.h"
+#include "guest/sched/process.h"
+#include "guest/sched/processor_time.h"
+#include "guest/sched/thread.h"
+#include "guest/signal/children.h"
+#include "guest/signal/queue.h"
+#include "guest/signal/signals.h"
+#include "guest/time/timers.h"
+
+/* A child of the one that ends gets another parent, which may be glad to hear of its end. */
+static void give_away(struct process *child, struct process *heir)
+{
+	child->parent = heir;
+	child->exit_signal = SIGCHLD;
+	if (child->phase == PROCESS_ENDED)
+		signal_tell_end(child);
+	if (child->phase == PROCESS_GONE)
+		process_forget(child);
+}
+
+static void leave_children(const struct process *process)
+{
+	struct process *heir = process_heir(process), *next;
+	for (struct process *child = process_first.next; child; child = next) {
+		next = child->next;
+		if (child->parent != process)
+			continue;
+		const int signal = child->death_signal;
+		const siginfo_t information = {.si_signo = signal, .si_pid = (pid_t)process_id()};
+		if (signal)
+			signal_send_process(child, &information);
+		give_away(child, heir);
+	}
+}
+
+static bool has_stopped(uint32_t group)
+{
+	for (const struct process *one = &process_first; one; one = one->next)
+		if (one->group == group && one->stopped_by)
+			return true;
+	return false;
+}
+
+/* Who is stopped in a group that nobody is left for to let it go on is woken, and told. */
+static void wake_orphans(uint32_t group)
+{
+	const siginfo_t hang_up = {.si_signo = SIGHUP, .si_code = SI_KERNEL};
+	const siginfo_t go_on = {.si_signo = SIGCONT, .si_code = SI_KERNEL};
+	if (!has_stopped(group) || !process_group_is_orphaned(group))
+		return;
+	for (struct process *one = &process_first; one; one = one->next) {
+		if (one->group != group)
+			continue;
+		signal_send_process(one, &hang_up);
+		signal_send_process(one, &go_on);
+	}
+}
+
+/* Groups that the process held to others: its own, and those of its children. */
+static void leave_groups(const struct process *process)
+{
+	for (const struct process *one = process_first.next; one; one = one->next)
+		if (one->phase == PROCESS_LIVES && one->group != process->group &&
+		    one->session == process->session)
+			wake_orphans(one->group);
+	wake_orphans(process->group);
+}
+
+static void end_process(struct process *process)
+{
+	thread_free_ended();
+	process_give_memory_back();
+	timers_release(process);
+	descriptors_release(process);
+	paths_release(process);
+	transfers_release(process);
+	signal_actions_release(process);
+	signal_queue_drop(&process->signals, UINT64_MAX);
+	process->used_ns = processor_time();
+	process->phase = PROCESS_ENDED;
+	leave_children(process);
+	signal_tell_end(process);
+	leave_groups(process);
+}
+
+void thread_end(void)
+{
+	struct thread *self = thread_current();
+	const int32_t none = 0;
+	futex_release_robust(self);
+	futex_release_locks(self);
+	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
+		futex_wake(self->clear_id, 1, UINT32_MAX);
+	signal_leave_thread(self);
+	if (self->process->thread_count == 1)
+		end_process(self->process);
+	thread_leave_ring();
+}
+
+void process_end_by_signal(int signal)
+{
+	process_begin_end(process_current(), signal);
+	thread_state_abandon(&thread_current()->processor, thread_end);
+}
+
+SYSTEM_CALL(exit)
+{
+	struct process *process = process_current();
+	if (process->thread_count == 1)
+		process_begin_end(process, W_EXITCODE((int)arguments[0] & 255, 0));
+	thread_end();
+}
+
+SYSTEM_CALL(exit_group)
+{
+	process_begin_end(process_current(), W_EXITCODE((int)arguments[0] & 255, 0));
+	thread_end();
+}

@@ -1,0 +1,17 @@
+/* Making processes. */
+#ifndef MAYFLY_GUEST_FORK_H
+#define MAYFLY_GUEST_FORK_H
+
+#include <stdint.h>
+
+#define THREADS_MAX 1024 /* of all processes together */
+
+/* As clone(2) has it. */
+struct fork_request {
+	uint64_t flags, stack, parent_id, child_id, thread_pointer;
+};
+
+/* Its id, or a negative errno. */
+int64_t fork_process(const struct fork_request *request);
+
+#endif

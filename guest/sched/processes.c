@@ -1,0 +1,161 @@
+/* All processes: which there are, and who takes care of whom. The first one is there from the machine's
+ * beginning to its end; the others are in the list behind it until somebody has waited for them. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "guest/lib/text.h"
+#include "guest/machine/clock.h"
+#include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
+#include "guest/mm/heap.h"
+#include "process.h"
+#include "processor_time.h"
+#include "thread.h"
+#include "wait.h"
+
+static uint32_t count = 1;
+
+uint32_t process_count(void)
+{
+	return count;
+}
+
+/* ── making one ──────────────────────────────────────────────────────────────────────────────── */
+
+static int copy_executable(struct process *child, const struct process *parent)
+{
+	if (!parent->executable)
+		return 0;
+	const size_t size = strlen(parent->executable) + 1;
+	child->executable = heap_allocate(size);
+	if (!child->executable)
+		return -ENOMEM;
+	memcpy(child->executable, parent->executable, size);
+	return 0;
+}
+
+static void free_process(struct process *process)
+{
+	if (process->executable)
+		heap_free(process->executable, strlen(process->executable) + 1);
+	heap_free(process, sizeof(*process));
+}
+
+int process_create(struct process **child)
+{
+	struct process *self = process_current();
+	if (count >= PROCESSES_MAX)
+		return -EAGAIN;
+	struct process *made = heap_allocate(sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	*made = (struct process){
+	    .parent = self,
+	    .group = self->group,
+	    .session = self->session,
+	    .id = process_take_id(),
+	    .started_ns = clock_read_ns(false),
+	    .start = self->start,
+	    .user = self->user,
+	    .user_group = self->user_group,
+	    .knowing = self->knowing,
+	    .knowing_end = self->knowing_end,
+	};
+	memcpy(made->name, process_name(), PROCESS_NAME_SIZE);
+	int error = copy_executable(made, self);
+	if (error)
+		free_process(made);
+	else
+		*child = made;
+	return error;
+}
+
+void process_discard(struct process *process)
+{
+	free_process(process);
+}
+
+void process_join(struct process *process)
+{
+	struct process *last = &process_first;
+	while (last->next)
+		last = last->next;
+	last->next = process;
+	count++;
+}
+
+/* ── its end ─────────────────────────────────────────────────────────────────────────────────── */
+
+static void remove_process(struct process *process)
+{
+	struct process *before = &process_first;
+	while (before->next != process)
+		before = before->next;
+	before->next = process->next;
+	count--;
+	free_process(process);
+}
+
+void process_leave(struct process *process)
+{
+	address_space_drop(process->memory);
+	process->memory = NULL;
+	if (process->phase == PROCESS_GONE)
+		remove_process(process);
+}
+
+void process_forget(struct process *process)
+{
+	struct process *parent = process->parent;
+	if (parent && process->phase == PROCESS_ENDED)
+		parent->children_ns += process->used_ns + process->children_ns;
+	/* Its last thread may still have been in its memory. */
+	thread_free_ended();
+	remove_process(process);
+}
+
+void process_begin_end(struct process *process, int wait_status)
+{
+	if (process == &process_first && WIFSIGNALED(wait_status))
+		machine_abort(WTERMSIG(wait_status));
+	if (process == &process_first)
+		machine_exit(WEXITSTATUS(wait_status));
+	if (process->phase != PROCESS_LIVES)
+		return;
+	process->phase = PROCESS_ENDS;
+	process->halted = true;
+	process->stopped_by = 0;
+	process->wait_status = wait_status;
+	thread_end_all(process);
+}
+
+void process_give_memory_back(void)
+{
+	struct process *process = process_current();
+	if (!process->borrows_memory)
+		return;
+	process->borrows_memory = false;
+	thread_wake(process);
+}
+
+void process_tell_waiters(void)
+{
+	thread_wake(&process_wait_channel);
+}
+
+struct process *process_heir(const struct process *process)
+{
+	struct process *heir = process->parent;
+	while (heir && (!heir->adopts || heir->phase != PROCESS_LIVES))
+		heir = heir->parent;
+	return heir;
+}
+
+bool process_group_is_orphaned(uint32_t group)
+{
+	for (const struct process *one = &process_first; one; one = one->next)
+		if (one->group == group && one->phase == PROCESS_LIVES && one->parent &&
+		    one->parent->group != group && one->parent->session == one->session)
+			return false;
+	return true;
+}
