@@ -1,7 +1,7 @@
 /* A copy of the current address space; see address_space.h. All of it is made at once: a page costs a
  * third of a microsecond, and one that would be copied when it is written, a hundred times that.
  *
- * The monitor gets a list of what is where, and does nothing else than to put it there. Until then the
+ * The monitor gets a list of what is where, and does nothing else than to show it there. Until then the
  * pages are the library OS's, in the pool; so all can be given back where something is missing. */
 #include <errno.h>
 
@@ -79,14 +79,15 @@ static int add_own_ranges(struct copying *copying)
 	return error;
 }
 
-/* With the pages behind it, if there are any. */
+/* With the pages behind it, if there are any. Those of the pool stay at home as well: a page that comes
+ * and goes there costs its next user a fault, which is more than to copy it. */
 static int add_vma(struct copying *copying, const struct vma *vma)
 {
 	const struct guest_space_run run = {
 	    .address = vma->start,
 	    .source = vma->frame,
 	    .length = vma->end - vma->start,
-	    .protection = vma->protection | (vma->shared ? GUEST_SHARED : 0),
+	    .protection = vma->protection | (vma->frame < GUEST_ROOT_BASE ? GUEST_SHARED : 0),
 	};
 	int error = vma_list_add(&copying->space->vmas, vma);
 	vma_list_merge(&copying->space->vmas, vma->start, vma->end);

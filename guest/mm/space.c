@@ -15,10 +15,9 @@ static struct address_space *current = &address_space_of_first;
 /* By number. */
 static LARGE_DATA struct address_space *others[GUEST_SPACES_MAX];
 
-/* Numbers that had a space before, one bit for each: the monitor has their tables still. */
-static uint64_t known;
-
-_Static_assert(GUEST_SPACES_MAX <= 64, "bits");
+/* What a space of that number had for itself when it was there last: the monitor has its tables still.
+ * 0: there was none. */
+static LARGE_DATA uint64_t last_own[GUEST_SPACES_MAX];
 
 struct address_space *address_space_current(void)
 {
@@ -50,42 +49,54 @@ void address_space_enter(struct address_space *space)
 	current = space;
 }
 
-/* ── they come and go ───────────────────────────────────────────────────────────────────────────────── */
+/* ── they come and go ────────────────────────────────────────────────────────────────────────── */
 
-/* 0: none is free. */
-static uint32_t choose_number(void)
+/* The same for the same parts of the pool, and hardly for others; never 0. */
+static uint64_t own_mark(const struct address_space *space)
 {
-	uint32_t fresh = 0;
+	uint64_t mark = 1;
+	for (uint64_t i = 0; i < space->own_count; i++) {
+		mark = (mark + space->own[i].start / GUEST_SPACE_OWN_SIZE) * 0x9e3779b97f4a7c15UL;
+		mark = (mark + space->own[i].end / GUEST_SPACE_OWN_SIZE) * 0x9e3779b97f4a7c15UL;
+	}
+	return mark | 1;
+}
+
+/* A number whose tables fit, or else one without any, or else another. 0: none is free. */
+static uint32_t choose_number(uint64_t mark)
+{
+	uint32_t fresh = 0, other = 0;
 	for (uint32_t i = 1; i < GUEST_SPACES_MAX; i++) {
 		if (others[i])
 			continue;
-		if (known >> i & 1)
+		if (last_own[i] == mark)
 			return i;
-		if (!fresh)
-			fresh = i;
+		uint32_t *place = last_own[i] ? &other : &fresh;
+		if (!*place)
+			*place = i;
 	}
-	return fresh;
+	return fresh ? fresh : other;
 }
 
 struct address_space *space_allocate(int *error)
 {
-	const uint32_t number = choose_number();
-	struct address_space *space = number ? heap_allocate(sizeof(*space)) : NULL;
-	*error = space ? 0 : number ? -ENOMEM : -EAGAIN;
-	if (!space)
-		return NULL;
-	space->number = number;
-	space->references = 1;
+	const bool is_room = choose_number(0);
+	struct address_space *space = is_room ? heap_allocate(sizeof(*space)) : NULL;
+	*error = space ? 0 : is_room ? -ENOMEM : -EAGAIN;
+	if (space)
+		space->references = 1;
 	return space;
 }
 
 int space_begin(struct address_space *space, uint64_t runs)
 {
+	const uint64_t mark = own_mark(space);
+	space->number = choose_number(mark);
 	int64_t error = machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_MAKE, space->number, runs);
 	if (error)
 		return (int)error;
 	others[space->number] = space;
-	known |= 1UL << space->number;
+	last_own[space->number] = mark;
 	for (uint64_t i = 0; i < space->own_count; i++)
 		pool_hold_chunks(space->own[i].start, space->own[i].end);
 	return 0;

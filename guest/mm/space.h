@@ -62,11 +62,11 @@ bool address_space_next_area(uint64_t *address, uint64_t *end);
 
 /* ── for address_space.c and address_space_copy.c ────────────────────────────────────────────── */
 
-/* An empty one with a number, of which the monitor knows nothing yet. NULL: *error is -ENOMEM or, if
- * there are too many, -EAGAIN. */
+/* An empty one, without a number yet. NULL: *error is -ENOMEM or, if there are too many, -EAGAIN. */
 struct address_space *space_allocate(int *error);
 
-/* The monitor makes it, with that many runs in the contents area. From now on it is in the list. */
+/* The monitor makes it, with that many runs in the contents area. From now on it has a number, and is in
+ * the list. */
 int space_begin(struct address_space *space, uint64_t runs);
 
 /* It goes there, and is in the list no more. The machine is in another one. */
