@@ -152,6 +152,7 @@ void process_start_program(const char *executable, const char *called)
 	process_keep_id_for(0, 0);
 	process->program_count++;
 	process->exit_signal = SIGCHLD;
+	process_give_memory_back();
 	if (process->executable)
 		heap_free(process->executable, strlen(process->executable) + 1);
 	process->executable = heap_allocate(size);
