@@ -1,4 +1,4 @@
-/* Nothing is updated when the id changes, so a clone that never looks at /proc does nothing for
+/* Nothing is updated when the first id changes, so a clone that never looks at /proc does nothing for
  * it. */
 #include "ids.h"
 
@@ -9,8 +9,12 @@
 #include "guest/lib/text.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
+#include "members.h"
 
 #define ID_SIZE 16
+
+/* Cookies of processes, behind those of what is always there. */
+#define PROCESS_COOKIES (1UL << 32)
 
 /* 0: no number. */
 static uint64_t parse_id(const char *name, size_t length)
@@ -25,7 +29,7 @@ static const char *show_name(const char *name, size_t *length)
 	static char own[ID_SIZE];
 	if (parse_id(name, *length) != PROCESS_FIRST_ID)
 		return name;
-	*length = text_print(own, sizeof(own), "%u", process_id());
+	*length = text_print(own, sizeof(own), "%u", process_id_of(&process_first));
 	return own;
 }
 
@@ -58,7 +62,7 @@ static int update_executable(struct inode *link)
 	return symlink_set_target(link, executable, strlen(executable));
 }
 
-static int update_link(const char *name, size_t length, struct inode *inode)
+int proc_update_link(const char *name, size_t length, struct inode *inode)
 {
 	char text[2 * ID_SIZE + 8];
 	size_t text_length;
@@ -81,18 +85,42 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
 {
 	char first[ID_SIZE];
 	uint64_t id = parse_id(name, length);
-	if (id && process_has_id(id)) {
+	const struct process *process = id ? process_find(id) : NULL;
+	if (process && process != &process_first)
+		return proc_members_find(directory, process->id, found);
+	if (process) {
 		length = text_print(first, sizeof(first), "%u", PROCESS_FIRST_ID);
 		name = first;
 	}
 	int error = directory_lookup(directory, name, length, found);
-	return error || !*found ? error : update_link(name, length, *found);
+	return error || !*found ? error : proc_update_link(name, length, *found);
+}
+
+/* Processes by their ids, so that a listing can go on while they come and go. */
+static bool list_processes(uint64_t cookie, struct dirent_info *info)
+{
+	static char name[ID_SIZE];
+	const struct process *next = NULL, *process = process_first.next;
+	for (; process; process = process->next)
+		if (process->id + PROCESS_COOKIES >= cookie && process->phase != PROCESS_GONE &&
+		    (!next || process->id < next->id))
+			next = process;
+	if (!next)
+		return false;
+	*info = (struct dirent_info){
+	    .name = name,
+	    .length = text_print(name, sizeof(name), "%u", next->id),
+	    .number = next->id,
+	    .cookie = next->id + PROCESS_COOKIES,
+	    .mode = S_IFDIR,
+	};
+	return true;
 }
 
 static bool list(const struct inode *directory, uint64_t cookie, struct dirent_info *info)
 {
 	if (!directory_list(directory, cookie, info))
-		return false;
+		return list_processes(cookie, info);
 	info->name = show_name(info->name, &info->length);
 	return true;
 }

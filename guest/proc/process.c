@@ -1,5 +1,8 @@
-/* /proc/self: the one process, as its library OS knows it. */
+/* The files of a process, as its library OS knows it. */
 #include "guest/sched/process.h"
+
+#include <signal.h>
+
 #include "guest/fs/descriptors.h"
 #include "guest/fs/pseudo.h"
 #include "guest/fs/syscalls/transfer.h"
@@ -33,7 +36,8 @@ static const struct thread *told_thread(const struct pseudo_text *out)
 	return thread_find((int32_t)out->subject);
 }
 
-/* What Linux tells of the process' first thread where it is not asked about another. */
+/* What Linux tells of the process' first thread where it is not asked about another. NULL: the process
+ * has ended. */
 static const struct thread *told_or_first_thread(const struct pseudo_text *out)
 {
 	const struct thread *thread = told_thread(out);
@@ -46,11 +50,25 @@ static uint32_t told_id(const struct pseudo_text *out)
 	return thread ? (uint32_t)thread->id : process_id();
 }
 
-/* The process runs: it asks. */
+/* Where a process is asked for, one of its threads that runs is enough. */
 static bool is_waiting(const struct pseudo_text *out)
 {
-	const struct thread *thread = told_thread(out);
-	return thread && thread->state == THREAD_WAITING;
+	const struct thread *told = told_thread(out), *thread = NULL;
+	if (told)
+		return told->state == THREAD_WAITING;
+	while ((thread = thread_next_of(process_current(), thread)))
+		if (thread->state == THREAD_RUNNABLE)
+			return false;
+	return true;
+}
+
+static const char *told_state(const struct pseudo_text *out)
+{
+	if (process_current()->phase >= PROCESS_ENDED)
+		return "Z (zombie)";
+	if (process_current()->stopped_by)
+		return "T (stopped)";
+	return is_waiting(out) ? "S (sleeping)" : "R (running)";
 }
 
 static uint64_t told_time_ns(const struct pseudo_text *out)
@@ -59,19 +77,37 @@ static uint64_t told_time_ns(const struct pseudo_text *out)
 	return thread ? processor_time_of(thread) : processor_time();
 }
 
+static uint32_t parent_id(void)
+{
+	const struct process *parent = process_current()->parent;
+	return parent ? process_id_of(parent) : PROCESS_INIT_ID;
+}
+
+static uint64_t begun_ns(void)
+{
+	const uint64_t begun_ns = process_current()->started_ns;
+	return begun_ns ? begun_ns : clock_started_ns();
+}
+
 /* Field by field as proc(5) counts them; what has no meaning here is 0. */
 static void print_stat(struct pseudo_text *out)
 {
-	uint64_t pages = mapped_pages();
-	pseudo_print(out, "%u (%s) %s 1 %u %u 0 -1 0 0 0 0 0 ", told_id(out), process_name(),
-		     is_waiting(out) ? "S" : "R", process_id(), process_id());
+	const struct process *process = process_current();
 	const struct thread *thread = told_or_first_thread(out);
-	pseudo_print(out, "%lu 0 0 0 %d %d %u 0 %lu ", told_time_ns(out) / CLOCK_TICK_NS,
-		     PRIORITY_USUAL + thread->nice, thread->nice, process_current()->thread_count,
-		     clock_started_ns() / CLOCK_TICK_NS);
+	const char letter[] = {*told_state(out), 0};
+	const int nice = thread ? thread->nice : 0;
+	uint64_t pages = process->memory ? mapped_pages() : 0;
+	pseudo_print(out, "%u (%s) %s %u %u %u 0 -1 0 0 0 0 0 ", told_id(out), process_name(),
+		     letter, parent_id(), process_group_id(process->group),
+		     process_group_id(process->session));
+	pseudo_print(out, "%lu 0 %lu 0 %d %d %u 0 %lu ", told_time_ns(out) / CLOCK_TICK_NS,
+		     process->children_ns / CLOCK_TICK_NS, PRIORITY_USUAL + nice, nice,
+		     process->thread_count, begun_ns() / CLOCK_TICK_NS);
 	pseudo_print(out, "%lu %lu %lu ", pages * GUEST_PAGE_SIZE, pages, UINT64_MAX);
-	pseudo_print(out, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 %u 0 0 0 0 0 0 0 0 0 0 0\n",
-		     thread->process->start.stack, thread->policy);
+	pseudo_print(out, "0 0 %lu 0 0 0 0 0 0 0 0 0 %d 0 0 %u 0 0 0 0 0 0 0 0 0 0 %d\n",
+		     process->start.stack, process->exit_signal ? process->exit_signal : SIGCHLD,
+		     thread ? thread->policy : 0,
+		     process->phase >= PROCESS_ENDED ? process->wait_status : 0);
 }
 
 static void print_statm(struct pseudo_text *out)
@@ -83,31 +119,50 @@ static void print_statm(struct pseudo_text *out)
 static void print_thread(struct pseudo_text *out)
 {
 	const struct thread *thread = told_or_first_thread(out);
+	if (!thread)
+		return;
 	pseudo_print(out, "SigPnd:\t%016lx\nSigBlk:\t%016lx\n", thread->signals.pending,
 		     thread->blocked);
 	pseudo_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		     thread->waits, thread->interruptions);
 }
 
-static void print_status(struct pseudo_text *out)
+static void print_memory(struct pseudo_text *out)
 {
 	uint64_t kib = mapped_pages() * PAGE_KIB;
-	unsigned user = identity_user(), group = identity_group();
-	pseudo_print(out, "Name:\t%s\nState:\t%s\n", process_name(),
-		     is_waiting(out) ? "S (sleeping)" : "R (running)");
-	pseudo_print(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t1\nTracerPid:\t0\n", process_id(),
-		     told_id(out));
-	pseudo_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user, user, user, user,
-		     group, group, group, group);
-	pseudo_print(out, "FDSize:\t%u\nGroups:\t\n", DESCRIPTOR_COUNT);
 	pseudo_print(out, "VmPeak:\t%lu kB\nVmSize:\t%lu kB\nVmLck:\t0 kB\nVmHWM:\t%lu kB\n", kib,
 		     kib, kib);
 	pseudo_print(out, "VmRSS:\t%lu kB\nVmStk:\t%lu kB\nVmSwap:\t0 kB\n", kib,
 		     libos_start_info.stack_size / 1024);
+}
+
+static void print_status(struct pseudo_text *out)
+{
+	const struct process *process = process_current();
+	unsigned user = process->user, group = process->user_group;
+	pseudo_print(out, "Name:\t%s\nState:\t%s\n", process_name(), told_state(out));
+	pseudo_print(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+		     process_id(), told_id(out), parent_id());
+	pseudo_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user, user, user, user,
+		     group, group, group, group);
+	pseudo_print(out, "FDSize:\t%u\nGroups:\t\n", DESCRIPTOR_COUNT);
+	if (process->memory)
+		print_memory(out);
 	pseudo_print(out, "Threads:\t%u\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-		     process_current()->thread_count);
+		     process->phase < PROCESS_ENDED ? process->thread_count : 1);
 	pseudo_print(out, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	print_thread(out);
+}
+
+/* As on Linux, those of a process whose thread made them; here that is not known. */
+static void print_children(struct pseudo_text *out)
+{
+	const struct process *self = process_current();
+	if (told_thread(out) != self->first_thread)
+		return;
+	for (const struct process *one = process_first.next; one; one = one->next)
+		if (one->parent == self && one->phase != PROCESS_GONE)
+			pseudo_print(out, "%u ", one->id);
 }
 
 static void print_name(struct pseudo_text *out)
@@ -163,14 +218,15 @@ static void print_control_groups(struct pseudo_text *out)
 }
 
 const struct proc_file proc_process_files[] = {
-    {"stat", print_stat},
+    {"stat", print_stat, .of_ended = true},
     {"statm", print_statm},
-    {"status", print_status},
+    {"status", print_status, .of_ended = true},
+    {"children", print_children, .of_threads_only = true},
     {"cmdline", proc_cmdline},
     {"environ", proc_environment},
     {"auxv", proc_auxiliary_vector},
     {"maps", proc_maps},
-    {"comm", print_name},
+    {"comm", print_name, .of_ended = true},
     {"mounts", print_mounts},
     {"mountinfo", print_mountinfo},
     {"cgroup", print_control_groups},

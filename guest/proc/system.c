@@ -51,27 +51,29 @@ static void print_meminfo(struct pseudo_text *out)
 /* Time that the program used is the processor's time in user mode, the rest of it idle. */
 static void print_stat(struct pseudo_text *out)
 {
-	uint64_t up = clock_read_ns(false), used = processor_time() / CLOCK_TICK_NS;
+	uint64_t up = clock_read_ns(false), used = processor_time_of_all() / CLOCK_TICK_NS;
 	uint64_t idle = up / CLOCK_TICK_NS > used ? up / CLOCK_TICK_NS - used : 0;
 	pseudo_print(out, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", used, idle);
 	pseudo_print(out, "cpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", used, idle);
 	const struct thread_turns turns = thread_turns();
 	pseudo_print(out, "intr 0\nctxt %lu\n", turns.waits + turns.interruptions);
 	pseudo_print(out, "btime %lu\n", (clock_read_ns(true) - up) / NANOSECONDS);
-	pseudo_print(out, "processes 1\nprocs_running 1\nprocs_blocked 0\n");
+	pseudo_print(out, "processes %u\nprocs_running %u\nprocs_blocked 0\n", process_made(),
+		     thread_count_runnable());
 }
 
 static void print_uptime(struct pseudo_text *out)
 {
 	uint64_t up = clock_read_ns(false) / HUNDREDTH_NS;
-	uint64_t used = processor_time() / HUNDREDTH_NS;
+	uint64_t used = processor_time_of_all() / HUNDREDTH_NS;
 	uint64_t idle = up > used ? up - used : 0;
 	pseudo_print(out, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 }
 
 static void print_loadavg(struct pseudo_text *out)
 {
-	pseudo_print(out, "0.00 0.00 0.00 1/1 %u\n", process_id());
+	pseudo_print(out, "0.00 0.00 0.00 %u/%u %u\n", thread_count_runnable(), thread_count(),
+		     process_newest_id());
 }
 
 static void print_version(struct pseudo_text *out)

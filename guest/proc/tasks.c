@@ -1,4 +1,4 @@
-/* /proc/self/task: a directory for each thread, with the files of the process in it; those that
+/* /proc/PID/task: a directory for each thread, with the files of the process in it; those that
  * tell of a thread tell of this one. They are made when somebody looks, and go when somebody looks
  * after the thread's end. */
 #include "tasks.h"
@@ -7,12 +7,11 @@
 
 #include "guest/fs/directory.h"
 #include "guest/fs/inode.h"
-#include "guest/fs/pseudo.h"
 #include "guest/lib/text.h"
 #include "guest/mm/heap.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
-#include "proc.h"
+#include "members.h"
 
 #define NAME_SIZE 16
 
@@ -26,13 +25,7 @@ static struct task *tasks; /* those that somebody looked at */
 
 static void free_task(struct task *task)
 {
-	struct inode *directory = task->directory;
-	const struct dentry *dentry;
-	while ((dentry = directory->directory.first))
-		directory_remove(directory, dentry->name, dentry->length);
-	directory->links = 0;
-	directory->directory.parent = NULL;
-	inode_drop(directory);
+	proc_free_directory(task->directory);
 	heap_free(task, sizeof(*task));
 }
 
@@ -50,21 +43,6 @@ static void forget_ended(void)
 	}
 }
 
-/* All files, or none. */
-static int add_files(struct inode *directory, int32_t id)
-{
-	for (const struct proc_file *file = proc_process_files; file->name; file++) {
-		struct inode *inode = pseudo_create(0444, file->generate, (uint64_t)id);
-		if (!inode)
-			return -ENOMEM;
-		int error = directory_add(directory, file->name, strlen(file->name), inode);
-		inode_drop(inode);
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
 static struct task *make_task(int32_t id, struct inode *parent)
 {
 	struct task *task = heap_allocate(sizeof(*task));
@@ -78,7 +56,7 @@ static struct task *make_task(int32_t id, struct inode *parent)
 	directory->links = 1;
 	directory->directory.parent = parent;
 	*task = (struct task){.next = tasks, .id = id, .directory = directory};
-	if (add_files(directory, id)) {
+	if (proc_add_files(directory, (uint32_t)id, true)) {
 		free_task(task);
 		return NULL;
 	}
@@ -92,6 +70,8 @@ static int find_task(struct inode *parent, const char *name, size_t length, stru
 	const struct thread *thread = NULL;
 	if (text_parse_number(name, length, PROCESS_ID_MAX, &id) && id)
 		thread = thread_find((int32_t)id);
+	if (thread && thread->process != proc_process_of(parent))
+		thread = NULL;
 	*found = NULL;
 	forget_ended();
 	if (!thread)
@@ -111,8 +91,9 @@ static int find_task(struct inode *parent, const char *name, size_t length, stru
 static bool list_tasks(const struct inode *directory, uint64_t cookie, struct dirent_info *info)
 {
 	static char name[NAME_SIZE];
+	const struct process *process = proc_process_of(directory);
 	const struct thread *next = NULL, *thread = NULL;
-	while ((thread = thread_next_of(process_current(), thread)))
+	while (process && (thread = thread_next_of(process, thread)))
 		if ((uint64_t)thread->id + DIRECTORY_FIRST_COOKIE >= cookie &&
 		    (!next || thread->id < next->id))
 			next = thread;

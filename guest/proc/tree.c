@@ -1,16 +1,13 @@
 /* /proc at the program's start. */
 #include "guest/fs/tree.h"
-#include "descriptors.h"
 #include "guest/fs/directory.h"
 #include "guest/fs/inode.h"
 #include "guest/fs/path.h"
 #include "guest/fs/pseudo.h"
-#include "guest/lib/text.h"
-#include "guest/machine/hypercall.h"
 #include "guest/sched/process.h"
 #include "ids.h"
+#include "members.h"
 #include "proc.h"
-#include "tasks.h"
 
 static void add_files(struct inode *directory, const struct proc_file *files)
 {
@@ -30,21 +27,14 @@ static struct inode *add_directory(struct inode *parent, const char *name,
 
 static void add_process(struct inode *proc)
 {
-	char number[16];
-	text_print(number, sizeof(number), "%u", PROCESS_FIRST_ID);
-	struct inode *process = tree_add_directory(proc, number, 0555, &proc_ids);
-	tree_add_symlink(proc, "self", number);
-	add_files(process, proc_process_files);
-	tree_add_symlink(process, "exe", libos_start_info.program);
-	tree_add_symlink(process, "root", "/");
+	struct inode *process = NULL;
+	proc_members_init(proc);
+	tree_add_symlink(proc, "self", "");
 	tree_add_symlink(proc, "mounts", "self/mounts");
-	tree_add_symlink(process, "cwd", "/");
 	tree_add_symlink(proc, "thread-self", "");
 	tree_add_symlink(proc, "net", "self/net");
-	add_directory(process, "net", proc_network_files);
-	tree_add_directory(process, "fd", 0500, &proc_descriptor_links);
-	tree_add_directory(process, "fdinfo", 0500, &proc_descriptor_files);
-	tree_add_directory(process, "task", 0555, &proc_tasks);
+	if (!proc_members_find(proc, PROCESS_FIRST_ID, &process) && process)
+		add_directory(process, "net", proc_network_files);
 }
 
 void proc_init(void)

@@ -77,9 +77,15 @@ static uint32_t next_id(uint32_t id)
 	return id + 1 < PROCESS_ID_MAX ? id + 1 : lowest;
 }
 
+static uint32_t last_id = PROCESS_FIRST_ID;
+
+uint32_t process_newest_id(void)
+{
+	return process_group_id(last_id);
+}
+
 uint32_t process_take_id(void)
 {
-	static uint32_t last_id = PROCESS_FIRST_ID;
 	/* There are fewer processes and threads than ids. */
 	do
 		last_id = next_id(last_id);

@@ -125,7 +125,10 @@ char *process_name(void);
 
 /* ── several ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* How many there are, how many there ever were, and the id that was given last. */
 uint32_t process_count(void);
+uint32_t process_made(void);
+uint32_t process_newest_id(void);
 
 /* A child of the current process, with what it inherits but for what rooms above keep; in no list
  * yet. 0, -EAGAIN or -ENOMEM. */

@@ -13,11 +13,16 @@
 #include "thread.h"
 #include "wait.h"
 
-static uint32_t count = 1;
+static uint32_t count = 1, made = 1;
 
 uint32_t process_count(void)
 {
 	return count;
+}
+
+uint32_t process_made(void)
+{
+	return made;
 }
 
 /* ── making one ──────────────────────────────────────────────────────────────────────────────── */
@@ -41,15 +46,15 @@ static void free_process(struct process *process)
 	heap_free(process, sizeof(*process));
 }
 
-int process_create(struct process **child)
+int process_create(struct process **created)
 {
 	struct process *self = process_current();
 	if (count >= PROCESSES_MAX)
 		return -EAGAIN;
-	struct process *made = heap_allocate(sizeof(*made));
-	if (!made)
+	struct process *child = heap_allocate(sizeof(*child));
+	if (!child)
 		return -ENOMEM;
-	*made = (struct process){
+	*child = (struct process){
 	    .parent = self,
 	    .group = self->group,
 	    .session = self->session,
@@ -61,12 +66,12 @@ int process_create(struct process **child)
 	    .knowing = self->knowing,
 	    .knowing_end = self->knowing_end,
 	};
-	memcpy(made->name, process_name(), PROCESS_NAME_SIZE);
-	int error = copy_executable(made, self);
+	memcpy(child->name, process_name(), PROCESS_NAME_SIZE);
+	int error = copy_executable(child, self);
 	if (error)
-		free_process(made);
+		free_process(child);
 	else
-		*child = made;
+		*created = child;
 	return error;
 }
 
@@ -82,6 +87,7 @@ void process_join(struct process *process)
 		last = last->next;
 	last->next = process;
 	count++;
+	made++;
 }
 
 /* ── its end ─────────────────────────────────────────────────────────────────────────────────── */

@@ -58,12 +58,25 @@ struct process *process_current(void)
 void process_look_as(struct process *process)
 {
 	threads.looked_at = process;
-	address_space_enter(process_current()->memory);
+	/* One that has ended has no memory. */
+	if (process_current()->memory)
+		address_space_enter(process_current()->memory);
 }
 
 uint32_t thread_count(void)
 {
 	return threads.count;
+}
+
+uint32_t thread_count_runnable(void)
+{
+	uint32_t count = 0;
+	const struct thread *thread = threads.current;
+	do {
+		count += thread->state == THREAD_RUNNABLE;
+		thread = thread->next;
+	} while (thread != threads.current);
+	return count;
 }
 
 struct thread *thread_find(int32_t id)

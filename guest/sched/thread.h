@@ -89,6 +89,7 @@ __attribute__((noreturn, visibility("hidden"))) void thread_end(void);
 
 /* Threads of all processes that have not ended. */
 uint32_t thread_count(void);
+uint32_t thread_count_runnable(void);
 
 /* Those of one process: the one behind `before` (NULL: the first); NULL behind the last. */
 struct thread *thread_next_of(const struct process *process, const struct thread *before);

@@ -69,7 +69,9 @@ static int look(const struct selection *selection, struct news *news)
 			continue;
 		if (has_news(process, selection->options, news))
 			return 1;
-		result = 0;
+		/* The end of one that has ended comes no more. */
+		if (process->phase < PROCESS_ENDED)
+			result = 0;
 	}
 	return result;
 }
@@ -77,13 +79,16 @@ static int look(const struct selection *selection, struct news *news)
 /* 1: *news has come. 0: there is none, and the call shall not wait. */
 static int wait_for(const struct selection *selection, struct news *news)
 {
+	bool interrupted = false;
 	for (;;) {
-		int result = look(selection, news);
+		const int result = look(selection, news);
 		if (result || selection->options & WNOHANG)
 			return result;
-		result = thread_wait(&process_wait_channel, NO_DEADLINE, "a child");
-		if (result)
-			return result == -EINTR ? -RESTART_CALL : result;
+		/* A handler of SIGCHLD runs after the call that brings the news. */
+		if (interrupted)
+			return -RESTART_CALL;
+		interrupted =
+		    thread_wait(&process_wait_channel, NO_DEADLINE, "a child") == -EINTR;
 	}
 }
 
