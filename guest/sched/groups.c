@@ -4,11 +4,11 @@
 #include "guest/lib/system_call.h"
 #include "process.h"
 
-/* The living process that a call names; 0: the current one. */
+/* The process that a call names, which may have ended; 0: the current one. */
 static struct process *find(uint64_t number)
 {
 	struct process *process = (uint32_t)number ? process_find(number) : process_current();
-	return process && process->phase < PROCESS_ENDED ? process : NULL;
+	return process && process->phase != PROCESS_GONE ? process : NULL;
 }
 
 SYSTEM_CALL(getppid)
@@ -45,7 +45,8 @@ static bool group_exists(uint32_t group, uint32_t session)
 SYSTEM_CALL(setpgid)
 {
 	const struct process *self = process_current();
-	if ((int32_t)arguments[1] < 0)
+	const uint64_t wanted = (uint32_t)arguments[1] ? arguments[1] : arguments[0];
+	if ((int32_t)wanted < 0)
 		return -EINVAL;
 	struct process *process = find(arguments[0]);
 	if (!process || (process != self && process->parent != self))
@@ -56,10 +57,8 @@ SYSTEM_CALL(setpgid)
 		return -EACCES;
 	if (process->session == process->id)
 		return -EPERM;
-	const struct process *leader = process_find(arguments[1]);
-	const uint32_t group = !(uint32_t)arguments[1] ? process->id
-			       : leader		       ? leader->id
-						       : (uint32_t)arguments[1];
+	const struct process *leader = (uint32_t)wanted ? process_find(wanted) : process;
+	const uint32_t group = leader ? leader->id : (uint32_t)wanted;
 	if (group != process->id && !group_exists(group, self->session))
 		return -EPERM;
 	process->group = group;
