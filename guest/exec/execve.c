@@ -13,6 +13,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
+#include "guest/mm/user_memory.h"
 #include "guest/sched/futex.h"
 #include "guest/sched/futex_lock.h"
 #include "guest/sched/process.h"
@@ -61,36 +62,61 @@ static uint64_t entry_of(const struct exec_image *image)
 	return file->base + file->program.entry;
 }
 
-/* The point of no return: the program's memory goes, and what belongs to it. */
-static int begin_program(struct exec_image *image)
+/* Where others go on in the caller's memory it leaves that, which can be refused. What it has to say
+ * there is said before. */
+static int leave_memory(struct process *process)
 {
+	struct thread *self = thread_current();
+	const int32_t none = 0;
+	futex_release_robust(self);
+	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
+		futex_wake(self->clear_id, 1, UINT32_MAX);
+	self->robust_list = self->clear_id = 0;
+	return address_space_renew(&process->memory);
+}
+
+/* The point of no return: the program's memory goes, and what belongs to it. */
+static int begin_program(struct exec_image *image, bool left_memory)
+{
+	struct process *process = process_current();
 	end_threads();
 	timers_delete_all();
 	signals_start_program();
 	close_descriptors();
-	int error = address_space_renew(&process_current()->memory);
+	int error = left_memory ? 0 : address_space_renew(&process->memory);
 	process_start_program(image->path, base_name(image->arguments.path));
 	if (!error)
 		error = exec_load(image);
 	return error ? error : exec_build_stack(image);
 }
 
-static int64_t execute(const struct exec_request *request)
+/* Finds all that is needed, while the caller can still go on as it was. */
+static int prepare(struct exec_image *image, const struct exec_request *request, bool *left_memory)
 {
-	struct exec_image *image = heap_allocate(sizeof(*image));
-	if (!image)
-		return -ENOMEM;
+	struct process *process = process_current();
 	int error = exec_open(image, request);
 	if (!error)
 		error = signal_actions_unshare();
 	if (!error)
 		error = descriptors_unshare();
+	/* Its other threads would be left in the memory of others. */
+	*left_memory = process->memory->references > 1 && process->thread_count == 1;
+	return error || !*left_memory ? error : leave_memory(process);
+}
+
+static int64_t execute(const struct exec_request *request)
+{
+	struct exec_image *image = heap_allocate(sizeof(*image));
+	bool left_memory;
+	if (!image)
+		return -ENOMEM;
+	int error = prepare(image, request, &left_memory);
 	if (error) {
 		exec_image_release(image);
 		heap_free(image, sizeof(*image));
 		return error;
 	}
-	error = begin_program(image);
+	error = begin_program(image, left_memory);
 	if (error) {
 		machine_tell("execve: %s cannot be started (error %d), and the program that "
 			     "called is gone: it is ended",
