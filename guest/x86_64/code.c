@@ -28,7 +28,8 @@ struct code {
 	uint64_t stubs_size;
 };
 
-/* To look through a C library takes tens of milliseconds: more than a request could save by it. */
+/* To look through a C library takes tens of milliseconds: more than a request could save by it, or a
+ * program that a child begins. */
 static bool leaves_code;
 
 static uint64_t page_of(uint64_t offset)
@@ -153,7 +154,8 @@ static bool install(struct code *code)
 static bool add_stubs(uint64_t start, uint64_t size, uint64_t image)
 {
 	struct code code = {.start = start, .size = size, .image = image};
-	if (leaves_code || size > CODE_MAX || size < GUEST_PAGE_SIZE)
+	if (leaves_code || !address_space_has_regions() || size > CODE_MAX ||
+	    size < GUEST_PAGE_SIZE)
 		return false;
 	code.sites = pool_allocate(SITES_PAGES);
 	if (!code.sites)
