@@ -37,7 +37,8 @@ static int map_part(const struct part *part)
 	if (address < 0)
 		return (int)address;
 	/* It will be used, and a touch would cost two exits more. */
-	if (part->file && request.protection && !vma_find(part->start)->frame)
+	const bool is_used = part->file ? request.protection : request.protection & GUEST_WRITE;
+	if (is_used && request.length && !vma_find(part->start)->frame)
 		vma_fault(part->start, request.protection);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "guest/drivers/random.h"
 #include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
+#include "guest/mm/fault.h"
 #include "guest/mm/regions.h"
 #include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
@@ -87,6 +88,15 @@ static void clear_stack(uint64_t base, uint64_t top)
 	}
 }
 
+/* Its highest pages will be used: a touch would cost two exits more. */
+static int map_stack(uint64_t base, uint64_t top, uint32_t protection)
+{
+	int error = vma_map(base, top, protection, 0);
+	if (!error)
+		vma_fault(top - GUEST_PAGE_SIZE, GUEST_READ | GUEST_WRITE);
+	return error;
+}
+
 static int claim_stack(const struct exec_image *image)
 {
 	const uint64_t base = libos_start_info.stack_base;
@@ -94,7 +104,7 @@ static int claim_stack(const struct exec_image *image)
 	const uint32_t protection = GUEST_READ | GUEST_WRITE |
 				    (image->program.program.executable_stack ? GUEST_EXECUTE : 0);
 	if (!address_space_has_regions())
-		return vma_map(base, top, protection, 0);
+		return map_stack(base, top, protection);
 	int error = regions_claim(base, top, protection);
 	if (!error)
 		clear_stack(base, top);
