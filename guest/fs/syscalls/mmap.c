@@ -11,8 +11,10 @@
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
 #include "guest/mm/backing.h"
+#include "guest/mm/fault.h"
 #include "guest/mm/mapping.h"
 #include "guest/mm/ranges.h"
+#include "guest/mm/space.h"
 #include "guest/sched/process.h"
 #include "sizes/sizes.h"
 
@@ -87,6 +89,18 @@ static void note_event_loops(const struct file *file, uint64_t start, uint64_t l
 		process_keep_id_for(start, start + length);
 }
 
+/* What a linker maps where it wants it, and small memory, is used at once: a touch would cost two exits
+ * more. In the first space that is done before any request. */
+static void fault_ahead(const struct map_request *request, uint64_t start)
+{
+	const uint64_t small = 16 * GUEST_PAGE_SIZE;
+	if (address_space_has_regions() || request->shared || !request->protection)
+		return;
+	if (request->backing ? request->flags & MAP_FIXED
+			     : request->protection & GUEST_WRITE && request->length <= small)
+		vma_fault(start, request->protection);
+}
+
 static int64_t map_file(const uint64_t arguments[6], struct file *file)
 {
 	const uint64_t type = arguments[3] & MAP_TYPE;
@@ -116,6 +130,8 @@ static int64_t map_file(const uint64_t arguments[6], struct file *file)
 	request.length = pages * GUEST_PAGE_SIZE;
 	request.protection = mapping_protection(protection);
 	const int64_t start = mapping_create(&request);
+	if (start > 0)
+		fault_ahead(&request, (uint64_t)start);
 	if (file && protection & PROT_EXEC && start > 0)
 		note_event_loops(file, (uint64_t)start, request.length);
 	return start;
