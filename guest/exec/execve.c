@@ -22,20 +22,14 @@
 #include "guest/time/timers.h"
 #include "image.h"
 
-/* All other threads end, as by exit(2), but for what is written to memory that goes. */
+/* All other threads end, as by exit(2). */
 static void end_threads(void)
 {
-	struct thread *self = thread_current(), *thread = NULL;
-	while ((thread = thread_next_of(self->process, thread))) {
-		if (thread == self)
-			continue;
-		futex_release_robust(thread);
-		signal_leave_thread(thread);
-	}
+	struct thread *self = thread_current();
+	thread_end_others();
 	futex_release_robust(self);
 	self->robust_list = 0;
 	self->clear_id = 0;
-	thread_end_others();
 }
 
 static void close_descriptors(void)

@@ -7,7 +7,8 @@
 
 #include "thread.h"
 
-#define PROCESS_INIT_ID 1 /* of the library OS, which adopts orphans and has the first process started */
+#define PROCESS_INIT_ID                                                                            \
+	1 /* of the library OS, which adopts orphans and has the first process started */
 
 /* Of the first thread, always, and of the process until its snapshot is taken. */
 #define PROCESS_FIRST_ID 2
@@ -46,7 +47,8 @@ struct process {
 	bool adopts;	     /* orphans among its descendants (PR_SET_CHILD_SUBREAPER) */
 	bool stop_is_news;   /* to who waits for it; so is */
 	bool resume_is_news; /* that it goes on */
-	bool borrows_memory; /* of its parent, whose thread waits until it gives that back (vfork) */
+	bool
+	    borrows_memory; /* of its parent, whose thread waits until it gives that back (vfork) */
 	uint32_t group, session; /* ids of the processes that lead them, or did */
 	struct address_space *memory;
 	uint32_t id; /* of its first thread, too; see process_id() */
@@ -55,10 +57,11 @@ struct process {
 	uint32_t program_count; /* how many began after its first one */
 	struct program_start start;
 
-	struct thread *first_thread; /* its place in the ring stays as long as the process */
-	uint32_t thread_count;	     /* that have not ended */
+	struct thread *first_thread;  /* its place in the ring stays as long as the process */
+	uint32_t thread_count;	      /* that have not ended */
+	struct thread *goes_on_alone; /* the others end; NULL: they need not */
 
-	uint64_t used_ns; /* processor time, when it last stopped; see processor_time.c */
+	uint64_t used_ns;     /* processor time, when it last stopped; see processor_time.c */
 	uint64_t children_ns; /* of those that it waited for, and of theirs */
 	uint64_t started_ns;  /* monotonic; 0: with the machine */
 	uint32_t user, user_group;

@@ -37,7 +37,7 @@ struct thread thread_of_first_process = {
 static struct {
 	struct thread *current;
 	struct process *looked_at; /* by the current one, in its place; see process_look_as() */
-	struct thread *ended; /* its stack is in use until another one runs */
+	struct thread *ended;	   /* its stack is in use until another one runs */
 	uint32_t count;
 	bool sliced;	  /* the alarm is set for the end of a turn, or a tick is coming */
 	uint64_t look_ns; /* when to look outside while somebody runs */
@@ -349,7 +349,8 @@ static struct thread *next_runnable(bool *contended)
 static __attribute__((noreturn)) void end_deadlock(void)
 {
 	if (process_first.next)
-		machine_tell("all processes of the machine wait for each other, for ever: it is ended");
+		machine_tell(
+		    "all processes of the machine wait for each other, for ever: it is ended");
 	else
 		machine_tell(
 		    "all threads of the program wait for each other, for ever: it is ended");
@@ -460,7 +461,8 @@ void thread_heed_process(void)
 	if (__builtin_expect(!process->halted, 1))
 		return;
 	stay_stopped(threads.current);
-	if (process->phase != PROCESS_LIVES)
+	if (process->phase != PROCESS_LIVES ||
+	    (process->goes_on_alone && process->goes_on_alone != threads.current))
 		thread_end();
 }
 
@@ -547,27 +549,18 @@ void thread_end_all(struct process *process)
 
 /* ── another program ─────────────────────────────────────────────────────────────────────────── */
 
-/* The first thread's place in the ring stays. */
+/* Each goes in its own turn, and lets go of what it holds. */
 void thread_end_others(void)
 {
-	struct thread *self = threads.current, *before = self;
-	struct process *process = self->process;
+	struct process *process = threads.current->process;
+	process->goes_on_alone = threads.current;
+	process->halted = true;
+	thread_end_all(process);
+	while (process->thread_count > 1)
+		schedule();
+	process->goes_on_alone = NULL;
+	process->halted = process->stopped_by || process->phase != PROCESS_LIVES;
 	thread_free_ended();
-	while (before->next != self) {
-		struct thread *thread = before->next;
-		if (thread->process != process || thread == process->first_thread) {
-			before = thread;
-			continue;
-		}
-		before->next = thread->next;
-		threads.ended_turns.waits += thread->waits;
-		threads.ended_turns.interruptions += thread->interruptions;
-		thread_discard(thread);
-	}
-	if (self != process->first_thread)
-		process->first_thread->state = THREAD_ENDED;
-	threads.count -= process->thread_count - 1;
-	process->thread_count = 1;
 }
 
 /* What a thread keeps when another program begins: its signals, and how it is scheduled. */

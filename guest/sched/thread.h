@@ -133,7 +133,8 @@ void threads_resume(void);
 void thread_join_ring(struct thread *thread);
 __attribute__((noreturn)) void thread_leave_ring(void);
 
-/* The current thread goes on without the others of its process, whatever they did. */
+/* The current thread goes on without the others of its process: each of them ends as soon as it has let
+ * go of what it held. */
 void thread_end_others(void);
 
 /* The current thread, the only one of its process, becomes its first one, if it is another, and begins
