@@ -357,7 +357,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && strcmp(argv[1], "start"))
 		return begun_again(argc, argv);
-	for (int fd = 3; fd < 64; fd++)
+	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
 	test_spawn();
 	test_actions();
