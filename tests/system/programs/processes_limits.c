@@ -26,14 +26,6 @@ static int start_many(pid_t *children, struct gate *go, int *error)
 	return count;
 }
 
-static pid_t try_vfork(void)
-{
-	const pid_t child = vfork();
-	if (!child)
-		_exit(0);
-	return child;
-}
-
 static void test_many(void)
 {
 	static pid_t children[MANY];
@@ -43,7 +35,6 @@ static void test_many(void)
 		const int count = start_many(children, &go, &error);
 		printf("there were some: %d\n", count > 3);
 		printf("there was an end: %s\n", strerror(error));
-		printf("vfork: %d\n", try_vfork());
 		for (int i = 0; i < count; i++)
 			gate_open(&go);
 		for (int i = 0; i < count; i++)

@@ -55,7 +55,7 @@ static void test_kill(void)
 	      kill(parent, SIGUSR1); _exit(caught_count));
 	gate_wait(&ready);
 	TRY(kill(child, 0));
-	TRY(kill(child, SIGUSR1));
+	kill(child, SIGUSR1);
 	print_status("caught by the child", await(child));
 	printf("by the parent: %d\n", caught_count);
 	print_info("parent", &last_info, child);
@@ -287,7 +287,7 @@ static void test_vfork(void)
 	print_status("vfork", await(child));
 	child = vfork();
 	if (!child) {
-		raise(SIGTERM);
+		kill(getpid(), SIGTERM); /* raise() would name the thread that waits, with musl */
 		_exit(5);
 	}
 	print_status("ended in vfork", await(child));
