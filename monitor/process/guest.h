@@ -65,7 +65,7 @@ _Static_assert(PROCESS_DIRECT_COMMANDS + 1 == DIRECT_FIRST, "the guest's own fol
 /* Bytes that are moved at once. */
 #define PROCESS_MOVE_MAX GUEST_MAP_MAX
 
-/* Addresses below the pool that are nobody's else. Pages of an address space that is not the current
+/* Addresses below the pool that are nobody else's. Pages of an address space that is not the current
  * one lie there where another space has something at theirs: those of the pool, then those of the
  * program's regions (places.h). The last is for pages that are on their way into the file of shared
  * ones. */
