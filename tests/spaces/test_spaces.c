@@ -292,8 +292,8 @@ static int compare(const void *left, const void *right)
 static void report(const char *what, uint64_t *times, size_t count)
 {
 	qsort(times, count, sizeof(*times), compare);
-	printf("%-40s %5.1f us (p90 %.1f)\n", what, (double)times[count / 2] / 1e3,
-	       (double)times[count * 9 / 10] / 1e3);
+	const uint64_t half = times[count / 2], most = times[count * 9 / 10];
+	printf("%-40s %6lu ns (p90 %lu)\n", what, half, most);
 }
 
 static void measure_switch(struct rig *rig)
