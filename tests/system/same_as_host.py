@@ -168,7 +168,7 @@ class Comparison:
         self.clear_scratch()
         guest = subprocess.run([self.mayfly, "run", f"--isolation={self.isolation}",
                                 f"--timeout={TIMEOUT_S}s", *options, *command], input=given, capture_output=True, timeout=TIMEOUT_S,
-                               env=environment, check=False)
+                               env=environment, cwd="/", check=False)
         self.run += 1
         wanted = shell_status(host.returncode)
         if (self.explained(of, host.stdout, guest.stdout), guest.returncode) == (True, wanted):
