@@ -172,8 +172,9 @@ static void wait_until_alarm(void)
 {
 	struct sigaction action = {.sa_handler = on_alarm};
 	sigaction(SIGALRM, &action, NULL);
-	ualarm(30000, 0);
+	ualarm(20000, 20000);
 	tell("interrupted", lock(file, F_SETLKW, F_WRLCK, 0, 10));
+	ualarm(0, 0);
 }
 
 static void test_interrupt(void)
@@ -207,26 +208,34 @@ static void test_killed(void)
 	close(own);
 }
 
-/* Two wait for each other. */
+/* Two wait for each other: whoever comes second is told. True for that one. */
+static int wait_for_other(int other)
+{
+	int result = lock(file, F_SETLKW, F_WRLCK, other, 1), found = result && errno == EDEADLK;
+	if (result && !found)
+		tell("the wait", result);
+	lock(file, F_SETLK, F_UNLCK, 0, 0);
+	return found;
+}
+
 static void close_circle(void)
 {
 	lock(file, F_SETLK, F_WRLCK, 1, 1);
 	say(ready[1]);
 	hear(go[0]);
-	usleep(20000);
-	tell("the circle", lock(file, F_SETLKW, F_WRLCK, 0, 1));
-	lock(file, F_SETLK, F_UNLCK, 0, 0);
+	_exit(wait_for_other(0));
 }
 
 static void test_circle(void)
 {
+	int status = 0;
 	lock(file, F_SETLK, F_WRLCK, 0, 1);
 	pid_t child = begin(close_circle);
 	hear(ready[0]);
 	say(go[1]);
-	tell("the first wait", lock(file, F_SETLKW, F_WRLCK, 1, 1));
-	lock(file, F_SETLK, F_UNLCK, 0, 0);
-	end(child);
+	const int found = wait_for_other(1);
+	waitpid(child, &status, 0);
+	tell("found by", found + WEXITSTATUS(status));
 }
 
 /* ── open files ──────────────────────────────────────────────────────────────────────────────── */
