@@ -100,22 +100,24 @@ static void *allocate_frames(const struct vma *vma, uint64_t address, uint64_t p
 }
 
 /* Where the backing has nothing more, zeros stay. */
-static void read_backing(char *out, uint64_t start, uint64_t end)
+static int read_backing(char *out, uint64_t start, uint64_t end)
 {
 	while (start < end) {
 		uint64_t offset, limit = end;
 		struct backing *backing = backing_at(start, &offset, &limit);
 		int64_t copied =
 		    backing ? backing->operations->read(backing, out, limit - start, offset) : 0;
-		if (copied < 0) {
-			machine_tell("a file that the program mapped cannot be read any more "
-				     "(error %d): it is ended",
-				     (int)-copied);
-			process_end_by_signal(SIGBUS);
-		}
+		if (copied < 0)
+			return (int)copied;
 		out += limit - start;
 		start = limit;
 	}
+	return 0;
+}
+
+static void release_frames(void *frames, uint64_t start, uint64_t end)
+{
+	pool_release(frames, (end - start) / GUEST_PAGE_SIZE);
 }
 
 static bool fill_from_pool(const struct vma *vma, uint64_t address, uint64_t pages)
@@ -124,13 +126,19 @@ static bool fill_from_pool(const struct vma *vma, uint64_t address, uint64_t pag
 	void *frames = allocate_frames(vma, address, pages, &start, &end);
 	if (!frames)
 		return false;
-	if (vma->file_backed)
-		read_backing(frames, start, end);
+	int error = vma->file_backed ? read_backing(frames, start, end) : 0;
+	if (error) {
+		release_frames(frames, start, end);
+		machine_tell("a file that the program mapped cannot be read any more (error %d): "
+			     "it is ended",
+			     -error);
+		process_end_by_signal(SIGBUS);
+	}
 	if (vma->image)
 		memcpy(frames, (const void *)(vma->image + (start - vma->start)), end - start);
-	int error = vma_attach(start, end, (uint64_t)frames);
+	error = vma_attach(start, end, (uint64_t)frames);
 	if (error)
-		pool_release(frames, (end - start) / GUEST_PAGE_SIZE);
+		release_frames(frames, start, end);
 	return !error;
 }
 

@@ -5,6 +5,7 @@
 
 #include "guest/kernel/calls.h"
 #include "guest/machine/hypercall.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/pool.h"
 #include "guest/mm/user_memory.h"
@@ -52,6 +53,17 @@ static void test_brk(void)
 	CHECK_NUMBER(SYSTEM(brk, (uint64_t)base + POOL_PAGES * PAGE), base + 8192);
 	CHECK_NUMBER(SYSTEM(brk, 4096), base + 8192);
 	CHECK_NUMBER(SYSTEM(brk, (uint64_t)base), base);
+}
+
+/* The library OS has pages beside the program's, so those cannot be had twice. */
+static void test_no_copy(void)
+{
+	struct address_space *copy;
+	const int64_t area = map(4);
+	const uint64_t free_pages = pool_free_pages();
+	CHECK_NUMBER(address_space_copy(&copy), -ENOMEM);
+	CHECK_NUMBER(pool_free_pages(), free_pages);
+	CHECK_NUMBER(unmap(area, 4), 0);
 }
 
 static void test_exhaustion(void)
@@ -318,6 +330,7 @@ int main(void)
 {
 	host_start(POOL_PAGES);
 	test_brk();
+	test_no_copy();
 	test_exhaustion();
 	test_fragments();
 	test_fixed();
