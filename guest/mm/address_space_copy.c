@@ -14,7 +14,7 @@
 #include "pool.h"
 #include "regions.h"
 #include "sizes/sizes.h"
-#include "vma_list.h"
+#include "vma.h"
 
 /* That many pages in a row of nothing but zeros are left out; they come when they are touched. */
 #define ZEROS_MIN 16UL
@@ -83,15 +83,19 @@ static int add_own_ranges(struct copying *copying)
  * and goes there costs its next user a fault, which is more than to copy it. */
 static int add_vma(struct copying *copying, const struct vma *vma)
 {
-	const struct guest_space_run run = {
-	    .address = vma->start,
-	    .source = vma->frame,
-	    .length = vma->end - vma->start,
-	    .protection = vma->protection | (vma->frame < GUEST_ROOT_BASE ? GUEST_SHARED : 0),
-	};
+	const bool shows_pool = vma->frame < GUEST_ROOT_BASE;
+	const uint64_t length = vma->end - vma->start;
+	struct guest_space_run run = {.protection =
+					  vma->protection | (shows_pool ? GUEST_SHARED : 0)};
 	int error = vma_list_add(&copying->space->vmas, vma);
 	vma_list_merge(&copying->space->vmas, vma->start, vma->end);
-	return error || !vma->frame ? error : add_run(copying, &run);
+	for (uint64_t done = 0; vma->frame && done < length && !error; done += run.length) {
+		run.address = vma->start + done;
+		run.source = vma->frame + done;
+		run.length = length - done < GUEST_MAP_MAX ? length - done : GUEST_MAP_MAX;
+		error = add_run(copying, &run);
+	}
+	return error;
 }
 
 /* ── pages ───────────────────────────────────────────────────────────────────────────────────── */
@@ -342,9 +346,25 @@ static int copy_all(struct copying *copying)
 	return error ? error : space_begin(copying->space, copying->run_count);
 }
 
+/* All that may have to be copied, but for the program's segments. */
+static uint64_t count_pages(void)
+{
+	const struct vma_list *list = &address_space_current()->vmas;
+	struct pool_run run = {.end = libos_start_info.pool_base};
+	uint64_t bytes = 0;
+	for (uint64_t i = 0; i < list->count; i++)
+		if (vma_has_frames(&list->vmas[i]))
+			bytes += list->vmas[i].end - list->vmas[i].start;
+	while (address_space_has_regions() && pool_next_run(run.end, &run))
+		bytes += run.end - run.start;
+	return bytes / GUEST_PAGE_SIZE;
+}
+
 int address_space_copy(struct address_space **copy)
 {
 	int error;
+	while (pool_free_pages() < count_pages() && vma_reclaim())
+		;
 	struct copying copying = {
 	    .space = space_allocate(&error),
 	    .runs = (struct guest_space_run *)(GUEST_WINDOW_BASE + WINDOW_CONTENTS_OFFSET),

@@ -126,6 +126,8 @@ static void visit_mapped(struct survey *survey, uint64_t start, uint64_t end, ui
 		const struct backing *backing = backing_at(start, &mapping.offset, &mapping.end);
 		if (backing)
 			describe_file(&mapping, file_of_backing(backing), name);
+		else if (mapping.end == GUEST_STACK_TOP)
+			mapping.name = "[stack]";
 		mapping.resident = address_space_has_area(start, mapping.end - start)
 				       ? vma_resident(start, mapping.end)
 				       : mapping.end - start;
