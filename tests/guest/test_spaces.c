@@ -304,6 +304,10 @@ static void test_chunks(void)
 		CHECK(!is_mixed);
 	CHECK(pages);
 	pool_release(pages, 3 * CHUNK / PAGE);
+	/* What small mappings take is not in the heap's way. */
+	const uint64_t end = have.heap + 4 * CHUNK;
+	CHECK_NUMBER(SYSTEM(brk, end), end);
+	CHECK_NUMBER(SYSTEM(brk, have.heap_end), have.heap_end);
 }
 
 static void test_all(void)
