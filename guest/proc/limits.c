@@ -6,6 +6,7 @@
 #include "guest/fs/pseudo.h"
 #include "guest/lib/text.h"
 #include "guest/sched/limits.h"
+#include "guest/sched/process.h"
 
 /* A word of a table, with blanks behind it up to the column's width and one more. */
 static void print_column(struct pseudo_text *out, const char *text, size_t width)
@@ -13,6 +14,14 @@ static void print_column(struct pseudo_text *out, const char *text, size_t width
 	pseudo_print(out, "%s ", text);
 	for (size_t length = strlen(text); length < width; length++)
 		pseudo_print(out, " ");
+}
+
+static void print_number(struct pseudo_text *out, uint64_t value)
+{
+	char number[24] = "unlimited";
+	if (value != RLIM_INFINITY)
+		text_print(number, sizeof(number), "%lu", value);
+	print_column(out, number, 20);
 }
 
 void proc_limits(struct pseudo_text *out)
@@ -40,12 +49,10 @@ void proc_limits(struct pseudo_text *out)
 	pseudo_print(out, "Limit                     Soft Limit           Hard Limit           "
 			  "Units     \n");
 	for (uint32_t i = 0; i < RLIM_NLIMITS; i++) {
-		char number[24] = "unlimited";
-		if (limit_value(i) != RLIM_INFINITY)
-			text_print(number, sizeof(number), "%lu", limit_value(i));
+		const struct process_limit limit = limit_of(process_current(), i);
 		print_column(out, limits[i].name, 25);
-		print_column(out, number, 20);
-		print_column(out, number, 20);
+		print_number(out, limit.soft);
+		print_number(out, limit.hard);
 		print_column(out, limits[i].unit, 9);
 		pseudo_print(out, "\n");
 	}

@@ -17,9 +17,9 @@
 
 #define PAGE_KIB (GUEST_PAGE_SIZE / 1024)
 
-/* Limits are reported but not enforced here: memory and time are bounded outside of the guest,
- * descriptors by their table. */
-uint64_t limit_value(uint32_t resource)
+/* Limits are kept and reported, but only that of processes is enforced here: memory and time are
+ * bounded outside of the guest, descriptors by their table. No limit can be higher than this. */
+static uint64_t highest(uint32_t resource)
 {
 	switch (resource) {
 	case RLIMIT_STACK:
@@ -39,16 +39,24 @@ uint64_t limit_value(uint32_t resource)
 	}
 }
 
-static int64_t report_limit(uint64_t resource, uint64_t address)
+struct process_limit limit_of(const struct process *process, uint32_t resource)
+{
+	const uint64_t most = highest(resource);
+	return process->limits[resource].set
+		   ? process->limits[resource]
+		   : (struct process_limit){.soft = most, .hard = most};
+}
+
+static int64_t report_limit(const struct process *process, uint64_t resource, uint64_t address)
 {
 	if ((uint32_t)resource >= RLIM_NLIMITS)
 		return -EINVAL;
-	uint64_t value = limit_value((uint32_t)resource);
-	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-	return user_copy_out(address, &limit, sizeof(limit));
+	const struct process_limit limit = limit_of(process, (uint32_t)resource);
+	const struct rlimit told = {.rlim_cur = limit.soft, .rlim_max = limit.hard};
+	return user_copy_out(address, &told, sizeof(told));
 }
 
-static int64_t accept_limit(uint64_t resource, uint64_t address)
+static int64_t accept_limit(struct process *process, uint64_t resource, uint64_t address)
 {
 	struct rlimit limit;
 	int error = user_copy_in(&limit, address, sizeof(limit));
@@ -56,28 +64,39 @@ static int64_t accept_limit(uint64_t resource, uint64_t address)
 		return error;
 	if ((uint32_t)resource >= RLIM_NLIMITS || limit.rlim_cur > limit.rlim_max)
 		return -EINVAL;
+	const uint64_t most = highest((uint32_t)resource);
+	process->limits[(uint32_t)resource] = (struct process_limit){
+	    .set = true,
+	    .soft = limit.rlim_cur < most ? limit.rlim_cur : most,
+	    .hard = limit.rlim_max < most ? limit.rlim_max : most,
+	};
 	return 0;
 }
 
 SYSTEM_CALL(getrlimit)
 {
-	return report_limit(arguments[0], arguments[1]);
+	return report_limit(process_current(), arguments[0], arguments[1]);
 }
 
 SYSTEM_CALL(setrlimit)
 {
-	return accept_limit(arguments[0], arguments[1]);
+	return accept_limit(process_current(), arguments[0], arguments[1]);
 }
 
 SYSTEM_CALL(prlimit64)
 {
-	if ((uint32_t)arguments[0] && !process_find(arguments[0]))
+	struct process *process =
+	    (uint32_t)arguments[0] ? process_find(arguments[0]) : process_current();
+	struct rlimit old;
+	if (!process)
 		return -ESRCH;
 	if ((uint32_t)arguments[1] >= RLIM_NLIMITS)
 		return -EINVAL;
-	int64_t error = arguments[2] ? accept_limit(arguments[1], arguments[2]) : 0;
+	const struct process_limit limit = limit_of(process, (uint32_t)arguments[1]);
+	old = (struct rlimit){.rlim_cur = limit.soft, .rlim_max = limit.hard};
+	int64_t error = arguments[2] ? accept_limit(process, arguments[1], arguments[2]) : 0;
 	if (!error && arguments[3])
-		error = report_limit(arguments[1], arguments[3]);
+		error = user_copy_out(arguments[3], &old, sizeof(old));
 	return error;
 }
 

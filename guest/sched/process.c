@@ -158,6 +158,7 @@ void process_start_program(const char *executable, const char *called)
 	process_keep_id_for(0, 0);
 	process->program_count++;
 	process->exit_signal = SIGCHLD;
+	process->hides_memory = false;
 	process_give_memory_back();
 	if (process->executable)
 		heap_free(process->executable, strlen(process->executable) + 1);
@@ -183,11 +184,14 @@ SYSTEM_CALL(prctl)
 	case PR_GET_NAME:
 		return user_copy_out(arguments[1], process_name(), PROCESS_NAME_SIZE);
 	case PR_GET_DUMPABLE:
-		return 1;
+		return !process_current()->hides_memory;
 	case PR_GET_NO_NEW_PRIVS:
 		return arguments[1] || rest ? -EINVAL : 1;
 	case PR_SET_DUMPABLE:
-		return arguments[1] > 1 ? -EINVAL : 0;
+		if (arguments[1] > 1)
+			return -EINVAL;
+		process_current()->hides_memory = !arguments[1];
+		return 0;
 	case PR_SET_NO_NEW_PRIVS:
 		return arguments[1] != 1 || rest ? -EINVAL : 0;
 	case PR_SET_PDEATHSIG:

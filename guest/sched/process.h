@@ -35,6 +35,14 @@ struct program_start {
 	uint64_t auxiliary, at_random;
 };
 
+#define PROCESS_LIMITS 16 /* RLIM_NLIMITS */
+
+/* As setrlimit(2) set it, if it did. */
+struct process_limit {
+	bool set;
+	uint64_t soft, hard;
+};
+
 struct process {
 	struct process *next;	/* of all, from process_first on; NULL behind the last */
 	struct process *parent; /* NULL: process 1, which the library OS is */
@@ -64,6 +72,8 @@ struct process {
 	uint64_t used_ns;     /* processor time, when it last stopped; see processor_time.c */
 	uint64_t children_ns; /* of those that it waited for, and of theirs */
 	uint64_t started_ns;  /* monotonic; 0: with the machine */
+	struct process_limit limits[PROCESS_LIMITS]; /* see limits.c */
+	bool hides_memory;			     /* PR_SET_DUMPABLE: it is only kept */
 	uint32_t user, user_group;
 	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
 

@@ -1,6 +1,7 @@
 /* All processes: which there are, and who takes care of whom. The first one is there from the machine's
  * beginning to its end; the others are in the list behind it until somebody has waited for them. */
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "guest/lib/text.h"
@@ -8,6 +9,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
+#include "limits.h"
 #include "process.h"
 #include "processor_time.h"
 #include "thread.h"
@@ -49,7 +51,7 @@ static void free_process(struct process *process)
 int process_create(struct process **created)
 {
 	struct process *self = process_current();
-	if (count >= PROCESSES_MAX)
+	if (count >= PROCESSES_MAX || count >= limit_of(self, RLIMIT_NPROC).soft)
 		return -EAGAIN;
 	struct process *child = heap_allocate(sizeof(*child));
 	if (!child)
@@ -66,6 +68,8 @@ int process_create(struct process **created)
 	    .knowing = self->knowing,
 	    .knowing_end = self->knowing_end,
 	};
+	memcpy(child->limits, self->limits, sizeof(self->limits));
+	child->hides_memory = self->hides_memory;
 	memcpy(child->name, process_name(), PROCESS_NAME_SIZE);
 	int error = copy_executable(child, self);
 	if (error)
