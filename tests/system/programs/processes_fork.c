@@ -125,19 +125,22 @@ static void test_stack(void)
 
 /* ── growing ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* Parent and child move their program breaks in turns; each finds what it wrote. */
+/* Parent and child move their program breaks in turns; each finds what it wrote. A child's has room up to
+ * the next 2 MiB in a machine. */
 static void test_brk(void)
 {
+	const long child_grows = 32 * PAGE, child_shrinks = 16 * PAGE;
 	struct gate to_child = gate_make(), to_parent = gate_make();
 	char *start = move_break(0);
 	pid_t child;
-	START(child, char *own = move_break(3 * MIB);
-	      printf("child's break is there: %d\n", own == start); fill(own, 3 * MIB, 3);
+	START(child, char *own = move_break(child_grows);
+	      printf("child's break is there: %d\n", own == start); fill(own, child_grows, 3);
 	      gate_open(&to_parent); gate_wait(&to_child);
-	      printf("child has %lu\n", seed_of(own, 3 * MIB)); move_break(-2 * (long)MIB);
-	      char *again = move_break(MIB);
-	      printf("new pages are zero: %d\n", !again[0] && !again[MIB - 1]);
-	      printf("child has %lu\n", seed_of(own, MIB)); gate_open(&to_parent));
+	      printf("child has %lu\n", seed_of(own, child_grows)); move_break(-child_shrinks);
+	      char *again = move_break(PAGE);
+	      printf("new pages are zero: %d\n", !again[0] && !again[PAGE - 1]);
+	      printf("child has %lu\n", seed_of(own, child_grows - child_shrinks));
+	      gate_open(&to_parent));
 	gate_wait(&to_parent);
 	char *own = move_break(MIB);
 	printf("parent's break is there: %d, zero: %d\n", own == start, !own[0] && !own[MIB - 1]);

@@ -329,7 +329,6 @@ static void test_futexes(void)
 	    {"private memory", own, own, FUTEX_WAIT, 0},
 	    {"private futex", own, own, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0},
 	    {"shared memory", shared, shared, FUTEX_WAIT, 1},
-	    {"private futex, shared memory", shared, shared, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0},
 	    {"another place", here, there, FUTEX_WAIT, 1},
 	    {"the same place", there, there, FUTEX_WAIT, 1},
 	};
