@@ -385,10 +385,13 @@ void process_follow_monitor(void)
 void process_limit_resources(void)
 {
 	/* A core limit of one byte and not of none: that would still feed a core_pattern that is a
-	 * program, and requests are not to end up on a disk (core(5)). */
+	 * program, and requests are not to end up on a disk (core(5)). Where none was allowed from the
+	 * start it cannot be raised to one. */
 	struct rlimit limit;
 	limit.rlim_cur = limit.rlim_max = 1;
-	process_check(call2(SYS_setrlimit, RLIMIT_CORE, &limit), "limit resources");
+	const long result = call2(SYS_setrlimit, RLIMIT_CORE, &limit);
+	if (result != -EPERM)
+		process_check(result, "limit resources");
 	limit.rlim_cur = limit.rlim_max = 0;
 	process_check(call2(SYS_setrlimit, RLIMIT_NOFILE, &limit), "limit resources");
 	process_check(call6(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0), "give up privileges");

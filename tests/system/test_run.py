@@ -50,6 +50,13 @@ class Programs(unittest.TestCase):
         self.expect(run("hello", request=b""), 0, b"Hello, world!\n")
         self.expect(run("echo", request=b""), 0, b"")
 
+    def test_where_the_host_allows_no_cores(self):
+        """As many services are started. Such a limit cannot be raised again."""
+        result = subprocess.run(
+            ["sh", "-c", 'ulimit -c 0 && exec "$@"', "sh", MAYFLY, "run", f"--isolation={ISOLATION}",
+             "hello"], input=b"x", capture_output=True, timeout=LIMIT, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
     def test_large_request(self):
         request = os.urandom(1 << 20) * 100
         self.expect(run(BUSYBOX, "sha256sum", request=request), 0,
