@@ -26,14 +26,14 @@ What the library OS answers to each system call of Linux on x86-64. This page is
 [`include/mayfly/calls.def`](../include/mayfly/calls.def) by `tools/system_calls.py`; a test fails where it is out of
 date.
 
-- **full**: does what the manual page says, as far as it has a meaning for one process on one
+- **full**: does what the manual page says, as far as it has a meaning for processes on one
   processor with a file tree in memory.
 - **partly**: does that, but for what is named.
 - **refused**: always answers with the error that is named, for the reason given.
 - Everything else answers `ENOSYS`, and is logged once at debug level.
 
-A pointer that the program may not use is `EFAULT`, in every call. What holds for all calls (one
-process, no network, memory) is in [guest-abi.md](guest-abi.md#system-calls).
+A pointer that the program may not use is `EFAULT`, in every call. What holds for all calls (several
+processes, no network, memory) is in [guest-abi.md](guest-abi.md#system-calls).
 
 """
 

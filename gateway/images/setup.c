@@ -82,7 +82,7 @@ static bool wait_for_event(struct waiting *waiting, const struct setup *setup)
 
 struct log_end {
 	char text[LOG_SHOWN]; /* its last lines as one; "": it is empty */
-	bool wants_network, wants_processes;
+	bool wants_network;
 };
 
 /* Cuts the text down to its last lines. */
@@ -114,7 +114,6 @@ static void read_log(int log, struct log_end *end)
 		if (!text[i])
 			text[i] = ' ';
 	end->wants_network = strstr(text, GUEST_HAS_NO_NETWORK);
-	end->wants_processes = strstr(text, GUEST_HAS_ONE_PROCESS);
 	snprintf(end->text, sizeof(end->text), "%s", last_lines(text, (size_t)length));
 	text_make_line(end->text, strlen(end->text));
 }
@@ -161,16 +160,9 @@ static int judge_end(const struct setup *setup, const struct mayfly_event *event
 	case MAYFLY_EXITED:
 		if (!event->status)
 			return 0;
-		if (end->wants_processes)
-			snprintf(
-			    sentence, sizeof(sentence),
-			    "image: %s starts another process, as shells do for most commands: "
-			    "a machine has one; let the program do it itself",
-			    setup->name);
-		else
-			snprintf(sentence, sizeof(sentence),
-				 "image: %s ended with status %d before it read a request%s%s",
-				 setup->name, event->status, *text ? ": " : "", text);
+		snprintf(sentence, sizeof(sentence),
+			 "image: %s ended with status %d before it read a request%s%s", setup->name,
+			 event->status, *text ? ": " : "", text);
 		return refuse(end, error, sentence);
 	case MAYFLY_SIGNALED:
 		snprintf(sentence, sizeof(sentence),

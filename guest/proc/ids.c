@@ -4,7 +4,6 @@
 
 #include "guest/fs/directory.h"
 #include "guest/fs/inode.h"
-#include "guest/fs/path.h"
 #include "guest/fs/symlink.h"
 #include "guest/lib/text.h"
 #include "guest/sched/process.h"
@@ -43,33 +42,10 @@ static bool is_called(const char *name, size_t length, const char *text)
 	return length == strlen(text) && !memcmp(name, text, length);
 }
 
-/* The current directory, wherever it is now. */
-static int update_current(struct inode *link)
-{
-	char path[PATH_MAX];
-	size_t start = sizeof(path);
-	if (directory_path(path_current(), path, &start))
-		start = sizeof(path); /* it was removed, or is too deep: as the root */
-	if (start == sizeof(path))
-		path[--start] = '/';
-	link->link.leads_to = path_current();
-	return symlink_set_target(link, path + start, sizeof(path) - start);
-}
-
-static int update_executable(struct inode *link)
-{
-	const char *executable = process_executable();
-	return symlink_set_target(link, executable, strlen(executable));
-}
-
-int proc_update_link(const char *name, size_t length, struct inode *inode)
+static int update_link(const char *name, size_t length, struct inode *inode)
 {
 	char text[2 * ID_SIZE + 8];
 	size_t text_length;
-	if (is_called(name, length, "cwd"))
-		return update_current(inode);
-	if (is_called(name, length, "exe"))
-		return update_executable(inode);
 	if (is_called(name, length, "self"))
 		text_length = text_print(text, sizeof(text), "%u", process_id());
 	else if (is_called(name, length, "thread-self"))
@@ -93,7 +69,7 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
 		name = first;
 	}
 	int error = directory_lookup(directory, name, length, found);
-	return error || !*found ? error : proc_update_link(name, length, *found);
+	return error || !*found ? error : update_link(name, length, *found);
 }
 
 /* Processes by their ids, so that a listing can go on while they come and go. */

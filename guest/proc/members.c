@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "descriptors.h"
 #include "guest/fs/directory.h"
 #include "guest/fs/path.h"
 #include "guest/fs/pseudo.h"
@@ -13,28 +12,29 @@
 #include "guest/mm/heap.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
-#include "ids.h"
 #include "proc.h"
-#include "tasks.h"
 
 #define NAME_SIZE 16
 
 /* What a file's text is of: a thread or a process, and which file it is. */
-#define SUBJECT_OF_THREAD   (1UL << 32)
-#define SUBJECT_FILE_SHIFT  33
+#define SUBJECT_OF_THREAD  (1UL << 32)
+#define SUBJECT_FILE_SHIFT 33
 
 struct member {
 	struct member *next;
 	uint32_t id;
-	struct inode *directory, *links, *files, *tasks;
+	struct inode *directory, *folders[PROC_FOLDERS];
 };
 
 static struct member *members;
+static const struct proc_folder *folders; /* of each; see proc_members_init() */
 
 static bool is_of(const struct member *member, const struct inode *directory)
 {
-	return member->directory == directory || member->links == directory ||
-	       member->files == directory || member->tasks == directory;
+	for (int i = 0; i < PROC_FOLDERS; i++)
+		if (member->folders[i] == directory)
+			return true;
+	return member->directory == directory;
 }
 
 static struct process *living(uint32_t id)
@@ -76,9 +76,9 @@ int proc_add_files(struct inode *directory, uint32_t id, bool of_thread)
 		const struct proc_file *file = &proc_process_files[i];
 		if (file->of_threads_only && !of_thread)
 			continue;
-		struct inode *inode =
-		    pseudo_create(0444, generate,
-				  id | (of_thread ? SUBJECT_OF_THREAD : 0) | i << SUBJECT_FILE_SHIFT);
+		struct inode *inode = pseudo_create(0444, generate,
+						    id | (of_thread ? SUBJECT_OF_THREAD : 0) |
+							i << SUBJECT_FILE_SHIFT);
 		if (!tree_add(directory, file->name, inode))
 			return -ENOMEM;
 	}
@@ -86,6 +86,37 @@ int proc_add_files(struct inode *directory, uint32_t id, bool of_thread)
 }
 
 /* ── links ───────────────────────────────────────────────────────────────────────────────────── */
+
+/* The current directory, wherever it is now. */
+static int update_current(struct inode *link)
+{
+	char path[PATH_MAX];
+	size_t start = sizeof(path);
+	if (directory_path(path_current(), path, &start))
+		start = sizeof(path); /* it was removed, or is too deep: as the root */
+	if (start == sizeof(path))
+		path[--start] = '/';
+	link->link.leads_to = path_current();
+	return symlink_set_target(link, path + start, sizeof(path) - start);
+}
+
+static int update_executable(struct inode *link)
+{
+	const char *executable = process_executable();
+	return symlink_set_target(link, executable, strlen(executable));
+}
+
+static bool is_called(const char *name, size_t length, const char *text)
+{
+	return length == strlen(text) && !memcmp(name, text, length);
+}
+
+static int update_link(const char *name, size_t length, struct inode *link)
+{
+	if (is_called(name, length, "cwd"))
+		return update_current(link);
+	return is_called(name, length, "exe") ? update_executable(link) : 0;
+}
 
 /* What is found is brought up to date before it is used. What has ended has no files. */
 static int lookup(struct inode *directory, const char *name, size_t length, struct inode **found)
@@ -100,7 +131,7 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
 		return 0;
 	}
 	process_look_as(process);
-	error = proc_update_link(name, length, *found);
+	error = update_link(name, length, *found);
 	process_look_as(NULL);
 	return error;
 }
@@ -133,13 +164,15 @@ static bool fill(struct member *member)
 	struct inode *directory = member->directory;
 	char network[NAME_SIZE + 8];
 	text_print(network, sizeof(network), "../%u/net", PROCESS_FIRST_ID);
-	member->links = tree_add_directory(directory, "fd", 0500, &proc_descriptor_links);
-	member->files = tree_add_directory(directory, "fdinfo", 0500, &proc_descriptor_files);
-	member->tasks = tree_add_directory(directory, "task", 0555, &proc_tasks);
+	for (int i = 0; i < PROC_FOLDERS; i++) {
+		member->folders[i] = tree_add_directory(directory, folders[i].name, folders[i].mode,
+							folders[i].operations);
+		if (!member->folders[i])
+			return false;
+	}
 	if (member->id != PROCESS_FIRST_ID && !tree_add_symlink(directory, "net", network))
 		return false;
-	return member->links && member->files && member->tasks &&
-	       tree_add_symlink(directory, "exe", "") && tree_add_symlink(directory, "root", "/") &&
+	return tree_add_symlink(directory, "exe", "") && tree_add_symlink(directory, "root", "/") &&
 	       tree_add_symlink(directory, "cwd", "/") &&
 	       !proc_add_files(directory, member->id, false);
 }
@@ -177,8 +210,9 @@ static void forget_gone(void)
 			forget(place);
 }
 
-void proc_members_init(struct inode *proc)
+void proc_members_init(struct inode *proc, const struct proc_folder of_each[PROC_FOLDERS])
 {
+	folders = of_each;
 	char name[NAME_SIZE];
 	text_print(name, sizeof(name), "%u", PROCESS_FIRST_ID);
 	struct member *member = make(PROCESS_FIRST_ID);

@@ -8,8 +8,17 @@
 
 struct process;
 
-/* That of the first process, as an entry of /proc. */
-void proc_members_init(struct inode *proc);
+/* A folder of each of them. */
+struct proc_folder {
+	const char *name;
+	uint32_t mode;
+	const struct inode_operations *operations;
+};
+
+#define PROC_FOLDERS 3
+
+/* That of the first process, as an entry of /proc; with the folders that each is to have. */
+void proc_members_init(struct inode *proc, const struct proc_folder of_each[PROC_FOLDERS]);
 
 /* That of another process, whose id it is; *found is NULL where there is none. 0 or -ENOMEM. */
 int proc_members_find(struct inode *proc, uint32_t id, struct inode **found);
@@ -22,8 +31,5 @@ int proc_add_files(struct inode *directory, uint32_t id, bool of_thread);
 
 /* Empties such a directory, which then goes when nobody holds it any more. */
 void proc_free_directory(struct inode *directory);
-
-/* Brings the link up to date that has this name and tells of the current process. */
-int proc_update_link(const char *name, size_t length, struct inode *inode);
 
 #endif

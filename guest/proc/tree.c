@@ -1,5 +1,6 @@
 /* /proc at the program's start. */
 #include "guest/fs/tree.h"
+#include "descriptors.h"
 #include "guest/fs/directory.h"
 #include "guest/fs/inode.h"
 #include "guest/fs/path.h"
@@ -8,6 +9,7 @@
 #include "ids.h"
 #include "members.h"
 #include "proc.h"
+#include "tasks.h"
 
 static void add_files(struct inode *directory, const struct proc_file *files)
 {
@@ -27,8 +29,13 @@ static struct inode *add_directory(struct inode *parent, const char *name,
 
 static void add_process(struct inode *proc)
 {
+	static const struct proc_folder folders[PROC_FOLDERS] = {
+	    {"fd", 0500, &proc_descriptor_links},
+	    {"fdinfo", 0500, &proc_descriptor_files},
+	    {"task", 0555, &proc_tasks},
+	};
 	struct inode *process = NULL;
-	proc_members_init(proc);
+	proc_members_init(proc, folders);
 	tree_add_symlink(proc, "self", "");
 	tree_add_symlink(proc, "mounts", "self/mounts");
 	tree_add_symlink(proc, "thread-self", "");

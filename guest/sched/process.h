@@ -168,6 +168,10 @@ void process_give_memory_back(void);
 /* What is true of a process has changed: who waits for it looks. */
 void process_tell_waiters(void);
 
+/* A signal stops the process, or lets it go on. In guest/signal, as its parent is told. */
+void process_stop(struct process *process, int signal);
+void process_continue(struct process *process);
+
 /* Whose child it becomes if its parent ends. */
 struct process *process_heir(const struct process *process);
 

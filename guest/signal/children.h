@@ -8,8 +8,4 @@ struct process;
  * not want to wait for children, nobody will. */
 void signal_tell_end(struct process *process);
 
-/* It was stopped by the signal, or goes on. */
-void process_stop(struct process *process, int signal);
-void process_continue(struct process *process);
-
 #endif

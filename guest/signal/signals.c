@@ -10,7 +10,6 @@
 
 #include "arch/registers.h"
 #include "arch/signals.h"
-#include "children.h"
 #include "guest/lib/large_data.h"
 #include "guest/lib/system_call.h"
 #include "guest/lib/text.h"
@@ -43,8 +42,8 @@ static bool takes_all;
 
 const char signal_channel;
 
-static const uint64_t harmless = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) |
-				 SIGNAL_BIT(SIGWINCH);
+static const uint64_t harmless =
+    SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH);
 static const uint64_t of_terminals =
     SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
 static const uint64_t stopping = of_terminals | SIGNAL_BIT(SIGSTOP);

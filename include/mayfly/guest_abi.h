@@ -320,8 +320,7 @@ _Static_assert(offsetof(struct guest_control, fault.rip) == GUEST_CONTROL_FAULT_
 #define GUEST_SHARED  8u /* of HYPERCALL_MAP: the pages stay at their place as well */
 
 /* In lines of the log that say why a program fails; whoever deploys it looks for them. */
-#define GUEST_HAS_NO_NETWORK  "a guest has no network"
-#define GUEST_HAS_ONE_PROCESS "a guest has one process"
+#define GUEST_HAS_NO_NETWORK "a guest has no network"
 
 /* Memory that is mapped for the program: [start, end), page-aligned. */
 struct guest_region {

@@ -167,7 +167,7 @@ class Programs(WithState):
         self.assertIn("HTTP servers", self.refused(BUSYBOX, "process=busybox nc -l -p 80",
                                                    "annotation:mayfly.dev/contract=stdio"))
         self.assertIn("signal", self.refused(BUSYBOX, "process=busybox sh -c 'kill -9 $$'"))
-        self.assertIn("starts another process", self.refused(BUSYBOX, "process=busybox sh -c '(true) || exit 3'"))
+        self.assertIn("status 4", self.refused(BUSYBOX, "process=busybox sh -c '(exit 4) || exit $?'"))
         self.assertEqual(self.files(".snapshot"), [])
 
     def test_names(self):
