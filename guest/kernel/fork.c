@@ -31,8 +31,7 @@ static int check(const struct fork_request *request)
 		return -EINVAL;
 	if (flags & NAMESPACES)
 		return -EPERM;
-	if ((flags & CLONE_PARENT_SETTID &&
-	     !user_writable(request->parent_id, sizeof(int32_t))) ||
+	if ((flags & CLONE_PARENT_SETTID && !user_writable(request->parent_id, sizeof(int32_t))) ||
 	    (flags & CLONE_CHILD_SETTID && !user_writable(request->child_id, sizeof(int32_t))))
 		return -EFAULT;
 	return 0;

@@ -141,8 +141,8 @@ static void print_status(struct pseudo_text *out)
 	const struct process *process = process_current();
 	unsigned user = process->user, group = process->user_group;
 	pseudo_print(out, "Name:\t%s\nState:\t%s\n", process_name(), told_state(out));
-	pseudo_print(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		     process_id(), told_id(out), parent_id());
+	pseudo_print(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", process_id(),
+		     told_id(out), parent_id());
 	pseudo_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user, user, user, user,
 		     group, group, group, group);
 	pseudo_print(out, "FDSize:\t%u\nGroups:\t\n", DESCRIPTOR_COUNT);

@@ -42,9 +42,8 @@ static uint64_t highest(uint32_t resource)
 struct process_limit limit_of(const struct process *process, uint32_t resource)
 {
 	const uint64_t most = highest(resource);
-	return process->limits[resource].set
-		   ? process->limits[resource]
-		   : (struct process_limit){.soft = most, .hard = most};
+	return process->limits[resource].set ? process->limits[resource]
+					     : (struct process_limit){.soft = most, .hard = most};
 }
 
 static int64_t report_limit(const struct process *process, uint64_t resource, uint64_t address)

@@ -87,8 +87,7 @@ static int wait_for(const struct selection *selection, struct news *news)
 		/* A handler of SIGCHLD runs after the call that brings the news. */
 		if (interrupted)
 			return -RESTART_CALL;
-		interrupted =
-		    thread_wait(&process_wait_channel, NO_DEADLINE, "a child") == -EINTR;
+		interrupted = thread_wait(&process_wait_channel, NO_DEADLINE, "a child") == -EINTR;
 	}
 }
 

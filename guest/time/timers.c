@@ -163,7 +163,8 @@ static void expire_table(struct timer_table *table, uint64_t now_ns)
 {
 	for (size_t i = 0; table->armed && i < TIMERS_MAX; i++) {
 		struct timer *timer = &table->timers[i];
-		const uint64_t now = timer->due_ns && timer->processor ? timer_now(table, timer) : now_ns;
+		const uint64_t now =
+		    timer->due_ns && timer->processor ? timer_now(table, timer) : now_ns;
 		if (timer->due_ns && timer->due_ns <= now)
 			expire(table, timer, now);
 	}
@@ -196,8 +197,8 @@ static void arm(struct timer *timer, uint64_t after_ns, uint64_t interval_ns)
 	timer->interval_ns = interval_ns;
 	timer->overruns = 0;
 	if (after_ns && timer->processor)
-		after_ns =
-		    add_overflows(after_ns, timer_now(table, timer), &after_ns) ? NO_DEADLINE : after_ns;
+		after_ns = add_overflows(after_ns, timer_now(table, timer), &after_ns) ? NO_DEADLINE
+										       : after_ns;
 	else if (after_ns)
 		after_ns = clock_deadline_ns(after_ns);
 	set_due(table, timer, after_ns);

@@ -118,7 +118,8 @@ static void take_fault(uint64_t vector, const volatile struct guest_fault *fault
 	int signal = exception_signal(vector);
 	if (vector == GUEST_VECTOR_PAGE_FAULT && shared_is_behind_end(fault->address))
 		signal = SIGBUS;
-	if (signal == SIGBUS && vector == GUEST_VECTOR_PAGE_FAULT && thread->process == &process_first &&
+	if (signal == SIGBUS && vector == GUEST_VECTOR_PAGE_FAULT &&
+	    thread->process == &process_first &&
 	    (thread->blocked & SIGNAL_BIT(signal) || !signal_has_handler(signal))) {
 		machine_tell("the program touched 0x%lx, which is mapped behind the end of a file: "
 			     "it is ended",
