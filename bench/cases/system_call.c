@@ -1,4 +1,5 @@
-/* System calls inside a machine and outside: calls.c makes them and times itself. */
+/* System calls and processes inside a machine and outside: calls.c and processes.c make them and time
+ * themselves. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,28 +11,40 @@
 #include "util/cleanup.h"
 #include "util/paths.h"
 
-#define CALLS_PART  "bench/calls"
-#define ANSWER_SIZE 64
-#define KINDS	    3
+#define CALLS_PART     "bench/calls"
+#define PROCESSES_PART "bench/processes"
+#define ANSWER_SIZE    64
+#define KINDS	       9
 
 static const struct system_call_kind {
-	const char *call, *count; /* arguments of calls */
+	const char *part, *call, *count; /* the program, and its arguments */
 	const char *inside_name, *inside_title, *outside_name, *outside_title;
 	unsigned every;
 } kinds[KINDS] = {
-    {"getpid", "10000", "getpid-inside", "getpid() inside", "getpid-outside", "getpid() outside",
-     50},
-    {"syscall", "10000", "syscall-inside", "syscall(SYS_getpid) inside", "syscall-outside",
-     "syscall(SYS_getpid) outside", 50},
-    {"instruction", "1000", "instruction-inside", "a SYSCALL that is not rewritten, inside",
-     "instruction-outside", "the same outside", 50},
+    {CALLS_PART, "getpid", "10000", "getpid-inside", "getpid() inside", "getpid-outside",
+     "getpid() outside", 50},
+    {CALLS_PART, "syscall", "10000", "syscall-inside", "syscall(SYS_getpid) inside",
+     "syscall-outside", "syscall(SYS_getpid) outside", 50},
+    {CALLS_PART, "instruction", "1000", "instruction-inside",
+     "a SYSCALL that is not rewritten, inside", "instruction-outside", "the same outside", 50},
+    {PROCESSES_PART, "fork-50", "10", "fork-50-inside", "fork of 50 pages inside",
+     "fork-50-outside", "fork of 50 pages outside", 50},
+    {PROCESSES_PART, "fork-500", "10", "fork-500-inside", "fork of 500 pages inside",
+     "fork-500-outside", "fork of 500 pages outside", 50},
+    {PROCESSES_PART, "fork-5000", "4", "fork-5000-inside", "fork of 5,000 pages inside",
+     "fork-5000-outside", "fork of 5,000 pages outside", 100},
+    {PROCESSES_PART, "vfork", "20", "vfork-inside", "vfork inside", "vfork-outside",
+     "vfork outside", 50},
+    {PROCESSES_PART, "pipeline", "5", "pipeline-inside",
+     "three processes in a row of pipes, inside", "pipeline-outside", "the same outside", 50},
+    {PROCESSES_PART, "byte", "100", "byte-inside", "a byte to a process and back, inside",
+     "byte-outside", "the same outside", 50},
 };
 
 struct system_call_cases {
-	char program[PATH_MAX];
 	struct guest guests[KINDS];
 	struct system_call_process {
-		const struct system_call_cases *cases;
+		char program[PATH_MAX];
 		const struct system_call_kind *kind;
 	} processes[KINDS];
 };
@@ -40,8 +53,7 @@ struct system_call_cases {
 static int measure_outside(void *context, double *ns, struct error *error)
 {
 	const struct system_call_process *self = context;
-	const char *const arguments[] = {self->cases->program, self->kind->call, self->kind->count,
-					 NULL};
+	const char *const arguments[] = {self->program, self->kind->call, self->kind->count, NULL};
 	char answer[ANSWER_SIZE];
 	cleanup_close int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (nothing < 0)
@@ -50,27 +62,28 @@ static int measure_outside(void *context, double *ns, struct error *error)
 	if (result)
 		return result;
 	*ns = strtod(answer, NULL);
-	return *ns > 0 ? 0 : error_set(error, EPROTO, CALLS_PART " answered %s", answer);
+	return *ns > 0 ? 0 : error_set(error, EPROTO, "%s answered %s", self->kind->part, answer);
 }
 
 static int add_kind(struct system_call_cases *cases, size_t index, struct bench *bench,
 		    const struct cases_settings *settings, struct error *error)
 {
 	const struct system_call_kind *kind = &kinds[index];
-	cases->processes[index] = (struct system_call_process){.cases = cases, .kind = kind};
+	struct system_call_process *process = &cases->processes[index];
+	process->kind = kind;
 	const struct bench_case inside = {
 	    kind->inside_name,	    "system call",	  kind->inside_title, kind->every, false,
 	    guest_measure_response, &cases->guests[index]};
 	const struct bench_case outside = {
-	    kind->outside_name, "system call",		 kind->outside_title, kind->every, false,
-	    measure_outside,	&cases->processes[index]};
+	    kind->outside_name, "system call", kind->outside_title, kind->every, false,
+	    measure_outside,	process};
 	struct guest_program program = {
-	    .part = CALLS_PART,
+	    .part = kind->part,
 	    .arguments = {kind->call, kind->count},
 	};
 	if (!bench_wants(bench, inside.name) && !bench_wants(bench, outside.name))
 		return 0;
-	int result = paths_part(cases->program, sizeof(cases->program), CALLS_PART, error);
+	int result = paths_part(process->program, sizeof(process->program), kind->part, error);
 	if (!result)
 		result = guest_open(&cases->guests[index], &program, settings->isolation, error);
 	if (!result)
