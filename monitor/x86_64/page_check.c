@@ -187,6 +187,24 @@ static bool table_is_sound(struct table_check *check, uint64_t table, int level,
 	return true;
 }
 
+/* Where there is a pool, it begins where it belongs, and the first space has all directories of it:
+ * those of other spaces are made after them. The tables were checked before. */
+static bool pool_is_whole(const struct image *image)
+{
+	const struct image_region *pool = image_region_at(image, GUEST_POOL_BASE);
+	const uint64_t *root = (const uint64_t *)(image->memory + PAGE_TABLES_ROOT);
+	if (!pool)
+		return true;
+	if (pool->address != GUEST_POOL_BASE || !root[PAGE_POOL_ENTRY] ||
+	    pool->length > GUEST_FILES_BASE - GUEST_POOL_BASE)
+		return false;
+	const uint64_t *upper = page_table_below(image->memory, root[PAGE_POOL_ENTRY]);
+	for (uint64_t i = 0; i <= page_entry_index(pool->address + pool->length - 1, 2); i++)
+		if (!upper[i])
+			return false;
+	return true;
+}
+
 /* ── other spaces ────────────────────────────────────────────────────────────────────────────── */
 
 /* Two entries lead to the same, with the same rights; what the processor notes in them may differ. */
@@ -307,8 +325,8 @@ int page_tables_check(const struct image *image, const struct port_set *ports, s
 		return error_set(error, EBADMSG, "the descriptor tables are not Mayfly's");
 	struct table_check check = {.image = image, .seen = seen, .moved = moved};
 	if (image->page_tables_size < 2 * GUEST_PAGE_SIZE ||
-	    !table_is_sound(&check, PAGE_TABLES_ROOT, 3, 0) || !spaces_are_sound(&check) ||
-	    !spare_tables_are_zero(&check))
+	    !table_is_sound(&check, PAGE_TABLES_ROOT, 3, 0) || !pool_is_whole(image) ||
+	    !spaces_are_sound(&check) || !spare_tables_are_zero(&check))
 		return error_set(error, EBADMSG, "the page tables are not sound");
 	return 0;
 }

@@ -520,6 +520,56 @@ static void test_check(void)
 	}
 }
 
+/* ── images whose pool is not as ours ────────────────────────────────────────────────────────── */
+
+/* As open_image(), with a pool that begins there. */
+static bool open_with_pool(struct image *image, struct page_area *area, uint64_t address,
+			   uint64_t length)
+{
+	struct error error = {0};
+	int result = image_create_with_root(image, length + 16 * PAGE, -1, 8 * PAGE, &error);
+	if (!result)
+		result = image_map(image, PROGRAM, PAGE, GUEST_READ | GUEST_EXECUTE, &error);
+	if (!result)
+		result = image_map(image, address, length, READ_WRITE, &error);
+	if (!result)
+		result = page_tables_build(image, NULL, &error);
+	*area = (struct page_area){.image = image, .memory = image->memory};
+	return CHECK_NUMBER(result, 0);
+}
+
+/* A region that reaches into the pool from below: its upper tables are the first space's, and what lies
+ * behind them is no list of own tables. MAKE would write there. */
+static void test_pool_begins_elsewhere(void)
+{
+	cleanup(image_release) struct image image;
+	struct page_area area;
+	const uint64_t begin_at = POOL - 2 * GUEST_SPACE_OWN_SIZE;
+	if (!open_with_pool(&image, &area, begin_at, POOL_SIZE))
+		return;
+	uint64_t *leaf = page_find_home(image.memory, begin_at + 511 * PAGE);
+	*leaf = 0;
+	CHECK(!is_sound(&image));
+}
+
+/* The first space has not the directories that others are made from. */
+static void test_pool_without_tables(void)
+{
+	cleanup(image_release) struct image image;
+	struct page_area area;
+	if (!open_with_pool(&image, &area, POOL, POOL_SIZE))
+		return;
+	uint64_t *root = (uint64_t *)(image.memory + PAGE_TABLES_ROOT);
+	uint64_t *upper = page_table_below(image.memory, root[PAGE_POOL_ENTRY]);
+	uint64_t *directory = page_table_below(image.memory, upper[0]);
+	for (size_t i = 0; i < PAGE_ENTRIES; i++)
+		if (directory[i])
+			memset(page_table_below(image.memory, directory[i]), 0, PAGE);
+	memset(directory, 0, PAGE);
+	upper[0] = 0;
+	CHECK(!is_sound(&image));
+}
+
 int main(void)
 {
 	test_making();
@@ -529,5 +579,7 @@ int main(void)
 	test_tables_run_out();
 	test_restoring();
 	test_check();
+	test_pool_begins_elsewhere();
+	test_pool_without_tables();
 	return check_status();
 }
