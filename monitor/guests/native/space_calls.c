@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "mayfly/guest_abi.h"
 #include "monitor/memory/page_area.h"
@@ -31,7 +30,9 @@ static bool take_run(const struct guest_space_run *from, bool *is_own, struct pa
 static int make_space(struct slot *slot, uint64_t number, uint64_t count)
 {
 	const struct isolation *isolation = slot->machine->isolation;
-	const uint8_t *window = slot->window.memory + WINDOW_CONTENTS_OFFSET;
+	/* Volatile, or compilers read a field again after it was looked at. */
+	const volatile struct guest_space_run *given =
+	    (const volatile void *)(slot->window.memory + WINDOW_CONTENTS_OFFSET);
 	if (count > GUEST_SPACE_RUNS_MAX)
 		return -EINVAL;
 	cleanup_free struct page_run *runs = calloc(count + 1, sizeof(*runs));
@@ -39,10 +40,9 @@ static int make_space(struct slot *slot, uint64_t number, uint64_t count)
 	if (!runs)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct guest_space_run given;
+		const struct guest_space_run copy = given[i];
 		bool is_own;
-		memcpy(&given, window + i * sizeof(given), sizeof(given));
-		if (!take_run(&given, &is_own, &runs[i]) || (is_own && own != i))
+		if (!take_run(&copy, &is_own, &runs[i]) || (is_own && own != i))
 			return -EINVAL;
 		own += is_own;
 	}
