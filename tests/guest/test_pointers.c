@@ -189,6 +189,7 @@ static bool is_excluded(const struct named_call *call)
 	 * registers, of which this process has none. */
 	return call->function == call_exit || call->function == call_exit_group ||
 	       call->function == call_arch_prctl || call->function == call_clone ||
+	       call->function == call_fork || call->function == call_vfork ||
 	       call->function == call_rt_sigreturn;
 }
 
