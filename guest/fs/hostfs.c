@@ -8,6 +8,7 @@
 
 #include "directory.h"
 #include "guest/lib/text.h"
+#include "guest/machine/contents_area.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/heap.h"
@@ -334,16 +335,21 @@ static bool may_cache(const struct inode *file, uint64_t length)
 	       pool_free_pages() > total / 2;
 }
 
+/* What was fetched of the file last is still in the contents area. */
+static bool holds(const struct hostfs_inode *host)
+{
+	return fetched.file == host && contents_area_is_of(&fetched);
+}
+
 static bool is_fetched(const struct hostfs_inode *host, uint64_t offset)
 {
-	return fetched.file == host && offset >= fetched.offset &&
-	       offset - fetched.offset < fetched.length;
+	return holds(host) && offset >= fetched.offset && offset - fetched.offset < fetched.length;
 }
 
 /* The offset continues what was fetched last. */
 static bool is_next(const struct hostfs_inode *host, uint64_t offset)
 {
-	return fetched.file == host && offset == fetched.offset + fetched.length;
+	return holds(host) && offset == fetched.offset + fetched.length;
 }
 
 static bool is_streamed(const struct inode *file, uint64_t offset)
@@ -379,6 +385,7 @@ static int fetch(struct inode *file, uint64_t offset, uint64_t length)
 	};
 	struct root_answer answer;
 	fetched.file = NULL; /* the area is overwritten, also where this fails */
+	(void)contents_area_take(&fetched);
 	int error = ask(request, host->path, &answer);
 	/* On Linux an open file stays readable when its name is gone, but the name is all that the
 	 * server can be asked by. */

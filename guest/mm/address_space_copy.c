@@ -8,6 +8,7 @@
 #include "address_space.h"
 #include "backing.h"
 #include "guest/lib/text.h"
+#include "guest/machine/contents_area.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "heap.h"
@@ -21,7 +22,7 @@
 
 struct copying {
 	struct address_space *space;
-	struct guest_space_run *runs; /* in the window */
+	struct guest_space_run *runs; /* in the window's area for contents */
 	uint64_t run_count;
 	uint64_t part;	    /* pages that the pool has in a row, as far as is known */
 	uint64_t kept_from; /* backings from there on are to be copied */
@@ -367,7 +368,7 @@ int address_space_copy(struct address_space **copy)
 		;
 	struct copying copying = {
 	    .space = space_allocate(&error),
-	    .runs = (struct guest_space_run *)(GUEST_WINDOW_BASE + WINDOW_CONTENTS_OFFSET),
+	    .runs = (struct guest_space_run *)contents_area_take(&address_space_of_first),
 	    .part = UINT64_MAX,
 	};
 	if (error)
