@@ -89,6 +89,8 @@ struct inode {
 		struct {
 			void (*generate)(struct pseudo_text *out);
 			uint64_t subject; /* what the text is of: a thread, a descriptor */
+			/* Reads from the start are ESRCH then; NULL: it never goes. */
+			bool (*is_gone)(uint64_t subject);
 		} pseudo;
 		void *private; /* of any other kind */
 	};

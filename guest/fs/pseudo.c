@@ -35,6 +35,10 @@ void pseudo_bytes(struct pseudo_text *out, const void *bytes, size_t length)
 static int64_t pseudo_read(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
 	const struct pseudo_text *text = file->private;
+	const struct inode *inode = file->inode;
+	/* As on Linux, what was begun can be read to its end. */
+	if (!offset && inode->pseudo.is_gone && inode->pseudo.is_gone(inode->pseudo.subject))
+		return -ESRCH;
 	if (offset >= text->length)
 		return 0;
 	if (length > text->length - offset)

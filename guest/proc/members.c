@@ -53,18 +53,28 @@ struct process *proc_process_of(const struct inode *directory)
 
 /* ── files ───────────────────────────────────────────────────────────────────────────────────── */
 
+/* NULL: it is gone. */
+static struct process *process_of_subject(uint64_t subject)
+{
+	const uint32_t id = (uint32_t)subject;
+	if (!(subject & SUBJECT_OF_THREAD))
+		return living(id);
+	const struct thread *thread = thread_find((int32_t)id);
+	return thread ? thread->process : NULL;
+}
+
+static bool is_gone(uint64_t subject)
+{
+	return !process_of_subject(subject);
+}
+
 static void generate(struct pseudo_text *out)
 {
-	const uint32_t id = (uint32_t)out->subject;
-	const struct thread *thread =
-	    out->subject & SUBJECT_OF_THREAD ? thread_find((int32_t)id) : NULL;
 	const struct proc_file *file = &proc_process_files[out->subject >> SUBJECT_FILE_SHIFT];
-	struct process *process = living(id);
-	if (out->subject & SUBJECT_OF_THREAD)
-		process = thread ? thread->process : NULL;
+	struct process *process = process_of_subject(out->subject);
 	if (!process || (process->phase >= PROCESS_ENDED && !file->of_ended))
 		return;
-	out->subject = thread ? id : 0;
+	out->subject = out->subject & SUBJECT_OF_THREAD ? (uint32_t)out->subject : 0;
 	process_look_as(process);
 	file->generate(out);
 	process_look_as(NULL);
@@ -79,6 +89,8 @@ int proc_add_files(struct inode *directory, uint32_t id, bool of_thread)
 		struct inode *inode = pseudo_create(0444, generate,
 						    id | (of_thread ? SUBJECT_OF_THREAD : 0) |
 							i << SUBJECT_FILE_SHIFT);
+		if (inode)
+			inode->pseudo.is_gone = is_gone;
 		if (!tree_add(directory, file->name, inode))
 			return -ENOMEM;
 	}
@@ -118,12 +130,13 @@ static int update_link(const char *name, size_t length, struct inode *link)
 	return is_called(name, length, "exe") ? update_executable(link) : 0;
 }
 
-/* What is found is brought up to date before it is used. What has ended has no files. */
+/* What is found is brought up to date before it is used. What has ended has no files, and of what is gone
+ * nothing can be asked. */
 static int lookup(struct inode *directory, const char *name, size_t length, struct inode **found)
 {
 	struct process *process = proc_process_of(directory);
 	*found = NULL;
-	int error = process ? directory_lookup(directory, name, length, found) : 0;
+	int error = process ? directory_lookup(directory, name, length, found) : -ESRCH;
 	if (error || !*found || !S_ISLNK((*found)->mode))
 		return error;
 	if (process->phase >= PROCESS_ENDED) {

@@ -68,14 +68,15 @@ static int find_task(struct inode *parent, const char *name, size_t length, stru
 {
 	uint64_t id;
 	const struct thread *thread = NULL;
+	const struct process *process = proc_process_of(parent);
 	if (text_parse_number(name, length, PROCESS_ID_MAX, &id) && id)
 		thread = thread_find((int32_t)id);
-	if (thread && thread->process != proc_process_of(parent))
+	if (thread && thread->process != process)
 		thread = NULL;
 	*found = NULL;
 	forget_ended();
 	if (!thread)
-		return 0;
+		return process ? 0 : -ESRCH;
 	struct task *task = tasks;
 	while (task && task->id != thread->id)
 		task = task->next;
