@@ -86,13 +86,6 @@ static int reserve_and_touch(void)
 }
 
 /* Says what became of it; the second time as the first. */
-static int make_process(void)
-{
-	for (int i = 0; i < 2; i++)
-		printf("%s\n", fork() < 0 ? strerror(errno) : "a process");
-	return 0;
-}
-
 static int open_socket(int family)
 {
 	for (int i = 0; i < 2; i++)
@@ -289,8 +282,6 @@ int main(int argc, char **argv)
 		return exhaust();
 	else if (!strcmp(deed, "reserve"))
 		return reserve_and_touch();
-	else if (!strcmp(deed, "fork"))
-		return make_process();
 	else if (!strcmp(deed, "internet"))
 		return connect_to_outside(0);
 	else if (!strcmp(deed, "internet-fails"))

@@ -338,8 +338,10 @@ class Falls(unittest.TestCase):
         self.assertIn(log, text(result.stderr))
 
     def test_second_process(self):
-        self.expect_refusal("fork", "Function not implemented\n" * 2,
-                            "a guest has one process (ENOSYS)")
+        """It ends with its machine, and has the same answer in each."""
+        result = run("--root=/", "--repeat=20", "/bin/sh", "-c",
+                     'sleep 1000 & read -r line; echo "$line" | cat; (exit 3); echo $?', request=b"x\n")
+        self.assertEqual((result.stdout, result.returncode), (b"x\n3\n", 0), text(result.stderr))
 
     def test_another_program(self):
         """It takes the first one's place before the snapshot, or in a request, which is undone."""

@@ -322,6 +322,8 @@ static void add_names(void)
 	    {SYS_getdents64, {directory, zero, PAGE}},
 	    {SYS_mkdir, {none, 0700}},
 	    {SYS_mkdirat, {HERE, none, 0700}},
+	    {SYS_mknod, {none, S_IFIFO | 0600, 0}},
+	    {SYS_mknodat, {HERE, none, S_IFIFO | 0600, 0}},
 	    {SYS_rmdir, {none}},
 	    {SYS_unlink, {none}},
 	    {SYS_unlinkat, {HERE, none, 0}},
