@@ -179,6 +179,7 @@ static int kvm_run(struct machine *machine, enum machine_entry entry, uint64_t d
 		kvm_begin_recording(self);
 	if (self->stale)
 		return error_set_errno(error, self->stale, "cannot take rights from the guest");
+	self->area.deadline_ns = deadline_ns;
 	int result = kvm_enter(self, entry, error);
 	if (!result)
 		result = kvm_arm(self, deadline_ns, error);

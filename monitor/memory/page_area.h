@@ -26,6 +26,8 @@ struct page_area {
 	/* Offsets of the first page that never was a table, and of the first page of the area that
 	 * tables are taken from; 0: not known yet. */
 	uint64_t next_table, first_table;
+	/* After it nothing long is gone on with; 0: at any time. */
+	uint64_t deadline_ns;
 };
 
 /* Pages side by side, at the guest and where they come from, with the same rights. */

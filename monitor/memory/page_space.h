@@ -30,7 +30,7 @@ bool page_space_owns(const uint8_t *memory, uint64_t number, uint64_t address);
 
 /* Makes space `number`. `runs` are `own` parts of the pool that it has for itself, of which address
  * and length count, and then `count` that are mapped in it. 0; -EINVAL; -EEXIST; -ENOMEM: no page is
- * left for tables; or what page_area_map() says. After an error there is no such space. */
+ * left for tables; -ETIMEDOUT; or what page_area_map() says. After an error there is no such space. */
 int page_space_make(struct page_area *area, uint64_t number, const struct page_run *runs,
 		    size_t own, size_t count, struct page_shrunk *shrunk);
 

@@ -117,7 +117,7 @@ static int process_run(struct machine *machine, enum machine_entry entry, uint64
 	if (self->direct)
 		return process_direct_run(self, entry, deadline_ns, exit, error);
 	uint8_t event;
-	self->deadline_ns = deadline_ns;
+	self->deadline_ns = self->area.deadline_ns = deadline_ns;
 	alarm_next(&machine->alarm, window_control(self->window)); /* before the guest looks */
 	int result = self->failed ? self->failed : process_machine_send(self, &command, 1);
 	if (!result)

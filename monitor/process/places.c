@@ -38,6 +38,16 @@ uint64_t process_pool_place(const struct page_area *area, uint64_t space, uint64
 	return parked ? source - GUEST_POOL_BASE + PROCESS_PARKED_POOL : source;
 }
 
+void process_find_stretch(struct process_stretch *stretch, uint64_t at, uint64_t end)
+{
+	uint64_t length = end - at;
+	if (at >= stretch->begin && at < stretch->end)
+		return;
+	stretch->shift = process_pool_place(stretch->area, stretch->space, at, &length) - at;
+	stretch->begin = at;
+	stretch->end = at + length;
+}
+
 bool process_find_run(const struct page_area *area, uint64_t space, uint64_t at,
 		      struct page_run *run)
 {

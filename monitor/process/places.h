@@ -28,6 +28,17 @@ uint64_t process_parked_region(const struct image *image, size_t region);
 uint64_t process_pool_place(const struct page_area *area, uint64_t space, uint64_t source,
 			    uint64_t *length);
 
+/* The same for who goes through the pool in one direction. `space` and `area` are the caller's. */
+struct process_stretch {
+	const struct page_area *area;
+	uint64_t space;
+	uint64_t begin, end; /* as in the pool */
+	uint64_t shift;	     /* to where they are */
+};
+
+/* Makes it the stretch around `at`, of a pool that ends at `end`. */
+void process_find_stretch(struct process_stretch *stretch, uint64_t at, uint64_t end);
+
 /* Finds the first pages from `at` on that are mapped in that space. */
 bool process_find_run(const struct page_area *area, uint64_t space, uint64_t at,
 		      struct page_run *run);

@@ -19,6 +19,7 @@ struct setup_builder {
 	uint64_t current;
 	/* For each page of the pool: rights, and whether another space shares it. */
 	uint8_t *pages;
+	struct process_stretch stretch; /* of the pool, in that space */
 };
 #define SHARED_ELSEWHERE 0x80
 
@@ -114,18 +115,17 @@ static int note_pages(struct setup_builder *builder, struct error *error)
 }
 
 /* Where pages of the pool that are alike in the bits of `mask` are side by side from `at` on. */
-static struct process_mapping find_alike(const struct setup_builder *builder, uint64_t at,
-					 uint8_t mask)
+static struct process_mapping find_alike(struct setup_builder *builder, uint64_t at, uint8_t mask)
 {
 	const struct image_region *pool = pool_of(builder);
 	const uint8_t *page = builder->pages + (at - pool->address) / GUEST_PAGE_SIZE;
-	const uint64_t left = pool->address + pool->length - at;
 	uint64_t length = GUEST_PAGE_SIZE;
+	process_find_stretch(&builder->stretch, at, pool->address + pool->length);
+	const uint64_t left = builder->stretch.end - at;
 	while (length < left && !((page[0] ^ page[length / GUEST_PAGE_SIZE]) & mask))
 		length += GUEST_PAGE_SIZE;
-	const uint64_t place = process_pool_place(builder->area, builder->current, at, &length);
 	return (struct process_mapping){
-	    .address = place, .length = length, .protection = *page & mask};
+	    .address = at + builder->stretch.shift, .length = length, .protection = *page & mask};
 }
 
 static int add_pool(struct setup_builder *builder, struct error *error)
@@ -222,6 +222,7 @@ int process_setup_build(struct machine_process *self, struct error *error)
 	    .image = self->image,
 	    .area = &self->area,
 	    .current = page_space_current(self->area.memory),
+	    .stretch = {.area = &self->area, .space = page_space_current(self->area.memory)},
 	    .pages = pages,
 	};
 	setup->kind = PROCESS_WITH_LIBRARY_OS;

@@ -2,10 +2,13 @@
  * places.h. What page tables say is done first, or asked before they change. */
 #include "spaces.h"
 
+#include <errno.h>
+
 #include "batch.h"
 #include "monitor/memory/page_space.h"
 #include "places.h"
 #include "sizes/sizes.h"
+#include "util/clock.h"
 
 #define AT_HOME (GUEST_READ | GUEST_WRITE)
 
@@ -126,14 +129,15 @@ static void change_pool(struct process_batch *batch, uint64_t from, uint64_t to)
 	const struct page_area *area = &batch->self->area;
 	const struct image_region *pool = image_region_at(area->image, GUEST_POOL_BASE);
 	const uint64_t end = pool ? pool->address + pool->length : 0;
+	struct process_stretch before = {.area = area, .space = from};
+	struct process_stretch after = {.area = area, .space = to};
 	uint64_t next;
 	for (uint64_t at = pool ? pool->address : 0; at < end; at = next) {
-		uint64_t left = end - at, entered = end - at;
-		const uint64_t before = process_pool_place(area, from, at, &left);
-		const uint64_t after = process_pool_place(area, to, at, &entered);
-		next = at + (left < entered ? left : entered);
-		if (before != after)
-			move(batch, after, before, next - at);
+		process_find_stretch(&before, at, end);
+		process_find_stretch(&after, at, end);
+		next = before.end < after.end ? before.end : after.end;
+		if (before.shift != after.shift)
+			move(batch, at + after.shift, at + before.shift, next - at);
 	}
 }
 
@@ -196,12 +200,15 @@ int process_space_make(struct machine *machine, uint64_t number, const struct pa
 	const int result = page_space_make(&self->area, number, runs, own, count, NULL);
 	if (result)
 		return result;
-	for (size_t i = own; i < own + count; i++) {
+	for (size_t i = own; i < own + count && !self->failed; i++) {
 		const struct page_run *run = &runs[i];
 		if (run->shared && !process_memory_is_in_file(self, run))
 			share_run(&batch, run);
 		else if (!run->shared && !page_run_is_shown(run) && run->protection != AT_HOME)
 			protect_run(&batch, run, run->protection);
+		/* What is in the file takes long to say where there is much. */
+		if (clock_now_ns() >= self->deadline_ns)
+			self->failed = -ETIMEDOUT;
 	}
 	process_batch_end(&batch);
 	return 0;

@@ -12,6 +12,7 @@
 #include "page_entries.h"
 #include "page_taken.h"
 #include "sizes/sizes.h"
+#include "util/clock.h"
 
 _Static_assert(GUEST_SPACE_OWN_SIZE == GUEST_PAGE_SIZE * PAGE_ENTRIES, "what a table stands for");
 
@@ -232,6 +233,11 @@ static void forget_left(const struct page_area *area, uint64_t *leaf, struct pag
 	*leaf = 0;
 }
 
+static bool is_late(const struct page_area *area)
+{
+	return area->deadline_ns && clock_now_ns() >= area->deadline_ns;
+}
+
 int page_space_make(struct page_area *area, uint64_t number, const struct page_run *runs,
 		    size_t own, size_t count, struct page_shrunk *shrunk)
 {
@@ -243,7 +249,8 @@ int page_space_make(struct page_area *area, uint64_t number, const struct page_r
 	if (result)
 		return result;
 	for (size_t i = own; i < own + count && !result; i++)
-		result = page_space_map(area, number, &runs[i], shrunk);
+		result =
+		    is_late(area) ? -ETIMEDOUT : page_space_map(area, number, &runs[i], shrunk);
 	if (result) {
 		page_space_drop(area, number);
 		return result;

@@ -350,6 +350,30 @@ static void test_restoring(void)
 	}
 }
 
+static void count(void *context, uint64_t physical, uint64_t length)
+{
+	(*(uint64_t *)context)++;
+}
+
+/* However many runs there are, what is forgotten are few. */
+static void test_many_runs(void)
+{
+	static struct page_run runs[500];
+	cleanup(image_release) struct image image;
+	struct page_area area;
+	if (!open_image(&image, &area))
+		return;
+	uint64_t times = 0;
+	struct page_shrunk shrunk = {.forget = count, .context = &times};
+	for (uint64_t i = 0; i < ARRAY_SIZE(runs); i++)
+		runs[i] = (struct page_run){FAR + i * PAGE, PAGE, POOL + 2 * i * PAGE, GUEST_READ};
+	CHECK_NUMBER(page_space_make(&area, 1, runs, 0, ARRAY_SIZE(runs), &shrunk), 0);
+	CHECK(times && times < 50);
+	area.deadline_ns = 1; /* is over */
+	CHECK_NUMBER(page_space_make(&area, 2, begin, 2, 1, &shrunk), -ETIMEDOUT);
+	CHECK(!page_space_is_there(image.memory, 2) && is_sound(&image));
+}
+
 /* ── from outside ────────────────────────────────────────────────────────────────────────────── */
 
 struct change {
@@ -578,6 +602,7 @@ int main(void)
 	test_forgetting();
 	test_tables_run_out();
 	test_restoring();
+	test_many_runs();
 	test_check();
 	test_pool_begins_elsewhere();
 	test_pool_without_tables();
