@@ -2,6 +2,7 @@
  * of an entry that it uses for the first time. */
 #include "monitor/memory/accessed_pages.h"
 
+#include "monitor/memory/page_space.h"
 #include "page_entries.h"
 
 struct leaf_visitor {
@@ -50,14 +51,35 @@ static void find_one(struct leaf_visitor *self, uint64_t address, uint64_t *leaf
 		self->found(self->context, address);
 }
 
+/* The parts of the pool that a space has for itself; the rest is the first's. */
+static void visit_own_parts(struct leaf_visitor *self, uint64_t number)
+{
+	const uint64_t *root =
+	    (const uint64_t *)(self->memory + page_spaces_of(self->memory)->roots[number]);
+	const uint64_t *upper =
+	    root[PAGE_POOL_ENTRY] ? page_table_below(self->memory, root[PAGE_POOL_ENTRY]) : NULL;
+	for (uint64_t i = 0; upper && i < PAGE_ENTRIES; i++) {
+		const uint64_t *directory =
+		    upper[i] ? page_table_below(self->memory, upper[i]) : NULL;
+		for (uint64_t j = 0; directory && j < PAGE_ENTRIES; j++) {
+			const uint64_t address = GUEST_POOL_BASE | i << 30 | j << 21;
+			if (page_space_owns(self->memory, number, address))
+				visit_leaves(self, directory[j] & ENTRY_ADDRESS, 0, address,
+					     PAGE_ENTRIES);
+		}
+	}
+}
+
 /* Visits the first space, and of the others what they may have for themselves. */
 static void visit_spaces(struct leaf_visitor *self)
 {
 	const struct page_spaces *spaces = page_spaces_of(self->memory);
 	visit_leaves(self, PAGE_TABLES_ROOT, 3, 0, PAGE_ENTRIES);
 	for (size_t i = 1; i < GUEST_SPACES_MAX; i++)
-		if (spaces->living >> i & 1)
-			visit_leaves(self, spaces->roots[i], 3, 0, PAGE_POOL_ENTRY + 1);
+		if (spaces->living >> i & 1) {
+			visit_leaves(self, spaces->roots[i], 3, 0, PAGE_PROGRAM_ENTRIES);
+			visit_own_parts(self, i);
+		}
 }
 
 void accessed_pages_forget(uint8_t *memory)

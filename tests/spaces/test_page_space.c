@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "monitor/memory/accessed_pages.h"
 #include "monitor/memory/page_space.h"
 #include "monitor/memory/page_tables.h"
 #include "monitor/x86_64/page_entries.h"
@@ -374,6 +375,30 @@ static void test_many_runs(void)
 	CHECK(!page_space_is_there(image.memory, 2) && is_sound(&image));
 }
 
+/* Accessed bits are taken from the pages of all spaces, and given back. */
+static void test_accessed(void)
+{
+	static const uint64_t places[] = {PROGRAM, GUEST_STACK_TOP - PAGE, PART(1) + PAGE, FAR};
+	cleanup(image_release) struct image image;
+	struct page_area area;
+	if (!open_image(&image, &area))
+		return;
+	CHECK_NUMBER(make(&area, 1), 0);
+	const uint64_t root = page_spaces_of(image.memory)->roots[1];
+	for (int round = 0; round < 2; round++) {
+		if (!round)
+			accessed_pages_forget(image.memory);
+		else
+			accessed_pages_find(image.memory, &image, NULL, NULL);
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+			CHECK_NUMBER(*page_find_leaf_below(image.memory, root, places[i]) &
+					 ENTRY_ACCESSED,
+				     round ? ENTRY_ACCESSED : 0);
+		CHECK_NUMBER(*page_find_home(image.memory, POOL) & ENTRY_ACCESSED,
+			     round ? ENTRY_ACCESSED : 0);
+	}
+}
+
 /* ── from outside ────────────────────────────────────────────────────────────────────────────── */
 
 struct change {
@@ -603,6 +628,7 @@ int main(void)
 	test_tables_run_out();
 	test_restoring();
 	test_many_runs();
+	test_accessed();
 	test_check();
 	test_pool_begins_elsewhere();
 	test_pool_without_tables();

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "monitor/machine_rig.h"
+#include "monitor/memory/accessed_pages.h"
 #include "monitor/memory/page_space.h"
 
 #define PAGE	   GUEST_PAGE_SIZE
@@ -84,6 +85,22 @@ static void test_begin_in_parts(const struct isolation *isolation)
 	rig_close(&rig);
 }
 
+/* All spaces there may be, with a large pool: it is looked through once. */
+static void test_many_spaces(const struct isolation *isolation)
+{
+	struct rig rig;
+	if (rig_open_with(&rig, isolation, guest_use, -1, 0, 16 * GIB)) {
+		struct page_area area = {.image = &rig.image, .memory = rig.image.memory};
+		for (uint64_t number = 1; number < GUEST_SPACES_MAX; number++)
+			CHECK_NUMBER(page_space_make(&area, number, NULL, 0, 0, NULL), 0);
+		const uint64_t begin = clock_now_ns();
+		accessed_pages_forget(rig.image.memory);
+		accessed_pages_find(rig.image.memory, &rig.image, NULL, NULL);
+		CHECK(clock_now_ns() - begin < LONG);
+	}
+	rig_close(&rig);
+}
+
 /* Where pages are in the file of shared ones, the end of them is far. */
 static void test_many_shared(const struct isolation *isolation)
 {
@@ -106,6 +123,7 @@ static void test(const struct isolation *isolation)
 	test_many_pages(isolation);
 	test_many_parts(isolation);
 	test_begin_in_parts(isolation);
+	test_many_spaces(isolation);
 	test_many_shared(isolation);
 }
 
