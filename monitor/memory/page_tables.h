@@ -7,6 +7,7 @@
 #define MAYFLY_MONITOR_PAGE_TABLES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ports.h"
@@ -36,14 +37,17 @@ int page_tables_check(const struct image *image, const struct port_set *ports, s
 /* Pages whose rights became fewer: the processor may remember the old ones (facts in
  * docs/guest-abi.md). `forget` is called for each run of neighbours, and for more than those where
  * there are many; the caller sets it and `context`, and the rest to zero. */
+#define PAGE_HULLS_MAX 32
 struct page_shrunk {
 	void (*forget)(void *context, uint64_t physical, uint64_t length);
 	void *context;
 	/* Noted and not forgotten yet: of the machine's memory, and of the root image. */
-	struct page_hull {
-		uint64_t start, end;
+	struct page_hulls {
+		struct page_hull {
+			uint64_t start, end;
+		} list[PAGE_HULLS_MAX];
+		size_t count;
 	} hulls[2];
-	uint64_t runs; /* forgotten */
 	/* Tables of upper levels lead elsewhere than before: what the processor remembers of any must
 	 * be forgotten before the guest runs. */
 	bool tables;

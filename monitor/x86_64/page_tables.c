@@ -7,8 +7,6 @@
 #include "page_entries.h"
 #include "system_pages.h"
 
-#define SHRUNK_RUNS_MAX 32 /* that are forgotten one by one */
-
 /* What one page of the second level stands for. */
 #define HUGE_PAGE_SIZE	 (1UL << 30)
 #define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
@@ -124,30 +122,59 @@ int page_tables_build(struct image *image, const struct port_set *ports, struct 
 
 /* ── changing ────────────────────────────────────────────────────────────────────────────────── */
 
-/* Gathers neighbours, as forgetting a range costs hardly more than forgetting a page; and after
- * many runs all that lies between them, so that no guest makes its monitor busy for long. */
+/* Sorts the hulls, and joins those that meet. */
+static void join_hulls(struct page_hulls *hulls)
+{
+	struct page_hull *list = hulls->list;
+	size_t count = 0;
+	for (size_t i = 1; i < hulls->count; i++) {
+		const struct page_hull hull = list[i];
+		size_t place = i;
+		for (; place && list[place - 1].start > hull.start; place--)
+			list[place] = list[place - 1];
+		list[place] = hull;
+	}
+	for (size_t i = 0; i < hulls->count; i++)
+		if (count && list[i].start <= list[count - 1].end)
+			list[count - 1].end = list[i].end > list[count - 1].end
+						  ? list[i].end
+						  : list[count - 1].end;
+		else
+			list[count++] = list[i];
+	hulls->count = count;
+}
+
+/* Frames are handed out from the highest down: runs that follow each other in a space often meet at
+ * the earlier one's begin. Forgetting a range costs hardly more than forgetting a page; and after
+ * many runs all that lies between them is forgotten, too, so that no guest makes its monitor busy for
+ * long. */
 void page_shrunk_note(struct page_shrunk *shrunk, uint64_t physical)
 {
-	struct page_hull *hull = &shrunk->hulls[physical >= PAGE_ROOT_PHYSICAL];
-	const uint64_t end = physical + GUEST_PAGE_SIZE;
-	if (physical != hull->end && hull->start < hull->end && shrunk->runs < SHRUNK_RUNS_MAX) {
-		shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
-		shrunk->runs++;
-		hull->start = hull->end = 0;
+	struct page_hulls *hulls = &shrunk->hulls[physical >= PAGE_ROOT_PHYSICAL];
+	const struct page_hull page = {physical, physical + GUEST_PAGE_SIZE};
+	if (hulls->count && hulls->list[hulls->count - 1].end == physical) {
+		hulls->list[hulls->count - 1].end = page.end;
+		return;
 	}
-	if (hull->start == hull->end || physical < hull->start)
-		hull->start = physical;
-	if (end > hull->end)
-		hull->end = end;
+	if (hulls->count == PAGE_HULLS_MAX) {
+		join_hulls(hulls);
+		if (hulls->count == PAGE_HULLS_MAX) {
+			hulls->list[0].end = hulls->list[PAGE_HULLS_MAX - 1].end;
+			hulls->count = 1;
+		}
+	}
+	hulls->list[hulls->count++] = page;
 }
 
 void page_shrunk_flush(struct page_shrunk *shrunk)
 {
-	for (size_t i = 0; i < 2; i++) {
-		struct page_hull *hull = &shrunk->hulls[i];
-		if (hull->start < hull->end)
-			shrunk->forget(shrunk->context, hull->start, hull->end - hull->start);
-		hull->start = hull->end = 0;
+	for (size_t side = 0; side < 2; side++) {
+		struct page_hulls *hulls = &shrunk->hulls[side];
+		join_hulls(hulls);
+		for (size_t i = 0; i < hulls->count; i++)
+			shrunk->forget(shrunk->context, hulls->list[i].start,
+				       hulls->list[i].end - hulls->list[i].start);
+		hulls->count = 0;
 	}
 }
 

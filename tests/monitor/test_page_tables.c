@@ -168,6 +168,27 @@ static void test_protect(void)
 		     -ENOMEM);
 }
 
+/* Runs that meet are forgotten together, in whatever order they come; many runs with all between. */
+static void test_neighbours(void)
+{
+	struct forgotten forgotten = {0};
+	struct page_shrunk shrunk = {.forget = note_forgotten, .context = &forgotten};
+	for (uint64_t run = 100; run-- > 0;)
+		for (uint64_t i = 0; i < 3; i++)
+			page_shrunk_note(&shrunk, (5 + run * 3 + i) * PAGE);
+	page_shrunk_note(&shrunk, PAGE_ROOT_PHYSICAL);
+	page_shrunk_flush(&shrunk);
+	CHECK_NUMBER(forgotten.calls, 2);
+	CHECK(forgotten.start == PAGE_ROOT_PHYSICAL && forgotten.length == PAGE);
+
+	for (uint64_t i = 0; i < 1000; i++)
+		page_shrunk_note(&shrunk, (5 + i * 389 % 1000 * 2) * PAGE);
+	page_shrunk_flush(&shrunk);
+	CHECK(forgotten.calls <= 2 + PAGE_HULLS_MAX);
+	page_shrunk_flush(&shrunk);
+	CHECK(forgotten.calls <= 2 + PAGE_HULLS_MAX);
+}
+
 /* Does going from entry `before` to `after` take rights away? */
 static bool shrinks(uint64_t before, uint64_t after)
 {
@@ -398,6 +419,7 @@ int main(void)
 {
 	test_page_tables();
 	test_protect();
+	test_neighbours();
 	test_shrinks();
 	test_restored_tables();
 	test_exception_frame();
