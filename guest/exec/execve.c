@@ -16,6 +16,7 @@
 #include "guest/mm/user_memory.h"
 #include "guest/sched/futex.h"
 #include "guest/sched/futex_lock.h"
+#include "guest/sched/identity.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
 #include "guest/signal/signals.h"
@@ -79,6 +80,7 @@ static int begin_program(struct exec_image *image, bool left_memory)
 	close_descriptors();
 	int error = left_memory ? 0 : address_space_renew(&process->memory);
 	process_start_program(image->path, base_name(image->arguments.path));
+	identity_start_program();
 	if (!error)
 		error = exec_load(image);
 	return error ? error : exec_build_stack(image);

@@ -139,12 +139,14 @@ static void print_memory(struct pseudo_text *out)
 static void print_status(struct pseudo_text *out)
 {
 	const struct process *process = process_current();
-	unsigned user = process->user, group = process->user_group;
+	const struct process_ids *users = &process->users, *groups = &process->groups;
 	pseudo_print(out, "Name:\t%s\nState:\t%s\n", process_name(), told_state(out));
 	pseudo_print(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", process_id(),
 		     told_id(out), parent_id());
-	pseudo_print(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user, user, user, user,
-		     group, group, group, group);
+	pseudo_print(out, "Uid:\t%u\t%u\t%u\t%u\n", users->real, users->effective, users->saved,
+		     users->files);
+	pseudo_print(out, "Gid:\t%u\t%u\t%u\t%u\n", groups->real, groups->effective, groups->saved,
+		     groups->files);
 	pseudo_print(out, "FDSize:\t%u\nGroups:\t\n", DESCRIPTOR_COUNT);
 	if (process->memory)
 		print_memory(out);

@@ -23,25 +23,37 @@ SYSTEM_CALL(getpid)
 	return process_id_for(caller);
 }
 
+static struct process_ids all_of(uint32_t id)
+{
+	return (struct process_ids){.real = id, .effective = id, .saved = id, .files = id};
+}
+
 void identity_init(void)
 {
-	process_first.user = libos_start_info.user;
-	process_first.user_group = libos_start_info.group;
+	process_first.users = all_of(libos_start_info.user);
+	process_first.groups = all_of(libos_start_info.group);
+}
+
+void identity_start_program(void)
+{
+	struct process *process = process_current();
+	process->users.saved = process->users.effective;
+	process->groups.saved = process->groups.effective;
 }
 
 uint32_t identity_user(void)
 {
-	return process_current()->user;
+	return process_current()->users.effective;
 }
 
 uint32_t identity_group(void)
 {
-	return process_current()->user_group;
+	return process_current()->groups.effective;
 }
 
 SYSTEM_CALL(getuid)
 {
-	return identity_user();
+	return process_current()->users.real;
 }
 
 SYSTEM_CALL(geteuid)
@@ -51,7 +63,7 @@ SYSTEM_CALL(geteuid)
 
 SYSTEM_CALL(getgid)
 {
-	return identity_group();
+	return process_current()->groups.real;
 }
 
 SYSTEM_CALL(getegid)
@@ -59,44 +71,146 @@ SYSTEM_CALL(getegid)
 	return identity_group();
 }
 
-/* Real, effective and saved ids are always the same: root may become any user, and cannot come
- * back. */
-static int64_t become(uint32_t *id, uint64_t wanted)
+/* ── becoming another ────────────────────────────────────────────────────────────────────────── */
+
+/* An argument that leaves the id as it is. */
+#define UNCHANGED UINT32_MAX
+
+/* Who is root may take any id, of a group as well. */
+static bool is_root(void)
 {
-	if (wanted > UINT32_MAX - 1)
+	return !identity_user();
+}
+
+static bool is_one_of(const struct process_ids *ids, uint32_t id)
+{
+	return id == ids->real || id == ids->effective || id == ids->saved;
+}
+
+static int64_t set_one(struct process_ids *ids, uint32_t id)
+{
+	if (id == UNCHANGED)
 		return -EINVAL;
-	if (identity_user() && *id != (uint32_t)wanted)
+	if (is_root())
+		ids->real = ids->saved = id;
+	else if (id != ids->real && id != ids->saved)
 		return -EPERM;
-	*id = (uint32_t)wanted;
+	ids->effective = ids->files = id;
 	return 0;
+}
+
+static int64_t set_two(struct process_ids *ids, uint32_t real, uint32_t effective)
+{
+	const struct process_ids before = *ids;
+	if (!is_root() && ((real != UNCHANGED && real != before.real && real != before.effective) ||
+			   (effective != UNCHANGED && !is_one_of(&before, effective))))
+		return -EPERM;
+	if (real != UNCHANGED)
+		ids->real = real;
+	if (effective != UNCHANGED)
+		ids->effective = effective;
+	if (real != UNCHANGED || (effective != UNCHANGED && effective != before.real))
+		ids->saved = ids->effective;
+	ids->files = ids->effective;
+	return 0;
+}
+
+static bool is_kept(uint32_t wanted, uint32_t id)
+{
+	return wanted == UNCHANGED || wanted == id;
+}
+
+static bool may_take(const struct process_ids *ids, uint32_t id)
+{
+	return id == UNCHANGED || is_root() || is_one_of(ids, id);
+}
+
+static int64_t set_three(struct process_ids *ids, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	/* As on Linux, who stays the same keeps the id for files, too. */
+	if (is_kept(real, ids->real) && is_kept(saved, ids->saved) &&
+	    (effective == UNCHANGED || (effective == ids->effective && effective == ids->files)))
+		return 0;
+	if (!may_take(ids, real) || !may_take(ids, effective) || !may_take(ids, saved))
+		return -EPERM;
+	if (real != UNCHANGED)
+		ids->real = real;
+	if (effective != UNCHANGED)
+		ids->effective = effective;
+	if (saved != UNCHANGED)
+		ids->saved = saved;
+	ids->files = ids->effective;
+	return 0;
+}
+
+/* Answers the one before, also where it is refused. */
+static int64_t set_files(struct process_ids *ids, uint32_t id)
+{
+	const uint32_t before = ids->files;
+	if (id != UNCHANGED && (id == before || may_take(ids, id)))
+		ids->files = id;
+	return before;
 }
 
 SYSTEM_CALL(setuid)
 {
-	return become(&process_current()->user, (uint32_t)arguments[0]);
+	return set_one(&process_current()->users, (uint32_t)arguments[0]);
 }
 
 SYSTEM_CALL(setgid)
 {
-	return become(&process_current()->user_group, (uint32_t)arguments[0]);
+	return set_one(&process_current()->groups, (uint32_t)arguments[0]);
 }
 
-static int64_t report_three(const uint64_t arguments[6], uint32_t id)
+SYSTEM_CALL(setreuid)
 {
+	return set_two(&process_current()->users, (uint32_t)arguments[0], (uint32_t)arguments[1]);
+}
+
+SYSTEM_CALL(setregid)
+{
+	return set_two(&process_current()->groups, (uint32_t)arguments[0], (uint32_t)arguments[1]);
+}
+
+SYSTEM_CALL(setresuid)
+{
+	return set_three(&process_current()->users, (uint32_t)arguments[0], (uint32_t)arguments[1],
+			 (uint32_t)arguments[2]);
+}
+
+SYSTEM_CALL(setresgid)
+{
+	return set_three(&process_current()->groups, (uint32_t)arguments[0], (uint32_t)arguments[1],
+			 (uint32_t)arguments[2]);
+}
+
+SYSTEM_CALL(setfsuid)
+{
+	return set_files(&process_current()->users, (uint32_t)arguments[0]);
+}
+
+SYSTEM_CALL(setfsgid)
+{
+	return set_files(&process_current()->groups, (uint32_t)arguments[0]);
+}
+
+static int64_t report_three(const uint64_t arguments[6], const struct process_ids *ids)
+{
+	const uint32_t values[] = {ids->real, ids->effective, ids->saved};
 	int error = 0;
 	for (int i = 0; i < 3 && !error; i++)
-		error = user_copy_out(arguments[i], &id, sizeof(id));
+		error = user_copy_out(arguments[i], &values[i], sizeof(values[i]));
 	return error;
 }
 
 SYSTEM_CALL(getresuid)
 {
-	return report_three(arguments, identity_user());
+	return report_three(arguments, &process_current()->users);
 }
 
 SYSTEM_CALL(getresgid)
 {
-	return report_three(arguments, identity_group());
+	return report_three(arguments, &process_current()->groups);
 }
 
 SYSTEM_CALL(getgroups)

@@ -9,6 +9,10 @@ struct utsname;
 /* Who the program is at its start. */
 void identity_init(void);
 
+/* A program begins: who it is now it can come back to. */
+void identity_start_program(void);
+
+/* The effective ids. */
 uint32_t identity_user(void);
 uint32_t identity_group(void);
 

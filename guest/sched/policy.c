@@ -326,7 +326,8 @@ static int find_group(uint64_t which, uint64_t who, struct meant *meant)
 					      : (uint32_t)who;
 		return next_in_group(meant, NULL) ? 0 : -ESRCH;
 	case PRIO_USER:
-		return !(uint32_t)who || (uint32_t)who == identity_user() ? 0 : -ESRCH;
+		return !(uint32_t)who || (uint32_t)who == process_current()->users.real ? 0
+											: -ESRCH;
 	default:
 		return -EINVAL;
 	}

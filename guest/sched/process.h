@@ -43,6 +43,11 @@ struct process_limit {
 	uint64_t soft, hard;
 };
 
+/* Of a user or a group; see identity.c. */
+struct process_ids {
+	uint32_t real, effective, saved, files;
+};
+
 struct process {
 	struct process *next;	/* of all, from process_first on; NULL behind the last */
 	struct process *parent; /* NULL: process 1, which the library OS is */
@@ -74,7 +79,7 @@ struct process {
 	uint64_t started_ns;  /* monotonic; 0: with the machine */
 	struct process_limit limits[PROCESS_LIMITS]; /* see limits.c */
 	bool hides_memory;			     /* PR_SET_DUMPABLE: it is only kept */
-	uint32_t user, user_group;
+	struct process_ids users, groups;
 	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
 
 	struct signal_queue signals; /* that were sent while all threads blocked them */

@@ -63,8 +63,8 @@ int process_create(struct process **created)
 	    .id = process_take_id(),
 	    .started_ns = clock_read_ns(false),
 	    .start = self->start,
-	    .user = self->user,
-	    .user_group = self->user_group,
+	    .users = self->users,
+	    .groups = self->groups,
 	    .knowing = self->knowing,
 	    .knowing_end = self->knowing_end,
 	};

@@ -149,7 +149,7 @@ void wait_describe(siginfo_t *information, const struct process *process, int st
 {
 	*information = (siginfo_t){.si_signo = SIGCHLD};
 	information->si_pid = (pid_t)process_id_of(process);
-	information->si_uid = process->user;
+	information->si_uid = process->users.real;
 	information->si_utime = (clock_t)(processor_time_of_process(process) / CLOCK_TICK_NS);
 	if (status == WAIT_CONTINUED) {
 		information->si_code = CLD_CONTINUED;

@@ -13,7 +13,7 @@ static siginfo_t describe(int signal, int code)
 {
 	siginfo_t information = {.si_signo = signal, .si_code = code};
 	information.si_pid = (pid_t)process_id();
-	information.si_uid = identity_user();
+	information.si_uid = process_current()->users.real;
 	return information;
 }
 
