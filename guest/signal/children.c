@@ -63,7 +63,8 @@ void process_continue(struct process *process)
 	if (!process->stopped_by)
 		return;
 	process->stopped_by = 0;
-	process->halted = process->phase != PROCESS_LIVES;
+	/* Threads that are to end still are; see thread_end_others(). */
+	process->halted = process->phase != PROCESS_LIVES || process->goes_on_alone;
 	process->stop_is_news = false;
 	process->resume_is_news = true;
 	tell_change(process, WAIT_CONTINUED);

@@ -320,6 +320,47 @@ static void test_threads(void)
 	pthread_join(other, NULL);
 }
 
+static void *wait_for_ever(void *none)
+{
+	for (;;)
+		pause();
+	return none;
+}
+
+static volatile int *begins;
+
+static void *begin_when_asked(void *arg)
+{
+	while (!*begins)
+		sched_yield();
+	return exec_in_thread(arg);
+}
+
+/* Its process is stopped and goes on while its threads end: all the same they do. */
+static void exec_while_stopped(void)
+{
+	const pid_t self_id = getpid();
+	pthread_t thread;
+	begins = map_shared(4096);
+	pthread_create(&thread, NULL, begin_when_asked, NULL);
+	if (!fork_or_die()) {
+		for (time_t end = time(NULL) + 2; time(NULL) < end && getppid() == self_id;) {
+			kill(self_id, SIGSTOP);
+			kill(self_id, SIGCONT);
+			sched_yield();
+		}
+		_exit(0);
+	}
+	pthread_create(&thread, NULL, wait_for_ever, NULL);
+	*begins = 1;
+	wait_for_ever(NULL);
+}
+
+static void test_stops(void)
+{
+	IN_CHILD("exec while it stops", alarm(20); exec_while_stopped());
+}
+
 static void test_sharing(void)
 {
 	/* A child that has been replaced has none of its parent's memory; what is shared stays. */
@@ -365,6 +406,7 @@ int main(int argc, char **argv)
 	test_failures();
 	test_chains();
 	test_threads();
+	test_stops();
 	test_sharing();
 	return 0;
 }
