@@ -100,6 +100,12 @@ static int prepare(struct exec_image *image, const struct exec_request *request,
 	return error || !*left_memory ? error : leave_memory(process);
 }
 
+static void release(struct exec_image *image)
+{
+	exec_image_release(image);
+	heap_free(image, sizeof(*image));
+}
+
 static int64_t execute(const struct exec_request *request)
 {
 	struct exec_image *image = heap_allocate(sizeof(*image));
@@ -108,8 +114,7 @@ static int64_t execute(const struct exec_request *request)
 		return -ENOMEM;
 	int error = prepare(image, request, &left_memory);
 	if (error) {
-		exec_image_release(image);
-		heap_free(image, sizeof(*image));
+		release(image);
 		return error;
 	}
 	error = begin_program(image, left_memory);
@@ -117,11 +122,11 @@ static int64_t execute(const struct exec_request *request)
 		machine_tell("execve: %s cannot be started (error %d), and the program that "
 			     "called is gone: it is ended",
 			     image->path, -error);
+		release(image);
 		process_end_by_signal(SIGKILL);
 	}
 	const uint64_t entry = entry_of(image);
-	exec_image_release(image);
-	heap_free(image, sizeof(*image));
+	release(image);
 	thread_start_program(entry, process_current()->start.stack);
 	return 0;
 }
