@@ -19,6 +19,7 @@ struct task {
 	struct task *next;
 	int32_t id;
 	struct inode *directory;
+	struct inode *parent; /* held: its process may be forgotten before the task is */
 };
 
 static struct task *tasks; /* those that somebody looked at */
@@ -26,6 +27,7 @@ static struct task *tasks; /* those that somebody looked at */
 static void free_task(struct task *task)
 {
 	proc_free_directory(task->directory);
+	inode_drop(task->parent);
 	heap_free(task, sizeof(*task));
 }
 
@@ -55,7 +57,8 @@ static struct task *make_task(int32_t id, struct inode *parent)
 	}
 	directory->links = 1;
 	directory->directory.parent = parent;
-	*task = (struct task){.next = tasks, .id = id, .directory = directory};
+	inode_hold(parent);
+	*task = (struct task){.next = tasks, .id = id, .directory = directory, .parent = parent};
 	if (proc_add_files(directory, (uint32_t)id, true)) {
 		free_task(task);
 		return NULL;
