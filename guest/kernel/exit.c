@@ -113,6 +113,8 @@ void thread_end(void)
 
 void process_end_by_signal(int signal)
 {
+	/* It may look at another process, which goes on, or be in its memory. */
+	process_look_as(NULL);
 	process_begin_end(process_current(), signal);
 	thread_state_abandon(&thread_current()->processor, thread_end);
 }

@@ -106,6 +106,8 @@ void libos_take_own_fault(struct system_call_frame *frame)
 	take_registers(frame, fault);
 	if (is_first_touch(fault->vector, fault))
 		return;
+	/* It may look at another process, which goes on. */
+	process_look_as(NULL);
 	if (end_by_exception(SIGSEGV))
 		thread_state_abandon(&thread_current()->processor, thread_end);
 }
