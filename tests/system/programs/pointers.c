@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -430,6 +431,8 @@ static void add_rest(void)
 	    {SYS_setrlimit, {4, zero}},
 	    {SYS_prlimit64, {0, 4, 0, zero}},
 	    {SYS_getrusage, {0, zero}},
+	    {SYS_wait4, {UINT64_MAX, zero, WNOHANG, zero}},
+	    {SYS_waitid, {P_ALL, 0, zero, WEXITED | WNOHANG, zero}},
 	    {SYS_sysinfo, {zero}},
 	    {SYS_sched_getaffinity, {0, 8, zero}},
 	    {SYS_sched_setaffinity, {0, 8, zero}},
