@@ -104,6 +104,7 @@ static int send_setup(struct machine_process *self, int socket, int events, stru
 		return send_direct_setup(self, socket, events, error);
 	const struct image_region *pool = image_region_at(self->image, GUEST_POOL_BASE);
 	/* A new one for each process: what the last one left there goes with it. */
+	self->shared_from = self->shared_to = 0;
 	self->shared = memfd_create("mayfly-shared", MFD_CLOEXEC);
 	if (self->shared < 0 || ftruncate(self->shared, pool ? (off_t)pool->length : 0))
 		return error_set_errno(error, errno, "cannot make a file for shared pages");

@@ -36,6 +36,7 @@ struct machine_process {
 	int commands[2];
 	/* The file of pages that are at several addresses, the process's alone; -1: none. */
 	int shared;
+	off_t shared_from, shared_to; /* there is data in it; the last that was looked for */
 	int events;	 /* of a guest with direct calls: what it writes */
 	int listener;	 /* tells of the call that rings; -1: it has not come, or there is none */
 	uint64_t rung;	 /* the number of the call that waits; 0: none does */
@@ -83,7 +84,7 @@ int process_machine_await(struct machine_process *self, uint64_t deadline_ns, ui
 uint32_t process_memory_bits(uint32_t protection);
 
 /* True if the pages of a shared run lie in the file of such pages already. */
-bool process_memory_is_in_file(const struct machine_process *self, const struct page_run *run);
+bool process_memory_is_in_file(struct machine_process *self, const struct page_run *run);
 
 /* These are isolation_process's protect, map, unmap and private_bytes. */
 int process_memory_protect(struct machine *machine, uint64_t address, uint64_t length,

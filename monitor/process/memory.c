@@ -63,12 +63,23 @@ static int process_show(struct machine_process *self, const struct page_run *run
 	return command_process(self, &command);
 }
 
-/* Those that are there already have data in it. */
-bool process_memory_is_in_file(const struct machine_process *self, const struct page_run *run)
+/* Those that are there already have data in it, and keep it as long as the process lives. The kernel
+ * looks at every page of it, so the last answer is kept. */
+bool process_memory_is_in_file(struct machine_process *self, const struct page_run *run)
 {
 	const off_t start = (off_t)(run->source - GUEST_POOL_BASE);
-	return lseek(self->shared, start, SEEK_DATA) == start &&
-	       lseek(self->shared, start, SEEK_HOLE) >= start + (off_t)run->length;
+	const off_t end = start + (off_t)run->length;
+	if (start >= self->shared_from && end <= self->shared_to)
+		return true;
+	if (lseek(self->shared, start, SEEK_DATA) != start)
+		return false;
+	const off_t hole = lseek(self->shared, start, SEEK_HOLE);
+	if (hole < end)
+		return false;
+	if (start < self->shared_from || start > self->shared_to)
+		self->shared_from = start;
+	self->shared_to = hole;
+	return true;
 }
 
 /* Has the process do that to the pages of the pool of a run, and to where they are when they are not
