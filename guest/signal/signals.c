@@ -134,6 +134,12 @@ void signal_do_default(struct process *process, int signal)
 		process_stop(process, signal);
 }
 
+/* A signal that would end a stopped process waits until it goes on. */
+static bool waits_for_going_on(const struct process *process, int signal)
+{
+	return process->stopped_by && signal != SIGKILL && !(stopping & SIGNAL_BIT(signal));
+}
+
 /* Notes the signal for a thread. */
 static int give(struct thread *thread, const siginfo_t *information, bool for_process)
 {
@@ -141,7 +147,7 @@ static int give(struct thread *thread, const siginfo_t *information, bool for_pr
 	bool awaited = awaits(thread, signal), blocked = blocks(thread, signal);
 	if (!awaited && !blocked && is_ignored(thread->process, signal))
 		return 0;
-	if (!awaited && !blocked &&
+	if (!awaited && !blocked && !waits_for_going_on(thread->process, signal) &&
 	    action_of(thread->process, signal)->handler == (uint64_t)SIG_DFL) {
 		signal_do_default(thread->process, signal);
 		return 0;

@@ -201,6 +201,7 @@ static void test_stopping(void)
 	kill(child, SIGSTOP);
 	TRY(waitid(P_PID, (id_t)child, &info, WSTOPPED));
 	kill(child, SIGTERM);
+	usleep(10000);
 	TRY(waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG));
 	printf("nothing: %d\n", info.si_pid);
 	kill(child, SIGCONT);
