@@ -286,6 +286,7 @@ static struct timer *find_timer(uint64_t number)
 
 static int describe_timer(struct timer *timer, const struct sigevent *event)
 {
+	const struct thread *thread;
 	timer->value = (uint64_t)event->sigev_value.sival_ptr;
 	timer->signal = event->sigev_signo;
 	switch (event->sigev_notify) {
@@ -294,7 +295,8 @@ static int describe_timer(struct timer *timer, const struct sigevent *event)
 		return 0;
 	case SIGEV_THREAD_ID:
 		timer->thread = event->_sigev_un._tid;
-		if (!thread_find(timer->thread))
+		thread = thread_find(timer->thread);
+		if (!thread || thread->process != process_current())
 			return -EINVAL;
 		break;
 	case SIGEV_SIGNAL:

@@ -304,6 +304,20 @@ static void test_vfork(void)
 	print_status("killer", await(killer));
 }
 
+/* A timer signals threads of its own process only. */
+static void test_timer_of_others(void)
+{
+	pid_t child;
+	timer_t timer;
+	START(child, for (;;) pause());
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+	/* Behind the signal and the kind; C libraries have other names for it. */
+	memcpy((char *)&event + sizeof(union sigval) + 2 * sizeof(int), &child, sizeof(child));
+	TRY(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer));
+	kill(child, SIGKILL);
+	print_status("not signalled", await(child));
+}
+
 int main(void)
 {
 	begin();
@@ -319,5 +333,6 @@ int main(void)
 	test_interrupting();
 	test_pipe_signal();
 	test_vfork();
+	test_timer_of_others();
 	return 0;
 }
