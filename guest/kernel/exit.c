@@ -10,6 +10,7 @@
 #include "guest/fs/syscalls/transfer.h"
 #include "guest/lib/system_call.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
 #include "guest/sched/futex.h"
 #include "guest/sched/futex_lock.h"
@@ -97,13 +98,20 @@ static void end_process(struct process *process)
 	leave_groups(process);
 }
 
+/* Somebody goes on in the process' memory. */
+static bool is_seen(const struct process *process)
+{
+	return process->thread_count > 1 || process->memory->references > 1;
+}
+
 void thread_end(void)
 {
 	struct thread *self = thread_current();
 	const int32_t none = 0;
 	futex_release_robust(self);
 	futex_release_locks(self);
-	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
+	if (self->clear_id && is_seen(self->process) &&
+	    !user_copy_out(self->clear_id, &none, sizeof(none)))
 		futex_wake(self->clear_id, 1, UINT32_MAX);
 	signal_leave_thread(self);
 	if (self->process->thread_count == 1)

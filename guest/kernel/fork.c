@@ -13,6 +13,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/address_space.h"
 #include "guest/mm/user_memory.h"
+#include "guest/mm/vma.h"
 #include "guest/sched/policy.h"
 #include "guest/sched/process.h"
 #include "guest/sched/thread.h"
@@ -62,7 +63,14 @@ static void discard(struct process *child)
 	process_discard(child);
 }
 
-/* The child finds its id in a copy of its parent's memory, so it is there while the copy is made. */
+static bool is_shared(uint64_t address)
+{
+	const struct vma *vma = vma_find(address);
+	return vma && vma->start <= address && vma->shared;
+}
+
+/* The child finds its id in a copy of its parent's memory, so it is there while the copy is made; and
+ * stays where there is no copy. */
 static int copy_memory(struct process *child, const struct fork_request *request)
 {
 	const int32_t id = (int32_t)child->id;
@@ -78,7 +86,7 @@ static int copy_memory(struct process *child, const struct fork_request *request
 		(void)user_copy_out(request->child_id, &id, sizeof(id));
 	}
 	int error = address_space_copy(&child->memory);
-	if (tells)
+	if (tells && (error || !is_shared(request->child_id)))
 		(void)user_copy_out(request->child_id, &before, sizeof(before));
 	return error;
 }

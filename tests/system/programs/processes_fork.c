@@ -1,6 +1,7 @@
 /* Memory after fork(): each process has its own, but for what they share. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 
 #include "processes.h"
@@ -436,6 +437,20 @@ static void test_threads(void)
 
 /* ── registers ───────────────────────────────────────────────────────────────────────────────── */
 
+/* The id of a child where both see it. */
+static void test_shared_id(void)
+{
+	volatile int *ids = map_shared(4096);
+	const unsigned long flags = CLONE_CHILD_SETTID | CLONE_PARENT_SETTID | SIGCHLD;
+	const pid_t child = (pid_t)syscall(SYS_clone, flags, NULL, &ids[0], &ids[1], NULL);
+	if (!child) {
+		ids[2] = ids[1] == syscall(SYS_getpid);
+		_exit(0);
+	}
+	print_status("with an id", await(child));
+	printf("the child's id: %d %d %d\n", ids[0] == child, ids[1] == child, ids[2]);
+}
+
 static void test_registers(void)
 {
 	double ten = 10, vector[4] = {1.5, 2.5, 3.5, 4.5};
@@ -471,6 +486,7 @@ int main(void)
 	test_many();
 	test_turns();
 	test_threads();
+	test_shared_id();
 	test_registers();
 	return 0;
 }
