@@ -127,6 +127,8 @@ static int64_t execute(const struct exec_request *request)
 	}
 	const uint64_t entry = entry_of(image);
 	release(image);
+	/* It may have been ended or stopped while other threads ended. */
+	thread_heed_process();
 	thread_start_program(entry, process_current()->start.stack);
 	return 0;
 }
