@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "errors.h"
+#include "../programs/errors.h"
 
 /* Lines are written as they are complete: no child has a part of one. */
 static inline void begin(void)
