@@ -76,12 +76,13 @@ static bool joins(const struct lock *lock, const struct lock *wanted)
 	       (wanted->start <= lock->end || wanted->start - 1 == lock->end);
 }
 
-/* Takes [start, end] away from a lock. *spare: memory for what is left above it. */
+/* Takes [start, end] away from a lock. *spare: memory for what is left above it, which is needed once at
+ * most, as an owner's locks do not overlap. */
 static void cut(struct record **place, const struct lock *wanted, struct record **spare)
 {
 	struct record *record = *place;
 	struct lock *const lock = &record->lock;
-	if (lock->start < wanted->start && lock->end > wanted->end) {
+	if (*spare && lock->start < wanted->start && lock->end > wanted->end) {
 		add(*spare, lock);
 		(*spare)->lock.start = wanted->end + 1;
 		*spare = NULL;
