@@ -37,7 +37,7 @@ struct machine_process {
 	/* The file of pages that are at several addresses, the process's alone; -1: none. */
 	int shared;
 	off_t shared_from, shared_to; /* there is data in it; the last that was looked for */
-	int events;	 /* of a guest with direct calls: what it writes */
+	int events;		      /* of a guest with direct calls: what it writes */
 	int listener;	 /* tells of the call that rings; -1: it has not come, or there is none */
 	uint64_t rung;	 /* the number of the call that waits; 0: none does */
 	bool unanswered; /* the answer to the last one has not reached it */

@@ -136,9 +136,8 @@ static void join_hulls(struct page_hulls *hulls)
 	}
 	for (size_t i = 0; i < hulls->count; i++)
 		if (count && list[i].start <= list[count - 1].end)
-			list[count - 1].end = list[i].end > list[count - 1].end
-						  ? list[i].end
-						  : list[count - 1].end;
+			list[count - 1].end =
+			    list[i].end > list[count - 1].end ? list[i].end : list[count - 1].end;
 		else
 			list[count++] = list[i];
 	hulls->count = count;
