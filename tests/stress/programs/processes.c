@@ -168,7 +168,7 @@ static void have_many(struct worker *worker)
 	}
 	for (unsigned i = 0; i < count; i++)
 		EXPECT(exited_with(await(children[i]), 0));
-	EXPECT(atomic_load(&shared->counters[worker->number]) == count * 500);
+	EXPECT(atomic_load(&shared->counters[worker->number]) == count * 500UL);
 }
 
 static void have_family(struct worker *worker)

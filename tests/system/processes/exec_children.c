@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static const char *self; /* the path of this program */
 
 /* ── what a child that began anew finds ──────────────────────────────────────────────────────── */
@@ -266,7 +264,7 @@ static void test_refused(void)
 static void test_spawn(void)
 {
 	posix_spawn_file_actions_t actions;
-	int to[2], from[2];
+	int to[2] = {-1, -1}, from[2] = {-1, -1};
 	char *arguments[] = {"filter", "double", NULL}, bytes[64] = "";
 	pid_t child;
 	printf("── spawn\n");
@@ -371,7 +369,7 @@ static void *read_for_ever(void *argument)
 /* What a thread waits for is not held any more when another program has begun. */
 static void test_held(void)
 {
-	int to[2], from[2];
+	int to[2] = {-1, -1}, from[2] = {-1, -1};
 	char bytes[2];
 	pthread_t thread;
 	printf("── held\n");

@@ -43,7 +43,7 @@ static void show(void)
 static void call(void)
 {
 	const unsigned i = choose(sizeof(calls) / sizeof(calls[0]));
-	int chosen[3];
+	int chosen[3] = {0};
 	for (unsigned j = 0; j < 3; j++)
 		chosen[j] = ids[choose(sizeof(ids) / sizeof(ids[0]))];
 	const long result = syscall(calls[i].number, chosen[0], chosen[1], chosen[2]);

@@ -241,15 +241,16 @@ static void test_unmapping(void)
 {
 	char *area = map_private(8 * PAGE), *shared = map_shared(2 * PAGE);
 	memset(area, 'a', 8 * PAGE);
-	IN_CHILD(
-	    "unmapping", munmap(area, PAGE); munmap(shared, PAGE);
-	    printf("child reads: %d %d\n", touch(area, 0), touch(shared, 0)); shared[PAGE] = 's';
-	    char *moved = mremap(area + 2 * PAGE, 2 * PAGE, 20 * PAGE, MREMAP_MAYMOVE);
-	    printf("moved: %c, then %d\n", moved[PAGE], moved[3 * PAGE]);
-	    mmap(area + 5 * PAGE, PAGE, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	    printf("over it: %d, behind it: %c\n", area[5 * PAGE], area[6 * PAGE]);
-	    area[5 * PAGE] = 'x'; madvise(area + 7 * PAGE, PAGE, MADV_DONTNEED);
-	    printf("thrown away: %d\n", area[7 * PAGE]));
+	IN_CHILD("unmapping", munmap(area, PAGE); munmap(shared, PAGE);
+		 printf("child reads: %d %d\n", touch(area, 0), touch(shared, 0));
+		 shared[PAGE] = 's';
+		 char *moved = mremap(area + 2 * PAGE, 2 * PAGE, 20 * PAGE, MREMAP_MAYMOVE);
+		 printf("moved: %c, then %d\n", moved[PAGE], moved[3 * PAGE]);
+		 (void)mmap(area + 5 * PAGE, PAGE, READ_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		 printf("over it: %d, behind it: %c\n", area[5 * PAGE], area[6 * PAGE]);
+		 area[5 * PAGE] = 'x'; madvise(area + 7 * PAGE, PAGE, MADV_DONTNEED);
+		 printf("thrown away: %d\n", area[7 * PAGE]));
 	printf("parent has: %c %c %c %c %c\n", area[0], area[2 * PAGE], area[5 * PAGE],
 	       area[7 * PAGE], shared[PAGE]);
 	printf("parent writes: %d %d\n", touch(area, 1), touch(shared, 1));
@@ -454,14 +455,16 @@ static void test_shared_id(void)
 static void test_registers(void)
 {
 	double ten = 10, vector[4] = {1.5, 2.5, 3.5, 4.5};
-	__asm__ volatile("movupd %0, %%xmm7; movupd %1, %%xmm15; fldl %2" ::"m"(vector[0]),
-			 "m"(vector[2]), "m"(ten)
-			 : "xmm7", "xmm15");
+	__asm__ volatile(
+	    "movupd %0, %%xmm7; movupd %1, %%xmm15; fldl %2" ::"m"(*(double(*)[2])vector),
+	    "m"(*(double(*)[2])(vector + 2)), "m"(ten)
+	    : "xmm7", "xmm15");
 	long child;
 	__asm__ volatile("syscall" : "=a"(child) : "a"(SYS_fork) : "rcx", "r11", "memory");
-	double seen[4], popped;
+	double seen[4] = {0}, popped;
 	__asm__ volatile("movupd %%xmm7, %0; movupd %%xmm15, %1; fstpl %2"
-			 : "=m"(seen[0]), "=m"(seen[2]), "=m"(popped));
+			 : "=m"(*(double(*)[2])seen), "=m"(*(double(*)[2])(seen + 2)),
+			   "=m"(popped));
 	if (!child) {
 		printf("child's vectors: %g %g %g\n", seen[0], seen[3], popped);
 		fflush(stdout);

@@ -335,7 +335,7 @@ static void test_futexes(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct gate ready = gate_make();
 		pid_t child;
-		const struct timespec limit = {cases[i].meet * 20, 100000000};
+		const struct timespec limit = {cases[i].meet * 20L, 100000000};
 		START(child, gate_open(&ready);
 		      _exit(futex(cases[i].wait, cases[i].operation, 0, &limit) ? errno : 0));
 		gate_wait(&ready);
@@ -425,10 +425,11 @@ static void test_sockets(void)
 	const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	snprintf(address.sun_path + 1, 40, "mayfly-%d", getpid());
-	bind(listener, (struct sockaddr *)&address, sizeof(address));
+	(void)bind(listener, (struct sockaddr *)&address, sizeof(address));
 	listen(listener, 5);
 	START(child, int client = socket(AF_UNIX, SOCK_STREAM, 0);
-	      connect(client, (struct sockaddr *)&address, sizeof(address)); read(client, text, 1));
+	      (void)connect(client, (struct sockaddr *)&address, sizeof(address));
+	      read(client, text, 1));
 	const int server = accept(listener, NULL, NULL);
 	struct ucred peer = {0};
 	socklen_t length = sizeof(peer);
