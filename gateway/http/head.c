@@ -230,7 +230,7 @@ static enum MHD_Result count_trailer(void *context, enum MHD_ValueKind kind, con
 {
 	struct trailers *trailers = context;
 	trailers->count++;
-	trailers->size += name_length + value_length + 2 * END_LENGTH;
+	trailers->size += name_length + value_length + 2UL * END_LENGTH;
 	return MHD_YES;
 }
 
