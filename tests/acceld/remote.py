@@ -2,6 +2,7 @@
 (include/mayfly/wire.h) over streams and with windows. No part of libvaccel is in here: what is tried is
 the host's side alone."""
 import array
+import contextlib
 import fcntl
 import mmap
 import os
@@ -309,10 +310,11 @@ class Host:
         return children(self.process.pid, "acceld-relay")
 
     def watches(self):
-        """How many directories it watches."""
+        """How many directories it watches. Descriptors come and go meanwhile."""
         total = 0
         for name in os.listdir(f"/proc/{self.process.pid}/fdinfo"):
-            with open(f"/proc/{self.process.pid}/fdinfo/{name}", encoding="ascii") as file:
+            with (contextlib.suppress(OSError),
+                  open(f"/proc/{self.process.pid}/fdinfo/{name}", encoding="ascii") as file):
                 total += file.read().count("inotify wd:")
         return total
 
