@@ -17,9 +17,10 @@ import compiled  # noqa: E402
 
 MEMORY = "512M"
 SLACK_S = 60  # to start, and to come to an end on a busy machine
+TOLD_MAX = 20  # lines of what a program says
 
 
-def fails(mayfly, isolation, seconds, program):
+def failures(mayfly, isolation, seconds, program):
     # Processes begin programs: those are files.
     root = ["--root=/"] if os.path.basename(program).startswith("processes") else []
     result = subprocess.run([mayfly, "run", f"--isolation={isolation}", f"--memory={MEMORY}", *root,
@@ -27,11 +28,12 @@ def fails(mayfly, isolation, seconds, program):
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                             timeout=seconds + 2 * SLACK_S)
     good = (result.stdout, result.returncode) == ("0 failures\n", 0)
-    print(f"{isolation}: {os.path.basename(program)}: {'passed' if good else 'failed'}: "
-          f"{result.stderr}", end="")
+    told = result.stderr.splitlines()
+    print(f"{isolation}: {os.path.basename(program)}: {'passed' if good else 'failed'}", *told[-TOLD_MAX:],
+          sep="\n  ")
     if not good:
         print(f"  status {result.returncode}, output {result.stdout}")
-    return not good
+    return [] if good else [os.path.basename(program)]
 
 
 def main():
@@ -46,7 +48,11 @@ def main():
             print(f"without Go: {why}")
         else:
             programs.append(program)
-        return 1 if sum(fails(mayfly, isolation, int(seconds), program) for program in programs) else 0
+        failed = [name for program in programs
+                  for name in failures(mayfly, isolation, int(seconds), program)]
+        if failed:
+            print("failed:", *failed)
+        return 1 if failed else 0
 
 
 if __name__ == "__main__":
