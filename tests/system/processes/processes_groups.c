@@ -142,6 +142,86 @@ static void test_orphaned_group(void)
 	gate_close(&known);
 }
 
+static pid_t start_stopped(int code)
+{
+	siginfo_t info;
+	pid_t child;
+	START(child, raise(SIGSTOP); _exit(code));
+	waitid(P_PID, (id_t)child, &info, WSTOPPED);
+	return child;
+}
+
+static void print_stopped(const char *what, pid_t child)
+{
+	siginfo_t info = {0};
+	waitid(P_PID, (id_t)child, &info, WEXITED | WCONTINUED | WNOHANG | WNOWAIT);
+	printf("%s: %s\n", what, info.si_pid ? "not stopped any more" : "stopped");
+}
+
+/* In a group that was an orphan's before, nobody is hung up when one ends. */
+static void end_beside_stopped(void)
+{
+	setsid();
+	const pid_t stopped = start_stopped(7);
+	IN_CHILD("another of the group", (void)0);
+	print_stopped("in the leader's group", stopped);
+	kill(stopped, SIGCONT);
+	print_status("in the leader's group", await(stopped));
+}
+
+/* A group that only one member's parent holds to the session: it becomes an orphan's where that member
+ * ends, and not where others end. Who is left is adopted by who looks on from another session. */
+static void test_last_connection(void)
+{
+	struct gate ready = gate_make(), go = gate_make(), over = gate_make(), end = gate_make();
+	pid_t leader, *known = map_shared(4096);
+	TRY(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	START(leader, setsid(); pid_t member;
+	      START(member, setpgid(0, 0); *known = start_stopped(8); gate_open(&ready);
+		    gate_wait(&go); print_stopped("beside its parent", *known));
+	      gate_wait(&ready); IN_CHILD("another of the session", (void)0); gate_open(&go);
+	      print_status("its parent", await(member)); gate_open(&over); gate_wait(&end));
+	gate_wait(&over);
+	print_status("without its parent", await(*known));
+	gate_open(&end);
+	print_status("leader", await(leader));
+	TRY(prctl(PR_SET_CHILD_SUBREAPER, 0));
+	gate_close(&ready);
+	gate_close(&go);
+	gate_close(&over);
+	gate_close(&end);
+}
+
+/* The same of another group of the session, which was an orphan's before it was stopped. */
+static void test_stopped_orphan(void)
+{
+	struct gate ready = gate_make(), stop = gate_make(), go = gate_make(), end = gate_make();
+	pid_t leader, *known = map_shared(4096);
+	siginfo_t info;
+	TRY(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	START(leader, setsid(); pid_t orphan;
+	      IN_CHILD("its parent",
+		       START(orphan, setpgid(0, 0); gate_wait(&stop); raise(SIGSTOP); _exit(9));
+		       *known = orphan);
+	      gate_open(&ready); gate_wait(&go); IN_CHILD("another of the session", (void)0);
+	      gate_open(&ready); gate_wait(&end));
+	gate_wait(&ready);
+	gate_open(&stop);
+	waitid(P_PID, (id_t)*known, &info, WSTOPPED);
+	gate_open(&go);
+	gate_wait(&ready);
+	print_stopped("stopped as an orphan", *known);
+	kill(*known, SIGCONT);
+	print_status("stopped as an orphan", await(*known));
+	gate_open(&end);
+	print_status("leader", await(leader));
+	TRY(prctl(PR_SET_CHILD_SUBREAPER, 0));
+	gate_close(&ready);
+	gate_close(&stop);
+	gate_close(&go);
+	gate_close(&end);
+}
+
 /* ── what is inherited ───────────────────────────────────────────────────────────────────────── */
 
 static void test_inheritance(void)
@@ -219,6 +299,9 @@ int main(void)
 	test_errors();
 	IN_CHILD("leader", leave());
 	test_orphaned_group();
+	IN_CHILD("leader beside a stopped one", end_beside_stopped());
+	test_last_connection();
+	test_stopped_orphan();
 	test_inheritance();
 	test_reaper();
 	return 0;
