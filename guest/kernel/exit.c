@@ -33,21 +33,6 @@ static void give_away(struct process *child, struct process *heir)
 		process_forget(child);
 }
 
-static void leave_children(const struct process *process)
-{
-	struct process *heir = process_heir(process), *next;
-	for (struct process *child = process_first.next; child; child = next) {
-		next = child->next;
-		if (child->parent != process)
-			continue;
-		const int signal = child->death_signal;
-		const siginfo_t information = {.si_signo = signal, .si_pid = (pid_t)process_id()};
-		if (signal)
-			signal_send_process(child, &information);
-		give_away(child, heir);
-	}
-}
-
 static bool has_stopped(uint32_t group)
 {
 	for (const struct process *one = &process_first; one; one = one->next)
@@ -71,14 +56,30 @@ static void wake_orphans(uint32_t group)
 	}
 }
 
-/* Groups that the process held to others: its own, and those of its children. */
-static void leave_groups(const struct process *process)
+/* A process whose parent could let its group go on. One of the two goes; only then may the group have
+ * become an orphan's: it may have been that before, as the machine's first one is. */
+static bool holds_group(const struct process *parent, const struct process *process)
 {
-	for (const struct process *one = process_first.next; one; one = one->next)
-		if (one->phase == PROCESS_LIVES && one->group != process->group &&
-		    one->session == process->session)
-			wake_orphans(one->group);
-	wake_orphans(process->group);
+	return parent && parent->group != process->group && parent->session == process->session;
+}
+
+static void leave_children(const struct process *process)
+{
+	struct process *heir = process_heir(process), *next;
+	for (struct process *child = process_first.next; child; child = next) {
+		next = child->next;
+		if (child->parent != process)
+			continue;
+		const int signal = child->death_signal;
+		const siginfo_t information = {.si_signo = signal, .si_pid = (pid_t)process_id()};
+		const uint32_t group = child->group;
+		const bool was_held = holds_group(process, child);
+		if (signal)
+			signal_send_process(child, &information);
+		give_away(child, heir);
+		if (was_held)
+			wake_orphans(group);
+	}
 }
 
 static void end_process(struct process *process)
@@ -94,8 +95,9 @@ static void end_process(struct process *process)
 	process->used_ns = processor_time();
 	process->phase = PROCESS_ENDED;
 	leave_children(process);
+	if (holds_group(process->parent, process))
+		wake_orphans(process->group);
 	signal_tell_end(process);
-	leave_groups(process);
 }
 
 /* Somebody goes on in the process' memory. */
