@@ -76,6 +76,7 @@ static void close_connection(struct http_server *server, struct connection *conn
 void connection_notify(void *context, struct MHD_Connection *mhd, void **place,
 		       enum MHD_ConnectionNotificationCode code)
 {
+	((struct http_server *)context)->called_back = true;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 		open_connection(context, mhd, place);
 	else if (*place)

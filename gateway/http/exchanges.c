@@ -45,6 +45,7 @@ void *exchange_start(void *context, const char *target, struct MHD_Connection *m
 	exchange->pieces.last = &exchange->pieces.first;
 	hide_query(exchange);
 
+	connection->server->called_back = true;
 	lock_scoped(&connection->lock);
 	exchange->pace.since_ns = clock_now_ns();
 	connection->exchange = exchange;
@@ -272,6 +273,7 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *mhd, const
 	struct http_exchange *exchange = *place;
 	if (!exchange)
 		return MHD_NO;
+	exchange->connection->server->called_back = true;
 	end_wait(exchange);
 	if (exchange->phase == PHASE_HEAD)
 		return take_head(exchange, method, version);

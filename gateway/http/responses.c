@@ -130,6 +130,7 @@ static ssize_t read_pieces(void *context, uint64_t position, char *buffer, size_
 	struct http_exchange *exchange = context;
 	struct pieces done = {.last = &done.first};
 	ssize_t result = MHD_CONTENT_READER_END_WITH_ERROR;
+	exchange->connection->server->called_back = true;
 	pthread_mutex_lock(&exchange->connection->lock);
 	if (!exchange->cut) {
 		result = (ssize_t)take_pieces(exchange, buffer, size, &done);

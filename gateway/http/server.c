@@ -26,6 +26,9 @@
 
 #define SWEEP_MAX_NS NANOSECONDS_PER_SECOND
 
+/* So often a server is run in vain before it waits for the next event, or the sweeper: see is_fruitless(). */
+#define FRUITLESS_MAX 256
+
 /* TLS 1.2 and later. */
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
@@ -145,11 +148,31 @@ int http_server_fd(const struct http_server *server)
 	return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+/* libmicrohttpd wants to go on for ever where a chunk's first line is longer than the memory of its
+ * connection: with a thread of its own it answers that with 500, but without it does nothing. */
+static bool is_fruitless(struct http_server *server)
+{
+	if (server->called_back)
+		server->fruitless = 0;
+	else
+		server->fruitless++;
+	server->called_back = false;
+	if (server->fruitless < FRUITLESS_MAX)
+		return false;
+	server->fruitless = 0;
+	server->stalled = true;
+	return true;
+}
+
 bool http_server_run(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	server->runs++;
 	MHD_run(server->daemon);
-	return MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES && !timeout_ms;
+	const bool more = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES && !timeout_ms;
+	if (!more)
+		server->fruitless = 0;
+	return more && !is_fruitless(server);
 }
 
 /* Runs the server until no exchange is under way, or until that time. What the sweeper breaks off is seen at

@@ -92,6 +92,9 @@ struct connection {
 	 * when more were seen; 0: not yet. */
 	bool counted;
 	uint64_t received, begun_ns;
+	/* Of a body with bytes that libmicrohttpd does not take, for the sweeper: how much of it had come, and
+	 * how often the server had run, when that was seen first; 0: it was not. */
+	uint64_t stuck_at, stuck_since;
 };
 
 struct http_server {
@@ -114,6 +117,15 @@ struct http_server {
 	atomic_bool quiesced; /* connections end with what they are at */
 	atomic_bool stopping; /* nothing more is begun */
 	atomic_bool cutting;  /* nothing waits any more */
+
+	/* Of one without a thread: http_server_run() was called so often; the last of these calls did so many
+	 * that libmicrohttpd made no callback in, though it wants to go on. */
+	_Atomic uint64_t runs;
+	unsigned fruitless;
+	bool called_back;
+	atomic_bool
+	    stalled; /* it is not run again before the sweeper says so, or something happens */
+
 	_Atomic uint64_t current, accepted, refused, timed_out;
 };
 

@@ -3,6 +3,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/server.h"
@@ -16,6 +17,9 @@
 /* How long an idle connection may stay once the server takes no more of them: so long a request that is on
  * its way has to come. */
 #define QUIESCED_IDLE_NS (NANOSECONDS_PER_SECOND / 2)
+
+/* So often libmicrohttpd was run when it is sure that it does not take what has come. */
+#define STUCK_RUNS 64
 
 /* New connections wait while so many are looked at, and then not for a while. */
 #define BATCH	 100
@@ -99,6 +103,25 @@ static bool has_left(struct http_exchange *exchange)
 	return left;
 }
 
+/* Whether libmicrohttpd, though it was run, does not take what has come of a body: a chunk's first line is longer
+ * than the memory of its connection (see http_server_run()). */
+static bool is_stuck(struct connection *connection)
+{
+	const struct http_exchange *exchange = connection->exchange;
+	const uint64_t runs = connection->server->runs;
+	int unread = 0;
+	if (exchange->suspended || exchange->head.length != UINT64_MAX ||
+	    ioctl(connection->fd, FIONREAD, &unread) || unread <= 0) {
+		connection->stuck_since = 0;
+		return false;
+	}
+	if (!connection->stuck_since || connection->stuck_at != exchange->received) {
+		connection->stuck_since = runs;
+		connection->stuck_at = exchange->received;
+	}
+	return runs - connection->stuck_since >= STUCK_RUNS;
+}
+
 /* Under the connection's lock: whether it has had its time. */
 static bool is_late(struct connection *connection, uint64_t now)
 {
@@ -116,7 +139,8 @@ static bool is_late(struct connection *connection, uint64_t now)
 		return now - exchange->pace.since_ns > settings->head_timeout_ns;
 	case PHASE_BODY:
 		return !exchange->paused &&
-		       is_slow(settings, &exchange->pace, exchange->received, now);
+		       (is_slow(settings, &exchange->pace, exchange->received, now) ||
+			is_stuck(connection));
 	case PHASE_SENDING:
 		return is_read_slowly(exchange, now);
 	case PHASE_LINGER:
@@ -166,6 +190,8 @@ void *sweep_run(void *context)
 	lock_scoped(&server->lock);
 	while (!server->swept) {
 		wait_for(server, server->sweep_interval_ns);
+		if (atomic_exchange(&server->stalled, false))
+			server->settings.more(server->settings.context);
 		server->cursor = server->connections;
 		while (server->cursor && !server->swept) {
 			sweep_some(server);

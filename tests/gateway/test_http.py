@@ -710,6 +710,35 @@ class SlowHeads(Case):
         self.assertTrue(idle.works())
 
 
+class Driven(Case):
+    """A server without a thread of its own, as the gateway's worker has it."""
+    settings = ("driven=1", "head-ms=600000", "idle-ms=2000")  # looks each half a second
+
+    def test_chunk_lines_without_end(self):
+        """They end long before the head's time is over: libmicrohttpd would ask for more for ever."""
+        head = b"POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for line in b"0" * 500_000, b"1;" + b"a" * 500_000, b"3\r\nabc\r\n1;" + b"a" * 500_000:
+            with self.subTest(line[:9]):
+                connection = self.connect()
+                connection.send(head)
+                try:
+                    connection.send(line)
+                except OSError:
+                    pass  # it was faster
+                self.assertTrue(self.connect().works())
+                self.assertTrue(connection.is_over())
+
+    def test_slow_chunks(self):
+        """A client that takes its time is none of these."""
+        connection = self.connect()
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(5):
+            connection.send(b"1\r\nx\r\n")
+            time.sleep(0.6)
+        connection.send(b"0\r\n\r\n")
+        self.assertEqual(connection.answer().body, b"x" * 5)
+
+
 class Ending(unittest.TestCase):
     def test_nothing_stays_unanswered(self):
         server = Server()
