@@ -249,6 +249,8 @@ void invocation_begin(struct call *call)
 	struct revision *revision = deployed_choose(deployed);
 	const struct image_description *description = revision_description(revision);
 	call->contract = (uint8_t)description->contract;
+	const bool unbuffered = call->flags & LINK_STREAM || description->stream;
+	const bool is_server = call->contract == CONTRACT_HTTP;
 	int result = contract_compose((enum contract_kind)call->contract, call->head,
 				      find_length(call), &call->composed, &error);
 	if (!result) {
@@ -260,7 +262,8 @@ void invocation_begin(struct call *call)
 		    .variables = (const char *const *)call->composed.variables,
 		    .fed = call->flags & LINK_MORE,
 		    .wanted = wanted,
-		    .unbuffered = call->flags & LINK_STREAM || description->stream,
+		    .unbuffered = unbuffered,
+		    .lasts = unbuffered || is_server,
 		    .deadline_ns = clock_now_ns() + description->timeout_ns + QUEUE_NS,
 		    .response_limit = supervisor->settings->response_limit,
 		    .respond = respond,

@@ -306,8 +306,9 @@ static int hand_over(struct revision *self, struct invocation *invocation, struc
 	request.head = invocation->prefix;
 	request.head_length = invocation->prefix_length;
 	request.variables = self->room ? invocation->variables : NULL;
-	request.flags =
-	    (invocation->unbuffered ? MAYFLY_UNBUFFERED : 0U) | (invocation->fed ? MAYFLY_FED : 0U);
+	request.flags = (invocation->unbuffered ? MAYFLY_UNBUFFERED : 0U) |
+			(invocation->fed ? MAYFLY_FED : 0U) |
+			(invocation->lasts ? MAYFLY_LASTING : 0U);
 	request.wanted = wanted;
 	request.data = invocation->body;
 	request.length = invocation->body_length;

@@ -34,6 +34,7 @@ struct invocation {
 	size_t body_length;
 	const char *const *variables;
 	bool unbuffered;	 /* what the program writes is wanted at once */
+	bool lasts;		 /* its time begins anew with each part of the response */
 	bool fed;		 /* more of the body follows by revision_feed() */
 	uint64_t deadline_ns;	 /* CLOCK_MONOTONIC; 0: that of the function alone */
 	uint64_t response_limit; /* bytes, after which it is stopped */

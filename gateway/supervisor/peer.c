@@ -187,7 +187,10 @@ int call_send_part(struct call *call, const void *data, size_t length)
 	if (call->has_pending)
 		send_pending(call);
 	int result = length ? keep_pending(call, data, length) : 0;
-	if (!result && (call->flags & LINK_STREAM || call->stop) && call->has_pending)
+	/* A server's machine hands on what is wanted soon. */
+	const bool at_once =
+	    call->flags & LINK_STREAM || call->stop || call->contract == CONTRACT_HTTP;
+	if (!result && at_once && call->has_pending)
 		send_pending(call);
 	return result;
 }

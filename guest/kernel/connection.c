@@ -21,12 +21,30 @@
 
 #define PIECE_MAX (32UL << 10) /* bytes that are brought at once */
 
+/* A program that computes between its writes has them handed on at this interval; what lies there when it
+ * waits, the monitor takes then. */
+#define PASS_ON_NS (10UL * 1000 * 1000)
+
 static struct {
 	struct inet_socket *outside; /* NULL: there is none */
 	bool begun;		     /* bytes of the request have been brought */
 	bool over;		     /* its response was complete, in the warm-up */
+	uint64_t passed_on_ns; /* when bytes of the response were last, or the request began */
 	struct http_response response;
 } connection;
+
+/* A response whose length nobody knows may be a stream, of which each part is wanted soon. */
+static void pass_on_in_time(void)
+{
+	const enum http_response_part part = connection.response.part;
+	if (part != HTTP_BODY_IN_CHUNKS && part != HTTP_BODY_TO_THE_END)
+		return;
+	const uint64_t now_ns = clock_read_ns(false);
+	if (now_ns - connection.passed_on_ns < PASS_ON_NS)
+		return;
+	connection.passed_on_ns = now_ns;
+	request_pass_on();
+}
 
 /* The program has sent something, or ended the connection. What it sends behind its response is
  * dropped. */
@@ -41,6 +59,8 @@ static void take_response(struct unix_socket *self)
 		unix_packet_free(packet);
 	}
 	const bool ended = self->socket.shut & SOCKET_SHUT_RECEIVE;
+	if (!connection.over && !ended)
+		pass_on_in_time();
 	if (connection.over || (!ended && response->part != HTTP_COMPLETE))
 		return;
 	connection.over = true;
@@ -57,8 +77,10 @@ static bool bring(uint64_t until_ns)
 		return false;
 	uint64_t length = request_peek(until_ns, &bytes);
 	length = length < PIECE_MAX ? length : PIECE_MAX;
-	if (length && !connection.begun)
+	if (length && !connection.begun) {
 		http_response_begin(&connection.response, http_response_is_for_head(bytes, length));
+		connection.passed_on_ns = clock_read_ns(false);
+	}
 	connection.begun |= length;
 	struct unix_packet *packet =
 	    length ? unix_packet_create(self, self, (uint32_t)length) : NULL;

@@ -278,7 +278,15 @@ bool request_has_ended(void)
 
 void request_answer(const void *bytes, uint64_t length)
 {
+	machine_control()->hand_on = 1;
 	send_response(bytes, length);
+}
+
+void request_pass_on(void)
+{
+	const uint64_t length = machine_control()->response_length;
+	if (length)
+		machine_hypercall(HYPERCALL_WRITE, length, 0, 0);
 }
 
 static const struct file_operations request_operations = {

@@ -25,4 +25,7 @@ void request_take(uint64_t length);
 bool request_has_ended(void);
 void request_answer(const void *bytes, uint64_t length);
 
+/* Hands on at once what was answered so far; without this call that happens before the machine waits. */
+void request_pass_on(void);
+
 #endif

@@ -201,6 +201,9 @@ enum mayfly_request_flag {
 	/* What the program writes is handed to `respond` at each of its writes, not only when a
 	 * MiB is full or the request is over. Costs two messages of the channel for each. */
 	MAYFLY_UNBUFFERED = 8,
+	/* timeout_ns is how long its response may take to begin; then it begins anew whenever
+	 * `respond` is given a part, or the program what it was fed. So a stream may last. */
+	MAYFLY_LASTING = 16,
 };
 
 /* What mayfly_request.respond may return beside 0 and errors. */

@@ -306,6 +306,8 @@ struct guest_control {
 	uint64_t serving;
 	uint64_t variable_count;
 	uint64_t unbuffered; /* the response is wanted at each write */
+	/* The library OS's: what is in the response area is to be handed on before the machine waits. */
+	uint64_t hand_on;
 	/* The library OS's, for crash reports: the file of the program that took the place of the
 	 * first one, cut off; empty: none did. */
 	char program[GUEST_PROGRAM_NAME_SIZE];

@@ -24,7 +24,7 @@
 #include "util/error.h"
 
 #define CHANNEL_MAGIC	0x4d46u /* "MF" */
-#define CHANNEL_VERSION 5u
+#define CHANNEL_VERSION 6u
 
 #define CHANNEL_SLOTS_MAX 1024 /* of one monitor */
 
@@ -115,6 +115,8 @@ struct channel_request {
 	uint64_t response_limit, log_limit;
 	uint64_t repeat; /* how often it is served; more than once only with CHANNEL_STREAMS */
 	uint64_t variable_count; /* in the window */
+	uint64_t
+	    lasts; /* timeout_ns begins anew with each part of its response, see MAYFLY_LASTING */
 };
 
 /* What became of a request. */

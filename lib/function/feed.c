@@ -40,6 +40,8 @@ size_t feed_copy_part(struct entry *entry, uint8_t *window, bool *last)
 static void tell_fed(struct mayfly_function *function, const struct function_slot *slot,
 		     size_t length, bool last, int result)
 {
+	if (length)
+		requests_extend(slot->entry);
 	struct channel_message message = {
 	    .kind = CHANNEL_FED,
 	    .flags = last ? CHANNEL_FINAL : 0,

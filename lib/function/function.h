@@ -347,6 +347,9 @@ void requests_begin(struct mayfly_function *function, struct entry *entry, uint6
  * -ECANCELED: the entry has ended meanwhile, and is the caller's to tell. */
 int requests_send(struct function_slot *slot, struct entry *entry, uint16_t kind);
 
+/* MAYFLY_LASTING: bytes have moved, so its monitor has its time anew. */
+void requests_extend(struct entry *entry);
+
 /* The entry is done as its result says. */
 void requests_finish(struct mayfly_function *function, struct entry *entry);
 void requests_fail(struct mayfly_function *function, struct entry *entry,

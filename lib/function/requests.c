@@ -151,6 +151,12 @@ void requests_begin(struct mayfly_function *function, struct entry *entry, uint6
 		loop_wake_at(function, entry->late_ns);
 }
 
+void requests_extend(struct entry *entry)
+{
+	if (entry->request.flags & MAYFLY_LASTING && entry->responded && !entry->cancelled)
+		entry->late_ns = find_late(&entry->request, clock_now_ns());
+}
+
 int requests_send(struct function_slot *slot, struct entry *entry, uint16_t kind)
 {
 	struct channel_message message = {.kind = kind, .slot = slot->number};
@@ -165,6 +171,7 @@ int requests_send(struct function_slot *slot, struct entry *entry, uint16_t kind
 	    .log_limit = request->log_limit,
 	    .repeat = request->repeat,
 	    .variable_count = entry->variable_count,
+	    .lasts = !!(request->flags & MAYFLY_LASTING),
 	};
 	if (entry->variable_count)
 		variables_place(slot->view, request->variables, entry->variable_count);
@@ -250,7 +257,8 @@ static int check_request(const struct mayfly_request *request, struct error *err
 {
 	const bool by_streams = request->flags & MAYFLY_STREAMS;
 	size_t total;
-	const unsigned known = MAYFLY_STREAMS | MAYFLY_FIGURES | MAYFLY_FED | MAYFLY_UNBUFFERED;
+	const unsigned known =
+	    MAYFLY_STREAMS | MAYFLY_FIGURES | MAYFLY_FED | MAYFLY_UNBUFFERED | MAYFLY_LASTING;
 	if (request->flags & ~known)
 		return error_set(error, EINVAL, "a request with a flag that nobody knows");
 	if ((request->length && !request->data) || (request->head_length && !request->head) ||
@@ -261,8 +269,9 @@ static int check_request(const struct mayfly_request *request, struct error *err
 		return error_set(error, EINVAL, "a request by streams has no data of its own");
 	if (by_streams && request->variables)
 		return error_set(error, EINVAL, "a request by streams has no variables");
-	if (by_streams && request->flags & MAYFLY_UNBUFFERED)
-		return error_set(error, EINVAL, "only what `respond` takes can come at each write");
+	if (by_streams && request->flags & (MAYFLY_UNBUFFERED | MAYFLY_LASTING))
+		return error_set(error, EINVAL,
+				 "only what `respond` takes can come at each write, or last");
 	if (!request->timeout_ns || request->timeout_ns > TIMEOUT_MAX_NS)
 		return error_set(error, EINVAL, "a request may take from 1 ns to 7 days");
 	if (!request->repeat || request->repeat > REPEAT_MAX ||

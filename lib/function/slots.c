@@ -350,6 +350,7 @@ static void hear_part(struct heard *heard)
 		return;
 	}
 	slot->entry->go_on = false;
+	requests_extend(slot->entry);
 	const int result = pass_response(heard, heard->message.length);
 	if (result != MAYFLY_HOLD)
 		slots_go_on(heard->function, slot, result);

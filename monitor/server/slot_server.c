@@ -237,6 +237,7 @@ static int serve_by_window(struct slot_server *self, struct error *error)
 	    .refill = wanted->flags & CHANNEL_FINAL ? NULL : refill,
 	    .settle = wanted->flags & CHANNEL_FINAL ? NULL : settle,
 	    .timeout_ns = time_left(&wanted->request),
+	    .lasts = wanted->request.lasts,
 	    .response_limit = wanted->request.response_limit,
 	    .log_limit = wanted->request.log_limit,
 	    .respond = respond,

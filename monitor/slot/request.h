@@ -32,6 +32,7 @@ struct request {
 	 * the call has returned. A negative errno fails the slot. NULL: nobody does. */
 	int (*settle)(void *context);
 	uint64_t timeout_ns; /* from when it is served */
+	bool lasts; /* it begins anew with each part of the response, and then of the request */
 	/* Bytes; 0: no limit. A response that is longer ends the request as a crash with SIGXFSZ;
 	 * of a longer log the rest is dropped. */
 	uint64_t response_limit, log_limit;

@@ -44,6 +44,13 @@ static int read_descriptor(struct slot *slot, uint64_t until_ns, uint64_t *lengt
 	return 0;
 }
 
+/* Bytes have moved. */
+static void extend_time(struct slot *slot)
+{
+	if (slot->request->lasts && slot->responded)
+		slot->deadline_ns = clock_now_ns() + slot->request->timeout_ns;
+}
+
 int slot_read_request(struct slot *slot, uint64_t until_ns, uint64_t *length, bool *last,
 		      struct error *error)
 {
@@ -55,6 +62,8 @@ int slot_read_request(struct slot *slot, uint64_t until_ns, uint64_t *length, bo
 	int result = request->refill(request->context, until_ns, length, last);
 	if (result && result != -EAGAIN)
 		return error_set_errno(error, -result, "cannot get the rest of the request");
+	if (!result && *length)
+		extend_time(slot);
 	return result;
 }
 
@@ -84,6 +93,7 @@ static int flush_response(struct slot *slot, const uint8_t *data, uint64_t lengt
 	if (result)
 		return error_set_errno(error, -result, "cannot write the response");
 	slot->responded += length;
+	extend_time(slot);
 	return 0;
 }
 

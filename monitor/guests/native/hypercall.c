@@ -47,6 +47,18 @@ static int finish_past_deadline(struct slot *slot, struct hypercall *call)
 	return 0;
 }
 
+static int take_part(struct slot *slot, struct hypercall *call, uint64_t length);
+
+/* What the program has answered does not wait with it. Sets call->next where the request ends here. */
+static int hand_on(struct slot *slot, struct hypercall *call)
+{
+	const volatile struct guest_control *control = window_control(&slot->window);
+	const uint64_t length = control->response_length;
+	return control->hand_on && length && length <= WINDOW_RESPONSE_SIZE
+		   ? take_part(slot, call, length)
+		   : 0;
+}
+
 static int serve_read(struct slot *slot, struct hypercall *call)
 {
 	volatile struct guest_control *control = window_control(&slot->window);
@@ -58,9 +70,12 @@ static int serve_read(struct slot *slot, struct hypercall *call)
 	if (!control->request_length && !control->request_complete) {
 		uint64_t until_ns = call->arguments[0], length;
 		bool last;
+		int result = until_ns ? hand_on(slot, call) : 0;
+		if (result || call->next == GUEST_FINISHED)
+			return result;
 		if (until_ns > slot->deadline_ns)
 			until_ns = slot->deadline_ns;
-		int result = slot_read_request(slot, until_ns, &length, &last, call->error);
+		result = slot_read_request(slot, until_ns, &length, &last, call->error);
 		if (result == -EAGAIN) {
 			call->result = -EAGAIN;
 			return until_ns == slot->deadline_ns ? finish_past_deadline(slot, call) : 0;
@@ -255,6 +270,9 @@ static int serve_accelerate(struct slot *slot, struct hypercall *call)
 static int serve_sleep(struct slot *slot, struct hypercall *call)
 {
 	uint64_t until;
+	const int result = hand_on(slot, call);
+	if (result || call->next == GUEST_FINISHED)
+		return result;
 	if (add_overflows(clock_now_ns(), call->arguments[0], &until) || until > slot->deadline_ns)
 		until = slot->deadline_ns;
 	while (clock_now_ns() < until && !machine_is_unwanted(slot->machine)) {
