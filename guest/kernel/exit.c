@@ -98,6 +98,7 @@ static void end_process(struct process *process)
 	if (holds_group(process->parent, process))
 		wake_orphans(process->group);
 	signal_tell_end(process);
+	process_tell_pidfds(process);
 }
 
 /* Somebody goes on in the process' memory. */

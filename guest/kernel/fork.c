@@ -9,6 +9,7 @@
 #include "guest/fs/descriptors.h"
 #include "guest/fs/path.h"
 #include "guest/fs/syscalls/transfer.h"
+#include "guest/ipc/pidfds.h"
 #include "guest/lib/system_call.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/address_space.h"
@@ -27,21 +28,26 @@
 static int check(const struct fork_request *request)
 {
 	const uint64_t flags = request->flags;
-	if ((flags & CLONE_SIGHAND && !(flags & CLONE_VM)) || flags & CLONE_PIDFD ||
+	if ((flags & CLONE_SIGHAND && !(flags & CLONE_VM)) ||
+	    (flags & CLONE_PIDFD && flags & CLONE_DETACHED) ||
 	    (flags & CLONE_NEWNS && flags & CLONE_FS) || (flags & CSIGNAL) > SIGNAL_COUNT)
 		return -EINVAL;
 	if (flags & NAMESPACES)
 		return -EPERM;
-	if ((flags & CLONE_PARENT_SETTID && !user_writable(request->parent_id, sizeof(int32_t))) ||
+	if ((flags & CLONE_PIDFD && !user_writable(request->pidfd, sizeof(int32_t))) ||
+	    (flags & CLONE_PARENT_SETTID && !user_writable(request->parent_id, sizeof(int32_t))) ||
 	    (flags & CLONE_CHILD_SETTID && !user_writable(request->child_id, sizeof(int32_t))))
 		return -EFAULT;
 	return 0;
 }
 
 /* What is the parent's, too, or a copy of it. On an error something may be there. */
-static int copy_rooms(struct process *child, uint64_t flags)
+static int copy_rooms(struct process *child, const struct fork_request *request)
 {
+	const uint64_t flags = request->flags;
 	int error = signal_actions_copy(child, flags & CLONE_SIGHAND);
+	if (!error && request->clears_handlers)
+		signal_actions_forget_handlers(child);
 	if (!error)
 		error = timers_create(child);
 	if (!error)
@@ -91,14 +97,30 @@ static int copy_memory(struct process *child, const struct fork_request *request
 	return error;
 }
 
+/* The memory, and the pidfd if one is wanted: not among a copy of the descriptors, nor told to a copy of
+ * the memory. */
+static int finish(struct process *child, const struct fork_request *request)
+{
+	const bool wants_pidfd = request->flags & CLONE_PIDFD;
+	const int32_t pidfd = wants_pidfd ? pidfd_install(child, 0) : 0;
+	if (pidfd < 0)
+		return pidfd;
+	int error = copy_memory(child, request);
+	if (error && wants_pidfd)
+		(void)descriptor_close((uint32_t)pidfd);
+	if (!error && wants_pidfd)
+		(void)user_copy_out(request->pidfd, &pidfd, sizeof(pidfd));
+	return error;
+}
+
 static int create(const struct fork_request *request, struct process **child)
 {
 	int error = process_create(child);
 	if (error)
 		return error;
-	error = copy_rooms(*child, request->flags);
+	error = copy_rooms(*child, request);
 	if (!error)
-		error = copy_memory(*child, request);
+		error = finish(*child, request);
 	if (error)
 		discard(*child);
 	return error;

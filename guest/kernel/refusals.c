@@ -63,8 +63,6 @@ static const struct {
     NAME(personality),
     NAME(process_vm_readv),
     NAME(process_vm_writev),
-    NAME(pidfd_open),
-    NAME(pidfd_send_signal),
     NAME(kcmp),
     NAME(setgroups),
     NAME(capset),

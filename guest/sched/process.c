@@ -213,9 +213,3 @@ SYSTEM_CALL(prctl)
 		return -EINVAL;
 	}
 }
-
-/* ENOSYS: C libraries then make the same thread or process by clone(). */
-SYSTEM_CALL(clone3)
-{
-	return -ENOSYS;
-}

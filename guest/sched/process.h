@@ -81,6 +81,7 @@ struct process {
 	bool hides_memory;			     /* PR_SET_DUMPABLE: it is only kept */
 	struct process_ids users, groups;
 	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
+	struct inode *watched;	       /* by pidfds, all by this one; NULL: it has none */
 
 	struct signal_queue signals; /* that were sent while all threads blocked them */
 
@@ -172,6 +173,14 @@ void process_give_memory_back(void);
 
 /* What is true of a process has changed: who waits for it looks. */
 void process_tell_waiters(void);
+
+/* Pidfds are in guest/ipc. The process has ended: who polls them is told; it is gone, or is none: they
+ * stand for nobody any more. */
+void process_tell_pidfds(struct process *process);
+void process_leave_pidfds(struct process *process);
+
+/* The process that a pidfd stands for; NULL: it is gone. `never_waits`: it was opened so. 0 or -EBADF. */
+int process_of_pidfd(uint64_t descriptor, struct process **process, bool *never_waits);
 
 /* A signal stops the process, or lets it go on. In guest/signal, as its parent is told. */
 void process_stop(struct process *process, int signal);

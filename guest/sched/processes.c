@@ -43,6 +43,7 @@ static int copy_executable(struct process *child, const struct process *parent)
 
 static void free_process(struct process *process)
 {
+	process_leave_pidfds(process);
 	if (process->executable)
 		heap_free(process->executable, strlen(process->executable) + 1);
 	heap_free(process, sizeof(*process));

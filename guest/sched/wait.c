@@ -21,6 +21,7 @@ struct selection {
 	idtype_t kind;
 	uint32_t id; /* of a process or a group; as the list of processes has it */
 	uint32_t options;
+	bool is_eagain; /* that there is none, by a descriptor that never waits */
 };
 
 /* What has become of a child. */
@@ -166,6 +167,22 @@ void wait_describe(siginfo_t *information, const struct process *process, int st
 	}
 }
 
+/* Who is gone has a number that no process has. */
+static int select_by_pidfd(uint64_t descriptor, struct selection *selection)
+{
+	struct process *process;
+	bool never_waits;
+	int error = process_of_pidfd(descriptor, &process, &never_waits);
+	if (error)
+		return error;
+	selection->kind = P_PID;
+	selection->id = process ? process->id : 0;
+	selection->is_eagain = never_waits && !(selection->options & WNOHANG);
+	if (never_waits)
+		selection->options |= WNOHANG;
+	return 0;
+}
+
 /* 0: *selection says what is waited for. */
 static int read_selection(uint64_t kind, uint64_t id, struct selection *selection)
 {
@@ -183,7 +200,9 @@ static int read_selection(uint64_t kind, uint64_t id, struct selection *selectio
 			return -EINVAL;
 		selection->id = number ? list_id((uint32_t)number) : process_current()->group;
 		break;
-	default: /* P_PIDFD, too: there are no such descriptors */
+	case P_PIDFD:
+		return number < 0 ? -EINVAL : select_by_pidfd(id, selection);
+	default:
 		return -EINVAL;
 	}
 	selection->kind = (idtype_t)kind;
@@ -214,6 +233,8 @@ SYSTEM_CALL(waitid)
 	int result = read_selection(arguments[0], arguments[1], &selection);
 	if (!result)
 		result = wait_for(&selection, &news);
+	if (!result && selection.is_eagain)
+		result = -EAGAIN;
 	int error = 0;
 	if (result > 0) {
 		wait_describe(&information, news.process, news.status);

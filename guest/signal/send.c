@@ -9,6 +9,11 @@
 #include "guest/sched/thread.h"
 #include "signals.h"
 
+/* linux/pidfd.h of Linux 6.9; headers may be older. */
+#define PIDFD_SIGNAL_THREAD	   1U
+#define PIDFD_SIGNAL_THREAD_GROUP  2U
+#define PIDFD_SIGNAL_PROCESS_GROUP 4U
+
 static siginfo_t describe(int signal, int code)
 {
 	siginfo_t information = {.si_signo = signal, .si_code = code};
@@ -144,4 +149,44 @@ SYSTEM_CALL(rt_tgsigqueueinfo)
 	if (!may_send(arguments[0], &information))
 		return -EPERM;
 	return send_in_process(arguments[0], arguments[1], &information);
+}
+
+/* What the program says of the signal (0: nothing), or what kill() would say. */
+static int describe_for(const struct process *process, bool to_group, const uint64_t arguments[6],
+			siginfo_t *information)
+{
+	if (!arguments[2]) {
+		*information = describe((int)arguments[1], SI_USER);
+		return 0;
+	}
+	int error = user_copy_in(information, arguments[2], sizeof(*information));
+	if (error)
+		return error;
+	if (information->si_signo != (int)arguments[1])
+		return -EINVAL;
+	const bool looks_sent = information->si_code >= 0 || information->si_code == SI_TKILL;
+	return looks_sent && (to_group || process != process_current()) ? -EPERM : 0;
+}
+
+SYSTEM_CALL(pidfd_send_signal)
+{
+	const uint32_t scope = (uint32_t)arguments[3];
+	const bool to_group = scope == PIDFD_SIGNAL_PROCESS_GROUP;
+	siginfo_t information;
+	struct process *process;
+	bool never_waits;
+	if (scope && scope != PIDFD_SIGNAL_THREAD && scope != PIDFD_SIGNAL_THREAD_GROUP &&
+	    !to_group)
+		return -EINVAL;
+	int error = process_of_pidfd(arguments[0], &process, &never_waits);
+	if (!error)
+		error = describe_for(process, to_group, arguments, &information);
+	if (error)
+		return error;
+	if (!process || process->phase == PROCESS_GONE)
+		return -ESRCH;
+	if (to_group)
+		return send_all(&process->id, &information);
+	return scope == PIDFD_SIGNAL_THREAD ? send_to_thread(process, process->id, &information)
+					    : send(process, &information);
 }

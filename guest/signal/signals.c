@@ -357,14 +357,19 @@ int signal_actions_unshare(void)
 	return error;
 }
 
-void signals_start_program(void)
+void signal_actions_forget_handlers(struct process *process)
 {
 	for (int signal = 1; signal <= SIGNAL_COUNT; signal++) {
-		struct signal_action *action = action_of(process_current(), signal);
+		struct signal_action *action = action_of(process, signal);
 		const bool ignored = action->handler == (uint64_t)SIG_IGN;
 		*action = (struct signal_action){.handler = ignored ? (uint64_t)SIG_IGN
 								    : (uint64_t)SIG_DFL};
 	}
+}
+
+void signals_start_program(void)
+{
+	signal_actions_forget_handlers(process_current());
 	thread_current()->alternate_stack = (stack_t){.ss_flags = SS_DISABLE};
 	update_upcalls();
 }

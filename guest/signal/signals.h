@@ -31,6 +31,9 @@ void signal_actions_release(struct process *process);
 /* The current process has its own from now on, where it shared them. 0 or -ENOMEM. */
 int signal_actions_unshare(void);
 
+/* No signal has a handler; what is ignored stays so. */
+void signal_actions_forget_handlers(struct process *process);
+
 const struct signal_action *signal_action(int signal);
 const struct signal_action *signal_action_of(const struct process *process, int signal);
 bool signal_is_ignored(int signal);

@@ -213,7 +213,7 @@ static void add(const struct example *list, size_t count)
 
 /* What good arguments refer to. */
 static uint64_t file, directory, null, endless, other, epoll, pipe_end, number, timer_file,
-    connected, listening;
+    connected, listening, own_process;
 static struct sigevent silent = {.sigev_notify = SIGEV_NONE};
 static const stack_t stack = {.ss_sp = zeros, .ss_size = sizeof(zeros)};
 static uint32_t word;
@@ -242,6 +242,7 @@ static bool open_all(void)
 	listening = (uint64_t)listener;
 	pipe_end = (uint64_t)ends[0];
 	number = (uint64_t)timer;
+	own_process = (uint64_t)opened((int)syscall(SYS_pidfd_open, getpid(), 0));
 	timer_file = (uint64_t)opened(timerfd_create(CLOCK_MONOTONIC, 0));
 	ready_poll = (struct pollfd){.fd = (int)null, .events = POLLOUT};
 	FD_SET(null, &ready_set);
@@ -433,6 +434,8 @@ static void add_rest(void)
 	    {SYS_getrusage, {0, zero}},
 	    {SYS_wait4, {UINT64_MAX, zero, WNOHANG, zero}},
 	    {SYS_waitid, {P_ALL, 0, zero, WEXITED | WNOHANG, zero}},
+	    {SYS_pidfd_send_signal, {own_process, 0, zero, 0}},
+	    {SYS_clone3, {zero, 64}, .no_zeros = true},
 	    {SYS_sysinfo, {zero}},
 	    {SYS_sched_getaffinity, {0, 8, zero}},
 	    {SYS_sched_setaffinity, {0, 8, zero}},
