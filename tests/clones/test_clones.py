@@ -134,6 +134,9 @@ class Clones(unittest.TestCase):
         # Of 4 million two are equal once in about 10^5 runs of this test: then again.
         self.assertGreaterEqual(len(set(found)), len(found) - 1, found)
 
+    def test_ruby_has_its_id(self):
+        self.ids(run(f"--repeat={REPEAT}", COPY, "/tmp/libruby-3.1.so.3.1.2"), REPEAT)
+
 
 class Generators(unittest.TestCase):
     def drawn(self, *command):

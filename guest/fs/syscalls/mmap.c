@@ -77,16 +77,18 @@ static bool is_coherent(const struct file *file)
 	return file_writable(file) || !file->inode->layer;
 }
 
-/* Python up to 3.11 notes with an event loop that runs which process it runs in (getpid), and finds
- * none in another, which would be a fork, where no loop runs. In a clone the loop runs on. The code that
- * asks for that, and for nothing else, is the module _asyncio. */
-static void note_event_loops(const struct file *file, uint64_t start, uint64_t length)
+/* Code that takes another process' id (getpid) for a fork, and a clone for one, where it would lose what
+ * a clone has. Python up to 3.11 finds no event loop that runs: the module that asks for that, and for
+ * nothing else, is _asyncio. Ruby up to 3.2 thinks that its timer is gone, and ends when it makes
+ * another; it draws no random numbers by its id. Other libraries of these programs get the new one. */
+static void note_keepers(const struct file *file, uint64_t start, uint64_t length)
 {
-	static const char module[] = "_asyncio.";
+	static const char *const names[] = {"_asyncio.", "libruby"};
 	const struct dentry *dentry =
 	    file->directory ? directory_dentry_of(file->directory, file->inode) : NULL;
-	if (dentry && !strncmp(dentry->name, module, sizeof(module) - 1))
-		process_keep_id_for(start, start + length);
+	for (size_t i = 0; i < ARRAY_SIZE(names) && dentry; i++)
+		if (!strncmp(dentry->name, names[i], strlen(names[i])))
+			process_keep_id_for(start, start + length);
 }
 
 /* What a linker maps where it wants it, and small memory, is used at once: a touch would cost two exits
@@ -133,7 +135,7 @@ static int64_t map_file(const uint64_t arguments[6], struct file *file)
 	if (start > 0)
 		fault_ahead(&request, (uint64_t)start);
 	if (file && protection & PROT_EXEC && start > 0)
-		note_event_loops(file, (uint64_t)start, request.length);
+		note_keepers(file, (uint64_t)start, request.length);
 	return start;
 }
 
