@@ -64,7 +64,6 @@ static const struct {
     NAME(process_vm_readv),
     NAME(process_vm_writev),
     NAME(kcmp),
-    NAME(setgroups),
     NAME(capset),
     NAME(capget),
     NAME(adjtimex),

@@ -136,6 +136,14 @@ static void print_memory(struct pseudo_text *out)
 		     libos_start_info.stack_size / 1024);
 }
 
+static void print_groups(struct pseudo_text *out)
+{
+	const struct group_list *list = process_current()->more_groups;
+	for (uint32_t i = 0; list && i < list->count; i++)
+		pseudo_print(out, "%u ", list->ids[i]);
+	pseudo_print(out, "%s\n", list ? "" : " ");
+}
+
 static void print_status(struct pseudo_text *out)
 {
 	const struct process *process = process_current();
@@ -147,7 +155,8 @@ static void print_status(struct pseudo_text *out)
 		     users->files);
 	pseudo_print(out, "Gid:\t%u\t%u\t%u\t%u\n", groups->real, groups->effective, groups->saved,
 		     groups->files);
-	pseudo_print(out, "FDSize:\t%u\nGroups:\t\n", DESCRIPTOR_COUNT);
+	pseudo_print(out, "FDSize:\t%u\nGroups:\t", DESCRIPTOR_COUNT);
+	print_groups(out);
 	if (process->memory)
 		print_memory(out);
 	pseudo_print(out, "Threads:\t%u\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",

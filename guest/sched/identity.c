@@ -3,12 +3,15 @@
 #include "identity.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/utsname.h>
 
 #include "arch/linux.h"
 #include "arch/registers.h"
 #include "guest/lib/system_call.h"
+#include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
+#include "guest/mm/heap.h"
 #include "guest/mm/user_memory.h"
 #include "process.h"
 
@@ -213,9 +216,91 @@ SYSTEM_CALL(getresgid)
 	return report_three(arguments, &process_current()->groups);
 }
 
+/* ── groups besides ──────────────────────────────────────────────────────────────────────────── */
+
+static uint64_t list_size(uint32_t count)
+{
+	return sizeof(struct group_list) + (uint64_t)count * sizeof(uint32_t);
+}
+
+void identity_release(struct process *process)
+{
+	struct group_list *list = process->more_groups;
+	if (list)
+		heap_free(list, list_size(list->count));
+	process->more_groups = NULL;
+}
+
+int identity_copy(struct process *child)
+{
+	const struct group_list *list = process_current()->more_groups;
+	if (!list)
+		return 0;
+	child->more_groups = heap_allocate(list_size(list->count));
+	if (!child->more_groups)
+		return -ENOMEM;
+	memcpy(child->more_groups, list, list_size(list->count));
+	return 0;
+}
+
+static void sort(struct group_list *list)
+{
+	for (uint32_t gap = list->count / 2; gap; gap /= 2) {
+		for (uint32_t i = gap; i < list->count; i++) {
+			const uint32_t id = list->ids[i];
+			uint32_t place = i;
+			for (; place >= gap && list->ids[place - gap] > id; place -= gap)
+				list->ids[place] = list->ids[place - gap];
+			list->ids[place] = id;
+		}
+	}
+}
+
+static int read_list(struct group_list **read, uint64_t address, uint32_t count)
+{
+	struct group_list *list = heap_allocate(list_size(count));
+	if (!list)
+		return -ENOMEM;
+	list->count = count;
+	int error = user_copy_in(list->ids, address, count * sizeof(uint32_t));
+	for (uint32_t i = 0; i < count && !error; i++)
+		if (list->ids[i] == UNCHANGED)
+			error = -EINVAL;
+	if (error)
+		heap_free(list, list_size(count));
+	else
+		*read = list;
+	return error;
+}
+
+SYSTEM_CALL(setgroups)
+{
+	const uint32_t count = (uint32_t)arguments[0];
+	struct process *process = process_current();
+	struct group_list *list = NULL;
+	if (!is_root())
+		return -EPERM;
+	if (count > NGROUPS_MAX)
+		return -EINVAL;
+	int error = count ? read_list(&list, arguments[1], count) : 0;
+	if (error)
+		return error;
+	if (list)
+		sort(list);
+	identity_release(process);
+	process->more_groups = list;
+	return 0;
+}
+
 SYSTEM_CALL(getgroups)
 {
-	return (int32_t)arguments[0] < 0 ? -EINVAL : 0;
+	const struct group_list *list = process_current()->more_groups;
+	const uint32_t count = list ? list->count : 0, room = (uint32_t)arguments[0];
+	if ((int32_t)room < 0 || (room && count > room))
+		return -EINVAL;
+	int error =
+	    room && list ? user_copy_out(arguments[1], list->ids, count * sizeof(uint32_t)) : 0;
+	return error ? error : (int64_t)count;
 }
 
 const struct utsname *identity_names(void)

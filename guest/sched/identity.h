@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct process;
 struct utsname;
 
 /* Who the program is at its start. */
@@ -15,6 +16,11 @@ void identity_start_program(void);
 /* The effective ids. */
 uint32_t identity_user(void);
 uint32_t identity_group(void);
+
+/* The groups that a process is in besides: the current one's for a child of it, 0 or -ENOMEM; and they
+ * go. */
+int identity_copy(struct process *child);
+void identity_release(struct process *process);
 
 /* What uname(2) tells. */
 const struct utsname *identity_names(void);

@@ -48,6 +48,12 @@ struct process_ids {
 	uint32_t real, effective, saved, files;
 };
 
+/* Groups that a process is in besides, in order; see setgroups(2). */
+struct group_list {
+	uint32_t count;
+	uint32_t ids[];
+};
+
 struct process {
 	struct process *next;	/* of all, from process_first on; NULL behind the last */
 	struct process *parent; /* NULL: process 1, which the library OS is */
@@ -80,8 +86,9 @@ struct process {
 	struct process_limit limits[PROCESS_LIMITS]; /* see limits.c */
 	bool hides_memory;			     /* PR_SET_DUMPABLE: it is only kept */
 	struct process_ids users, groups;
-	uint64_t knowing, knowing_end; /* code; see process_keep_id_for() */
-	struct inode *watched;	       /* by pidfds, all by this one; NULL: it has none */
+	struct group_list *more_groups; /* NULL: none */
+	uint64_t knowing, knowing_end;	/* code; see process_keep_id_for() */
+	struct inode *watched;		/* by pidfds, all by this one; NULL: it has none */
 
 	struct signal_queue signals; /* that were sent while all threads blocked them */
 

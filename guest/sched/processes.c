@@ -9,6 +9,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/address_space.h"
 #include "guest/mm/heap.h"
+#include "identity.h"
 #include "limits.h"
 #include "process.h"
 #include "processor_time.h"
@@ -43,6 +44,7 @@ static int copy_executable(struct process *child, const struct process *parent)
 
 static void free_process(struct process *process)
 {
+	identity_release(process);
 	process_leave_pidfds(process);
 	if (process->executable)
 		heap_free(process->executable, strlen(process->executable) + 1);
@@ -73,6 +75,8 @@ int process_create(struct process **created)
 	child->hides_memory = self->hides_memory;
 	memcpy(child->name, process_name(), PROCESS_NAME_SIZE);
 	int error = copy_executable(child, self);
+	if (!error)
+		error = identity_copy(child);
 	if (error)
 		free_process(child);
 	else

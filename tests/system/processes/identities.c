@@ -69,6 +69,57 @@ static void test_inherited(void)
 	IN_CHILD("a child", TRY(setresgid(1, 2, 3)); TRY(setresuid(4, 5, 6)); inherit(); show());
 }
 
+static void show_groups(void)
+{
+	gid_t groups[8] = {0};
+	char line[256];
+	const int count = getgroups(8, groups);
+	printf("  %d:", count);
+	for (int i = 0; i < count; i++)
+		printf(" %u", groups[i]);
+	FILE *status = fopen("/proc/self/status", "r");
+	while (status && fgets(line, sizeof(line), status))
+		if (!strncmp(line, "Groups:", 7))
+			printf(" %s", line);
+	if (status)
+		fclose(status);
+}
+
+/* Raw calls: the C library would make them in all threads. */
+static long set_groups(long count, const gid_t *groups)
+{
+	return syscall(SYS_setgroups, count, groups);
+}
+
+static long get_groups(long count, gid_t *groups)
+{
+	return syscall(SYS_getgroups, count, groups);
+}
+
+static void try_groups(void)
+{
+	static const gid_t some[] = {7, 3, 4000000000U, 3, 0}, wrong[] = {5, (gid_t)-1};
+	gid_t got[4];
+	TRY(set_groups(0, NULL));
+	show_groups();
+	TRY(set_groups(5, some));
+	show_groups();
+	TRY(get_groups(0, NULL));
+	TRY(get_groups(0, (gid_t *)8));
+	TRY(get_groups(4, got));
+	TRY(get_groups(-1, got));
+	TRY(get_groups(5, (gid_t *)8));
+	TRY(set_groups(2, wrong));
+	TRY(set_groups(-1, some));
+	TRY(set_groups(65537, some));
+	TRY(set_groups(2, (const gid_t *)8));
+	IN_CHILD("its groups", show_groups(); TRY(set_groups(1, some)); show_groups());
+	show_groups();
+	TRY(setuid(1000));
+	TRY(set_groups(1, some));
+	show_groups();
+}
+
 int main(int argc, char **argv)
 {
 	begin();
@@ -77,6 +128,7 @@ int main(int argc, char **argv)
 	for (unsigned run = 0; run < 60; run++)
 		test_by_chance(run);
 	test_inherited();
+	IN_CHILD("groups", try_groups());
 	show();
 	return 0;
 }

@@ -55,9 +55,20 @@ static const struct call calls[] = {
 /* These take addresses as numbers, and do not look what is there;
  * or they would end this program. */
 static const long numbers_only[] = {
-    SYS_brk,	   SYS_mmap,  SYS_munmap,  SYS_mprotect,	SYS_mremap,	     SYS_madvise,
-    SYS_msync,	   SYS_mlock, SYS_munlock, SYS_set_tid_address, SYS_set_robust_list, SYS_clone,
-    SYS_getgroups, /* looks only where the user is in groups */
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mprotect,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_msync,
+    SYS_mlock,
+    SYS_munlock,
+    SYS_set_tid_address,
+    SYS_set_robust_list,
+    SYS_clone,
+    SYS_getgroups,
+    SYS_setgroups, /* look only where the user is in groups, or is root */
 };
 
 /* Good arguments of a call. */
