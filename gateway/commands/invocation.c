@@ -260,7 +260,7 @@ void invocation_begin(struct call *call)
 		    .body = call->body,
 		    .body_length = call->body_length,
 		    .variables = (const char *const *)call->composed.variables,
-		    .fed = call->flags & LINK_MORE,
+		    .fed = call->flags & LINK_MORE || (is_server && call->flags & LINK_UPGRADE),
 		    .wanted = wanted,
 		    .unbuffered = unbuffered,
 		    .lasts = unbuffered || is_server,

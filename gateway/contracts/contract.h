@@ -72,6 +72,9 @@ void contract_parser_free(struct contract_parser *parser);
 #define CONTRACT_TYPE_USUAL "application/octet-stream"
 void contract_parser_set_type(struct contract_parser *parser, const char *type);
 
+/* Lets a server answer 101: the body is then of another protocol, to the program's end. */
+void contract_parser_let_upgrade(struct contract_parser *parser);
+
 /* Feeds the next bytes that the program wrote, and takes off those it used: *data and *length move on. A call
  * returns with the head the first time that it is complete (contract_parser_head()), with a piece of
  * the body (piece->length is not 0), or when all is used. 0; -EPROTO with a sentence where it is no

@@ -33,7 +33,9 @@ static void write_head(FILE *out, const struct request_head *head)
 		fprintf(out, "%s: %s\r\n", head->headers[i].name, head->headers[i].value);
 	if (says_length(head))
 		fprintf(out, "Content-Length: %" PRIu64 "\r\n", head->body_length);
-	fputs("Connection: close\r\n\r\n", out);
+	fputs(head->upgrades ? "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+			     : "Connection: close\r\n\r\n",
+	      out);
 }
 
 static int compose(const struct request_head *head, struct contract_request *request,
@@ -55,7 +57,8 @@ struct status_line {
 	bool is_old; /* HTTP/1.0 */
 };
 
-static int read_status_line(const char *line, struct status_line *read, struct error *error)
+static int read_status_line(const char *line, bool upgrades, struct status_line *read,
+			    struct error *error)
 {
 	static const char begin[] = "HTTP/1.";
 	const size_t length = strlen(begin);
@@ -65,7 +68,7 @@ static int read_status_line(const char *line, struct status_line *read, struct e
 	if (read->status < 100 || read->status > 599)
 		return error_set(error, EPROTO, "the function's response is not HTTP: \"%.40s\"",
 				 line ? line : "");
-	if (read->status == 101)
+	if (read->status == 101 && !upgrades)
 		return error_set(error, EPROTO,
 				 "the function switches to a protocol that nobody asked for");
 	read->is_old = line[length] == '0';
@@ -90,14 +93,17 @@ static int read_head(struct contract_parser *parser, struct error *error)
 	char *rest = parser->text.data;
 	struct status_line line = {0};
 	struct response_framing framing;
-	int result = read_status_line(response_head_line(&rest), &line, error);
+	int result = read_status_line(response_head_line(&rest), parser->upgrades, &line, error);
 	if (!result)
 		result = response_head_read(rest, false, &parser->head, &framing, error);
 	if (!result)
 		result = check_framing(&framing, line.is_old, error);
 	if (result)
 		return result;
-	if (line.status < 200) {
+	/* Behind 101 there is another protocol, whatever the head says of a body. */
+	if (line.status == 101)
+		framing = (struct response_framing){0};
+	else if (line.status < 200) {
 		parser->text.length = parser->text.line = 0;
 		return ++parser->skipped <= INTERIM_MAX
 			   ? 0

@@ -35,6 +35,7 @@ struct contract_parser {
 	const char *type;  /* Content-Type where the contract says none */
 	bool head_known;   /* `head` and `body` are valid */
 	bool without_body; /* as the method wants it */
+	bool upgrades;	   /* 101 is a response, whose body is of another protocol */
 	bool complete, broken;
 	unsigned skipped; /* heads of interim responses */
 };

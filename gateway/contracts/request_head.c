@@ -157,6 +157,7 @@ int request_head_read(struct request_head *head, struct record_view record, uint
 	head->host = record_find_text(record, FIELD_HOST, NULL);
 	head->client = record_find_text(record, FIELD_CLIENT, NULL);
 	head->secure = record_find_number(record, FIELD_SECURE, 0) == 1;
+	head->upgrades = record_find_number(record, FIELD_UPGRADE, 0) == 1;
 	if (!grammar_is_token(head->method))
 		return error_set(error, EINVAL, "\"%s\" is no method", head->method);
 	if (head->query && !grammar_is_target(head->query))

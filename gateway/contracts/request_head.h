@@ -23,7 +23,7 @@ struct request_head {
 	const char *target; /* path as it came; begins with "/" */
 	const char *path;   /* decoded */
 	const char *query;  /* NULL: there is none */
-	bool secure;
+	bool secure, upgrades;
 	uint64_t body_length;
 	size_t header_count;
 	/* In their order. Names are tokens, values have no control characters but tabs. */

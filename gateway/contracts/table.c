@@ -76,6 +76,11 @@ void contract_parser_set_type(struct contract_parser *parser, const char *type)
 	parser->type = type;
 }
 
+void contract_parser_let_upgrade(struct contract_parser *parser)
+{
+	parser->upgrades = true;
+}
+
 void contract_parser_free(struct contract_parser *parser)
 {
 	if (!parser)

@@ -240,7 +240,7 @@ static enum MHD_Result answer(struct http_exchange *exchange)
 	enum MHD_Result result = take_response(exchange, &response) ? MHD_YES : MHD_NO;
 	if (!response)
 		return result;
-	if (is_last(exchange))
+	if (is_last(exchange) && !exchange->upgrading)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (result == MHD_YES)
 		result = MHD_queue_response(connection->mhd, exchange->status, response);
@@ -293,7 +293,8 @@ void exchange_end(struct http_exchange *exchange, bool sent)
 	connection->counted = false;
 	connection->begun_ns = 0;
 	exchange->over = true;
-	sent = sent && exchange->phase == PHASE_SENDING;
+	sent = exchange->upgrading ? exchange->tunneled && !exchange->cut
+				   : sent && exchange->phase == PHASE_SENDING;
 	pthread_mutex_unlock(&connection->lock);
 
 	response_release(exchange);
@@ -330,6 +331,10 @@ void http_resume(struct http_exchange *exchange)
 	if (!exchange->paused)
 		return;
 	exchange->paused = false;
+	if (exchange->urh) {
+		tunnel_watch(exchange);
+		return;
+	}
 	exchange->pace = (struct pace){.since_ns = clock_now_ns(), .bytes = exchange->received};
 	if (exchange->phase == PHASE_BODY)
 		connection_wake(exchange, &waiting);

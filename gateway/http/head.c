@@ -16,7 +16,8 @@ struct reading {
 	const char *next; /* where the next line begins */
 	const char *host, *authorization;
 	unsigned lengths, encodings, hosts, authorizations;
-	size_t memory; /* of the connection's, beside the head itself */
+	bool websocket, upgrade; /* of Upgrade and Connection */
+	size_t memory;		 /* of the connection's, beside the head itself */
 	bool expects;
 	unsigned status; /* that it is refused with */
 	bool broken;
@@ -67,11 +68,28 @@ static bool take_length(struct reading *reading, const char *value)
 	return true;
 }
 
+/* Whether a list of tokens has "upgrade" in it. */
+static bool lists_upgrade(const char *list)
+{
+	static const char token[] = "upgrade";
+	while (*(list += strspn(list, " \t,"))) {
+		const size_t length = strcspn(list, " \t,");
+		if (length == strlen(token) && !strncasecmp(list, token, length))
+			return true;
+		list += length;
+	}
+	return false;
+}
+
 /* Headers that this layer has to understand. */
 static bool take_known(struct reading *reading, const char *name, const char *value)
 {
 	if (!strcasecmp(name, "content-length"))
 		return take_length(reading, value);
+	if (!strcasecmp(name, "upgrade"))
+		reading->websocket = !strcasecmp(value, "websocket");
+	if (!strcasecmp(name, "connection"))
+		reading->upgrade |= lists_upgrade(value);
 	if (!strcasecmp(name, "transfer-encoding")) {
 		if (reading->encodings++)
 			return refuse(reading, MHD_HTTP_BAD_REQUEST, true);
@@ -202,6 +220,9 @@ static unsigned read_all(struct reading *reading, const char *method, const char
 		return MHD_HTTP_BAD_REQUEST;
 	if (strlen(method) > METHOD_MAX)
 		return MHD_HTTP_NOT_IMPLEMENTED;
+	exchange->head.upgrades = reading->websocket && reading->upgrade && !old &&
+				  !strcmp(method, "GET") && !exchange->head.length &&
+				  exchange->connection->server->epoll >= 0;
 	unsigned status = read_target(exchange, reading->host);
 	if (!status && reading->authorization &&
 	    authorization_read(&exchange->head, reading->authorization, &exchange->credentials))

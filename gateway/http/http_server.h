@@ -35,6 +35,7 @@ struct http_head {
 	uint64_t length; /* of the body; UINT64_MAX: it comes in chunks */
 	char client[64]; /* address, as text */
 	bool secure;
+	bool upgrades; /* it asks for a WebSocket, and may get it by http_upgrade() */
 	/* By Authorization: Basic or Bearer; NULL where it has none. */
 	const char *user, *password, *token;
 };
@@ -118,6 +119,12 @@ int http_respond(struct http_exchange *exchange, unsigned status, const struct h
  * thread; that may be before this returns, and happens in any case. No call after http_end(). */
 int http_write(struct http_exchange *exchange, const void *data, size_t length,
 	       void (*release)(void *context), void *context);
+
+/* Instead of http_respond(), for a head with `upgrades`: the response is 101, and from then on the connection has
+ * bytes of another protocol, both ways. `body` of the handler gets what comes, at most the server's body_limit,
+ * and may pause it; http_write() sends; http_end() ends both. The client's end is the exchange's. */
+int http_upgrade(struct http_exchange *exchange, const struct http_header *headers,
+		 size_t header_count);
 
 /* The body is complete; not `complete`: the connection is broken off, so that the client notices. */
 int http_end(struct http_exchange *exchange, bool complete);

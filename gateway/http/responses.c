@@ -36,8 +36,8 @@ static bool is_framing(const char *name)
 }
 
 /* More headers than there is room for would end the connection without an answer. */
-static int check(const struct http_exchange *exchange, unsigned status,
-		 const struct http_header *headers, size_t count)
+int response_check(const struct http_exchange *exchange, unsigned status,
+		   const struct http_header *headers, size_t count)
 {
 	const size_t room = exchange->header_room;
 	size_t size = 0;
@@ -101,7 +101,7 @@ static size_t take_pieces(struct http_exchange *exchange, char *buffer, size_t s
 	return filled;
 }
 
-static void release_pieces(struct piece *piece)
+void release_pieces(struct piece *piece)
 {
 	while (piece) {
 		struct piece *next = piece->next;
@@ -142,8 +142,8 @@ static ssize_t read_pieces(void *context, uint64_t position, char *buffer, size_
 	return result;
 }
 
-static int add_headers(struct MHD_Response *response, const struct http_header *headers,
-		       size_t count)
+int response_add_headers(struct MHD_Response *response, const struct http_header *headers,
+			 size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		/* Those without a value say nothing, and libmicrohttpd cannot send them. */
@@ -166,7 +166,7 @@ static int make(struct http_exchange *exchange, const struct http_header *header
 		  : MHD_create_response_from_callback(length, block, read_pieces, exchange, NULL);
 	if (!response)
 		return -ENOMEM;
-	int result = add_headers(response, headers, count);
+	int result = response_add_headers(response, headers, count);
 	/* libmicrohttpd ends a response in chunks by an empty one, also to HEAD. */
 	if (!result && exchange->bodiless && length == UINT64_MAX &&
 	    MHD_add_response_header(response, "Connection", "close") != MHD_YES)
@@ -195,7 +195,7 @@ static bool is_closed(const struct http_exchange *exchange)
 int http_respond(struct http_exchange *exchange, unsigned status, const struct http_header *headers,
 		 size_t header_count, uint64_t length)
 {
-	int result = check(exchange, status, headers, header_count);
+	int result = response_check(exchange, status, headers, header_count);
 	if (result)
 		return result;
 	wake_scoped(waiting);
@@ -250,6 +250,7 @@ int http_write(struct http_exchange *exchange, const void *data, size_t length,
 	       void (*release)(void *context), void *context)
 {
 	struct piece *piece = malloc(sizeof(*piece));
+	struct pieces done = {.last = &done.first};
 	int result = -ENOMEM;
 	if (piece) {
 		*piece = (struct piece){
@@ -257,9 +258,12 @@ int http_write(struct http_exchange *exchange, const void *data, size_t length,
 		wake_scoped(waiting);
 		lock_scoped(&exchange->connection->lock);
 		result = append(exchange, piece);
-		if (!result)
+		if (!result && exchange->urh)
+			tunnel_flush(exchange, &done);
+		else if (!result)
 			connection_wake(exchange, &waiting);
 	}
+	release_pieces(done.first);
 	if (!result)
 		return 0;
 	free(piece);
@@ -281,7 +285,10 @@ int http_end(struct http_exchange *exchange, bool complete)
 	exchange->ended = true;
 	exchange->complete = complete;
 	/* What is in pieces is sent as far as it goes. */
-	if (!complete && (!exchange->status || exchange->headers || exchange->whole))
+	if (complete && exchange->urh)
+		tunnel_flush(exchange, NULL);
+	else if (!complete &&
+		 (exchange->upgrading || !exchange->status || exchange->headers || exchange->whole))
 		connection_break(connection);
 	else
 		connection_wake(exchange, &waiting);
@@ -292,7 +299,7 @@ int http_answer(struct http_exchange *exchange, unsigned status, const char *con
 		const void *text, size_t length)
 {
 	struct http_header header = {"Content-Type", content_type ? content_type : ""};
-	int result = check(exchange, status, &header, 1);
+	int result = response_check(exchange, status, &header, 1);
 	if (result)
 		return result;
 	struct MHD_Response *response =
@@ -303,7 +310,7 @@ int http_answer(struct http_exchange *exchange, unsigned status, const char *con
 	lock_scoped(&exchange->connection->lock);
 	result = is_closed(exchange) ? -EPIPE : exchange->status ? -EINVAL : 0;
 	if (!result)
-		result = add_headers(response, &header, 1);
+		result = response_add_headers(response, &header, 1);
 	if (result) {
 		MHD_destroy_response(response);
 		return result;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "util/clock.h"
 #include "util/file.h"
@@ -50,6 +52,18 @@ static size_t keep_escapes(void *context, struct MHD_Connection *mhd, char *text
 	return strlen(text);
 }
 
+static int open_epoll(struct http_server *server, struct error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+	const int own = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	server->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (server->epoll >= 0 && !epoll_ctl(server->epoll, EPOLL_CTL_ADD, own, &event))
+		return 0;
+	const int code = errno;
+	MHD_stop_daemon(server->daemon);
+	return error_set_errno(error, code, "cannot watch the HTTP server");
+}
+
 static int start_daemon(struct http_server *server, struct error *error)
 {
 	const struct http_settings *settings = &server->settings;
@@ -61,6 +75,7 @@ static int start_daemon(struct http_server *server, struct error *error)
 	};
 	unsigned int flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			     (settings->more ? MHD_USE_EPOLL : MHD_USE_EPOLL_INTERNAL_THREAD) |
+			     (settings->more ? MHD_ALLOW_UPGRADE : 0) |
 			     (server->secure ? MHD_USE_TLS : 0);
 	server->daemon = MHD_start_daemon(
 	    flags, 0, NULL, NULL, exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, note_message,
@@ -75,7 +90,7 @@ static int start_daemon(struct http_server *server, struct error *error)
 		return error_set(error, EINVAL, "cannot serve HTTP: %s",
 				 server->start_text[0] ? server->start_text : "out of memory");
 	server->started = true;
-	return 0;
+	return settings->more ? open_epoll(server, error) : 0;
 }
 
 static uint64_t sweep_interval(const struct http_settings *settings)
@@ -88,6 +103,8 @@ static uint64_t sweep_interval(const struct http_settings *settings)
 
 static void free_server(struct http_server *server)
 {
+	if (server->epoll >= 0)
+		close(server->epoll);
 	pthread_mutex_destroy(&server->lock);
 	pthread_cond_destroy(&server->fewer);
 	pthread_cond_destroy(&server->sweep);
@@ -111,6 +128,7 @@ int http_server_start(struct http_server **place, const struct http_settings *se
 		return error_set(error, ENOMEM, "no memory for an HTTP server");
 	server->settings = *settings;
 	server->secure = settings->certificate;
+	server->epoll = -1;
 	server->memory = settings->header_limit * 2 + MEMORY_OTHER;
 	if (server->memory < MEMORY_MIN)
 		server->memory = MEMORY_MIN;
@@ -145,7 +163,7 @@ void http_server_quiesce(struct http_server *server)
 
 int http_server_fd(const struct http_server *server)
 {
-	return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return server->epoll;
 }
 
 /* libmicrohttpd wants to go on for ever where a chunk's first line is longer than the memory of its
@@ -169,7 +187,8 @@ bool http_server_run(struct http_server *server)
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
 	server->runs++;
 	MHD_run(server->daemon);
-	const bool more = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES && !timeout_ms;
+	bool more = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES && !timeout_ms;
+	more |= tunnels_run(server);
 	if (!more)
 		server->fruitless = 0;
 	return more && !is_fruitless(server);

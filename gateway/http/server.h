@@ -20,7 +20,10 @@ enum phase {
 	PHASE_BODY,    /* the head is complete */
 	PHASE_SERVING, /* the request is complete */
 	PHASE_SENDING, /* libmicrohttpd has the response */
-	PHASE_LINGER, /* refused in the middle of a body, of which the rest is read and forgotten */
+	/* What comes is read and forgotten: refused in the middle of a body; or all is sent by the protocol to
+	 * which the connection was upgraded. */
+	PHASE_LINGER,
+	PHASE_TUNNEL, /* bytes of another protocol come and go */
 };
 
 /* How many bytes had come or gone, and when. */
@@ -75,6 +78,12 @@ struct http_exchange {
 	bool bodiless; /* as of HEAD */
 	bool whole; /* the response's body is the first piece, and libmicrohttpd reads it there */
 	bool ended, complete;
+	/* Of a connection that was upgraded. */
+	bool upgrading;			       /* its response is 101 */
+	bool tunneled;			       /* that has been sent */
+	struct MHD_UpgradeResponseHandle *urh; /* NULL: not yet, or not any more */
+	int tunnel;			       /* its descriptor, where there is `urh` */
+	uint32_t events;		       /* for which that is watched */
 };
 
 struct connection {
@@ -104,6 +113,9 @@ struct http_server {
 	atomic_bool started;
 	char start_text[256]; /* what libmicrohttpd said before */
 	struct MHD_Daemon *daemon;
+	/* Of one without a thread: libmicrohttpd's own, and tunnels; -1: it has a thread, and no tunnels. */
+	int epoll;
+	unsigned tunnels; /* for the thread that runs it */
 	pthread_t sweeper;
 	uint64_t sweep_interval_ns;
 
@@ -175,11 +187,34 @@ struct MHD_Response *response_refusing(unsigned status);
 /* The same, written at once and without libmicrohttpd, which answers only when it has a whole request. */
 void response_refuse_now(struct http_exchange *exchange, unsigned status);
 
+/* Headers that are not the server's own business; 0 or -ENOMEM. */
+int response_add_headers(struct MHD_Response *response, const struct http_header *headers,
+			 size_t count);
+
+/* 0; -EINVAL for what HTTP cannot have, -E2BIG for what has no room. */
+int response_check(const struct http_exchange *exchange, unsigned status,
+		   const struct http_header *headers, size_t count);
+
 /* Puts a refusal in the place of a response that has not been begun. Under the connection's lock. */
 void response_give_up(struct http_exchange *exchange, unsigned status);
 
 /* All that has not been released; not under a lock. */
 void response_release(struct http_exchange *exchange);
+
+/* Not under a lock. */
+void release_pieces(struct piece *piece);
+
+/* ── tunnels (upgrade.c) ─────────────────────────────────────────────────────────────────────── */
+
+/* Sends what there is, after a change; under the connection's lock. What has been sent is added to `done`, and
+ * released by the caller without the lock. */
+void tunnel_flush(struct http_exchange *exchange, struct pieces *done);
+
+/* The handler has paused, or goes on; under the connection's lock. */
+void tunnel_watch(struct http_exchange *exchange);
+
+/* Serves those that are ready. True: libmicrohttpd has something to do. */
+bool tunnels_run(struct http_server *server);
 
 /* ── time-outs ───────────────────────────────────────────────────────────────────────────────── */
 

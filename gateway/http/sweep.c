@@ -3,7 +3,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/server.h"
@@ -109,9 +108,9 @@ static bool is_stuck(struct connection *connection)
 {
 	const struct http_exchange *exchange = connection->exchange;
 	const uint64_t runs = connection->server->runs;
-	int unread = 0;
+	uint8_t unread;
 	if (exchange->suspended || exchange->head.length != UINT64_MAX ||
-	    ioctl(connection->fd, FIONREAD, &unread) || unread <= 0) {
+	    recv(connection->fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
 		connection->stuck_since = 0;
 		return false;
 	}
@@ -142,6 +141,7 @@ static bool is_late(struct connection *connection, uint64_t now)
 		       (is_slow(settings, &exchange->pace, exchange->received, now) ||
 			is_stuck(connection));
 	case PHASE_SENDING:
+	case PHASE_TUNNEL:
 		return is_read_slowly(exchange, now);
 	case PHASE_LINGER:
 		return now - exchange->pace.since_ns > LINGER_NS;

@@ -63,6 +63,7 @@ enum field {
 	FIELD_CALL_ID,
 	FIELD_CALLBACK, /* where the result of an asynchronous call goes */
 	FIELD_STARTED,	/* number: nanoseconds of CLOCK_REALTIME */
+	FIELD_UPGRADE,	/* number: 1 where the client asks for a WebSocket */
 
 	/* A function: a nested record, FIELD_FUNCTION, with FIELD_NAME, FIELD_NAMESPACE and these. */
 	FIELD_FUNCTION = 64,

@@ -10,6 +10,7 @@
  *
  * A body of known length that is longer than FIELD_PIECE of the settings goes on in pieces while it
  * arrives: LINK_INVOKE with LINK_MORE, then LINK_BODY, at most LINK_PIECES_MAX of them not taken yet. A
+ * So does what comes over a connection that the function has upgraded. A
  * LINK_DONE may come before the last piece; a LINK_BODY that meets it is to be ignored. Parts of the
  * response are sent on, and given back, only when the whole body has come.
  */
@@ -74,6 +75,9 @@ enum link_flag {
 	LINK_RETRY = 16, /* with `code` 429 or 503: Retry-After is 1 */
 	LINK_MORE = 32,	 /* in LINK_INVOKE: the block has only the beginning of the body */
 	LINK_LAST = 64,	 /* in LINK_BODY: it ends here; there may be no block */
+	/* In LINK_INVOKE: the client asks for a WebSocket. Where the function is a server and its response is
+	 * 101, what the client sends follows in LINK_BODY, without end. */
+	LINK_UPGRADE = 128,
 };
 
 struct link_message {

@@ -338,7 +338,7 @@ static int hear_sent(struct peer *peer, const struct link_message *message)
 	if (!*link || (*link)->state != CALL_ANSWERED)
 		return distrust(peer, "the end of what has not ended");
 	/* Each status is counted, so there are to be no more than that. */
-	if (message->code < 200 || message->code > 599)
+	if (message->code != 101 && (message->code < 200 || message->code > 599))
 		return distrust(peer, "a status that is none");
 	peer->supervisor->handler->finished(*link, message->code, message->total_ns);
 	free_call(peer, link);

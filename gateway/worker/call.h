@@ -51,6 +51,7 @@ struct call {
 	bool submitted;	    /* the supervisor knows of it */
 	bool complete;	    /* all of the body is there */
 	bool paused;
+	bool upgraded; /* the response was 101: what comes is of another protocol */
 	struct refusal refusal;
 
 	/* What came before the body was complete. */

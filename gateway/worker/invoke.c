@@ -72,6 +72,8 @@ static void write_head(const struct call *call, const char *callback, struct rec
 	record_add_text(record, FIELD_CALL_ID, call->call_id);
 	record_add_text(record, FIELD_CALLBACK, callback);
 	record_add_number(record, FIELD_STARTED, call->started_real_ns);
+	if (head->upgrades)
+		record_add_number(record, FIELD_UPGRADE, 1);
 }
 
 static bool wants_stream(const struct call *call)
@@ -140,7 +142,9 @@ static void hand_over(struct call *call)
 			message.flags |= LINK_STREAM;
 		if (!call->complete)
 			message.flags |= LINK_MORE;
-	} else if (call->received == call->head->length) {
+		if (call->head->upgrades && !is_async(call))
+			message.flags |= LINK_UPGRADE;
+	} else if (!call->upgraded && call->received == call->head->length) {
 		message.flags |= LINK_LAST;
 	}
 	body_hand_over(&call->body, &message);
@@ -173,9 +177,29 @@ static void add_piecewise(struct call *call, const uint8_t *data, size_t length)
 	}
 }
 
+/* Of another protocol: goes on at once. */
+static void add_upgraded(struct call *call, const uint8_t *data, size_t length)
+{
+	struct body *body = &call->body;
+	if (call->ended)
+		return;
+	if (body->away_count == LINK_PIECES_LIMIT || body_open(body, call->worker->arena, length) ||
+	    body_add(body, data, length)) {
+		refuse_full(call);
+		return;
+	}
+	hand_over(call);
+	if (body->away_count >= LINK_PIECES_MAX) {
+		call->paused = true;
+		http_pause(call->exchange);
+	}
+}
+
 void invoke_body(struct call *call, const uint8_t *data, size_t length)
 {
-	if (goes_in_pieces(call))
+	if (call->upgraded)
+		add_upgraded(call, data, length);
+	else if (goes_in_pieces(call))
 		add_piecewise(call, data, length);
 	else if (body_add(&call->body, data, length))
 		refuse_full(call);

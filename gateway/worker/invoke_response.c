@@ -36,6 +36,8 @@ static struct contract_parser *parser_of(struct call *call, unsigned contract)
 		return call->parser;
 	call->parser = contract_parser_new((enum contract_kind)contract, call->head->method);
 	const char *type = call_header(call, "Content-Type");
+	if (call->parser && call->head->upgrades)
+		contract_parser_let_upgrade(call->parser);
 	if (call->parser && type)
 		contract_parser_set_type(call->parser, type);
 	return call->parser;
@@ -60,7 +62,9 @@ static bool begin(struct call *call, const struct contract_head *head, uint64_t 
 		if (!response_is_own(head->headers[i].name))
 			response_add(&headers, head->headers[i].name, head->headers[i].value);
 	response_add_of_call(&headers, call);
-	return response_begin(call, head->status, &headers, length);
+	call->upgraded = head->status == 101;
+	return call->upgraded ? response_upgrade(call, &headers)
+			      : response_begin(call, head->status, &headers, length);
 }
 
 /* Splits a block into pieces of the body. */

@@ -44,6 +44,13 @@ bool response_begin(struct call *call, unsigned status, const struct response_he
 	return !http_respond(call->exchange, status, headers->list, headers->count, length);
 }
 
+bool response_upgrade(struct call *call, const struct response_headers *headers)
+{
+	call->began = true;
+	call->status = 101;
+	return !http_upgrade(call->exchange, headers->list, headers->count);
+}
+
 void response_end(struct call *call, bool complete)
 {
 	if (call->ended)

@@ -30,6 +30,9 @@ bool response_is_own(const char *name);
 /* False: the client has gone, or there is no memory. */
 bool response_begin(struct call *call, unsigned status, const struct response_headers *headers,
 		    uint64_t length);
+
+/* Begins with 101: the connection has another protocol then. */
+bool response_upgrade(struct call *call, const struct response_headers *headers);
 void response_end(struct call *call, bool complete);
 
 /* A whole answer: text that is copied. */

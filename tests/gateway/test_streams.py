@@ -70,5 +70,124 @@ class Streams(unittest.TestCase):
         self.assertEqual(self.get("/rest/2").read(), b"part 00\npart 01\n")
 
 
+UPGRADE = b"GET /function/%s HTTP/1.1\r\nHost: here\r\nConnection: keep-alive, Upgrade\r\n" \
+          b"Upgrade: WebSocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" \
+          b"Sec-WebSocket-Version: 13\r\n\r\n"
+
+
+class Upgrades(unittest.TestCase):
+    """The server of these answers by 101 and sends back what comes, until there is a NUL among it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.gateway = Gateway(MAYFLYD)
+        cls.gateway.start()
+        cls.gateway.deploy("socket", SERVER)
+        cls.gateway.deploy("short", SERVER, annotations={"mayfly.dev/timeout": f"{TIMEOUT}s"})
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.gateway.stop() == 0, cls.gateway.log_text()
+        cls.gateway.__exit__()
+
+    def connect(self, data):
+        connection = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=LIMIT)
+        self.addCleanup(connection.close)
+        connection.sendall(data)
+        file = connection.makefile("rb")
+        self.addCleanup(file.close)
+        status = int(file.readline().split()[1])
+        headers = dict(line.rstrip(b"\r\n").lower().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
+        return status, headers, connection, file
+
+    def upgrade(self, function=b"socket/", behind=b""):
+        status, headers, connection, file = self.connect(UPGRADE % function + behind)
+        self.assertEqual((status, headers[b"upgrade"], headers[b"connection"]),
+                         (101, b"websocket", b"upgrade"))
+        self.assertEqual((headers[b"sec-websocket-accept"], file.read(5)), (b"none", b"hello"))
+        return connection, file
+
+    def test_echo(self):
+        connection, file = self.upgrade()
+        for length in 1, 1000, 100_000:
+            data = b"x" * length
+            connection.sendall(data)
+            self.assertEqual(file.read(length), data)
+        connection.sendall(b"end\0")
+        self.assertEqual(file.read(), b"end\0")
+
+    def test_at_once(self):
+        """What comes behind the request belongs to it."""
+        connection, file = self.upgrade(behind=b"early")
+        self.assertEqual(file.read(5), b"early")
+        connection.sendall(b"\0")
+        self.assertEqual(file.read(), b"\0")
+
+    def test_many(self):
+        """Each has a machine of its own."""
+        ends = [self.upgrade() for _ in range(5)]
+        for i, (connection, _) in enumerate(ends):
+            connection.sendall(b"number %d" % i)
+        for i, (connection, file) in enumerate(ends):
+            self.assertEqual(file.read(8), b"number %d" % i)
+        for connection, file in ends:
+            connection.sendall(b"\0")
+            self.assertEqual(file.read(), b"\0")
+
+    def test_slow_client(self):
+        """One that sends and does not read is not taken from any more; then all comes back."""
+        connection, file = self.upgrade()
+        connection.setblocking(False)
+        sent = 0
+        while select.select([], [connection], [], 2)[1]:
+            sent += connection.send(b"x" * 65536)
+        connection.setblocking(True)
+        self.assertLess(sent, 100 << 20)
+        for _ in range(sent >> 16):
+            self.assertEqual(file.read(65536), b"x" * 65536)
+        self.assertEqual(file.read(sent & 65535), b"x" * (sent & 65535))
+
+    def test_longer_than_the_timeout(self):
+        """It lasts as long as bytes come or go, and no longer."""
+        connection, file = self.upgrade(b"short/")
+        for i in range(TIMEOUT * 4):
+            connection.sendall(b"%8d" % i)
+            self.assertEqual(file.read(8), b"%8d" % i)
+            self.assertEqual(select.select([connection], [], [], 0.5), ([], [], []))
+        self.assertEqual(file.read(), b"")
+
+    def test_client_goes(self):
+        """Its machine is free then."""
+        self.gateway.deploy("single", SERVER, annotations={"mayfly.dev/concurrency": "1"})
+        for _ in range(3):
+            connection, file = self.upgrade(b"single/")
+            file.close()
+            connection.close()
+
+    def test_no_upgrade(self):
+        """The function says no; or nobody has asked; or not soundly."""
+        status, _, _, file = self.connect(UPGRADE % b"socket/refuse")
+        self.assertEqual((status, file.read(3)), (426, b"no\n"))
+        status, _, _, _ = self.connect(b"GET /function/socket/asks HTTP/1.1\r\nHost: here\r\n\r\n")
+        self.assertEqual(status, 502)
+        for old, new in ((b"Upgrade: WebSocket", b"Upgrade: h2c"), (b", Upgrade", b""), (b"GET", b"PUT"),
+                         (b"HTTP/1.1", b"HTTP/1.0")):
+            status, _, _, file = self.connect((UPGRADE % b"socket/rest/1").replace(old, new))
+            self.assertEqual(status, 200, new)
+
+    def test_other_contracts(self):
+        """A program that reads standard input answers as ever."""
+        self.gateway.deploy("echo", "echo")
+        status, _, _, _ = self.connect(UPGRADE % b"echo")
+        self.assertEqual(status, 200)
+
+    def test_log(self):
+        """It is counted by its status."""
+        connection, file = self.upgrade()
+        connection.sendall(b"\0")
+        file.read()
+        until(lambda: 'code="101"' in self.gateway.request("GET", "/metrics", auth=True).text, "the metrics")
+
+
 if __name__ == "__main__":
     unittest.main()

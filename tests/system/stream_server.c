@@ -88,9 +88,9 @@ static void serve(int connection)
 {
 	char head[8192], path[64] = "";
 	int count = 0;
-	if (!read_head(connection, head, sizeof(head)) ||
-	    sscanf(head, "%*s /%63[^/ ]/%d", path, &count) < 1)
+	if (!read_head(connection, head, sizeof(head)))
 		return;
+	sscanf(head, "%*s /%63[^/ ]/%d", path, &count);
 	if (!strcmp(path, "flood"))
 		flood(connection);
 	else if (!strcmp(path, "refuse"))
