@@ -1,0 +1,24 @@
+/* What a container's annotations "mayfly.dev/…" ask for. */
+#ifndef MAYFLY_OCI_CONFIG_SETTINGS_H
+#define MAYFLY_OCI_CONFIG_SETTINGS_H
+
+#include <stdint.h>
+
+/* How the program gets requests. */
+enum oci_contract {
+	OCI_CONTRACT_STDIO, /* it runs once, with the container's streams: a job */
+	OCI_CONTRACT_TCP,   /* a machine for each connection to the port */
+	OCI_CONTRACT_HTTP,  /* a machine for each request */
+};
+
+#define OCI_SLOTS_MAX 1024
+
+struct oci_settings {
+	uint64_t memory;	    /* mayfly.dev/memory: of the program, in bytes; 0: not given */
+	const char *isolation;	    /* mayfly.dev/isolation: "auto" (default), "kvm" or "process" */
+	unsigned slots;		    /* mayfly.dev/slots, 1 to OCI_SLOTS_MAX; 1 by default */
+	enum oci_contract contract; /* mayfly.dev/contract: "stdio" (default), "tcp" or "http" */
+	uint16_t port;		    /* mayfly.dev/port; 0: not given, which only stdio may */
+};
+
+#endif
