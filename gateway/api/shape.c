@@ -17,43 +17,10 @@
 
 /* ── reading ─────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_too_deep(const char *text, size_t length)
-{
-	unsigned depth = 0;
-	bool within = false; /* a string */
-	for (size_t i = 0; i < length; i++) {
-		if (within && text[i] == '\\')
-			i++;
-		else if (text[i] == '"')
-			within = !within;
-		else if (!within && (text[i] == '{' || text[i] == '[') && ++depth > DEPTH_MAX)
-			return true;
-		else if (!within && depth && (text[i] == '}' || text[i] == ']'))
-			depth--;
-	}
-	return false;
-}
-
 json_t *shape_parse(const char *text, size_t length, struct error *error)
 {
-	json_error_t where;
-	if (is_too_deep(text, length)) {
-		error_set(error, EINVAL, "the JSON is nested deeper than %d levels", DEPTH_MAX);
-		return NULL;
-	}
 	/* A NUL may be in what is passed over. */
-	json_t *value = json_loadb(
-	    text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
-	if (!value) {
-		error_set(error, EINVAL, "no JSON: line %d, column %d: %s", where.line,
-			  where.column, where.text);
-		return NULL;
-	}
-	if (json_is_object(value))
-		return value;
-	json_decref(value);
-	error_set(error, EINVAL, "the JSON is no object");
-	return NULL;
+	return json_object_parse(text, length, DEPTH_MAX, JSON_ALLOW_NUL, error);
 }
 
 /* The member at a path; NULL: it is not there. */

@@ -11,7 +11,6 @@
 #ifndef MAYFLY_OCI_CONFIG_H
 #define MAYFLY_OCI_CONFIG_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +21,8 @@
 #include "oci/config/settings.h"
 #include "util/error.h"
 
-#define OCI_CONFIG_SIZE_MAX (16UL << 20) /* of a file */
-#define OCI_VERSION	    "1.1.0"	 /* that is implemented, and of state.json */
+#define OCI_CONFIG_SIZE_MAX (4UL << 20) /* of a file */
+#define OCI_VERSION	    "1.1.0"	/* that is implemented, and of state.json */
 
 struct oci_user {
 	uid_t uid;
@@ -52,12 +51,7 @@ struct oci_process {
 	bool no_new_privileges;
 	bool oom_score_given;
 	int oom_score_adjustment; /* -1000 to 1000 */
-	json_t *tree;		  /* whose texts these are; NULL where it is the configuration's */
-};
-
-/* Options of a mount as mount_setattr(2) takes them: MOUNT_ATTR_…. A bit that is in both is set. */
-struct oci_mount_flags {
-	uint64_t set, clear;
+	struct oci_tree *tree;	  /* whose texts these are; NULL where it is the configuration's */
 };
 
 /* What is to be done for a mount. */
@@ -76,10 +70,10 @@ struct oci_mount {
 	const char *source; /* as it was written: relative to the bundle, or absolute; or NULL */
 	const char *type;   /* as it was written; "" where there is none */
 	bool recursive;
-	struct oci_mount_flags flags;		/* of the mount itself */
-	struct oci_mount_flags recursive_flags; /* "rro" and so on: also of those below */
-	uint64_t propagation;			/* MS_PRIVATE and so on, perhaps with MS_REC; 0 */
-	const char **data; /* "size=64k" and so on, NULL-terminated; NULL: none */
+	uint64_t flags;		  /* MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC, _NOSYMFOLLOW */
+	uint64_t recursive_flags; /* the same, also of those below: "rro" and so on */
+	uint64_t propagation;	  /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE */
+	const char **data;	  /* "size=64k" and so on, NULL-terminated */
 };
 
 enum oci_namespace_kind {
@@ -116,9 +110,8 @@ enum oci_hook_kind {
 };
 
 struct oci_hook {
-	const char *path; /* absolute */
-	const char *
-	    *arguments; /* with argv[0], NULL-terminated; {path, NULL} where none are given */
+	const char *path;	  /* absolute */
+	const char **arguments;	  /* with argv[0], NULL-terminated; {path, NULL}: none are given */
 	const char **environment; /* NULL-terminated, perhaps empty */
 	unsigned timeout_s;	  /* 0: none */
 };
@@ -126,14 +119,6 @@ struct oci_hook {
 struct oci_hooks {
 	struct oci_hook *hooks;
 	size_t count;
-};
-
-struct oci_sysctl {
-	const char *name, *value; /* name: with dots or slashes, no ".." in it */
-};
-
-struct oci_annotation {
-	const char *name, *value;
 };
 
 struct oci_config {
@@ -145,19 +130,18 @@ struct oci_config {
 	struct oci_mount *mounts; /* in their order */
 	size_t mount_count;
 	struct oci_hooks hooks[OCI_HOOKS];
-	struct oci_annotation *annotations;
+	struct oci_pair *annotations;
 	size_t annotation_count;
 	struct oci_settings settings;
 	struct oci_namespace namespaces[OCI_NAMESPACES];
-	const char *cgroups_path; /* "": not given */
-	uint64_t
-	    root_propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE (| MS_REC); 0: not given */
+	const char *cgroups_path;  /* "": not given */
+	uint64_t root_propagation; /* of what is mounted in it, as above */
 	const char **masked_paths; /* absolute, NULL-terminated, not NULL; so are the next ones */
 	const char **read_only_paths;
-	struct oci_sysctl *sysctls;
+	struct oci_pair *sysctls; /* only those of its own namespaces */
 	size_t sysctl_count;
 	struct oci_resources resources;
-	json_t *tree; /* whose texts these are */
+	struct oci_tree *tree; /* whose texts these are */
 };
 
 /* Reads BUNDLE/config.json. -ENOENT, -EFBIG above OCI_CONFIG_SIZE_MAX, -EINVAL for what is wrong in

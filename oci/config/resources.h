@@ -3,7 +3,6 @@
 #ifndef MAYFLY_OCI_CONFIG_RESOURCES_H
 #define MAYFLY_OCI_CONFIG_RESOURCES_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,13 +53,15 @@ struct oci_huge_page_limit {
 	uint64_t limit;	       /* bytes */
 };
 
-/* A file of cgroup v2 and what is written to it. */
-struct oci_unified {
-	const char *file, *value;
+/* A member of an object whose values are texts. */
+struct oci_pair {
+	const char *name, *value;
 };
 
 /* Filled in by oci_resources_parse(), or by oci_config_parse() as a part of its structure; then it
  * is released with that. One that is all zero has no limit. */
+struct oci_tree;
+
 struct oci_resources {
 	struct oci_limit_value limits[OCI_LIMITS];
 	const char *cpus, *memory_nodes; /* lists as "0-2,7"; NULL: not given */
@@ -68,9 +69,9 @@ struct oci_resources {
 	size_t io_rule_count;
 	struct oci_huge_page_limit *huge_pages;
 	size_t huge_page_count;
-	struct oci_unified *unified;
+	struct oci_pair *unified; /* files of cgroup v2, and what is written to them */
 	size_t unified_count;
-	json_t *tree; /* whose texts these are; NULL where it is the configuration's */
+	struct oci_tree *tree; /* whose texts these are; NULL where it is the configuration's */
 };
 
 /* Reads the text of a file for `update --resources`, an object as "linux.resources" is. -EINVAL with
