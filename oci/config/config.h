@@ -72,7 +72,7 @@ struct oci_mount {
 	bool recursive;
 	uint64_t flags;		  /* MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC, _NOSYMFOLLOW */
 	uint64_t recursive_flags; /* the same, also of those below: "rro" and so on */
-	uint64_t propagation;	  /* MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE */
+	uint64_t propagation;	  /* MS_PRIVATE or MS_SLAVE */
 	const char **data;	  /* "size=64k" and so on, NULL-terminated */
 };
 

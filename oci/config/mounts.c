@@ -99,7 +99,7 @@ uint64_t oci_propagation_of(const char *word)
 	    {"private", MS_PRIVATE},
 	    {"slave", MS_SLAVE},
 	    {"shared", MS_SLAVE},
-	    {"unbindable", MS_UNBINDABLE},
+	    {"unbindable", MS_PRIVATE},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(word, kinds[i].text) ||

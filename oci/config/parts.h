@@ -31,7 +31,7 @@ int oci_hooks_of(struct oci_tree *tree, const json_t *object, struct oci_hooks h
 int oci_settings_of(const struct oci_config *config, struct oci_settings *settings,
 		    struct error *error);
 
-/* MS_PRIVATE and so on for "rprivate"; 0: it is no such word. Nobody mounts anything within the
+/* MS_PRIVATE and so on for "rprivate"; 0: it is no such word. Nobody binds or mounts anything within the
  * container's namespace, so that what is shared need only be a slave. */
 uint64_t oci_propagation_of(const char *word);
 
