@@ -64,6 +64,9 @@ enum mayfly_flag {
 	/* Each request runs the program from its start: there is no set-up, and no snapshot. For
 	 * programs that copy their variables when they start, as shells do. */
 	MAYFLY_FRESH = 16,
+	/* The monitor gets no control group of its own, and stays in this process': whoever made
+	 * that one has set its limits. Goes without `cgroup` and `cpus`. */
+	MAYFLY_STAY_IN_CGROUP = 32,
 };
 
 /* A file for the program. */

@@ -387,6 +387,10 @@ static int make_group(struct mayfly_function *function, const struct channel_mes
 	};
 	const pid_t companions[] = {function->opener.pid, function->launcher.process.pid, 0};
 	const bool may_move = function->flags & MAYFLY_MOVE_CGROUP;
+	if (function->flags & MAYFLY_STAY_IN_CGROUP) {
+		error_set(&function->group.missing, ENOTSUP, "it stays in its front's");
+		return 0;
+	}
 	int result = confine_cgroup_make(&function->group, function->cgroup, &limits,
 					 may_move ? companions : NULL, error);
 	function->group.required = function->cgroup || function->cpus;

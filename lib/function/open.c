@@ -82,7 +82,7 @@ static int check_slots(unsigned warm_slots, unsigned slots, unsigned limit, stru
 static int check(const struct mayfly_description *wanted, struct error *error)
 {
 	const unsigned known = MAYFLY_OWN_THREAD | MAYFLY_IN_JOB | MAYFLY_MOVE_CGROUP |
-			       MAYFLY_NO_ACCELERATION | MAYFLY_FRESH;
+			       MAYFLY_NO_ACCELERATION | MAYFLY_FRESH | MAYFLY_STAY_IN_CGROUP;
 	if (wanted->program ? !*wanted->program : !wanted->root)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
@@ -97,6 +97,10 @@ static int check(const struct mayfly_description *wanted, struct error *error)
 		return error_set(error, EINVAL,
 				 "a program that each request runs from its start has no snapshot, "
 				 "and is not warmed up");
+	if (wanted->flags & MAYFLY_STAY_IN_CGROUP && (wanted->cgroup || wanted->cpus))
+		return error_set(error, EINVAL,
+				 "a function that stays in a control group is given no limits, and "
+				 "no other group");
 	if (wanted->reuse > UINT32_MAX)
 		return error_set(error, EINVAL, "machines that serve %lu requests: at most %u",
 				 wanted->reuse, UINT32_MAX);

@@ -1,0 +1,26 @@
+/* A program of a container in a machine of its own: the front of libmayfly. */
+#ifndef MAYFLY_OCI_CONTAINER_GUEST_H
+#define MAYFLY_OCI_CONTAINER_GUEST_H
+
+#include <stdint.h>
+
+#include "oci/config/config.h"
+#include "util/error.h"
+
+struct guest_run {
+	const struct oci_process *process;
+	const struct oci_settings *settings;
+	uint64_t memory_limit; /* of the container, in bytes; 0: none */
+	const char *root;      /* a directory */
+	/* Told once, when the program is about to run, or why it cannot; what it returns does not
+	 * matter: whoever wanted to know may have gone. */
+	int (*started)(void *context, const struct error *error);
+	void *context;
+};
+
+/* Runs the program with this process' standard streams, until it has ended. Signals that end a
+ * process by default are given to the program if it handles them, and else end it. 0, and the exit
+ * status: the program's, or 128 and a signal; an error where it could not be run. */
+int guest_run(const struct guest_run *run, int *exit_status, struct error *error);
+
+#endif

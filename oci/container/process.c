@@ -1,0 +1,194 @@
+/* A container's process; see process.h. */
+#include "oci/container/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "oci/container/console.h"
+#include "oci/container/guest.h"
+#include "oci/container/hooks.h"
+#include "oci/container/namespaces.h"
+#include "oci/container/sync.h"
+#include "oci/root/root.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+
+static int read_text(char **text, size_t *length, struct error *error)
+{
+	struct stat status;
+	if (fstat(PROCESS_TEXT, &status) || !S_ISREG(status.st_mode) ||
+	    (uint64_t)status.st_size > OCI_CONFIG_SIZE_MAX)
+		return error_set(error, EINVAL, "there is no process to run");
+	*length = (size_t)status.st_size;
+	*text = malloc(*length + 1);
+	if (!*text)
+		return error_set(error, ENOMEM, "no memory for a process");
+	const ssize_t got = pread(PROCESS_TEXT, *text, *length, 0);
+	if (got != (ssize_t)*length)
+		return error_set(error, EIO, "cannot read the process to run");
+	return 0;
+}
+
+/* Lowering it takes a right that engines in containers do not have, and which only changes whom the
+ * kernel picks when memory is short; so it is tried. */
+static void set_oom_score(const struct oci_process *process)
+{
+	char text[16];
+	if (!process->oom_score_given)
+		return;
+	snprintf(text, sizeof(text), "%d", process->oom_score_adjustment);
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!write(fd, text, strlen(text));
+}
+
+static int take_console(bool console, const struct oci_process *process, struct error *error)
+{
+	int result = 0;
+	if (console && process->terminal)
+		result = console_take(PROCESS_CONSOLE, process, error);
+	close(PROCESS_CONSOLE);
+	return result;
+}
+
+static int answer_start(void *context, const struct error *error)
+{
+	const int client = *(const int *)context;
+	return error ? sync_fail(client, error) : sync_send(client, SYNC_STARTED, NULL);
+}
+
+static int run_guest(const struct oci_config *config, const struct oci_process *process,
+		     const char *root, int client, int *exit_status, struct error *error)
+{
+	const struct oci_limit_value *memory = &config->resources.limits[OCI_MEMORY_LIMIT];
+	const struct guest_run run = {
+	    .process = process,
+	    .settings = &config->settings,
+	    .memory_limit = memory->given && memory->value > 0 ? (uint64_t)memory->value : 0,
+	    .root = root,
+	    .started = answer_start,
+	    .context = &client,
+	};
+	/* Whoever asked has gone, or is told by now: what happens later is the log's. */
+	return guest_run(&run, exit_status, error);
+}
+
+/* The command prints it. */
+static int tell_failure(const struct error *error, int *exit_status)
+{
+	sync_fail(PROCESS_SYNC, error);
+	*exit_status = PROCESS_FAILED;
+	return 0;
+}
+
+/* ── the first process ───────────────────────────────────────────────────────────────────────── */
+
+static int build(const struct container *container, const struct oci_config *config, bool console,
+		 struct oci_root *root, struct error *error)
+{
+	struct sync_message message;
+	int result = namespaces_enter(config, error);
+	if (!result)
+		result = sync_send(PROCESS_SYNC, SYNC_ENTERED, NULL);
+	if (!result)
+		result = sync_await(PROCESS_SYNC, SYNC_BUILD, &message, error);
+	if (!result)
+		result = oci_root_build(config, container->bundle, root, error);
+	if (!result)
+		result = hooks_run(config, OCI_HOOK_CREATE_CONTAINER, container, CONTAINER_CREATING,
+				   error);
+	if (!result)
+		result = take_console(console, &config->process, error);
+	return result;
+}
+
+/* Waits for `start`: a connection on which that is said. */
+static int await_start(const struct container *container, int control, int *client,
+		       struct error *error)
+{
+	for (;;) {
+		struct sync_message message;
+		struct error reason = {0};
+		cleanup_close int peer = accept4(control, NULL, NULL, SOCK_CLOEXEC);
+		if (peer < 0 && errno != EINTR && errno != ECONNABORTED)
+			return error_set_errno(error, errno, "cannot wait for `start`");
+		if (peer < 0 || sync_await(peer, SYNC_START, &message, &reason))
+			continue;
+		/* From now on the container runs. */
+		unlinkat(container->directory, "control", 0);
+		*client = take_fd(&peer);
+		return 0;
+	}
+}
+
+int process_create(struct container *container, bool console, int *exit_status, struct error *error)
+{
+	struct sync_message message;
+	cleanup(oci_config_release) struct oci_config config = {0};
+	cleanup(oci_root_close) struct oci_root root = OCI_ROOT_NONE;
+	cleanup_close int control = -1;
+	cleanup_close int client = -1;
+	int result = sync_await(PROCESS_SYNC, SYNC_ENTER, &message, error);
+	if (!result)
+		result = container_read_config(container, &config, error);
+	if (!result)
+		result = build(container, &config, console, &root, error);
+	if (!result) {
+		set_oom_score(&config.process);
+		control = sync_listen(container->directory, error);
+		result = control < 0 ? control : 0;
+	}
+	if (result)
+		return tell_failure(error, exit_status);
+	result = sync_send(PROCESS_SYNC, SYNC_READY, root.path);
+	close(PROCESS_SYNC);
+	if (result)
+		return error_set_errno(error, -result, "`create` has gone");
+	result = await_start(container, control, &client, error);
+	close(take_fd(&control));
+	if (!result)
+		result = run_guest(&config, &config.process, root.path, client, exit_status, error);
+	return result;
+}
+
+/* ── further ones ────────────────────────────────────────────────────────────────────────────── */
+
+static int enter(const struct container *container, struct error *error)
+{
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, container->pid, 0);
+	if (pidfd < 0 || !container_is_alive(container))
+		return error_set(error, ESRCH, "container %s does not run", container->id);
+	return namespaces_join(pidfd, error);
+}
+
+int process_exec(struct container *container, bool console, int *exit_status, struct error *error)
+{
+	struct sync_message message;
+	cleanup(oci_config_release) struct oci_config config = {0};
+	cleanup(oci_process_release) struct oci_process process = {0};
+	cleanup_free char *text = NULL;
+	size_t length = 0;
+	int result = sync_await(PROCESS_SYNC, SYNC_ENTER, &message, error);
+	if (!result)
+		result = container_read_config(container, &config, error);
+	if (!result)
+		result = read_text(&text, &length, error);
+	if (!result)
+		result = oci_process_parse(text, length, &process, error);
+	close(PROCESS_TEXT);
+	if (!result)
+		result = enter(container, error);
+	if (!result)
+		result = take_console(console, &process, error);
+	if (result)
+		return tell_failure(error, exit_status);
+	set_oom_score(&process);
+	return run_guest(&config, &process, container->rootfs, PROCESS_SYNC, exit_status, error);
+}
