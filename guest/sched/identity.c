@@ -1,5 +1,5 @@
-/* System calls that ask who and where the program is. It is root, unless its image says otherwise,
- * on a machine named mayfly: what is checked is checked outside of the guest. */
+/* System calls that ask who and where the program is. It is root on a machine named mayfly, unless its
+ * image or its front says otherwise: what is checked is checked outside of the guest. */
 #include "identity.h"
 
 #include <errno.h>
@@ -31,8 +31,19 @@ static struct process_ids all_of(uint32_t id)
 	return (struct process_ids){.real = id, .effective = id, .saved = id, .files = id};
 }
 
+static struct utsname names = {
+    .sysname = "Linux",
+    .nodename = "mayfly",
+    .release = "6.1.0-mayfly",
+    .version = "#1 Mayfly library OS",
+    .machine = LINUX_MACHINE,
+    .domainname = "(none)",
+};
+
 void identity_init(void)
 {
+	if (*libos_start_info.host_name)
+		memcpy(names.nodename, libos_start_info.host_name, GUEST_HOST_NAME_MAX);
 	process_first.users = all_of(libos_start_info.user);
 	process_first.groups = all_of(libos_start_info.group);
 }
@@ -305,14 +316,6 @@ SYSTEM_CALL(getgroups)
 
 const struct utsname *identity_names(void)
 {
-	static const struct utsname names = {
-	    .sysname = "Linux",
-	    .nodename = "mayfly",
-	    .release = "6.1.0-mayfly",
-	    .version = "#1 Mayfly library OS",
-	    .machine = LINUX_MACHINE,
-	    .domainname = "(none)",
-	};
 	return &names;
 }
 

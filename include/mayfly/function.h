@@ -67,6 +67,8 @@ enum mayfly_flag {
 	/* The monitor gets no control group of its own, and stays in this process': whoever made
 	 * that one has set its limits. Goes without `cgroup` and `cpus`. */
 	MAYFLY_STAY_IN_CGROUP = 32,
+	/* The program runs as `user` and `group`. Not for a snapshot, whose program has started. */
+	MAYFLY_AS_USER = 64,
 };
 
 /* A file for the program. */
@@ -144,6 +146,11 @@ struct mayfly_description {
 	 * those before it have left. What fails, or takes too long, ends the machine. 0, 1: each request
 	 * has a machine of its own. docs/unikernels.md tells more. */
 	uint64_t reuse;
+	/* With MAYFLY_AS_USER; else it is root, or whom the image of its root names. */
+	uint32_t user, group;
+	/* The name of its machine (uname(2)), up to 64 bytes; NULL: "mayfly". Not for a snapshot, nor
+	 * for a unikernel. */
+	const char *host_name;
 };
 
 /* `size` is sizeof(struct mayfly_description). Nothing is named, isolation is "auto", one slot is

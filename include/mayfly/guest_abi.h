@@ -25,7 +25,7 @@
 #ifndef MAYFLY_GUEST_ABI_H
 #define MAYFLY_GUEST_ABI_H
 
-#define GUEST_ABI_VERSION 8
+#define GUEST_ABI_VERSION 9
 
 #define GUEST_PAGE_SIZE	    4096UL
 #define GUEST_AREA_BASE	    0x10000UL
@@ -332,6 +332,7 @@ struct guest_region {
 };
 #define GUEST_REGIONS_MAX   32
 #define GUEST_DIRECTORY_MAX 4096 /* PATH_MAX */
+#define GUEST_HOST_NAME_MAX 64	 /* as Linux has it */
 
 /* What the monitor tells the library OS at the start of a program; at the bottom of the library
  * OS's data, found through libos_header. */
@@ -353,6 +354,7 @@ struct guest_start {
 	/* Where the program starts, from a slash on; "" is the root. */
 	char directory[GUEST_DIRECTORY_MAX];
 	uint32_t user, group;
+	char host_name[GUEST_HOST_NAME_MAX + 1]; /* "": the usual one */
 	/* A program that waits for a connection gets its request over one: at that port, or (0) at
 	 * that where it listened first. */
 	uint32_t connects, port;

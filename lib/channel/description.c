@@ -31,11 +31,12 @@ struct header {
 	uint64_t files_size, text_bytes, warm_up_length;
 	uint64_t has; /* bits: which of the single texts there are */
 	uint64_t request_variables;
+	uint32_t user, group;
 	uint64_t memory, timeout_ns, response_limit, log_limit, log_patience_ns, slots, reuse,
 	    work_bytes;
 };
 
-#define SINGLE_TEXTS 4
+#define SINGLE_TEXTS 5
 
 static void list_single(const struct description *description, const char *texts[SINGLE_TEXTS])
 {
@@ -43,6 +44,7 @@ static void list_single(const struct description *description, const char *texts
 	texts[1] = description->root;
 	texts[2] = description->directory;
 	texts[3] = description->isolation;
+	texts[4] = description->host_name;
 }
 
 static void list_lists(const struct description *description, const char *const *lists[LISTS])
@@ -109,6 +111,8 @@ static void fill_header(struct header *header, const struct description *descrip
 	    .reuse = description->reuse,
 	    .work_bytes = description->work_bytes,
 	    .request_variables = description->request_variables,
+	    .user = description->user,
+	    .group = description->group,
 	};
 	list_single(description, texts);
 	for (size_t i = 0; i < SINGLE_TEXTS; i++) {
@@ -182,6 +186,7 @@ static bool take_words(struct description *description, const struct header *hea
 	description->root = texts[1];
 	description->directory = texts[2];
 	description->isolation = texts[3];
+	description->host_name = texts[4];
 	for (size_t list = 0; list < LISTS; list++) {
 		lists[list] = words;
 		for (uint64_t i = 0; i < header->word_counts[list]; i++)
@@ -245,6 +250,8 @@ static int copy_out(struct description_copy *copy, const uint8_t *data, uint64_t
 	    .flags = header.flags,
 	    .log_level = header.log_level,
 	    .request_variables = (uint32_t)header.request_variables,
+	    .user = header.user,
+	    .group = header.group,
 	};
 	if (!take_words(&copy->description, &header, copy->memory, (const char *)texts,
 			(const char *)texts + header.text_bytes))

@@ -13,6 +13,7 @@ enum description_flag {
 	DESCRIPTION_SAVE = 2,  /* CHANNEL_SAVE is a file for the snapshot */
 	DESCRIPTION_DEBUG = 4, /* the library OS reports what it does not know */
 	DESCRIPTION_FRESH = 8, /* each request runs the program from its start */
+	DESCRIPTION_USER = 16, /* it runs as `user` and `group` */
 };
 
 struct description {
@@ -20,6 +21,7 @@ struct description {
 	const char *root;      /* NULL: none */
 	const char *directory; /* NULL: where it is usual */
 	const char *isolation;
+	const char *host_name; /* NULL: as usual */
 	/* Lists end with NULL. None of them is NULL in a description that was read. */
 	const char *const *arguments; /* behind the program's name */
 	const char *const *environment;
@@ -38,6 +40,7 @@ struct description {
 	uint32_t flags;		    /* enum description_flag */
 	uint32_t log_level;	    /* enum log_level; 0: nothing is said */
 	uint32_t request_variables; /* how many a request may bring */
+	uint32_t user, group;	    /* with DESCRIPTION_USER */
 };
 
 /* Writes it into a new memory file. *fd is the caller's. ENOMEM, E2BIG. */

@@ -82,7 +82,8 @@ static int check_slots(unsigned warm_slots, unsigned slots, unsigned limit, stru
 static int check(const struct mayfly_description *wanted, struct error *error)
 {
 	const unsigned known = MAYFLY_OWN_THREAD | MAYFLY_IN_JOB | MAYFLY_MOVE_CGROUP |
-			       MAYFLY_NO_ACCELERATION | MAYFLY_FRESH | MAYFLY_STAY_IN_CGROUP;
+			       MAYFLY_NO_ACCELERATION | MAYFLY_FRESH | MAYFLY_STAY_IN_CGROUP |
+			       MAYFLY_AS_USER;
 	if (wanted->program ? !*wanted->program : !wanted->root)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
@@ -101,6 +102,9 @@ static int check(const struct mayfly_description *wanted, struct error *error)
 		return error_set(error, EINVAL,
 				 "a function that stays in a control group is given no limits, and "
 				 "no other group");
+	if (wanted->host_name && strlen(wanted->host_name) > GUEST_HOST_NAME_MAX)
+		return error_set(error, EINVAL, "the name of a machine has up to %d bytes",
+				 GUEST_HOST_NAME_MAX);
 	if (wanted->reuse > UINT32_MAX)
 		return error_set(error, EINVAL, "machines that serve %lu requests: at most %u",
 				 wanted->reuse, UINT32_MAX);
@@ -155,10 +159,14 @@ static int write_description(struct mayfly_function *self, const struct mayfly_d
 	    .request_variables = wanted->request_variables,
 	    .files = files,
 	    .files_size = files_size,
+	    .host_name = wanted->host_name,
+	    .user = wanted->user,
+	    .group = wanted->group,
 	    .flags = (wanted->trace >= 0 ? DESCRIPTION_TRACE : 0U) |
 		     (wanted->save >= 0 ? DESCRIPTION_SAVE : 0U) |
 		     (wanted->log_level >= LOG_DEBUG ? DESCRIPTION_DEBUG : 0U) |
-		     (wanted->flags & MAYFLY_FRESH ? DESCRIPTION_FRESH : 0U),
+		     (wanted->flags & MAYFLY_FRESH ? DESCRIPTION_FRESH : 0U) |
+		     (wanted->flags & MAYFLY_AS_USER ? DESCRIPTION_USER : 0U),
 	    .log_level = wanted->log_level < 0 ? 0U : (uint32_t)wanted->log_level,
 	};
 	result = description_write(&description, &self->description, error);

@@ -17,6 +17,7 @@ struct guest_options {
 	const char *directory;		/* where it starts, a path in the root; NULL: the root */
 	bool directory_optional;	/* where that cannot be had it starts in the root */
 	uint32_t user, group;		/* who it is inside */
+	const char *host_name;		/* of its machine; NULL: the usual one */
 	uint64_t memory;		/* bytes for the program */
 	/* How many variables a request may bring, up to GUEST_VARIABLES_MAX. */
 	uint32_t request_variables;

@@ -144,6 +144,10 @@ static int refuse_choices(const struct description *description, struct error *e
 		what = "--workdir";
 	else if (description->files_size)
 		what = "files";
+	else if (description->flags & DESCRIPTION_USER)
+		what = "a user";
+	else if (description->host_name)
+		what = "a host name";
 	if (!what)
 		return 0;
 	return error_set(error, EINVAL,
@@ -243,6 +247,7 @@ int target_open(struct monitor **monitor, const struct target *target,
 		const struct root_reviver *reviver, const struct vsock_dialer *vsock_dialer,
 		struct error *error)
 {
+	const bool given = description->flags & DESCRIPTION_USER;
 	const struct monitor_options options = {
 	    .guest.program = target->path,
 	    .guest.arguments = target->arguments,
@@ -257,8 +262,9 @@ int target_open(struct monitor **monitor, const struct target *target,
 	    .guest.root = target->root,
 	    .guest.directory = *target->directory ? target->directory : NULL,
 	    .guest.directory_optional = target->directory_optional,
-	    .guest.user = target->command.user,
-	    .guest.group = target->command.group,
+	    .guest.user = given ? description->user : target->command.user,
+	    .guest.group = given ? description->group : target->command.group,
+	    .guest.host_name = description->host_name,
 	    .debug = description->flags & DESCRIPTION_DEBUG,
 	    .fresh = description->flags & DESCRIPTION_FRESH,
 	    .reuse = description->reuse,

@@ -123,7 +123,11 @@ static int start(struct guest *guest, struct error *error)
 	description.memory = choose_memory(run);
 	description.log = STDERR_FILENO;
 	description.log_level = (int)log_level_now;
-	description.flags = MAYFLY_FRESH | MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP;
+	description.user = process->user.uid;
+	description.group = process->user.gid;
+	description.host_name = run->host_name;
+	description.flags =
+	    MAYFLY_FRESH | MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP | MAYFLY_AS_USER;
 	description.event = note_event;
 	description.context = guest;
 	mayfly_request_init(&request, sizeof(request));

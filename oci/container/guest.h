@@ -12,6 +12,7 @@ struct guest_run {
 	const struct oci_settings *settings;
 	uint64_t memory_limit; /* of the container, in bytes; 0: none */
 	const char *root;      /* a directory */
+	const char *host_name; /* NULL: the usual one */
 	/* Told once, when the program is about to run, or why it cannot; what it returns does not
 	 * matter: whoever wanted to know may have gone. */
 	int (*started)(void *context, const struct error *error);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,11 +69,15 @@ static int run_guest(const struct oci_config *config, const struct oci_process *
 		     const char *root, int client, int *exit_status, struct error *error)
 {
 	const struct oci_limit_value *memory = &config->resources.limits[OCI_MEMORY_LIMIT];
+	/* Of the UTS namespace, whoever named it. */
+	char host_name[HOST_NAME_MAX + 1] = "";
+	gethostname(host_name, sizeof(host_name) - 1);
 	const struct guest_run run = {
 	    .process = process,
 	    .settings = &config->settings,
 	    .memory_limit = memory->given && memory->value > 0 ? (uint64_t)memory->value : 0,
 	    .root = root,
+	    .host_name = *host_name ? host_name : NULL,
 	    .started = answer_start,
 	    .context = &client,
 	};

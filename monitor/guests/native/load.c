@@ -218,6 +218,7 @@ static int build_image(struct guest_native *self, const struct guest_options *op
 	    .files_size = options->files_size,
 	    .user = options->user,
 	    .group = options->group,
+	    .host_name = options->host_name,
 	    .memory = options->memory,
 	};
 	result =

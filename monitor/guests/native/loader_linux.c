@@ -348,6 +348,8 @@ static int write_start(struct image *image, const struct loader_program *program
 	    .user = program->user,
 	    .group = program->group,
 	};
+	if (program->host_name)
+		snprintf(start.host_name, sizeof(start.host_name), "%s", program->host_name);
 	if (program->directory)
 		snprintf(start.directory, sizeof(start.directory), "%s", program->directory);
 	strncpy(start.program, program->absolute_path, sizeof(start.program) - 1);

@@ -27,7 +27,8 @@ struct loader_program {
 	const void *files;	    /* for the program, as struct guest_given_file */
 	uint64_t files_size;
 	uint32_t user, group;
-	uint64_t memory; /* bytes: segments, stack and pool */
+	const char *host_name; /* NULL: the usual one */
+	uint64_t memory;       /* bytes: segments, stack and pool */
 };
 
 /* Builds the image, and says where the library OS is entered. ENOMEM says how much memory the
