@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine/cgroup_files.h"
 #include "confine/cgroup_place.h"
 #include "confine/sanitizers.h"
 #include "confine/systemd_scope.h"
@@ -36,36 +37,6 @@
 
 /* Killed processes end at once, except for those that the kernel is busy with. */
 #define REMOVAL_LIMIT_NS NANOSECONDS_PER_SECOND
-
-static int write_file(int group, const char *name, const char *text)
-{
-	cleanup_close int fd = openat(group, name, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
-static int read_file(int group, const char *name, char *text, size_t size)
-{
-	cleanup_close int fd = openat(group, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t got = file_read_full(fd, text, size - 1);
-	text[got > 0 ? got : 0] = 0;
-	return got < 0 ? (int)got : 0;
-}
-
-/* The number behind `name` in a file of lines "name number"; 0 where it is not there. */
-static uint64_t find_number(const char *text, const char *name)
-{
-	size_t length = strlen(name);
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, length) && line[length] == ' ')
-			return strtoull(line + length + 1, NULL, 10);
-	}
-	return 0;
-}
 
 /* ── groups that makers left ─────────────────────────────────────────────────────────────────── */
 
@@ -126,14 +97,14 @@ static int pass_controllers_on(int parent, unsigned controllers)
 {
 	char text[64];
 	cgroup_controllers_format(controllers, "+", text, sizeof(text));
-	return write_file(parent, "cgroup.subtree_control", text);
+	return cgroup_file_write(parent, "cgroup.subtree_control", text);
 }
 
 static int add_process(int group, pid_t pid)
 {
 	char text[16];
 	snprintf(text, sizeof(text), "%d", pid);
-	return write_file(group, "cgroup.procs", text);
+	return cgroup_file_write(group, "cgroup.procs", text);
 }
 
 /* Moves this process (0) and its companions there. */
@@ -242,7 +213,7 @@ static int set_number(const struct confine_cgroup *group, const char *name, uint
 {
 	char text[32];
 	snprintf(text, sizeof(text), "%" PRIu64, number);
-	int result = write_file(group->group, name, text);
+	int result = cgroup_file_write(group->group, name, text);
 	return result ? error_set_errno(error, -result, "cannot set %s/%s", group->path, name) : 0;
 }
 
@@ -261,7 +232,7 @@ static int set_limits(const struct confine_cgroup *group,
 	if (result)
 		return result;
 	/* A kernel without swap has no such file. */
-	result = write_file(group->group, "memory.swap.max", "0");
+	result = cgroup_file_write(group->group, "memory.swap.max", "0");
 	if (result && result != -ENOENT)
 		return error_set_errno(error, -result, "cannot set %s/memory.swap.max",
 				       group->path);
@@ -270,7 +241,7 @@ static int set_limits(const struct confine_cgroup *group,
 	char text[64];
 	snprintf(text, sizeof(text), "%" PRIu64 " %u",
 		 limits->cpus * (CPU_PERIOD_US / CONFINE_CPU_SCALE), CPU_PERIOD_US);
-	result = write_file(group->group, "cpu.max", text);
+	result = cgroup_file_write(group->group, "cpu.max", text);
 	return result ? error_set_errno(error, -result, "cannot set %s/cpu.max", group->path) : 0;
 }
 
@@ -329,7 +300,7 @@ static void await_empty(int group)
 	while (events >= 0 && clock_now_ns() < deadline_ns) {
 		ssize_t got = pread(events, text, sizeof(text) - 1, 0);
 		text[got > 0 ? got : 0] = 0;
-		if (!find_number(text, "populated"))
+		if (!cgroup_file_number(text, "populated"))
 			return;
 		struct timespec left = clock_left_until(deadline_ns);
 		ppoll(&changed, 1, &left, NULL);
@@ -341,7 +312,7 @@ void confine_cgroup_remove(struct confine_cgroup *group)
 	if (group->group >= 0) {
 		/* The file exists from Linux 5.14 on. Before, processes of the group are left to
 		 * end by themselves. */
-		write_file(group->group, "cgroup.kill", "1");
+		cgroup_file_write(group->group, "cgroup.kill", "1");
 		await_empty(group->group);
 		if (unlinkat(group->parent, group->name, AT_REMOVEDIR))
 			log_debug("%s is left behind: %s", group->path, strerrordesc_np(errno));
@@ -366,8 +337,9 @@ int confine_cgroup_add(const struct confine_cgroup *group, pid_t pid)
 enum confine_memory confine_cgroup_memory(const struct confine_cgroup *group)
 {
 	char events[512] = "";
-	if (group->group < 0 || read_file(group->group, "memory.events", events, sizeof(events)) ||
-	    !find_number(events, "oom_kill"))
+	if (group->group < 0 ||
+	    cgroup_file_read(group->group, "memory.events", events, sizeof(events)) ||
+	    !cgroup_file_number(events, "oom_kill"))
 		return CONFINE_MEMORY_ENOUGH;
-	return find_number(events, "oom") ? CONFINE_MEMORY_USED_UP : CONFINE_MEMORY_OUTSIDE;
+	return cgroup_file_number(events, "oom") ? CONFINE_MEMORY_USED_UP : CONFINE_MEMORY_OUTSIDE;
 }

@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "confine/cgroup_files.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -77,49 +78,8 @@ static int find_membership(const char *membership, char path[PATH_MAX], struct e
 	return error_set(error, ENOTSUP, "the kernel has no cgroup v2");
 }
 
-struct mount {
-	const char *root; /* what of the hierarchy is seen at `point` */
-	char *point;
-	const char *type;
-};
-
-/* The kernel writes blanks and the like as a backslash and three octal digits. */
-static void unescape(char *text)
-{
-	char *out = text;
-	for (; *text; out++) {
-		unsigned code;
-		if (*text == '\\' && sscanf(text + 1, "%3o", &code) == 1 && strlen(text) >= 4) {
-			*out = (char)code;
-			text += 4;
-		} else {
-			*out = *text++;
-		}
-	}
-	*out = 0;
-}
-
-/* Takes a line apart: "31 23 0:28 / /sys/fs/cgroup rw shared:1 - cgroup2 none rw". */
-static bool parse_mount(char *line, struct mount *mount)
-{
-	char *field;
-	*mount = (struct mount){0};
-	for (unsigned i = 0; (field = strsep(&line, " ")) && (i < 6 || strcmp(field, "-") != 0);
-	     i++) {
-		if (i == 3)
-			mount->root = field;
-		if (i == 4)
-			mount->point = field;
-	}
-	mount->type = field ? strsep(&line, " ") : NULL;
-	if (!mount->type)
-		return false;
-	unescape(mount->point);
-	return true;
-}
-
 /* The directory of the group `path` where that mount shows it. */
-static bool find_below(const struct mount *mount, const char *path, char *directory)
+static bool find_below(const struct cgroup_mount *mount, const char *path, char *directory)
 {
 	size_t skipped = strcmp(mount->root, "/") != 0 ? strlen(mount->root) : 0;
 	if (strncmp(path, mount->root, skipped) != 0)
@@ -145,8 +105,8 @@ static int find_own(const struct cgroup_surroundings *surroundings, char directo
 	bool mounted = false;
 	char *rest = mounts;
 	for (char *line; (line = strsep(&rest, "\n"));) {
-		struct mount mount;
-		if (!parse_mount(line, &mount) || strcmp(mount.type, "cgroup2") != 0)
+		struct cgroup_mount mount;
+		if (!cgroup_mount_parse(line, &mount) || strcmp(mount.type, "cgroup2") != 0)
 			continue;
 		mounted = true;
 		*top = strlen(mount.point);

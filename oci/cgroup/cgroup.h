@@ -25,7 +25,7 @@
 
 struct oci_cgroup_hierarchy {
 	char mount[PATH_MAX]; /* where it is mounted, and what is seen there is its root */
-	unsigned controllers; /* bits, see controllers.h */
+	unsigned controllers; /* bits, see hierarchies.h */
 	bool unified;	      /* version 2 */
 };
 

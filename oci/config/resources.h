@@ -9,7 +9,7 @@
 
 #include "util/error.h"
 
-/* Limits that are one number. cgroup/limits.c knows in which files each goes. */
+/* Limits that are one number. cgroup/limit_files.c knows in which files each goes. */
 enum oci_limit {
 	OCI_MEMORY_LIMIT, /* bytes; -1 of any limit of memory and of pids: none */
 	OCI_MEMORY_RESERVATION,
