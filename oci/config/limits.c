@@ -345,13 +345,14 @@ int oci_resources_set(struct oci_resources *resources, enum oci_limit limit, int
 		      struct error *error)
 {
 	const double number = (double)value;
-	if (number < limit_table[limit].minimum || number > limit_table[limit].maximum ||
-	    check_limit(limit, number, "", NULL))
-		return error_set(error, ERANGE, "%s.%s: %lld is not from %.0f to %.0f",
+	const double minimum =
+	    limit == OCI_IO_WEIGHT && value ? WEIGHT_MIN : limit_table[limit].minimum;
+	char most[MEMBER_BOUND_MAX];
+	if (number < minimum || number > limit_table[limit].maximum)
+		return error_set(error, ERANGE, "%s.%s: %lld is not from %.0f to %s",
 				 limit_table[limit].object, limit_table[limit].name,
-				 (long long)value,
-				 limit == OCI_IO_WEIGHT ? WEIGHT_MIN : limit_table[limit].minimum,
-				 limit_table[limit].maximum);
+				 (long long)value, minimum,
+				 member_bound(limit_table[limit].maximum, most));
 	keep_limit(resources, limit, number);
 	return 0;
 }

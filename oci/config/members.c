@@ -56,15 +56,22 @@ int member_array(const json_t *object, const char *place, const char *name, cons
 
 /* ── single values ───────────────────────────────────────────────────────────────────────────── */
 
+const char *member_bound(double bound, char text[MEMBER_BOUND_MAX])
+{
+	snprintf(text, MEMBER_BOUND_MAX, "%.0f", bound);
+	return bound == 0x1p64 ? "18446744073709551615" : text;
+}
+
 int member_number(const json_t *value, const char *place, const char *name, double minimum,
 		  double maximum, double *number, struct error *error)
 {
 	if (!json_is_real(value) || json_real_value(value) != trunc(json_real_value(value)))
 		return member_error(error, place, name, "not a whole number");
 	*number = json_real_value(value);
+	char most[MEMBER_BOUND_MAX];
 	if (*number < minimum || *number > maximum)
-		return member_error(error, place, name, "%.0f is not from %.0f to %.0f", *number,
-				    minimum, maximum);
+		return member_error(error, place, name, "%.0f is not from %.0f to %s", *number,
+				    minimum, member_bound(maximum, most));
 	return 0;
 }
 

@@ -71,6 +71,11 @@ static inline bool member_exists(const json_t *object, const char *name)
 int members_read(struct oci_tree *tree, const struct member *members, size_t count,
 		 const json_t *object, const char *place, void *target, struct error *error);
 
+#define MEMBER_BOUND_MAX 32
+
+/* A bound of a range in messages: 2^64 is what 2^64 - 1 has become. */
+const char *member_bound(double bound, char text[MEMBER_BOUND_MAX]);
+
 /* A whole number in the range. */
 int member_number(const json_t *value, const char *place, const char *name, double minimum,
 		  double maximum, double *number, struct error *error);
