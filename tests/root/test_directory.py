@@ -106,7 +106,7 @@ PROCESS_TOOLS = [
 
 # Everything that psutil tells of a process, and most of what it tells of a machine.
 PSUTIL = """
-import json, os, psutil, threading
+import json, os, psutil, threading, time
 process = psutil.Process()
 end = threading.Event()
 thread = threading.Thread(target=end.wait)
@@ -115,6 +115,8 @@ os.chdir("/tmp")
 told = process.as_dict(ad_value="denied")
 end.set()
 thread.join()
+while process.num_threads() > 1:  # Python's join does not wait for the thread's last steps
+    time.sleep(0.01)
 for ask in (psutil.cpu_times, psutil.cpu_stats, psutil.virtual_memory, psutil.swap_memory,
             psutil.boot_time, psutil.getloadavg, psutil.users, psutil.net_connections,
             psutil.net_if_stats, psutil.net_io_counters, psutil.disk_io_counters,

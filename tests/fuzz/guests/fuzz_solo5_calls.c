@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../solo5_slot.h"
+#include "../../solo5_slot.h"
 #include "util/log.h"
 
 #define CALLS_MAX 64UL
