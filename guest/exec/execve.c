@@ -57,9 +57,15 @@ static uint64_t entry_of(const struct exec_image *image)
 	return file->base + file->program.entry;
 }
 
+/* The same program has the same pages at the same places, mostly. */
+static uint64_t kind_of(const struct exec_image *image)
+{
+	return (uint64_t)text_hash(image->path, strlen(image->path)) << 8;
+}
+
 /* Where others go on in the caller's memory it leaves that, which can be refused. What it has to say
  * there is said before. */
-static int leave_memory(struct process *process)
+static int leave_memory(struct process *process, const struct exec_image *image)
 {
 	struct thread *self = thread_current();
 	const int32_t none = 0;
@@ -67,7 +73,7 @@ static int leave_memory(struct process *process)
 	if (self->clear_id && !user_copy_out(self->clear_id, &none, sizeof(none)))
 		futex_wake(self->clear_id, 1, UINT32_MAX);
 	self->robust_list = self->clear_id = 0;
-	return address_space_renew(&process->memory);
+	return address_space_renew(&process->memory, kind_of(image));
 }
 
 /* The point of no return: the program's memory goes, and what belongs to it. */
@@ -78,7 +84,7 @@ static int begin_program(struct exec_image *image, bool left_memory)
 	timers_delete_all();
 	signals_start_program();
 	close_descriptors();
-	int error = left_memory ? 0 : address_space_renew(&process->memory);
+	int error = left_memory ? 0 : address_space_renew(&process->memory, kind_of(image));
 	process_start_program(image->path, base_name(image->arguments.path));
 	identity_start_program();
 	if (!error)
@@ -97,7 +103,7 @@ static int prepare(struct exec_image *image, const struct exec_request *request,
 		error = descriptors_unshare();
 	/* Its other threads would be left in the memory of others. */
 	*left_memory = process->memory->references > 1 && process->thread_count == 1;
-	return error || !*left_memory ? error : leave_memory(process);
+	return error || !*left_memory ? error : leave_memory(process, image);
 }
 
 static void release(struct exec_image *image)

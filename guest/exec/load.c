@@ -13,8 +13,12 @@
 #include "guest/mm/mapping.h"
 #include "guest/mm/ranges.h"
 #include "guest/mm/regions.h"
+#include "guest/mm/space.h"
 #include "guest/mm/vma.h"
 #include "image.h"
+
+/* Data that is there before the program begins. */
+#define USED_MAX (32 * GUEST_PAGE_SIZE)
 
 /* What goes to [start, end): a file from `offset` on, or zeros (NULL). */
 struct part {
@@ -38,7 +42,10 @@ static int map_part(const struct part *part)
 		return (int)address;
 	/* It will be used, and a touch would cost two exits more. */
 	const bool is_used = part->file ? request.protection : request.protection & GUEST_WRITE;
-	if (is_used && request.length && !vma_find(part->start)->frame)
+	const bool is_data = request.protection & GUEST_WRITE;
+	if (is_used && is_data && request.length <= USED_MAX)
+		vma_populate(part->start, part->end);
+	else if (is_used && request.length && !vma_find(part->start)->frame)
 		vma_fault(part->start, request.protection);
 	return 0;
 }
@@ -78,6 +85,19 @@ static int place_part(struct part part)
 	return 0;
 }
 
+/* Zeroes the end of a page of the program. */
+static int clear(uint64_t start, uint64_t end)
+{
+	uint64_t length = end - start;
+	if (address_space_current()->is_made)
+		memset((void *)start, 0, length);
+	else if (vma_find(start)->frame || vma_fault(start, GUEST_READ | GUEST_WRITE))
+		memset(space_window(start, &length), 0, length);
+	else
+		return -ENOMEM;
+	return 0;
+}
+
 static int load_segment(const struct exec_file *file, const struct elf_segment *segment)
 {
 	const uint64_t address = file->base + segment->address;
@@ -95,7 +115,7 @@ static int load_segment(const struct exec_file *file, const struct elf_segment *
 	/* What lies behind the file's part in its last page is another segment's. */
 	if (!error && segment->file_size && segment->memory_size > segment->file_size &&
 	    segment->protection & GUEST_WRITE)
-		memset((void *)file_end, 0, border - file_end);
+		error = clear(file_end, border);
 	if (error)
 		return error;
 	return place_part((struct part){

@@ -5,9 +5,9 @@
 #include "guest/drivers/random.h"
 #include "guest/lib/text.h"
 #include "guest/machine/hypercall.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/fault.h"
 #include "guest/mm/regions.h"
-#include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/identity.h"
@@ -200,6 +200,8 @@ int exec_build_stack(const struct exec_image *image)
 {
 	const struct exec_arguments *arguments = &image->arguments;
 	int error = claim_stack(image);
+	if (!error)
+		error = address_space_settle();
 	if (error)
 		return error;
 	uint64_t pointer = libos_start_info.stack_base + libos_start_info.stack_size;

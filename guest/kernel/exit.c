@@ -99,6 +99,7 @@ static void end_process(struct process *process)
 		wake_orphans(process->group);
 	signal_tell_end(process);
 	process_tell_pidfds(process);
+	address_space_leave_soon(process->memory);
 }
 
 /* Somebody goes on in the process' memory. */

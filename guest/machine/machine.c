@@ -41,6 +41,12 @@ int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t
 	return machine_hypercall(HYPERCALL_MAP, address, source, length);
 }
 
+int64_t machine_enter_space(uint64_t number, uint64_t count, uint64_t dropped)
+{
+	machine_control()->arguments[3] = dropped;
+	return machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_ENTER, number, count);
+}
+
 static char refusal[128];      /* what was noted last; empty: nothing was */
 static uint64_t refused_bytes; /* of memory; 0: none was refused */
 

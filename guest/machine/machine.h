@@ -14,6 +14,9 @@ int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t se
 /* HYPERCALL_MAP: puts `length` bytes of pages at `address` of the mapping area. */
 int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t protection);
 
+/* GUEST_SPACE_ENTER: goes to a space, which is made with `count` runs first, and drops another. */
+int64_t machine_enter_space(uint64_t number, uint64_t count, uint64_t dropped);
+
 /* Ends the request; `status` is the program's exit status. */
 __attribute__((noreturn)) void machine_exit(int status);
 

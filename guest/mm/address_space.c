@@ -7,6 +7,13 @@
 #include "pool.h"
 #include "vma.h"
 
+/* Of the pool, that has to be free while two programs have their memory. */
+#define REPLACED_SHARE 4
+
+/* Another program has taken its place, and nobody is in it; it is given back when the monitor has
+ * dropped it. NULL: there is none. */
+static struct address_space *replaced;
+
 void address_space_release(struct address_space *space)
 {
 	for (uint64_t i = 0; i < space->vmas.count; i++) {
@@ -28,6 +35,16 @@ static void end_other(struct address_space *space)
 	address_space_release(space);
 }
 
+static void release_replaced(void)
+{
+	/* The machine may be there as long as the one in its place is not made. */
+	if (replaced && (!replaced->is_made || address_space_current()->is_made)) {
+		space_end(replaced);
+		address_space_release(replaced);
+		replaced = NULL;
+	}
+}
+
 /* Nobody is in it any more, but it stays: the monitor's pages are there. */
 static void empty_first(void)
 {
@@ -40,6 +57,7 @@ static void empty_first(void)
 
 void address_space_drop(struct address_space *space)
 {
+	release_replaced();
 	if (--space->references)
 		return;
 	if (space == &address_space_of_first)
@@ -48,23 +66,42 @@ void address_space_drop(struct address_space *space)
 		end_other(space);
 }
 
-int address_space_renew(struct address_space **own)
+/* What is there goes only when the new program's memory is there, and the first space does not go. */
+static bool can_be_replaced(const struct address_space *space)
 {
+	release_replaced();
+	return space->number && space->is_made && !replaced &&
+	       pool_free_pages() >= pool_total_pages() / REPLACED_SHARE;
+}
+
+int address_space_renew(struct address_space **own, uint64_t kind)
+{
+	struct address_space *const before = *own;
+	const bool is_alone = before->references == 1;
 	int error;
-	if ((*own)->references == 1)
+	if (is_alone && !can_be_replaced(before))
 		return mapping_remove_all();
 	struct address_space *space = space_allocate(&error);
 	if (!space)
-		return error;
-	error = space_begin(space, 0);
+		return is_alone ? mapping_remove_all() : error;
+	error = space_begin(space, kind);
 	if (error) {
 		address_space_release(space);
 		return error;
 	}
-	address_space_enter(space);
-	address_space_drop(*own);
+	if (is_alone)
+		replaced = before;
+	before->references--;
+	space_replace(space);
 	*own = space;
 	return 0;
+}
+
+int address_space_settle(void)
+{
+	const int error = space_settle();
+	release_replaced();
+	return error;
 }
 
 int address_spaces_wipe_on_fork(void)

@@ -1,14 +1,13 @@
 /* A copy of the current address space; see address_space.h. All of it is made at once: a page costs a
  * third of a microsecond, and one that would be copied when it is written, a hundred times that.
  *
- * The monitor gets a list of what is where, and does nothing else than to show it there. Until then the
- * pages are the library OS's, in the pool; so all can be given back where something is missing. */
+ * The monitor hears of it when the copy is entered. Until then its pages are the library OS's, in the
+ * pool; so all can be given back where something is missing. */
 #include <errno.h>
 
 #include "address_space.h"
 #include "backing.h"
 #include "guest/lib/text.h"
-#include "guest/machine/contents_area.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "heap.h"
@@ -22,21 +21,11 @@
 
 struct copying {
 	struct address_space *space;
-	struct guest_space_run *runs; /* in the window's area for contents */
-	uint64_t run_count;
 	uint64_t part;	    /* pages that the pool has in a row, as far as is known */
 	uint64_t kept_from; /* backings from there on are to be copied */
 };
 
 /* ── what the copy gets ──────────────────────────────────────────────────────────────────────── */
-
-static int add_run(struct copying *copying, const struct guest_space_run *run)
-{
-	if (copying->run_count == GUEST_SPACE_RUNS_MAX)
-		return -ENOMEM;
-	copying->runs[copying->run_count++] = *run;
-	return 0;
-}
 
 static int add_own(struct copying *copying, uint64_t start, uint64_t end)
 {
@@ -71,31 +60,13 @@ static int add_own_ranges(struct copying *copying)
 	}
 	for (uint64_t i = 0; i < from->own_count && !error; i++)
 		error = add_own(copying, from->own[i].start, from->own[i].end);
-	for (uint64_t i = 0; i < copying->space->own_count && !error; i++) {
-		const struct own_range *own = &copying->space->own[i];
-		error = add_run(copying, &(struct guest_space_run){.address = own->start,
-								   .length = own->end - own->start,
-								   .protection = GUEST_SPACE_OWN});
-	}
 	return error;
 }
 
-/* With the pages behind it, if there are any. Those of the pool stay at home as well: a page that comes
- * and goes there costs its next user a fault, which is more than to copy it. */
 static int add_vma(struct copying *copying, const struct vma *vma)
 {
-	const bool shows_pool = vma->frame < GUEST_ROOT_BASE;
-	const uint64_t length = vma->end - vma->start;
-	struct guest_space_run run = {.protection =
-					  vma->protection | (shows_pool ? GUEST_SHARED : 0)};
 	int error = vma_list_add(&copying->space->vmas, vma);
 	vma_list_merge(&copying->space->vmas, vma->start, vma->end);
-	for (uint64_t done = 0; vma->frame && done < length && !error; done += run.length) {
-		run.address = vma->start + done;
-		run.source = vma->frame + done;
-		run.length = length - done < GUEST_MAP_MAX ? length - done : GUEST_MAP_MAX;
-		error = add_run(copying, &run);
-	}
 	return error;
 }
 
@@ -344,7 +315,7 @@ static int copy_all(struct copying *copying)
 		error = copy_pool(copying);
 	if (!error)
 		error = backings_copy(copying->space, copying->kept_from, UINT64_MAX);
-	return error ? error : space_begin(copying->space, copying->run_count);
+	return error ? error : space_begin(copying->space, address_space_current()->kind + 1);
 }
 
 /* All that may have to be copied, but for the program's segments. */
@@ -368,7 +339,6 @@ int address_space_copy(struct address_space **copy)
 		;
 	struct copying copying = {
 	    .space = space_allocate(&error),
-	    .runs = (struct guest_space_run *)contents_area_take(&address_space_of_first),
 	    .part = UINT64_MAX,
 	};
 	if (error)

@@ -174,7 +174,9 @@ bool vma_fault(uint64_t address, uint32_t access)
 void vma_populate(uint64_t start, uint64_t end)
 {
 	while (start < end) {
-		const struct vma vma = *vma_find(start);
+		struct vma vma = *vma_find(start);
+		if (vma.end > end)
+			vma.end = end;
 		if (!vma.frame && !fill_from_pool(&vma, start, FILL_MAX))
 			pool_exhausted();
 		start = vma_find(start)->end;

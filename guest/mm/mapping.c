@@ -41,6 +41,10 @@ _Static_assert(PROT_READ == GUEST_READ && PROT_WRITE == GUEST_WRITE && PROT_EXEC
  * end, or where programs are linked to. */
 #define HEAP_LIMIT (1UL << 46)
 
+/* Pages that come with brk at once, and the part of the free memory that they are at most. */
+#define HEAP_AHEAD 8
+#define HEAP_SHARE 64
+
 int mapping_check_protection(uint64_t protection)
 {
 	if (protection & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
@@ -64,14 +68,25 @@ static void begin_heap(struct address_space *space)
 	space->program_break = space->heap_begin;
 }
 
+/* Its begin is used at once: a touch would cost two exits more. */
+static bool grow_heap_in_area(uint64_t address, uint64_t end)
+{
+	const uint64_t pages = (end - address) / GUEST_PAGE_SIZE;
+	if (!address_space_has_area(address, end - address) || !vma_is_free(address, end) ||
+	    mapping_is_too_large(pages, GUEST_READ | GUEST_WRITE, 0) ||
+	    vma_map(address, end, GUEST_READ | GUEST_WRITE, 0))
+		return false;
+	const uint64_t ahead = pages < HEAP_AHEAD ? pages : HEAP_AHEAD;
+	if (ahead <= pool_free_pages() / HEAP_SHARE)
+		vma_populate(address, address + ahead * GUEST_PAGE_SIZE);
+	return true;
+}
+
 static bool grow_heap(uint64_t address, uint64_t pages)
 {
 	const uint64_t end = address + pages * GUEST_PAGE_SIZE;
 	if (!address_space_has_pool(address, end - address))
-		return address_space_has_area(address, end - address) &&
-		       vma_is_free(address, end) &&
-		       !mapping_is_too_large(pages, GUEST_READ | GUEST_WRITE, 0) &&
-		       !vma_map(address, end, GUEST_READ | GUEST_WRITE, 0);
+		return grow_heap_in_area(address, end);
 	while (!pool_is_free(address, pages) || pool_map(address, pages))
 		if (!vma_reclaim())
 			return false;
@@ -113,8 +128,13 @@ static int copy_backing(const struct map_request *request, uint64_t address)
 {
 	if (!request->backing || request->image)
 		return 0;
-	int64_t copied = request->backing->operations->read(request->backing, (void *)address,
-							    request->length, request->offset);
+	int64_t copied = 0;
+	for (uint64_t done = 0, part; done < request->length && copied >= 0; done += part) {
+		part = request->length - done;
+		void *window = space_window(address + done, &part);
+		copied = request->backing->operations->read(request->backing, window, part,
+							    request->offset + done);
+	}
 	return copied < 0 ? (int)copied : 0;
 }
 

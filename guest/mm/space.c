@@ -4,20 +4,31 @@
 #include <errno.h>
 
 #include "guest/lib/large_data.h"
+#include "guest/machine/contents_area.h"
+#include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
 #include "heap.h"
 #include "pool.h"
 
-struct address_space address_space_of_first = {.references = 1};
+/* That many numbers get tables before one is given to another kind of space than it had last. */
+#define KINDS_MAX 16
+
+struct address_space address_space_of_first = {.references = 1, .is_made = true};
 
 static struct address_space *current = &address_space_of_first;
+
+/* Nobody goes on in it. The monitor drops it when the machine goes to another space: together that
+ * is one hypercall. NULL: there is none. */
+static struct address_space *left;
 
 /* By number. */
 static LARGE_DATA struct address_space *others[GUEST_SPACES_MAX];
 
-/* What a space of that number had for itself when it was there last: the monitor has its tables still.
- * 0: there was none. */
-static LARGE_DATA uint64_t last_own[GUEST_SPACES_MAX];
+/* What the space of that number was when it was made last: what it had for itself, and of which kind it
+ * was. The monitor has its tables still, and the processor what was in them. 0: there was none. */
+static LARGE_DATA struct {
+	uint64_t own, kind;
+} last[GUEST_SPACES_MAX];
 
 struct address_space *address_space_current(void)
 {
@@ -39,17 +50,64 @@ void address_space_hold(struct address_space *space)
 	space->references++;
 }
 
-void address_space_enter(struct address_space *space)
+/* ── making one ──────────────────────────────────────────────────────────────────────────────── */
+
+static struct guest_space_run *run_area(void)
 {
-	if (space == current)
-		return;
-	/* Without its memory no process can go on: the machine is at its end. */
-	if (machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_SWITCH, space->number, 0))
-		pool_exhausted();
-	current = space;
+	return (struct guest_space_run *)contents_area_take(&address_space_of_first);
 }
 
-/* ── they come and go ────────────────────────────────────────────────────────────────────────── */
+/* Adds a run to the first `count`, or to the last of them. */
+static uint64_t add_run(struct guest_space_run *runs, uint64_t count,
+			const struct guest_space_run *run)
+{
+	struct guest_space_run *before = count ? &runs[count - 1] : NULL;
+	if (before && before->protection == run->protection &&
+	    before->address + before->length == run->address &&
+	    before->source + before->length == run->source &&
+	    run->length <= GUEST_MAP_MAX - before->length) {
+		before->length += run->length;
+		return count;
+	}
+	if (count < GUEST_SPACE_RUNS_MAX)
+		runs[count] = *run;
+	return count + 1;
+}
+
+/* Pages of the pool stay at home as well: a page that comes and goes there costs its next user a fault,
+ * which is more than to copy it. */
+static uint64_t add_vma(struct guest_space_run *runs, uint64_t count, const struct vma *vma)
+{
+	const bool shows_pool = vma->frame < GUEST_ROOT_BASE;
+	const uint64_t length = vma->end - vma->start;
+	struct guest_space_run run = {.protection =
+					  vma->protection | (shows_pool ? GUEST_SHARED : 0)};
+	for (uint64_t done = 0; vma->frame && done < length; done += run.length) {
+		run.address = vma->start + done;
+		run.source = vma->frame + done;
+		run.length = length - done < GUEST_MAP_MAX ? length - done : GUEST_MAP_MAX;
+		count = add_run(runs, count, &run);
+	}
+	return count;
+}
+
+/* What the space has, for the monitor. There may be more than fit: then it can refuse that only. */
+static uint64_t list_runs(const struct address_space *space)
+{
+	struct guest_space_run *runs = run_area();
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < space->own_count; i++) {
+		const struct own_range *own = &space->own[i];
+		if (count < GUEST_SPACE_RUNS_MAX)
+			runs[count] = (struct guest_space_run){.address = own->start,
+							       .length = own->end - own->start,
+							       .protection = GUEST_SPACE_OWN};
+		count++;
+	}
+	for (uint64_t i = 0; i < space->vmas.count; i++)
+		count = add_vma(runs, count, &space->vmas.vmas[i]);
+	return count;
+}
 
 /* The same for the same parts of the pool, and hardly for others; never 0. */
 static uint64_t own_mark(const struct address_space *space)
@@ -62,25 +120,29 @@ static uint64_t own_mark(const struct address_space *space)
 	return mark | 1;
 }
 
-/* A number whose tables fit, or else one without any, or else another. 0: none is free. */
-static uint32_t choose_number(uint64_t mark)
+/* The number of a space of the same kind, whose pages may be the same; or one without tables; or one
+ * whose tables fit; or another. 0: none is free. */
+static uint32_t choose_number(uint64_t mark, uint64_t kind)
 {
-	uint32_t fresh = 0, other = 0;
+	uint32_t fresh = 0, fitting = 0, other = 0, used = 0;
 	for (uint32_t i = 1; i < GUEST_SPACES_MAX; i++) {
+		used += last[i].own != 0;
 		if (others[i])
 			continue;
-		if (last_own[i] == mark)
+		if (last[i].own == mark && last[i].kind == kind)
 			return i;
-		uint32_t *place = last_own[i] ? &other : &fresh;
+		uint32_t *place = !last[i].own ? &fresh : last[i].own == mark ? &fitting : &other;
 		if (!*place)
 			*place = i;
 	}
-	return fresh ? fresh : other;
+	if (fresh && (used < KINDS_MAX || !fitting))
+		return fresh;
+	return fitting ? fitting : other;
 }
 
 struct address_space *space_allocate(int *error)
 {
-	const bool is_room = choose_number(0);
+	const bool is_room = choose_number(0, 0);
 	struct address_space *space = is_room ? heap_allocate(sizeof(*space)) : NULL;
 	*error = space ? 0 : is_room ? -ENOMEM : -EAGAIN;
 	if (space)
@@ -88,25 +150,114 @@ struct address_space *space_allocate(int *error)
 	return space;
 }
 
-int space_begin(struct address_space *space, uint64_t runs)
+int space_begin(struct address_space *space, uint64_t kind)
 {
-	const uint64_t mark = own_mark(space);
-	space->number = choose_number(mark);
-	int64_t error = machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_MAKE, space->number, runs);
-	if (error)
-		return (int)error;
+	if (list_runs(space) > GUEST_SPACE_RUNS_MAX)
+		return -ENOMEM;
+	space->kind = kind;
+	space->number = choose_number(own_mark(space), kind);
 	others[space->number] = space;
-	last_own[space->number] = mark;
 	for (uint64_t i = 0; i < space->own_count; i++)
 		pool_hold_chunks(space->own[i].start, space->own[i].end);
 	return 0;
 }
 
+/* ── going there ─────────────────────────────────────────────────────────────────────────────── */
+
+/* The machine is in no space of the process, which can only end. */
+static int lose(struct address_space *space, int error)
+{
+	space->is_lost = true;
+	if (machine_enter_space(0, GUEST_SPACE_MADE, 0))
+		pool_exhausted();
+	return error;
+}
+
+/* The machine goes to the space; what is `left` has no pages any more. */
+static int show(struct address_space *space)
+{
+	const bool is_there = space->is_made || space->is_lost;
+	const uint64_t runs = is_there ? GUEST_SPACE_MADE : list_runs(space);
+	if (left == space)
+		left = NULL;
+	const int64_t error =
+	    machine_enter_space(space->is_lost ? 0 : space->number, runs, left ? left->number : 0);
+	/* Without its memory no process can go on: the machine is at its end. */
+	if (error && is_there)
+		pool_exhausted();
+	if (error)
+		return lose(space, (int)error);
+	if (!is_there) {
+		space->is_made = true;
+		last[space->number].own = own_mark(space);
+		last[space->number].kind = space->kind;
+	}
+	if (left)
+		left->is_made = false;
+	left = NULL;
+	return 0;
+}
+
+int address_space_try_enter(struct address_space *space)
+{
+	if (space == current)
+		return 0;
+	const int error = show(space);
+	current = space;
+	return error;
+}
+
+void address_space_enter(struct address_space *space)
+{
+	if (address_space_try_enter(space))
+		pool_exhausted();
+}
+
+int space_settle(void)
+{
+	return current->is_made ? 0 : current->is_lost ? -ENOMEM : show(current);
+}
+
+void space_replace(struct address_space *space)
+{
+	if (!current->references)
+		left = current;
+	current = space;
+}
+
+void address_space_leave_soon(struct address_space *space)
+{
+	if (space == current && space->number && space->is_made && space->references == 1 && !left)
+		left = space;
+}
+
+void *space_window(uint64_t address, uint64_t *length)
+{
+	const uint64_t index = vma_list_index(&current->vmas, address);
+	if (current->is_made || index == current->vmas.count)
+		return (void *)address;
+	const struct vma *vma = &current->vmas.vmas[index];
+	if (vma->end - address < *length)
+		*length = vma->end - address;
+	return (void *)(vma->frame + (address - vma->start));
+}
+
+int64_t space_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second, uint64_t third)
+{
+	return current->is_made ? machine_hypercall(call, first, second, third) : 0;
+}
+
+/* ── their end ───────────────────────────────────────────────────────────────────────────────── */
+
 void space_end(struct address_space *space)
 {
+	if (left == space)
+		left = NULL;
 	/* Its pages could be seen by others when they are handed out again. */
-	if (machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_DROP, space->number, 0))
+	if (space->is_made &&
+	    machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_DROP, space->number, 0))
 		pool_exhausted();
+	space->is_made = false;
 	others[space->number] = NULL;
 	for (uint64_t i = 0; i < space->own_count; i++)
 		pool_drop_chunks(space->own[i].start, space->own[i].end);

@@ -27,6 +27,10 @@ struct address_space {
 	uint64_t heap_begin, program_break; /* 0: brk was not called yet */
 	uint64_t reclaim_from;		    /* see vma_reclaim() */
 	uint64_t stub_pages;		    /* see code.c */
+	/* The monitor has it: it was entered. What is in another one's list is there from then on. */
+	bool is_made;
+	bool is_lost;  /* it could not be made: nothing is there, and nobody can go on in it */
+	uint64_t kind; /* the same where the same is likely to be at the same places */
 	/* Parts of the pool, in order, none beside another. */
 	struct own_range *own;
 	uint64_t own_count;
@@ -43,8 +47,14 @@ struct address_space *address_space_next(const struct address_space *before);
 void address_space_hold(struct address_space *space);
 
 /* The machine runs in it from now on. The program's memory of another space cannot be seen then, not
- * even by the library OS. */
+ * even by the library OS. The monitor is told of a new space only then: to make one and to go there is
+ * one hypercall, as is to go and to drop the one before. Where it cannot be made, the space is lost;
+ * the second function says so by -ENOMEM or the monitor's refusal, the first ends the machine. */
 void address_space_enter(struct address_space *space);
+int address_space_try_enter(struct address_space *space);
+
+/* The current space is to be dropped when the machine leaves it, if nobody else goes on in it. */
+void address_space_leave_soon(struct address_space *space);
 
 /* ── where the current space has what; ranges of any alignment ───────────────────────────────── */
 
@@ -60,16 +70,32 @@ bool address_space_has_area(uint64_t address, uint64_t length);
  * there is none. */
 bool address_space_next_area(uint64_t *address, uint64_t *end);
 
+/* ── where the current space may not be made yet ─────────────────────────────────────────────── */
+
+/* Where what belongs to `address`, which has a page, can be written; *length is moved down to where that
+ * ends. */
+void *space_window(uint64_t address, uint64_t *length);
+
+/* HYPERCALL_UNMAP or _PROTECT. Nothing is to be done where the monitor has nothing. */
+int64_t space_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second, uint64_t third);
+
 /* ── for address_space.c and address_space_copy.c ────────────────────────────────────────────── */
 
 /* An empty one, without a number yet. NULL: *error is -ENOMEM or, if there are too many, -EAGAIN. */
 struct address_space *space_allocate(int *error);
 
-/* The monitor makes it, with that many runs in the contents area. From now on it has a number, and is in
- * the list. */
-int space_begin(struct address_space *space, uint64_t runs);
+/* From now on it has a number, and is in the list. 0, or -ENOMEM: the monitor takes less at once. */
+int space_begin(struct address_space *space, uint64_t kind);
 
-/* It goes there, and is in the list no more. The machine is in another one. */
+/* The current space becomes that one, which is not made yet; and the one before goes when the machine
+ * leaves it, if nobody goes on there. */
+void space_replace(struct address_space *space);
+
+/* Makes the current space. 0, or why it is lost. */
+int space_settle(void);
+
+/* Its part at the monitor goes, if it is not gone yet, and it is in the list no more. The machine is in
+ * another one. */
 void space_end(struct address_space *space);
 
 #endif

@@ -106,6 +106,8 @@ static bool is_of_root(const struct vma *vma)
 static int put(const struct vma *vma, uint64_t source)
 {
 	const uint32_t flags = vma->protection | (vma->shared ? GUEST_SHARED : 0);
+	if (!address_space_current()->is_made)
+		return 0;
 	return (int)machine_map(vma->start, source, vma->end - vma->start, flags);
 }
 
@@ -123,7 +125,7 @@ static int detach(struct vma_list *list, uint64_t first, uint64_t behind, bool k
 	}
 	if (!end)
 		return 0;
-	int64_t error = machine_hypercall(HYPERCALL_UNMAP, start, end - start, 0);
+	int64_t error = space_hypercall(HYPERCALL_UNMAP, start, end - start, 0);
 	for (uint64_t i = first; i < behind && !error && !kept; i++) {
 		struct vma *vma = &list->vmas[i];
 		if (vma_has_frames(vma))
@@ -231,11 +233,11 @@ static int protect_vma(struct vma *vma, uint32_t protection)
 		return -EACCES;
 	if (is_of_root(vma) && (protection & GUEST_WRITE)) {
 		/* A page of the root image is unmapped; a copy comes when it is touched. */
-		error = machine_hypercall(HYPERCALL_UNMAP, vma->start, length, 0);
+		error = space_hypercall(HYPERCALL_UNMAP, vma->start, length, 0);
 		if (!error)
 			vma->frame = 0;
 	} else if (vma->frame) {
-		error = machine_hypercall(HYPERCALL_PROTECT, vma->start, length, protection);
+		error = space_hypercall(HYPERCALL_PROTECT, vma->start, length, protection);
 	}
 	if (!error)
 		vma->protection = protection;

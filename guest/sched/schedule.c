@@ -3,6 +3,7 @@
  * A thread runs until it waits, yields, or is interrupted by a tick. Ticks come only while they are
  * needed: where another thread can run, too, or a time is waited for. */
 #include <errno.h>
+#include <signal.h>
 
 #include "arch/registers.h"
 #include "arch/thread_state.h"
@@ -381,6 +382,17 @@ static uint64_t wait_outside(struct outlook outlook)
 	return outlook.next_ns;
 }
 
+static void enter_memory(const struct thread *next)
+{
+	struct process *process = next->process;
+	const int error = address_space_try_enter(process->memory);
+	if (!error)
+		return;
+	machine_tell("process %u cannot have memory of its own (error %d): it is ended",
+		     process_id_of(process), -error);
+	process_begin_end(process, SIGKILL);
+}
+
 /* Runs threads that can run, sleeps while none can. Returns when it is the current thread's
  * turn. */
 static void schedule(void)
@@ -401,7 +413,7 @@ static void schedule(void)
 		plan_turn(turn_end_ns < outlook.next_ns ? turn_end_ns : outlook.next_ns, contended);
 		if (next != before) {
 			processor_time_switch(before, next);
-			address_space_enter(next->process->memory);
+			enter_memory(next);
 			before->interruptions += before->state == THREAD_RUNNABLE;
 			threads.current = next;
 			thread_state_switch(&before->processor, &next->processor);

@@ -5,9 +5,9 @@
 #include "arch/signals.h"
 #include "guest/machine/hypercall.h"
 #include "guest/machine/machine.h"
+#include "guest/mm/address_space.h"
 #include "guest/mm/fault.h"
 #include "guest/mm/shared.h"
-#include "guest/mm/space.h"
 #include "guest/mm/user_memory.h"
 #include "guest/mm/vma.h"
 #include "guest/sched/process.h"
@@ -79,6 +79,8 @@ static bool is_first_touch(uint64_t vector, const volatile struct guest_fault *f
 	uint32_t access = GUEST_READ;
 	if (vector != GUEST_VECTOR_PAGE_FAULT || !address_space_has_area(fault->address, 1))
 		return false;
+	if (!address_space_current()->is_made)
+		return !address_space_settle();
 	if (fault->error_code & PAGE_FAULT_WRITE)
 		access |= GUEST_WRITE;
 	if (fault->error_code & PAGE_FAULT_FETCH)

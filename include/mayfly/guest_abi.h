@@ -173,8 +173,13 @@ enum guest_space_operation {
 	/* Takes the space away, with all that is mapped there, as HYPERCALL_UNMAP does it. Neither
 	 * space 0 nor the current one: -EBUSY; -ENOENT. */
 	GUEST_SPACE_DROP,
+	/* MAKE, but where the count is GUEST_SPACE_MADE; SWITCH; and DROP of the space that the fourth
+	 * argument names, where that is not 0. The result is that of the first step that fails: those
+	 * before it are done, those behind it are not. */
+	GUEST_SPACE_ENTER,
 };
 #define GUEST_SPACES_MAX 64
+#define GUEST_SPACE_MADE UINT64_MAX
 
 /* Pages that a space begins with: as the arguments of HYPERCALL_MAP. With GUEST_SPACE_OWN, [address,
  * address + length) of the pool is the space's own: both are multiples of GUEST_SPACE_OWN_SIZE, and

@@ -87,12 +87,51 @@ static int check_run(const struct page_area *area, uint64_t number, const struct
 
 bool page_area_is_at_home(const struct page_area *area, const struct page_run *run)
 {
-	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		const uint64_t *home = page_find_home(area->memory, run->source + done);
-		if (!home || page_leaf_protection(*home) != (GUEST_READ | GUEST_WRITE))
-			return false;
+	uint64_t row;
+	for (uint64_t done = 0; done < run->length; done += row * GUEST_PAGE_SIZE) {
+		const uint64_t *homes = page_find_home(area->memory, run->source + done);
+		row = page_leaves_in_row(run->source + done, run->length - done);
+		for (uint64_t i = 0; i < row; i++)
+			if (!homes || page_leaf_protection(homes[i]) != (GUEST_READ | GUEST_WRITE))
+				return false;
 	}
 	return true;
+}
+
+/* Makes the tables, where nothing may be yet. */
+static int make_leaves(struct page_area *area, uint64_t root, const struct page_run *run)
+{
+	uint64_t row;
+	for (uint64_t done = 0; done < run->length; done += row * GUEST_PAGE_SIZE) {
+		const uint64_t *leaves = page_make_leaf(area, root, run->address + done);
+		row = page_leaves_in_row(run->address + done, run->length - done);
+		if (!leaves)
+			return -ENOMEM;
+		for (uint64_t i = 0; i < row; i++)
+			if (leaves[i] && !(leaves[i] & ENTRY_LEFT))
+				return -EEXIST;
+	}
+	return 0;
+}
+
+static void set_leaf(uint64_t *leaf, uint64_t entry, struct page_shrunk *shrunk)
+{
+	if (shrunk && page_entry_shrinks(*leaf, entry))
+		page_shrunk_note(shrunk, *leaf & ENTRY_ADDRESS);
+	*leaf = entry;
+}
+
+/* The pages of the run are not at home any more. */
+static void leave_home(const struct page_area *area, const struct page_run *run, uint64_t physical,
+		       struct page_shrunk *shrunk)
+{
+	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
+		*page_find_home(area->memory, run->source + done) = ENTRY_MOVED;
+		/* As long as the new place is writable, a translation of the old place that the
+		 * processor remembers allows no more than the new one. */
+		if (shrunk && !(run->protection & GUEST_WRITE))
+			page_shrunk_note(shrunk, physical + done);
+	}
 }
 
 int page_space_map(struct page_area *area, uint64_t number, const struct page_run *run,
@@ -106,28 +145,21 @@ int page_space_map(struct page_area *area, uint64_t number, const struct page_ru
 	const bool shown = page_run_is_shown(run);
 	if (!shown && !page_area_is_at_home(area, run))
 		return -EINVAL;
-	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		const uint64_t *leaf = page_make_leaf(area, root, run->address + done);
-		if (!leaf)
-			return -ENOMEM;
-		if (*leaf && !(*leaf & ENTRY_LEFT))
-			return -EEXIST;
-	}
+	result = make_leaves(area, root, run);
+	if (result)
+		return result;
 	const uint64_t bits =
 	    page_leaf_bits(run->protection) | ENTRY_AREA | (run->shared ? ENTRY_SHARED : 0);
-	for (uint64_t done = 0; done < run->length; done += GUEST_PAGE_SIZE) {
-		uint64_t *leaf = page_find_leaf_below(area->memory, root, run->address + done);
-		if (shrunk && page_entry_shrinks(*leaf, (physical + done) | bits))
-			page_shrunk_note(shrunk, *leaf & ENTRY_ADDRESS);
-		*leaf = (physical + done) | bits;
-		if (shown || run->shared)
-			continue;
-		*page_find_home(area->memory, run->source + done) = ENTRY_MOVED;
-		/* As long as the new place is writable, a translation of the old place that the
-		 * processor remembers allows no more than the new one. */
-		if (shrunk && !(run->protection & GUEST_WRITE))
-			page_shrunk_note(shrunk, physical + done);
+	uint64_t row;
+	for (uint64_t done = 0; done < run->length; done += row * GUEST_PAGE_SIZE) {
+		uint64_t *leaves = page_find_leaf_below(area->memory, root, run->address + done);
+		row = page_leaves_in_row(run->address + done, run->length - done);
+		for (uint64_t i = 0; i < row; i++)
+			set_leaf(&leaves[i], (physical + done + i * GUEST_PAGE_SIZE) | bits,
+				 shrunk);
 	}
+	if (!shown && !run->shared)
+		leave_home(area, run, physical, shrunk);
 	return 0;
 }
 

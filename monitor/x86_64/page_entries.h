@@ -105,6 +105,13 @@ static inline uint64_t page_entry_index(uint64_t address, int level)
 	return address >> (12 + 9 * level) & (PAGE_ENTRIES - 1);
 }
 
+/* For how many pages of [address, address + length) the entries lie side by side in one table. */
+static inline uint64_t page_leaves_in_row(uint64_t address, uint64_t length)
+{
+	const uint64_t rest = PAGE_ENTRIES - page_entry_index(address, 0);
+	return length / GUEST_PAGE_SIZE < rest ? length / GUEST_PAGE_SIZE : rest;
+}
+
 /* Entries of a root that each space has for itself: the program's addresses, and the pool, which has
  * an entry of its own. All others are the first space's. */
 #define PAGE_PROGRAM_ENTRIES (GUEST_STACK_TOP >> 39)

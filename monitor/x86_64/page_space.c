@@ -179,12 +179,20 @@ int page_space_switch(struct page_area *area, uint64_t number)
 
 typedef void leaf_visitor(const struct page_area *area, uint64_t *leaf, struct page_shrunk *shrunk);
 
+static bool are_empty(const uint64_t entries[8])
+{
+	return !(entries[0] | entries[1] | entries[2] | entries[3] | entries[4] | entries[5] |
+		 entries[6] | entries[7]);
+}
+
 /* Visits what is in leaves below the first `count` entries of a table. */
 static void visit_table(const struct page_area *area, uint64_t *entries, int level, size_t count,
 			leaf_visitor *visit, struct page_shrunk *shrunk)
 {
 	for (size_t i = 0; i < count; i++)
-		if (entries[i] && level)
+		if (!(i % 8) && count - i >= 8 && are_empty(&entries[i]))
+			i += 7;
+		else if (entries[i] && level)
 			visit_table(area, page_table_below(area->memory, entries[i]), level - 1,
 				    PAGE_ENTRIES, visit, shrunk);
 		else if (entries[i])

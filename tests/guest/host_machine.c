@@ -209,6 +209,15 @@ static int64_t serve_space(uint64_t operation, uint64_t number, uint64_t count)
 	return 0;
 }
 
+int64_t machine_enter_space(uint64_t number, uint64_t count, uint64_t dropped)
+{
+	int64_t result =
+	    count == GUEST_SPACE_MADE ? 0 : serve_space(GUEST_SPACE_MAKE, number, count);
+	if (!result)
+		result = serve_space(GUEST_SPACE_SWITCH, number, 0);
+	return result || !dropped ? result : serve_space(GUEST_SPACE_DROP, dropped, 0);
+}
+
 int64_t machine_hypercall(enum guest_hypercall call, uint64_t first, uint64_t second,
 			  uint64_t third)
 {

@@ -130,9 +130,9 @@ static void test_copy(void)
 {
 	host.runs = 0;
 	struct address_space *child = copy();
-	CHECK(host.runs < 24);
 	check_memory(false);
 	address_space_enter(child);
+	CHECK(host.runs && host.runs < 24);
 	CHECK(address_space_current() == child);
 	check_memory(true);
 	CHECK(!touch(have.left) && !touch(have.read_only) && !touch(have.secret));
@@ -212,8 +212,26 @@ static void test_renew(void)
 {
 	struct address_space *child = copy(), *own = child;
 	address_space_enter(child);
-	CHECK_NUMBER(address_space_renew(&own), 0);
-	CHECK(own == child && !user_mapped(have.heap, 1) && !touch(have.large));
+	const int spaces = host.spaces;
+	CHECK_NUMBER(address_space_renew(&own, 1), 0);
+	CHECK(own != child && address_space_current() == own && host.spaces == spaces);
+	CHECK(!user_mapped(have.heap, 1));
+	/* What is mapped and filled before the monitor makes it is there afterwards. */
+	uint64_t length = 2 * PAGE;
+	const uint64_t early = map(0, 2 * PAGE, ANONYMOUS);
+	memset(space_window(early, &length), 12, PAGE);
+	CHECK_NUMBER(length, 2 * PAGE);
+	const int unmaps = host.unmaps, protections = host.protections;
+	CHECK_NUMBER(SYSTEM(mprotect, early + PAGE, PAGE, PROT_READ), 0);
+	const uint64_t gone = map(0, PAGE, ANONYMOUS);
+	CHECK_NUMBER(SYSTEM(munmap, gone, PAGE), 0);
+	CHECK(host.unmaps == unmaps && host.protections == protections);
+	/* The one before goes when the new one comes. */
+	CHECK_NUMBER(address_space_settle(), 0);
+	CHECK_NUMBER(host.spaces, spaces);
+	CHECK(holds(early, PAGE, 12) && holds(early + PAGE, PAGE, 0) && touch(early));
+	CHECK(!touch(early + PAGE) && !touch(gone) && !touch(have.large));
+	child = own;
 	const uint64_t heap = (uint64_t)SYSTEM(brk, 0);
 	CHECK(heap < GUEST_AREA_END);
 	CHECK_NUMBER(SYSTEM(brk, heap + MEBIBYTE), heap + MEBIBYTE);
@@ -221,7 +239,8 @@ static void test_renew(void)
 	CHECK_NUMBER(SYSTEM(brk, heap + PAGE), heap + PAGE);
 	CHECK(!touch(heap + PAGE));
 	address_space_hold(own); /* vfork */
-	CHECK_NUMBER(address_space_renew(&own), 0);
+	CHECK_NUMBER(address_space_renew(&own, 2), 0);
+	CHECK_NUMBER(address_space_settle(), 0);
 	CHECK(own != child && address_space_current() == own && !touch(heap));
 	CHECK(touch(map(0, PAGE, ANONYMOUS)));
 	address_space_drop(own);

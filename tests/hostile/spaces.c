@@ -57,7 +57,7 @@ int attack_ask_for_what_is_no_space(uint64_t variant)
 		uint64_t operation, number, count;
 	} wishes[] = {
 	    {0, 1, 0},
-	    {4, 1, 0},
+	    {GUEST_SPACE_ENTER + 1, 1, 0},
 	    {UINT64_MAX, 1, 0},
 	    {GUEST_SPACE_MAKE, 0, 0},
 	    {GUEST_SPACE_MAKE, GUEST_SPACES_MAX, 0},
@@ -75,10 +75,24 @@ int attack_ask_for_what_is_no_space(uint64_t variant)
 	    {GUEST_SPACE_DROP, 1, 0},
 	    {GUEST_SPACE_DROP, 64, 0},
 	    {GUEST_SPACE_DROP, UINT64_MAX, 0},
+	    {GUEST_SPACE_ENTER, 0, 0},
+	    {GUEST_SPACE_ENTER, 1, GUEST_SPACE_MADE},
+	    {GUEST_SPACE_ENTER, 1, GUEST_SPACE_RUNS_MAX + 1},
+	    {GUEST_SPACE_ENTER, 1, GUEST_SPACE_MADE - 1},
+	    {GUEST_SPACE_ENTER, GUEST_SPACES_MAX, 0},
+	    {GUEST_SPACE_ENTER, UINT64_MAX, GUEST_SPACE_MADE},
 	};
-	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+	static const uint64_t dropped[] = {1, GUEST_SPACES_MAX, 1UL << 32, UINT64_MAX};
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		control()->arguments[3] = 0;
 		if (!space(wishes[i].operation, wishes[i].number, wishes[i].count))
 			return 1;
+	}
+	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+		control()->arguments[3] = dropped[i];
+		if (!space(GUEST_SPACE_ENTER, 0, GUEST_SPACE_MADE))
+			return 1;
+	}
 	if (space(GUEST_SPACE_MAKE, 1, 0))
 		return 0;
 	return !space(GUEST_SPACE_MAKE, 1, 0); /* twice */

@@ -359,8 +359,7 @@ static int serve_root(struct slot *slot, struct hypercall *call)
 
 static int serve_space(struct slot *slot, struct hypercall *call)
 {
-	call->result =
-	    space_call_serve(slot, call->arguments[0], call->arguments[1], call->arguments[2]);
+	call->result = space_call_serve(slot, call->arguments);
 	return 0;
 }
 

@@ -49,18 +49,30 @@ static int make_space(struct slot *slot, uint64_t number, uint64_t count)
 	return isolation->make_space(slot->machine, number, runs, own, count - own);
 }
 
-int space_call_serve(struct slot *slot, uint64_t operation, uint64_t number, uint64_t count)
+static int enter_space(struct slot *slot, uint64_t number, uint64_t count, uint64_t dropped)
 {
+	const struct isolation *isolation = slot->machine->isolation;
+	int result = count == GUEST_SPACE_MADE ? 0 : make_space(slot, number, count);
+	if (!result)
+		result = isolation->switch_space(slot->machine, number);
+	return result || !dropped ? result : isolation->drop_space(slot->machine, dropped);
+}
+
+int space_call_serve(struct slot *slot, const uint64_t arguments[4])
+{
+	const uint64_t number = arguments[1], count = arguments[2];
 	const struct isolation *isolation = slot->machine->isolation;
 	if (!isolation->make_space)
 		return -ENOSYS;
-	switch (operation) {
+	switch (arguments[0]) {
 	case GUEST_SPACE_MAKE:
 		return make_space(slot, number, count);
 	case GUEST_SPACE_SWITCH:
 		return isolation->switch_space(slot->machine, number);
 	case GUEST_SPACE_DROP:
 		return isolation->drop_space(slot->machine, number);
+	case GUEST_SPACE_ENTER:
+		return enter_space(slot, number, count, arguments[3]);
 	default:
 		return -EINVAL;
 	}

@@ -7,6 +7,6 @@
 struct slot;
 
 /* HYPERCALL_SPACE, with these arguments. 0, or a negative errno for the guest. */
-int space_call_serve(struct slot *slot, uint64_t operation, uint64_t number, uint64_t count);
+int space_call_serve(struct slot *slot, const uint64_t arguments[4]);
 
 #endif

@@ -125,8 +125,12 @@ int vcpu_enter_upcall(struct vcpu *vcpu, uint64_t address, struct error *error)
 int vcpu_switch_root(struct vcpu *vcpu, uint64_t root)
 {
 	struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
-	if (ioctl(vcpu->fd, KVM_GET_SREGS, sregs))
+	/* One that switched will do so again: from now on they come with each exit, which costs a
+	 * fraction of an ioctl. */
+	if (!(vcpu->run->kvm_valid_regs & KVM_SYNC_X86_SREGS) &&
+	    ioctl(vcpu->fd, KVM_GET_SREGS, sregs))
 		return -1;
+	vcpu->run->kvm_valid_regs |= KVM_SYNC_X86_SREGS;
 	vcpu->system_registers.cr3 = sregs->cr3 = root;
 	vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
 	return 0;
