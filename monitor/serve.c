@@ -98,6 +98,7 @@ int slot_begin(struct slot *slot, const struct request *request, struct request_
 	slot->deadline_ns = now_ns + request->timeout_ns;
 	alarm_begin(&slot->machine->alarm, now_ns);
 	slot->machine->unwanted = request->unwanted;
+	slot->machine->signals = request->signals;
 	if (slot->served)
 		return 0;
 	int begun = slot->guest->kind->begin(slot, error);

@@ -372,14 +372,17 @@ struct thread_turns thread_turns(void)
 /* Nobody can run. Returns until when the machine has slept; 0: something else came first. */
 static uint64_t wait_outside(struct outlook outlook)
 {
-	if (outlook.look)
-		return look_outside(outlook.look, outlook.next_ns) ? 0 : outlook.next_ns;
-	if (outlook.next_ns == NO_DEADLINE)
+	const volatile struct guest_control *control = machine_control();
+	if (outlook.look) {
+		const bool found = look_outside(outlook.look, outlook.next_ns);
+		return found || control->signals ? 0 : outlook.next_ns;
+	}
+	if (outlook.next_ns == NO_DEADLINE && !control->signals_may_come)
 		end_deadlock();
 	uint64_t now = clock_read_ns(false);
 	if (outlook.next_ns > now)
 		machine_hypercall(HYPERCALL_SLEEP, outlook.next_ns - now, 0, 0);
-	return outlook.next_ns;
+	return control->signals ? 0 : outlook.next_ns;
 }
 
 static void enter_memory(const struct thread *next)
@@ -450,7 +453,7 @@ int thread_wait(const void *channel, uint64_t deadline_ns, const char *waiting_f
 		return -EINTR;
 	}
 	if (threads.count == 1 && deadline_ns == NO_DEADLINE && !self->look &&
-	    next_timer_ns() == NO_DEADLINE)
+	    next_timer_ns() == NO_DEADLINE && !machine_control()->signals_may_come)
 		end_lone_wait(waiting_for);
 	self->channel = channel;
 	self->deadline_ns = deadline_ns;

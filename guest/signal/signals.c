@@ -374,9 +374,36 @@ void signals_start_program(void)
 	update_upcalls();
 }
 
+/* ── signals from outside ────────────────────────────────────────────────────────────────────── */
+
+/* They are looked for where timers are: before threads have their turns. */
+static uint64_t outside_next_ns(void)
+{
+	return machine_control()->signals ? 0 : NO_DEADLINE;
+}
+
+static void outside_take(uint64_t now_ns)
+{
+	uint64_t *place = (uint64_t *)&machine_control()->signals;
+	if (!__atomic_load_n(place, __ATOMIC_SEQ_CST))
+		return;
+	uint64_t left = __atomic_exchange_n(place, 0, __ATOMIC_SEQ_CST);
+	while (left) {
+		const int signal = __builtin_ctzl(left) + 1;
+		const siginfo_t information = {.si_signo = signal, .si_code = SI_USER};
+		left &= left - 1;
+		if (signal <= SIGNAL_COUNT && process_first.phase == PROCESS_LIVES)
+			signal_send_process(&process_first, &information);
+	}
+}
+
+static struct thread_timers outside = {.next_ns = outside_next_ns, .expire = outside_take};
+
 void signals_resume(void)
 {
 	machine_control()->upcalls = upcalls;
+	if (machine_control()->signals_may_come)
+		thread_add_timers(&outside);
 }
 
 /* ── system calls ────────────────────────────────────────────────────────────────────────────── */

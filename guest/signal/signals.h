@@ -96,7 +96,8 @@ int signal_set_alternate_stack(const stack_t *wanted, uint64_t stack_pointer);
 /* SIGSEGV for the current thread, as a kernel sends it: it cannot be blocked or ignored. */
 void signal_force_fault(void);
 
-/* A program or a clone begins: its control page says which exceptions are taken. */
+/* A program or a clone begins: its control page says which exceptions are taken, and whether signals
+ * come from outside. */
 void signals_resume(void);
 
 #endif

@@ -69,6 +69,9 @@ enum mayfly_flag {
 	MAYFLY_STAY_IN_CGROUP = 32,
 	/* The program runs as `user` and `group`. Not for a snapshot, whose program has started. */
 	MAYFLY_AS_USER = 64,
+	/* Programs may be sent signals (mayfly_function_signal()). So one that waits for ever is not
+	 * ended for that, as it is else. */
+	MAYFLY_SIGNALS = 128,
 };
 
 /* A file for the program. */
@@ -328,6 +331,14 @@ MAYFLY_EXPORT int mayfly_function_feed(struct mayfly_function *function, uint64_
  * done as MAYFLY_CANCELLED, unless it has ended by itself meanwhile. Thread-safe. ENOENT where
  * there is no such request any more, ENOTSUP for one by streams that runs. */
 MAYFLY_EXPORT int mayfly_function_cancel(struct mayfly_function *function, uint64_t serial);
+
+/* Sends a signal (1 to 64) to the first process of the program that serves a request, as kill(2)
+ * does: within 50 ms a handler runs, or the signal does what it does by default. The request then
+ * ends as that process does. Thread-safe. ENOENT where the request is not served now (it waits, or is
+ * done), ENOTSUP without MAYFLY_SIGNALS or for a request by streams, EINVAL. A unikernel does not
+ * hear of it. */
+MAYFLY_EXPORT int mayfly_function_signal(struct mayfly_function *function, uint64_t serial,
+					 int signal);
 
 /* Lets a program go on whose response was held back (MAYFLY_HOLD); also where `respond` has not
  * returned yet. Thread-safe. ENOENT where there is no such request any more. */

@@ -268,6 +268,7 @@ struct guest_trace_data {
 #define GUEST_TRACE_BYTES_MAX  32UL  /* of what is read or written */
 
 #define GUEST_ENTROPY_SIZE	32
+#define GUEST_SIGNALS_MAX	64 /* the highest signal from outside */
 #define GUEST_PROGRAM_NAME_SIZE 256
 
 /* The control page, at the start of the window.
@@ -313,6 +314,11 @@ struct guest_control {
 	uint64_t unbuffered; /* the response is wanted at each write */
 	/* The library OS's: what is in the response area is to be handed on before the machine waits. */
 	uint64_t hand_on;
+	/* Signals from outside, one bit for each (1 << number - 1): the monitor adds them, and the
+	 * library OS takes them, both in one step. And whether any may come: a program then is not
+	 * ended when it waits for ever. */
+	uint64_t signals;
+	uint64_t signals_may_come;
 	/* The library OS's, for crash reports: the file of the program that took the place of the
 	 * first one, cut off; empty: none did. */
 	char program[GUEST_PROGRAM_NAME_SIZE];

@@ -54,6 +54,7 @@ enum channel_kind {
 	CHANNEL_CONFINE = 16,
 	CHANNEL_OPEN_SLOT, /* slot: its number; its socket comes along; CHANNEL_FREE: open it */
 	CHANNEL_CANCEL,	   /* slot, serial: of the request that is to end */
+	CHANNEL_SIGNAL,	   /* slot, serial: of the request; length: a signal for its program */
 
 	/* broker: a question of the monitor, and the answer under the same kind */
 	CHANNEL_DIAL = 32,  /* until_ns; the answer brings a socket */

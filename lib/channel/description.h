@@ -9,11 +9,12 @@
 #include "util/error.h"
 
 enum description_flag {
-	DESCRIPTION_TRACE = 1, /* CHANNEL_TRACE takes lines about system calls */
-	DESCRIPTION_SAVE = 2,  /* CHANNEL_SAVE is a file for the snapshot */
-	DESCRIPTION_DEBUG = 4, /* the library OS reports what it does not know */
-	DESCRIPTION_FRESH = 8, /* each request runs the program from its start */
-	DESCRIPTION_USER = 16, /* it runs as `user` and `group` */
+	DESCRIPTION_TRACE = 1,	  /* CHANNEL_TRACE takes lines about system calls */
+	DESCRIPTION_SAVE = 2,	  /* CHANNEL_SAVE is a file for the snapshot */
+	DESCRIPTION_DEBUG = 4,	  /* the library OS reports what it does not know */
+	DESCRIPTION_FRESH = 8,	  /* each request runs the program from its start */
+	DESCRIPTION_USER = 16,	  /* it runs as `user` and `group` */
+	DESCRIPTION_SIGNALS = 32, /* it may be sent signals */
 };
 
 struct description {

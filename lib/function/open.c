@@ -83,7 +83,7 @@ static int check(const struct mayfly_description *wanted, struct error *error)
 {
 	const unsigned known = MAYFLY_OWN_THREAD | MAYFLY_IN_JOB | MAYFLY_MOVE_CGROUP |
 			       MAYFLY_NO_ACCELERATION | MAYFLY_FRESH | MAYFLY_STAY_IN_CGROUP |
-			       MAYFLY_AS_USER;
+			       MAYFLY_AS_USER | MAYFLY_SIGNALS;
 	if (wanted->program ? !*wanted->program : !wanted->root)
 		return error_set(error, EINVAL,
 				 "which program? Give its path or the name of a function");
@@ -166,7 +166,8 @@ static int write_description(struct mayfly_function *self, const struct mayfly_d
 		     (wanted->save >= 0 ? DESCRIPTION_SAVE : 0U) |
 		     (wanted->log_level >= LOG_DEBUG ? DESCRIPTION_DEBUG : 0U) |
 		     (wanted->flags & MAYFLY_FRESH ? DESCRIPTION_FRESH : 0U) |
-		     (wanted->flags & MAYFLY_AS_USER ? DESCRIPTION_USER : 0U),
+		     (wanted->flags & MAYFLY_AS_USER ? DESCRIPTION_USER : 0U) |
+		     (wanted->flags & MAYFLY_SIGNALS ? DESCRIPTION_SIGNALS : 0U),
 	    .log_level = wanted->log_level < 0 ? 0U : (uint32_t)wanted->log_level,
 	};
 	result = description_write(&description, &self->description, error);

@@ -429,3 +429,24 @@ int mayfly_function_cancel(struct mayfly_function *function, uint64_t serial)
 	struct function_slot *slot = slots_find(function, serial);
 	return slot ? cancel_running(function, slot) : -ENOENT;
 }
+
+int mayfly_function_signal(struct mayfly_function *function, uint64_t serial, int signal)
+{
+	int usable = function_check(function);
+	if (usable)
+		return usable;
+	if (signal < 1 || signal > GUEST_SIGNALS_MAX)
+		return -EINVAL;
+	lock_scoped(&function->lock);
+	const struct function_slot *slot = slots_find(function, serial);
+	if (!slot)
+		return -ENOENT;
+	if (!(function->flags & MAYFLY_SIGNALS) || slot->entry->request.flags & MAYFLY_STREAMS)
+		return -ENOTSUP;
+	struct channel_message message = {.kind = CHANNEL_SIGNAL,
+					  .slot = slot->number,
+					  .serial = serial,
+					  .length = (uint64_t)signal};
+	monitor_send(function, function->control, &message, NULL, NULL, 0);
+	return 0;
+}

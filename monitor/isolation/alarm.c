@@ -44,6 +44,14 @@ uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control)
 	return alarm->look_ns;
 }
 
+void alarm_ring(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns)
+{
+	control->alarm_ns = 0;
+	control->tick_missed = 1;
+	alarm->ticked_ns = now_ns;
+	alarm->look_ns = now_ns + GUEST_SLICE_NS;
+}
+
 bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns)
 {
 	if (now_ns < alarm->look_ns)
@@ -52,10 +60,7 @@ bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, u
 	/* A tick that the library OS has not seen is made again: it came too late, or its process
 	 * had no processor since. */
 	if (wanted <= now_ns || control->tick_missed) {
-		control->alarm_ns = 0;
-		control->tick_missed = 1;
-		alarm->ticked_ns = now_ns;
-		alarm->look_ns = now_ns + GUEST_SLICE_NS;
+		alarm_ring(alarm, control, now_ns);
 		return true;
 	}
 	uint64_t slice_end = alarm->ticked_ns + GUEST_SLICE_NS;

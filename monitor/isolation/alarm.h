@@ -37,6 +37,9 @@ uint64_t alarm_next(struct alarm *alarm, volatile struct guest_control *control)
 /* To be called at about that time. True: give the guest a tick now. */
 bool alarm_is_due(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns);
 
+/* A tick is to be given now, whatever the guest wants. */
+void alarm_ring(struct alarm *alarm, volatile struct guest_control *control, uint64_t now_ns);
+
 /* The tick may not have arrived: look again soon. */
 void alarm_retry(struct alarm *alarm);
 

@@ -128,6 +128,9 @@ struct machine {
 	int answer;
 	/* What runs in it is to end where this becomes true; NULL: it never does. */
 	const atomic_bool *unwanted;
+	/* Signals for the program, as in the control page, which get there when the machine is looked
+	 * at; NULL: none come. */
+	_Atomic uint64_t *signals;
 };
 
 /* How often a machine that runs looks whether it is still wanted. */
@@ -136,6 +139,18 @@ struct machine {
 static inline bool machine_is_unwanted(const struct machine *machine)
 {
 	return machine->unwanted && atomic_load(machine->unwanted);
+}
+
+/* Puts signals that came into the control page. True: the library OS is to take some. */
+static inline bool machine_pass_signals(const struct machine *machine,
+					volatile struct guest_control *control)
+{
+	const uint64_t came = machine->signals && atomic_load(machine->signals)
+				  ? atomic_exchange(machine->signals, 0)
+				  : 0;
+	if (came)
+		__atomic_fetch_or(&control->signals, came, __ATOMIC_SEQ_CST);
+	return machine->signals && control->signals;
 }
 
 /* When to look next where there is nothing to do before `until_ns`. */

@@ -123,7 +123,10 @@ static int kvm_interrupted(struct machine_kvm *self, uint64_t deadline_ns,
 		exit->stop = MACHINE_DEADLINE;
 		return 0;
 	}
-	if (alarm_is_due(&self->machine.alarm, control, now)) {
+	const bool signalled = machine_pass_signals(&self->machine, control);
+	if (signalled)
+		alarm_ring(&self->machine.alarm, control, now);
+	if (signalled || alarm_is_due(&self->machine.alarm, control, now)) {
 		exit->stop = MACHINE_TICK;
 		if (vcpu_is_interruptible(&self->vcpu))
 			return vcpu_describe_tick(&self->vcpu, &exit->fault, error);

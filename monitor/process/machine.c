@@ -266,7 +266,11 @@ int process_machine_wait(struct machine_process *self, uint64_t deadline_ns)
 		if (!ready && (until_ns == deadline_ns || machine_is_unwanted(&self->machine)))
 			return -ETIMEDOUT;
 		if (!ready) {
-			if (alarm_is_due(alarm, control, clock_now_ns())) {
+			const uint64_t now_ns = clock_now_ns();
+			const bool signalled = machine_pass_signals(&self->machine, control);
+			if (signalled)
+				alarm_ring(alarm, control, now_ns);
+			if (signalled || alarm_is_due(alarm, control, now_ns)) {
 				kill(self->pid, PROCESS_TICK_SIGNAL);
 				alarm_retry(alarm); /* who knows where it was */
 			}

@@ -29,11 +29,23 @@ static void cancel(struct server *server, const struct channel_message *message)
 		atomic_store(&slot->unwanted, true);
 }
 
+static void note_signal(struct server *server, const struct channel_message *message)
+{
+	if (message->slot >= CHANNEL_SLOTS_MAX || !message->length ||
+	    message->length > GUEST_SIGNALS_MAX)
+		return;
+	lock_scoped(&server->lock);
+	struct cancelling *slot = &server->cancelling[message->slot];
+	if (slot->serial == message->serial)
+		atomic_fetch_or(&slot->signals, 1UL << (message->length - 1));
+}
+
 void server_note_request(struct server *server, uint32_t number, uint64_t serial)
 {
 	lock_scoped(&server->lock);
 	struct cancelling *slot = &server->cancelling[number];
 	slot->serial = serial;
+	atomic_store(&slot->signals, 0);
 	atomic_store(&slot->unwanted, slot->cancelled == serial);
 }
 
@@ -75,5 +87,7 @@ void server_run(struct server *server)
 		channel_close_descriptors(descriptors);
 		if (message.kind == CHANNEL_CANCEL)
 			cancel(server, &message);
+		if (message.kind == CHANNEL_SIGNAL)
+			note_signal(server, &message);
 	}
 }

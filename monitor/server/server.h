@@ -20,6 +20,7 @@ struct cancelling {
 	uint64_t serial;    /* of the request */
 	uint64_t cancelled; /* the last one that is not wanted */
 	atomic_bool unwanted;
+	_Atomic uint64_t signals; /* for its program */
 };
 
 struct server {

@@ -245,6 +245,9 @@ static int serve_by_window(struct slot_server *self, struct error *error)
 	    .trace = trace->fd >= 0 ? pass_trace : NULL,
 	    .answered = answered,
 	    .unwanted = &self->server->cancelling[self->number].unwanted,
+	    .signals = self->server->description.flags & DESCRIPTION_SIGNALS
+			   ? &self->server->cancelling[self->number].signals
+			   : NULL,
 	    .context = self,
 	};
 	if (!self->slot)

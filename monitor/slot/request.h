@@ -57,6 +57,9 @@ struct request {
 	 * does, at most MACHINE_LOOK_NS later; an op that is under way is waited for. NULL: it is
 	 * always wanted. */
 	const atomic_bool *unwanted;
+	/* Signals for the program are added here, and taken at most MACHINE_LOOK_NS later; NULL: none
+	 * may come. Programs beside the library OS get them, and no others. */
+	_Atomic uint64_t *signals;
 	/* Takes lines about the program's system calls; NULL where no trace is wanted. */
 	void (*trace)(void *context, const char *line, size_t length, uint64_t deadline_ns);
 	void *context;

@@ -1,6 +1,7 @@
 /* mayfly-oci ps: the processes in a container's control group. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "oci/cgroup/cgroup.h"
 #include "oci/commands/command.h"
@@ -29,7 +30,7 @@ static void print_one(pid_t pid)
 	/* It may have ended. */
 	if (!file || !fgets(name, sizeof(name), file))
 		snprintf(name, sizeof(name), "-\n");
-	text_make_printable(name, sizeof(name) - 1);
+	text_make_printable(name, strlen(name));
 	printf("%8d  %s", pid, name);
 }
 

@@ -126,8 +126,8 @@ static int start(struct guest *guest, struct error *error)
 	description.user = process->user.uid;
 	description.group = process->user.gid;
 	description.host_name = run->host_name;
-	description.flags =
-	    MAYFLY_FRESH | MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP | MAYFLY_AS_USER;
+	description.flags = MAYFLY_FRESH | MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP |
+			    MAYFLY_AS_USER | MAYFLY_SIGNALS;
 	description.event = note_event;
 	description.context = guest;
 	mayfly_request_init(&request, sizeof(request));
@@ -152,10 +152,13 @@ static void hear_signals(struct guest *guest)
 {
 	struct signalfd_siginfo info;
 	while (read(guest->signals, &info, sizeof(info)) == sizeof(info)) {
-		guest->signal = (int)info.ssi_signo;
-		/* A program that does not run yet, or runs no more, has no request. */
-		if (mayfly_function_cancel(guest->function, guest->serial))
+		const int signal = (int)info.ssi_signo;
+		if (!guest->told ||
+		    mayfly_function_signal(guest->function, guest->serial, signal)) {
+			/* The program does not run yet, or any more. */
+			guest->signal = signal;
 			guest->over = true;
+		}
 	}
 }
 

@@ -59,6 +59,23 @@ static int hand_on(struct slot *slot, struct hypercall *call)
 		   : 0;
 }
 
+/* Waits no longer than until a signal comes. */
+static int read_request(struct slot *slot, uint64_t until_ns, uint64_t *length, bool *last,
+			struct error *error)
+{
+	volatile struct guest_control *control = window_control(&slot->window);
+	if (!slot->machine->signals)
+		return slot_read_request(slot, until_ns, length, last, error);
+	for (;;) {
+		const uint64_t look_ns = machine_look_ns(slot->machine, until_ns);
+		int result = slot_read_request(slot, look_ns, length, last, error);
+		if (result != -EAGAIN || look_ns == until_ns ||
+		    machine_is_unwanted(slot->machine) ||
+		    machine_pass_signals(slot->machine, control))
+			return result;
+	}
+}
+
 static int serve_read(struct slot *slot, struct hypercall *call)
 {
 	volatile struct guest_control *control = window_control(&slot->window);
@@ -75,7 +92,11 @@ static int serve_read(struct slot *slot, struct hypercall *call)
 			return result;
 		if (until_ns > slot->deadline_ns)
 			until_ns = slot->deadline_ns;
-		result = slot_read_request(slot, until_ns, &length, &last, call->error);
+		result = read_request(slot, until_ns, &length, &last, call->error);
+		if (result == -EAGAIN && control->signals) {
+			call->result = -EAGAIN;
+			return 0;
+		}
 		if (result == -EAGAIN) {
 			call->result = -EAGAIN;
 			return until_ns == slot->deadline_ns ? finish_past_deadline(slot, call) : 0;
@@ -275,7 +296,10 @@ static int serve_sleep(struct slot *slot, struct hypercall *call)
 		return result;
 	if (add_overflows(clock_now_ns(), call->arguments[0], &until) || until > slot->deadline_ns)
 		until = slot->deadline_ns;
+	volatile struct guest_control *control = window_control(&slot->window);
 	while (clock_now_ns() < until && !machine_is_unwanted(slot->machine)) {
+		if (machine_pass_signals(slot->machine, control))
+			return 0;
 		const struct timespec when = clock_timespec(machine_look_ns(slot->machine, until));
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 	}

@@ -29,6 +29,7 @@ static int native_begin(struct slot *slot, struct error *error)
 	const uint32_t count = slot->request->variable_count;
 	control->serving = 1;
 	control->unbuffered = slot->request->unbuffered;
+	control->signals_may_come = slot->request->signals != NULL;
 	control->variable_count = count < room ? count : room;
 	hypercall_fill_request(slot);
 	return 0;
