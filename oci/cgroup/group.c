@@ -191,7 +191,7 @@ static int make(struct oci_cgroup *group, size_t kept[OCI_CGROUP_HIERARCHIES_MAX
 int oci_cgroup_make(const char *path, const struct oci_resources *resources,
 		    struct oci_cgroup *group, struct error *error)
 {
-	size_t kept[OCI_CGROUP_HIERARCHIES_MAX], made = 0;
+	size_t kept[OCI_CGROUP_HIERARCHIES_MAX] = {0}, made = 0;
 	int result = open_group(path, group, error);
 	if (!result)
 		result = make(group, kept, &made, resources, error);

@@ -102,7 +102,7 @@ static int systemd_path(const char *given, const char *id, char out[PATH_MAX], s
 int oci_cgroup_path(const char *cgroups_path, bool systemd, const char *id, char path[PATH_MAX],
 		    struct error *error)
 {
-	char whole[PATH_MAX];
+	char whole[PATH_MAX] = "";
 	int written;
 	if (systemd) {
 		int result = systemd_path(cgroups_path, id, whole, error);

@@ -139,7 +139,7 @@ static int read_io_number(const json_t *object, const char *place, const char *n
 static int read_io_rule(const json_t *object, const char *place, struct oci_io_rule *rule,
 			const char *name, double maximum, struct error *error)
 {
-	double major, minor, rate;
+	double major = 0, minor = 0, rate = 0;
 	int result = read_io_number(object, place, "major", 0, MAJOR_MAX, &major, error);
 	if (!result)
 		result = read_io_number(object, place, "minor", 0, MINOR_MAX, &minor, error);
