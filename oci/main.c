@@ -83,6 +83,15 @@ static int prepare(struct globals *globals, struct error *error)
 	return result;
 }
 
+/* Parsing changes their order. */
+static const char **keep_words(const struct operands *operands)
+{
+	const char **words = calloc(operands->count + 1, sizeof(*words));
+	if (words)
+		memcpy(words, operands->words, operands->count * sizeof(*words));
+	return words;
+}
+
 static int parse_and_run(const struct command *command, struct globals *globals,
 			 struct operands *operands, struct error *error)
 {
@@ -96,6 +105,9 @@ static int parse_and_run(const struct command *command, struct globals *globals,
 	    {global_options, global_option_count, globals},
 	};
 	struct operands own;
+	cleanup_free const char **words = keep_words(operands);
+	if (!words)
+		return error_set(error, ENOMEM, "no memory for arguments");
 	int result = options_parse(sets, ARRAY_SIZE(sets), command->stop_at_operand,
 				   (int)operands->count - 1, operands->words + 1, &own, error);
 	/* Where the log is known, this error belongs there, too. */
@@ -106,7 +118,9 @@ static int parse_and_run(const struct command *command, struct globals *globals,
 	if (globals->help)
 		return print_help(command), 0;
 	result = check_operands(command, &own, error);
-	return result ? result : command->run(values, globals, &own, error);
+	if (!result)
+		result = command_follow(command, globals, &own, words, error);
+	return result != -ENOENT ? result : command->run(values, globals, &own, error);
 }
 
 static int run(int argc, char **argv, struct error *error)

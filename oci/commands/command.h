@@ -36,6 +36,8 @@ struct command {
 	size_t values_size;
 	size_t least, most; /* operands */
 	bool stop_at_operand, hidden;
+	bool
+	    follows; /* the first operand is a container that is there, perhaps another runtime's */
 	/* The exit status, or a negative errno. */
 	int (*run)(const void *values, const struct globals *globals,
 		   const struct operands *operands, struct error *error);
@@ -45,6 +47,12 @@ extern const struct command *const commands[]; /* ends with NULL */
 extern const struct command command_create, command_start, command_state, command_kill,
     command_delete, command_run, command_exec, command_ps, command_pause, command_resume,
     command_update, command_events, command_features, command_list, command_spec, command_process;
+
+/* Has another runtime do all there is to do, if the first operand is a container of its (delegate.h).
+ * `words` are the command and what follows it, as they were given. The exit status of that runtime;
+ * -ENOENT where this runtime has the container, or nobody; or another negative errno. */
+int command_follow(const struct command *command, const struct globals *globals,
+		   const struct operands *operands, const char *const *words, struct error *error);
 
 /* Opens the container that is the first operand, for a command that only looks. */
 int command_open(struct container *container, const struct globals *globals,

@@ -15,7 +15,8 @@ static int run(const void *values, const struct globals *globals, const struct o
 	const struct create_values *chosen = values;
 	cleanup(container_close) struct container container = CONTAINER_NONE;
 	struct spawn_process process;
-	const struct launch_options launch = create_launch_options(chosen, globals);
+	struct launch_options launch = create_launch_options(chosen, globals);
+	launch.may_delegate = true;
 	int result = launch_create(&container, operands->words[0], &launch, &process, error);
 	/* Whoever adopts our children waits for it. */
 	if (!result)

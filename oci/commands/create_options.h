@@ -22,6 +22,8 @@ static inline struct launch_options create_launch_options(const struct create_va
 	    .pid_file = values->pid_file,
 	    .console = values->console,
 	    .systemd = globals->systemd_cgroup,
+	    .log = globals->log,
+	    .log_json = globals->log_format == LOG_FORMAT_JSON,
 	};
 }
 

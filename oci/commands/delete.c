@@ -42,5 +42,6 @@ const struct command command_delete = {
     .values_size = sizeof(struct delete_values),
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = run,
 };

@@ -113,5 +113,6 @@ const struct command command_events = {
     .values_size = sizeof(struct events_values),
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = run,
 };

@@ -169,5 +169,6 @@ const struct command command_exec = {
     .least = 1,
     .most = 1,
     .stop_at_operand = true,
+    .follows = true,
     .run = run,
 };

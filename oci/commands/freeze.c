@@ -43,6 +43,7 @@ const struct command command_pause = {
     .summary = "stop all processes of a container",
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = pause_run,
 };
 
@@ -52,5 +53,6 @@ const struct command command_resume = {
     .summary = "let a paused container go on",
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = resume_run,
 };

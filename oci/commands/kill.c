@@ -79,5 +79,6 @@ const struct command command_kill = {
     .values_size = sizeof(struct kill_values),
     .least = 1,
     .most = 2,
+    .follows = true,
     .run = run,
 };

@@ -21,11 +21,12 @@ static const struct option_spec options[] = {
     {"quiet", 'q', OPTION_FLAG, offsetof(struct list_values, quiet), NULL, "only their names"},
 };
 
-/* One that vanishes meanwhile is left out. */
+/* One that vanishes meanwhile is left out, and so is one that another runtime has. */
 static int add(json_t *list, const char *root, const char *id)
 {
 	cleanup(container_close) struct container container = CONTAINER_NONE;
-	if (container_check_id(id, NULL) || container_open(&container, root, id, NULL))
+	if (container_check_id(id, NULL) || container_open(&container, root, id, NULL) ||
+	    *container.runtime)
 		return 0;
 	return json_array_append_new(
 	    list, container_describe(&container, container_find_status(&container), true));

@@ -79,5 +79,6 @@ const struct command command_ps = {
     .values_size = sizeof(struct ps_values),
     .least = 1,
     .most = OPTION_LIST_MAX, /* options of ps(1), which are passed over */
+    .follows = true,
     .run = run,
 };

@@ -17,5 +17,6 @@ const struct command command_start = {
     .summary = "run the program of a created container",
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = run,
 };

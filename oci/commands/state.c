@@ -19,5 +19,6 @@ const struct command command_state = {
     .summary = "tell what a container is and does",
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = run,
 };

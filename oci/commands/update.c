@@ -128,5 +128,6 @@ const struct command command_update = {
     .values_size = sizeof(struct update_values),
     .least = 1,
     .most = 1,
+    .follows = true,
     .run = run,
 };

@@ -14,6 +14,7 @@
 
 #include "oci/cgroup/cgroup.h"
 #include "oci/container/console.h"
+#include "oci/container/delegate.h"
 #include "oci/container/hooks.h"
 #include "oci/container/process.h"
 #include "oci/container/sync.h"
@@ -209,6 +210,11 @@ static int create(struct creation *creation, struct error *error)
 	struct sync_message message;
 	struct container *container = creation->container;
 	int result = prepare(creation, error);
+	if (!result && creation->options->may_delegate &&
+	    delegate_is_wanted(container, &creation->config)) {
+		result = container_save(container, error);
+		return result ? result : delegate_create(container, creation->options, error);
+	}
 	if (!result)
 		result = start_process(creation, error);
 	if (!result)

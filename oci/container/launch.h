@@ -14,7 +14,9 @@ struct launch_options {
 	const char *pid_file; /* NULL: none */
 	const char *console;  /* a socket; NULL: none */
 	bool systemd;	      /* its control group is named as systemd does */
-	bool log_debug;
+	bool may_delegate;    /* a pause container is another runtime's */
+	const char *log;      /* for that; NULL: none */
+	bool log_json;
 };
 
 /* Makes a container up to where its process waits for `start`. The caller has its lock then, and the

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -53,6 +55,24 @@ static int raise_loopback(struct error *error)
 	return 0;
 }
 
+/* What /proc/sys shows is of the namespaces of whoever looks. */
+static int set_parameter(const struct oci_pair *wanted, struct error *error)
+{
+	char path[PATH_MAX];
+	const int length = snprintf(path, sizeof(path), "/proc/sys/%s", wanted->name);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return error_set(error, ENAMETOOLONG, "sysctl %.64s… is too long", wanted->name);
+	/* With slashes dots belong to a name, as in net/ipv4/conf/eth0.1. */
+	if (!strchr(wanted->name, '/'))
+		for (char *dot = path; (dot = strchr(dot, '.'));)
+			*dot = '/';
+	cleanup_close int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	const size_t size = strlen(wanted->value);
+	if (fd < 0 || write(fd, wanted->value, size) != (ssize_t)size)
+		return error_set_errno(error, errno, "cannot set sysctl %.256s", wanted->name);
+	return 0;
+}
+
 int namespaces_enter(const struct oci_config *config, struct error *error)
 {
 	int made = CLONE_NEWNS, result = 0;
@@ -76,6 +96,8 @@ int namespaces_enter(const struct oci_config *config, struct error *error)
 		result = raise_loopback(error);
 	if (!result && made & CLONE_NEWUTS)
 		result = set_names(config, error);
+	for (size_t i = 0; i < config->sysctl_count && !result; i++)
+		result = set_parameter(&config->sysctls[i], error);
 	return result;
 }
 

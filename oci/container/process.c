@@ -16,6 +16,7 @@
 #include "oci/container/guest.h"
 #include "oci/container/hooks.h"
 #include "oci/container/namespaces.h"
+#include "oci/container/program.h"
 #include "oci/container/sync.h"
 #include "oci/root/root.h"
 #include "util/cleanup.h"
@@ -110,6 +111,8 @@ static int build(const struct container *container, const struct oci_config *con
 		result = hooks_run(config, OCI_HOOK_CREATE_CONTAINER, container, CONTAINER_CREATING,
 				   error);
 	if (!result)
+		result = program_check(root->directory, &config->process, error);
+	if (!result)
 		result = take_console(console, &config->process, error);
 	return result;
 }
@@ -173,6 +176,15 @@ static int enter(const struct container *container, struct error *error)
 	return namespaces_join(pidfd, error);
 }
 
+static int look_for_program(const struct container *container, const struct oci_process *process,
+			    struct error *error)
+{
+	cleanup_close int root = open(container->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_set_errno(error, errno, "cannot open %s", container->rootfs);
+	return program_check(root, process, error);
+}
+
 int process_exec(struct container *container, bool console, int *exit_status, struct error *error)
 {
 	struct sync_message message;
@@ -190,6 +202,8 @@ int process_exec(struct container *container, bool console, int *exit_status, st
 	close(PROCESS_TEXT);
 	if (!result)
 		result = enter(container, error);
+	if (!result)
+		result = look_for_program(container, &process, error);
 	if (!result)
 		result = take_console(console, &process, error);
 	if (result)

@@ -223,6 +223,8 @@ int container_remove(struct container *container, struct error *error)
 	static const char *const ours[] = {"control", "config.json", "state.json", "lock"};
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
 		unlinkat(container->directory, ours[i], 0);
+	/* Another runtime has removed what it kept there. */
+	unlinkat(container->directory, "runtime", AT_REMOVEDIR);
 	if (rmdir(container->path) && errno != ENOENT)
 		return error_set_errno(error, errno, "cannot remove %s", container->path);
 	return 0;
