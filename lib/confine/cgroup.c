@@ -155,11 +155,6 @@ static int open_place(struct confine_cgroup *group, const struct cgroup_place *p
 		      : 0;
 }
 
-static bool is_systemds_machine(void)
-{
-	return !access("/run/systemd/system", F_OK);
-}
-
 /* Takes the group that this process is in, or with `own` unset the nearest one that is its. */
 static int find_present_place(bool own, unsigned controllers, struct cgroup_place *place,
 			      struct error *error)
@@ -174,7 +169,7 @@ static int find_present_place(bool own, unsigned controllers, struct cgroup_plac
 	const struct cgroup_surroundings surroundings = {
 	    .membership = membership,
 	    .mounts = mounts,
-	    .systemd = is_systemds_machine(),
+	    .systemd = systemd_rules(),
 	    .user = geteuid(),
 	};
 	return own ? cgroup_place_own(&surroundings, controllers, place, error)
@@ -202,8 +197,7 @@ static int find_place(const char *named, unsigned controllers, struct cgroup_pla
 		return cgroup_place_named(named, controllers, place, error);
 	int result = find_present_place(own, controllers, place, error);
 	/* Only for limits that somebody asked for: it takes longer than many a run. */
-	if (result == -ENOTSUP && !own && controllers & CGROUP_CPU && companions &&
-	    is_systemds_machine())
+	if (result == -ENOTSUP && !own && controllers & CGROUP_CPU && companions && systemd_rules())
 		return find_scope(controllers, place, companions, error);
 	return result;
 }

@@ -49,6 +49,12 @@ int oci_cgroup_path(const char *cgroups_path, bool systemd, const char *id, char
 int oci_cgroup_make(const char *path, const struct oci_resources *resources,
 		    struct oci_cgroup *group, struct error *error);
 
+/* The same for a path that oci_cgroup_path() has made for systemd's driver: where systemd rules, it makes
+ * the group, a scope that is delegated, and knows of its limits; otherwise it is made as above. `pid` is
+ * in it afterwards. After an error the scope is gone when `pid` has ended. */
+int oci_cgroup_make_scope(const char *path, pid_t pid, const struct oci_resources *resources,
+			  struct oci_cgroup *group, struct error *error);
+
 /* A group that was made before; it may be gone, or be gone in some hierarchies. */
 int oci_cgroup_open(const char *path, struct oci_cgroup *group, struct error *error);
 
@@ -58,7 +64,7 @@ void oci_cgroup_close(struct oci_cgroup *group);
 /* Moves a process into it, with all its threads. 0: the one that calls. */
 int oci_cgroup_add(const struct oci_cgroup *group, pid_t pid, struct error *error);
 
-/* Changes those limits that are given. Those that were set before an error stay. */
+/* Changes those limits that are given; of a scope, systemd is told. Those that were set before an error stay. */
 int oci_cgroup_update(const struct oci_cgroup *group, const struct oci_resources *resources,
 		      struct error *error);
 

@@ -13,6 +13,7 @@
 #include "oci/cgroup/cgroup.h"
 #include "oci/cgroup/hierarchies.h"
 #include "oci/cgroup/limit_files.h"
+#include "oci/cgroup/scope.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -164,43 +165,69 @@ void oci_cgroup_close(struct oci_cgroup *group)
 	*group = (struct oci_cgroup){.hierarchies = NULL};
 }
 
-static int make(struct oci_cgroup *group, size_t kept[OCI_CGROUP_HIERARCHIES_MAX], size_t *made,
+/* What was there of the group's path before, in each hierarchy: bytes of it. */
+struct making {
+	size_t kept[OCI_CGROUP_HIERARCHIES_MAX];
+	size_t count; /* of hierarchies in which it has been made */
+};
+
+static int make(struct oci_cgroup *group, struct making *making,
 		const struct oci_resources *resources, struct error *error)
 {
-	if (has_processes(group))
-		return error_set(error, EBUSY, "control group '%s' has processes already",
-				 group->path);
 	for (size_t i = 0; i < group->hierarchy_count; i++) {
 		const struct oci_cgroup_hierarchy *hierarchy = &group->hierarchies[i];
-		int result = make_path(hierarchy, group->path, &kept[i]);
+		int result = make_path(hierarchy, group->path, &making->kept[i]);
 		/* Controllers that have no limits, and are mounted for reading only, are not
 		 * missed. */
 		if (result == -EROFS && !hierarchy->controllers && !hierarchy->unified) {
-			kept[i] = strlen(group->path);
+			making->kept[i] = strlen(group->path);
 			result = 0;
 		}
 		if (result)
 			return error_set_errno(error, -result,
 					       "cannot make control group '%s' in %s", group->path,
 					       hierarchy->mount);
-		*made = i + 1;
+		making->count = i + 1;
 	}
 	return oci_limits_write(group, resources, error);
+}
+
+static int end_making(struct oci_cgroup *group, const struct making *making, int result)
+{
+	if (!result)
+		return 0;
+	for (size_t i = 0; i < making->count; i++)
+		unmake(&group->hierarchies[i], group->path, making->kept[i]);
+	oci_cgroup_close(group);
+	return result;
 }
 
 int oci_cgroup_make(const char *path, const struct oci_resources *resources,
 		    struct oci_cgroup *group, struct error *error)
 {
-	size_t kept[OCI_CGROUP_HIERARCHIES_MAX] = {0}, made = 0;
+	struct making making = {.count = 0};
 	int result = open_group(path, group, error);
+	if (!result && has_processes(group))
+		result = error_set(error, EBUSY, "control group '%s' has processes already", path);
 	if (!result)
-		result = make(group, kept, &made, resources, error);
+		result = make(group, &making, resources, error);
+	return end_making(group, &making, result);
+}
+
+int oci_cgroup_make_scope(const char *path, pid_t pid, const struct oci_resources *resources,
+			  struct oci_cgroup *group, struct error *error)
+{
+	struct making making = {.count = 0};
+	int result = open_group(path, group, error);
+	if (!result && has_processes(group))
+		result = error_set(error, EBUSY, "control group '%s' has processes already", path);
 	if (!result)
-		return 0;
-	for (size_t i = 0; i < made; i++)
-		unmake(&group->hierarchies[i], group->path, kept[i]);
-	oci_cgroup_close(group);
-	return result;
+		result = oci_scope_start(group, pid, resources, error);
+	if (!result)
+		result = make(group, &making, resources, error);
+	if (!result)
+		result = oci_cgroup_add(group, pid, error);
+	return end_making(group, &making, result);
 }
 
 int oci_cgroup_add(const struct oci_cgroup *group, pid_t pid, struct error *error)
@@ -227,7 +254,8 @@ int oci_cgroup_add(const struct oci_cgroup *group, pid_t pid, struct error *erro
 int oci_cgroup_update(const struct oci_cgroup *group, const struct oci_resources *resources,
 		      struct error *error)
 {
-	return oci_limits_write(group, resources, error);
+	int result = oci_limits_write(group, resources, error);
+	return result ? result : oci_scope_update(group, resources, error);
 }
 
 /* ── removing ────────────────────────────────────────────────────────────────────────────────── */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "confine/cgroup_files.h"
+#include "oci/cgroup/convert.h"
 #include "oci/cgroup/hierarchies.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
@@ -18,8 +19,8 @@ struct limit_row {
 	enum oci_controller controller;
 	const char *file1, *file2; /* in version 1 and 2; NULL: version 2 has no such limit */
 	/* For version 2, where it is not the number itself. */
-	int (*convert)(const struct oci_cgroup *group, int directory,
-		       const struct oci_resources *resources, int64_t value, char text[TEXT_MAX]);
+	int (*format)(const struct oci_cgroup *group, int directory,
+		      const struct oci_resources *resources, int64_t value, char text[TEXT_MAX]);
 };
 
 /* ── numbers of version 2 ────────────────────────────────────────────────────────────────────── */
@@ -32,7 +33,7 @@ static void format_limit(int64_t value, char text[TEXT_MAX])
 		snprintf(text, TEXT_MAX, "%" PRId64, value);
 }
 
-static int convert_limit(const struct oci_cgroup *group, int directory,
+static int format_number(const struct oci_cgroup *group, int directory,
 			 const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
 {
 	format_limit(value, text);
@@ -40,8 +41,8 @@ static int convert_limit(const struct oci_cgroup *group, int directory,
 }
 
 /* The specification counts memory and swap together, version 2 only swap. */
-static int convert_swap(const struct oci_cgroup *group, int directory,
-			const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
+static int format_swap(const struct oci_cgroup *group, int directory,
+		       const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
 {
 	char limit[64];
 	const struct oci_limit_value *memory = &resources->limits[OCI_MEMORY_LIMIT];
@@ -62,55 +63,46 @@ static int convert_swap(const struct oci_cgroup *group, int directory,
 	return 0;
 }
 
-/* From 2 … 262144 to 1 … 10000, as runc and crun convert shares. */
-static int convert_shares(const struct oci_cgroup *group, int directory,
-			  const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
+static int format_shares(const struct oci_cgroup *group, int directory,
+			 const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
 {
-	const int64_t least = 2, most = 262144;
-	const int64_t shares = value < least ? least : value > most ? most : value;
-	snprintf(text, TEXT_MAX, "%" PRId64, 1 + (shares - least) * 9999 / (most - least));
+	snprintf(text, TEXT_MAX, "%" PRId64, convert_shares(value));
 	return 0;
 }
 
-/* From 10 … 1000 to 1 … 10000. */
-static int64_t io_weight_of(int64_t weight)
+static int format_weight(const struct oci_cgroup *group, int directory,
+			 const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
 {
-	return 1 + (weight - 10) * 9999 / 990;
-}
-
-static int convert_weight(const struct oci_cgroup *group, int directory,
-			  const struct oci_resources *resources, int64_t value, char text[TEXT_MAX])
-{
-	snprintf(text, TEXT_MAX, "default %" PRId64, io_weight_of(value));
+	snprintf(text, TEXT_MAX, "default %" PRId64, convert_io_weight(value));
 	return 0;
 }
 
 static const struct limit_row limit_rows[OCI_LIMITS] = {
     [OCI_MEMORY_LIMIT] = {"memory.limit", OCI_CONTROLLER_MEMORY, "memory.limit_in_bytes",
-			  "memory.max", convert_limit},
+			  "memory.max", format_number},
     [OCI_MEMORY_RESERVATION] = {"memory.reservation", OCI_CONTROLLER_MEMORY,
-				"memory.soft_limit_in_bytes", "memory.low", convert_limit},
+				"memory.soft_limit_in_bytes", "memory.low", format_number},
     [OCI_MEMORY_SWAP] = {"memory.swap", OCI_CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes",
-			 "memory.swap.max", convert_swap},
+			 "memory.swap.max", format_swap},
     [OCI_MEMORY_SWAPPINESS] = {"memory.swappiness", OCI_CONTROLLER_MEMORY, "memory.swappiness",
 			       NULL, NULL},
     [OCI_MEMORY_DISABLE_OOM_KILLER] = {"memory.disableOOMKiller", OCI_CONTROLLER_MEMORY,
 				       "memory.oom_control", NULL, NULL},
     [OCI_CPU_SHARES] = {"cpu.shares", OCI_CONTROLLER_CPU, "cpu.shares", "cpu.weight",
-			convert_shares},
+			format_shares},
     /* In version 2 these two are one file: write_quota(). */
     [OCI_CPU_QUOTA] = {"cpu.quota", OCI_CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", NULL},
     [OCI_CPU_PERIOD] = {"cpu.period", OCI_CONTROLLER_CPU, "cpu.cfs_period_us", "cpu.max", NULL},
     [OCI_CPU_BURST] = {"cpu.burst", OCI_CONTROLLER_CPU, "cpu.cfs_burst_us", "cpu.max.burst",
-		       convert_limit},
+		       format_number},
     [OCI_CPU_REALTIME_RUNTIME] = {"cpu.realtimeRuntime", OCI_CONTROLLER_CPU, "cpu.rt_runtime_us",
 				  NULL, NULL},
     [OCI_CPU_REALTIME_PERIOD] = {"cpu.realtimePeriod", OCI_CONTROLLER_CPU, "cpu.rt_period_us", NULL,
 				 NULL},
-    [OCI_CPU_IDLE] = {"cpu.idle", OCI_CONTROLLER_CPU, "cpu.idle", "cpu.idle", convert_limit},
-    [OCI_PIDS_LIMIT] = {"pids.limit", OCI_CONTROLLER_PIDS, "pids.max", "pids.max", convert_limit},
+    [OCI_CPU_IDLE] = {"cpu.idle", OCI_CONTROLLER_CPU, "cpu.idle", "cpu.idle", format_number},
+    [OCI_PIDS_LIMIT] = {"pids.limit", OCI_CONTROLLER_PIDS, "pids.max", "pids.max", format_number},
     [OCI_IO_WEIGHT] = {"blockIO.weight", OCI_CONTROLLER_IO, "blkio.weight", "io.weight",
-		       convert_weight},
+		       format_weight},
 };
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
@@ -170,7 +162,7 @@ static int write_limit(const struct oci_cgroup *group, const struct oci_resource
 	}
 	if (!row->file2)
 		return is_default(limit, value) ? 0 : -ENOENT;
-	int result = row->convert(group, directory, resources, value, text);
+	int result = row->format(group, directory, resources, value, text);
 	if (!result)
 		result = cgroup_file_write(directory, row->file2, text);
 	if (result == -ENOENT && limit == OCI_IO_WEIGHT) {
@@ -295,7 +287,7 @@ static int write_io_rule(const struct oci_cgroup *group, const struct oci_io_rul
 	const size_t left = sizeof(text) - (size_t)used;
 	if (rule->kind == OCI_IO_DEVICE_WEIGHT)
 		snprintf(rest, left, "%" PRId64,
-			 unified ? io_weight_of((int64_t)rule->rate) : (int64_t)rule->rate);
+			 unified ? convert_io_weight((int64_t)rule->rate) : (int64_t)rule->rate);
 	else if (unified && !rule->rate)
 		snprintf(rest, left, "%s=max", kinds[rule->kind].key);
 	else
