@@ -1,6 +1,6 @@
 /* What a test takes of a processor: what hangs takes much, whatever else the machine does. */
-#ifndef MAYFLY_TESTS_ONNX_USED_TIME_H
-#define MAYFLY_TESTS_ONNX_USED_TIME_H
+#ifndef MAYFLY_TESTS_USED_TIME_H
+#define MAYFLY_TESTS_USED_TIME_H
 
 #include <stdint.h>
 #include <time.h>
