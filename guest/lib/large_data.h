@@ -6,4 +6,7 @@
  * keeps them apart from what each request writes, so that fewer pages have to be reset. */
 #define LARGE_DATA __attribute__((section(".bss.large")))
 
+/* The same for those that do not begin as zeros. */
+#define LARGE_INITIALIZED_DATA __attribute__((section(".data.large")))
+
 #endif

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "guest/lib/large_data.h"
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/heap.h"
@@ -50,7 +51,7 @@ struct timer_table {
 		},                                                                                 \
 	}
 
-struct timer_table timers_of_first = FRESH_TABLE(&process_first);
+LARGE_INITIALIZED_DATA struct timer_table timers_of_first = FRESH_TABLE(&process_first);
 
 static struct timer_table *own_table(void)
 {
