@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ static int kvm_map_root(struct machine_kvm *self, struct error *error)
 	 * can. A kernel without them refuses. */
 	madvise(root, size, MADV_HUGEPAGE);
 	self->root = root;
+	memset(self->root_split, 0, sizeof(self->root_split));
 	return kvm_set_memory(self, 2, PAGE_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY, error);
 }
 
@@ -103,6 +105,7 @@ static int kvm_map_memory(struct machine_kvm *self, void *place, struct error *e
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;
+	memset(self->split, 0, sizeof(self->split));
 	self->area = (struct page_area){.image = self->image, .memory = self->memory};
 	/* A fork of this process would write-protect every page of the guest. */
 	if (madvise(memory, self->image->size, MADV_DONTFORK))

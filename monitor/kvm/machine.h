@@ -14,6 +14,9 @@
 #include "util/clock.h"
 #include "x86_64/vcpu.h"
 
+/* For 8 GiB. */
+#define KVM_SPLIT_WORDS 64
+
 struct machine_kvm {
 	struct machine machine;
 	const struct kvm_host *host;
@@ -26,6 +29,9 @@ struct machine_kvm {
 	void *root;	 /* the root image, read-only; NULL where there is none */
 	uint8_t *memory; /* guest-physical 0 … image->size, as this machine sees it */
 	struct page_area area;
+	/* For each large page of memory and of the root image, as far as there are bits: it is never
+	 * forgotten as a whole where a part of it is meant (memory.c). */
+	uint64_t split[KVM_SPLIT_WORDS], root_split[KVM_SPLIT_WORDS];
 	bool private;
 	struct deadline deadline;
 	struct kernel *kernel; /* NULL: a guest of ring 3 */
