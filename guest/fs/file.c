@@ -80,6 +80,7 @@ bool file_writable(const struct file *file)
 
 uint32_t file_poll(struct file *file, uint32_t wanted)
 {
+	thread_current()->watched |= inode_mark(file->inode);
 	if (file->operations->glance && !(wanted & (POLLIN | POLLRDNORM)))
 		return file->operations->glance(file);
 	return file->operations->poll ? file->operations->poll(file)
@@ -111,6 +112,7 @@ int64_t file_wait_until(struct file *file, uint64_t deadline_ns, const char *wai
 			thread_look_function *look)
 {
 	thread_current()->look = look;
+	thread_current()->watched = UINT64_MAX;
 	return wait_at(&thread_files_channel, file, deadline_ns, waiting_for);
 }
 

@@ -79,7 +79,8 @@ bool file_writable(const struct file *file);
 /* The file that a mapping is of. */
 struct file *file_of_backing(const struct backing *backing);
 
-/* POLLIN | …: what would not wait. `wanted`: what the caller asks for. */
+/* POLLIN | …: what would not wait. `wanted`: what the caller asks for. The current thread watches the
+ * inode from then on, until it takes its list of those anew. */
 uint32_t file_poll(struct file *file, uint32_t wanted);
 
 /* Waits until the readiness of some file changes, for a call that cannot go on. `look`: see struct

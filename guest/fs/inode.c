@@ -58,11 +58,16 @@ struct inode *inode_create_lower(uint32_t mode, const struct inode_operations *o
 	return inode;
 }
 
+uint64_t inode_mark(const struct inode *inode)
+{
+	return 1UL << inode->number % 64;
+}
+
 void inode_signal(struct inode *inode)
 {
 	inode->activity++;
 	thread_wake(inode);
-	thread_wake(&thread_files_channel);
+	thread_wake_watchers(inode_mark(inode));
 }
 
 void inode_hold(struct inode *inode)

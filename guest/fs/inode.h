@@ -124,7 +124,10 @@ void inode_drop(struct inode *inode);
 void inode_modified(struct inode *inode);
 void inode_changed(struct inode *inode);
 
-/* The readiness of files on the inode may have changed: wakes who waits for files. */
+/* The bit of a thread's `watched` that stands for it. */
+uint64_t inode_mark(const struct inode *inode);
+
+/* The readiness of files on the inode may have changed: wakes who waits for them. */
 void inode_signal(struct inode *inode);
 
 #endif

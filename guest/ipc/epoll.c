@@ -233,6 +233,7 @@ static int64_t wait_for_events(const uint64_t arguments[6], uint64_t deadline_ns
 		if (!user_writable(arguments[1], (uint64_t)room * sizeof(struct epoll_event)))
 			return -EFAULT;
 		thread_current()->look = NULL;
+		thread_current()->watched = inode_mark(file->inode);
 		int64_t found = collect(file->inode->private, (struct epoll_event *)arguments[1],
 					(uint32_t)room);
 		if (found || !waits) {

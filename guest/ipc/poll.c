@@ -50,6 +50,7 @@ static int64_t wait_for_files(uint64_t timeout_ns, uint64_t deadline_ns)
 static int64_t poll_once(struct pollfd *entries, uint64_t count)
 {
 	int64_t found = 0;
+	thread_current()->watched = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		struct file *file = descriptor_opened((uint32_t)entries[i].fd);
 		uint32_t ready = 0;
@@ -108,6 +109,7 @@ static int64_t select_once(uint64_t count, const fd_set asked[SET_COUNT], fd_set
 						   POLLPRI};
 	int64_t found = 0;
 	memset(ready, 0, SET_COUNT * sizeof(*ready));
+	thread_current()->watched = 0;
 	for (uint64_t i = 0; i < count; i++) {
 		uint32_t asks = 0;
 		for (int kind = 0; kind < SET_COUNT; kind++)

@@ -159,6 +159,16 @@ void thread_resume(struct thread *thread, int result)
 		start_slice();
 }
 
+void thread_wake_watchers(uint64_t mark)
+{
+	struct thread *thread = threads.current;
+	do {
+		if (thread->channel == &thread_files_channel && thread->watched & mark)
+			thread_resume(thread, 0);
+		thread = thread->next;
+	} while (thread != threads.current);
+}
+
 void thread_wake(const void *channel)
 {
 	struct thread *thread = threads.current;

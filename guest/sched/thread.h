@@ -49,6 +49,7 @@ struct thread {
 	int32_t futex_owner;  /* whose lock it waits for; see futex_lock.c */
 	uint64_t deadline_ns; /* monotonic; NO_DEADLINE */
 	thread_look_function *look; /* looks for what it waits for from outside; or NULL */
+	uint64_t watched; /* at the files' channel: inodes, one bit for each, some share one */
 	int wait_result;
 
 	uint64_t clear_id; /* address to zero and wake at the thread's end; or 0 */
@@ -175,5 +176,9 @@ void thread_add_timers(struct thread_timers *timers);
 
 /* What waits for a change of any file's readiness; see thread_wait(). */
 extern const char thread_files_channel;
+
+/* Wakes those of them that watch one of these inodes: where processes wait for others, each turn for
+ * nothing would be two switches of address spaces. */
+void thread_wake_watchers(uint64_t inodes);
 
 #endif

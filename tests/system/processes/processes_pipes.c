@@ -4,10 +4,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -480,6 +482,84 @@ static void test_tcp(void)
 	close(listener);
 }
 
+/* ── who is woken ────────────────────────────────────────────────────────────────────────────── */
+
+static long number_in(pid_t process, const char *name, const char *before)
+{
+	char path[64], text[4096] = "";
+	snprintf(path, sizeof(path), "/proc/%d/%s", process, name);
+	FILE *file = fopen(path, "r");
+	const size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	if (file)
+		fclose(file);
+	const char *found = length ? strstr(text, before) : NULL;
+	return found ? strtol(found + strlen(before), NULL, 10) : -1;
+}
+
+static void await_sleep(pid_t process)
+{
+	char path[64], text[512] = "";
+	snprintf(path, sizeof(path), "/proc/%d/stat", process);
+	do {
+		sched_yield();
+		FILE *file = fopen(path, "r");
+		text[file ? fread(text, 1, sizeof(text) - 1, file) : 0] = 0;
+		if (file)
+			fclose(file);
+	} while (!strstr(text, ") S "));
+}
+
+static void wait_by_poll(int file)
+{
+	struct pollfd polled = {.fd = file, .events = POLLIN};
+	_exit(poll(&polled, 1, -1) == 1 ? 1 : 9);
+}
+
+static void wait_by_select(int file)
+{
+	fd_set set;
+	FD_ZERO(&set);
+	FD_SET(file, &set);
+	_exit(select(file + 1, &set, NULL, NULL, NULL) == 1 ? 2 : 9);
+}
+
+static void wait_by_epoll(int file)
+{
+	const int watch = epoll_create1(0);
+	struct epoll_event event = {.events = EPOLLIN};
+	epoll_ctl(watch, EPOLL_CTL_ADD, file, &event);
+	_exit(epoll_wait(watch, &event, 1, -1) == 1 ? 3 : 9);
+}
+
+/* Who waits for one pipe sleeps on while another one is used. */
+static void test_sleepers(void)
+{
+	static void (*const ways[])(int) = {wait_by_poll, wait_by_select, wait_by_epoll};
+	static const char *const switches = "\nvoluntary_ctxt_switches:\t";
+	for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
+		struct gate quiet = gate_make(), busy = gate_make(), begun = gate_make();
+		pid_t child;
+		START(child, gate_open(&begun); ways[way](quiet.ends[0]));
+		gate_wait(&begun);
+		await_sleep(child);
+		const long before = number_in(child, "status", switches);
+		for (int i = 0; i < 200; i++) {
+			struct pollfd polled = {.fd = busy.ends[0], .events = POLLIN};
+			gate_open(&busy);
+			sched_yield();
+			if (poll(&polled, 1, -1) != 1)
+				printf("not ready\n");
+			gate_wait(&busy);
+		}
+		printf("woken %ld times\n", number_in(child, "status", switches) - before);
+		gate_open(&quiet);
+		print_status("the sleeper", await(child));
+		gate_close(&quiet);
+		gate_close(&busy);
+		gate_close(&begun);
+	}
+}
+
 int main(void)
 {
 	begin();
@@ -491,5 +571,6 @@ int main(void)
 	test_futexes();
 	test_sockets();
 	test_tcp();
+	test_sleepers();
 	return 0;
 }
