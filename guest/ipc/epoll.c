@@ -225,6 +225,7 @@ static int64_t wait_for_events(const uint64_t arguments[6], uint64_t deadline_ns
 		return -EBADF;
 	if (room <= 0 || room > INT32_MAX / (int32_t)sizeof(struct epoll_event))
 		return -EINVAL;
+	thread_current()->poll_waits = waits;
 	for (;;) {
 		/* Looked up each time anew: other threads may have changed either. */
 		struct file *file = epoll_file(arguments[0], &error);

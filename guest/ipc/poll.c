@@ -70,6 +70,7 @@ static int64_t poll_files(uint64_t address, uint64_t count, uint64_t timeout_ns)
 	uint64_t deadline_ns = deadline_after(timeout_ns);
 	if (count > DESCRIPTOR_COUNT)
 		return -EINVAL;
+	thread_current()->poll_waits = timeout_ns;
 	for (;;) {
 		/* Each time anew: another thread may have unmapped it. */
 		if (!user_writable(address, count * sizeof(struct pollfd)))
@@ -145,6 +146,7 @@ static int64_t select_files(uint64_t count, const uint64_t addresses[SET_COUNT],
 			return error;
 	}
 	int64_t found, again = 1;
+	thread_current()->poll_waits = timeout_ns;
 	while (!(found = select_once(count, asked, ready)) && again > 0)
 		again = wait_for_files(timeout_ns, deadline_ns);
 	finish(0);

@@ -97,6 +97,9 @@ static int request_refill(uint64_t until_ns)
 /* Looks for more of the request, waiting until that time. True: a read of it need not wait. */
 static bool look_for_more(uint64_t until_ns)
 {
+	if (snapshot_is_early(0))
+		return false;
+	request_begin();
 	return request_refill(until_ns) != -EAGAIN;
 }
 
@@ -119,7 +122,8 @@ static int64_t request_read(struct file *file, void *out, uint64_t length, uint6
 	int64_t error;
 	if (!length)
 		return 0;
-	while ((error = request_fill()) == -EAGAIN) {
+	const bool waits = !(file->flags & O_NONBLOCK);
+	while ((waits && snapshot_is_early(1)) || (error = request_fill()) == -EAGAIN) {
 		error = file_wait(file, "its request", look_for_more);
 		if (error)
 			return error;
@@ -149,9 +153,10 @@ static uint64_t request_available(struct file *file)
 
 static uint32_t poll_request(struct file *file)
 {
-	int error = request_fill();
+	struct thread *self = thread_current();
+	int error = self->poll_waits && snapshot_is_early(1) ? -EAGAIN : request_fill();
 	if (error == -EAGAIN) {
-		thread_current()->look = look_for_more;
+		self->look = look_for_more;
 		return 0;
 	}
 	if (error)

@@ -24,6 +24,7 @@
 #include "variables.h"
 
 #define AT_RANDOM_SIZE 16
+#define SETTLING_NS    500000000UL /* of processor time; compilers at run time need some 100 ms */
 
 static enum {
 	SETTING_UP,
@@ -73,6 +74,17 @@ bool snapshot_takes_connections(void)
 {
 	over_connections |= phase == SETTING_UP;
 	return over_connections;
+}
+
+bool snapshot_is_early(uint32_t self)
+{
+	static uint64_t end_ns; /* of the others' time */
+	if (phase != SETTING_UP || thread_count_runnable() <= self)
+		return false;
+	const uint64_t used_ns = processor_time_of_all();
+	if (!end_ns)
+		end_ns = used_ns + SETTLING_NS;
+	return used_ns < end_ns;
 }
 
 void snapshot_begin_request(void)

@@ -49,6 +49,7 @@ struct thread {
 	int32_t futex_owner;  /* whose lock it waits for; see futex_lock.c */
 	uint64_t deadline_ns; /* monotonic; NO_DEADLINE */
 	thread_look_function *look; /* looks for what it waits for from outside; or NULL */
+	bool poll_waits;	    /* the poll that it is in, if nothing is ready */
 	uint64_t watched; /* at the files' channel: inodes, one bit for each, some share one */
 	int wait_result;
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Where requests begin and end: programs in a loop, and warm-up. docs/guest-abi.md has the rules.
 
-usage: test_requests.py MAYFLY LOOPS ISOLATION
-LOOPS is the program of loops.c.
+usage: test_requests.py MAYFLY LOOPS SETTLES ISOLATION
+LOOPS and SETTLES are the programs of loops.c and settles.c.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import unittest
 
 from running import SKIP, WithFolder, mayfly, text
 
-LOOPS = pathlib.Path(sys.argv.pop(1)).resolve()
+LOOPS, SETTLES = (pathlib.Path(sys.argv.pop(1)).resolve() for _ in range(2))
 ISOLATION = sys.argv.pop(1)
 BUSYBOX = "/bin/busybox"
 COUNT_LINES = 'echo up; while read a; do n=$((n+1)); echo "$n $a"; done; echo over'
@@ -40,6 +40,18 @@ class Requests(WithFolder):
         self.assertEqual((result.returncode, result.stdout, len(lines)), (125, b"", 1), lines)
         for word in words:
             self.assertIn(word, lines[0])
+
+
+class Settling(Requests):
+    def test_other_threads_go_on_before_the_snapshot(self):
+        for way in ("read", "poll", "select", "epoll"):
+            with self.subTest(way):
+                self.expect(self.run_program("--repeat=2", SETTLES, way), b"done: Ada\n")
+
+    def test_but_not_for_ever(self):
+        for way in ("read", "poll"):
+            with self.subTest(way):
+                self.expect(self.run_program("--repeat=2", SETTLES, way, "forever"), b"busy: Ada\n")
 
 
 class Loops(Requests):
