@@ -3,7 +3,7 @@
 #include "identity.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <sys/utsname.h>
 
 #include "arch/linux.h"
