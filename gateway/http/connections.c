@@ -129,8 +129,6 @@ void connection_break(struct connection *connection)
 	shutdown(connection->fd, SHUT_RDWR);
 	if (!connection->exchange)
 		return;
-	if (connection->exchange->urh)
-		shutdown(connection->exchange->tunnel, SHUT_RDWR);
 	connection->exchange->cut = true;
 	struct waiting waiting = {NULL, NULL};
 	connection_wake(connection->exchange, &waiting);

@@ -222,7 +222,8 @@ static unsigned read_all(struct reading *reading, const char *method, const char
 		return MHD_HTTP_NOT_IMPLEMENTED;
 	exchange->head.upgrades = reading->websocket && reading->upgrade && !old &&
 				  !strcmp(method, "GET") && !exchange->head.length &&
-				  exchange->connection->server->epoll >= 0;
+				  exchange->connection->server->epoll >= 0 &&
+				  !exchange->connection->secure;
 	unsigned status = read_target(exchange, reading->host);
 	if (!status && reading->authorization &&
 	    authorization_read(&exchange->head, reading->authorization, &exchange->credentials))

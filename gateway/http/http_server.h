@@ -35,7 +35,7 @@ struct http_head {
 	uint64_t length; /* of the body; UINT64_MAX: it comes in chunks */
 	char client[64]; /* address, as text */
 	bool secure;
-	bool upgrades; /* it asks for a WebSocket, and may get it by http_upgrade() */
+	bool upgrades; /* it asks for a WebSocket without TLS, and may get it by http_upgrade() */
 	/* By Authorization: Basic or Bearer; NULL where it has none. */
 	const char *user, *password, *token;
 };

@@ -1,5 +1,8 @@
 /* Tunnels: connections that were upgraded to another protocol, whose bytes nobody here looks at.
  *
+ * Not by TLS: libmicrohttpd 0.9.75 puts a pair of sockets in between then, and bytes stay there for ever where
+ * one side takes them slowly.
+ *
  * libmicrohttpd hands over a descriptor, which is its own to close, and keeps the exchange until then. All
  * that is done by the thread that runs the server, but for sending: that is done by whoever writes. */
 #include <errno.h>

@@ -41,14 +41,21 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects)
+def opener(*handlers):
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirects, *handlers)
+
+
+OPENER = opener()
 
 
 class Gateway:
     """Started where it is entered, ended where it is left; kill() and start() in between are a crash."""
 
-    def __init__(self, command, *options, state=None):
+    def __init__(self, command, *options, state=None, context=None):
+        """`context`: of TLS, where the options say that it speaks that."""
         self.command, self.options = command, options
+        self.scheme = "https" if context else "http"
+        self.opener = opener(urllib.request.HTTPSHandler(context=context)) if context else OPENER
         self.own_state = state is None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="mayfly-gateway-"))
         self.holder = hold_port()
@@ -102,7 +109,7 @@ class Gateway:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def password(self):
@@ -124,7 +131,7 @@ class Gateway:
             headers["Authorization"] = basic(*auth)
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         try:
-            with OPENER.open(request, timeout=timeout) as response:
+            with self.opener.open(request, timeout=timeout) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:
