@@ -106,6 +106,7 @@ static void put_annotations(struct writing *writing, const struct deployment_val
 	put_choice(writing, OURS "contract", deployment_contracts, values->contract);
 	put_count(writing, in, OURS "concurrency", values->concurrency);
 	put_count(writing, in, OURS "reuse", values->reuse);
+	put_count(writing, in, OURS "port", values->port);
 	put_pair(writing, in, OURS "timeout", values->timeout_ns ? timeout : NULL);
 	put_pair(writing, in, OURS "queue", values->queue);
 	put_pair(writing, in, OURS "idle", values->idle);

@@ -11,7 +11,7 @@
 
 /* 0, NULL or the first choice: not said. deployment_options.def has their options. */
 struct deployment_values {
-	uint64_t memory, cpus, maximum, concurrency, reuse, timeout_ns;
+	uint64_t memory, cpus, maximum, concurrency, reuse, port, timeout_ns;
 	const char *process, *minimum, *queue, *idle, *schedule, *warm_up, *split;
 	int accel, isolation, contract;
 	bool stream, fresh, read_only;

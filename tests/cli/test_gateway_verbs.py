@@ -60,7 +60,7 @@ class Options(Case):
                             "--secret=two", "--label=a=b", "--annotation=c=d", "--constraint=e",
                             "--accel=no", "--min=0", "--max=7", "--concurrency=3", "--queue=9",
                             "--timeout=1500ms", "--idle=never", "--isolation=process",
-                            "--contract=http", "--stream", "--fresh", "--reuse=4", "--schedule=*/5 * * * *",
+                            "--contract=http", "--stream", "--fresh", "--reuse=4", "--port=8001", "--schedule=*/5 * * * *",
                             "--warm-up=x", "--split=10", "--read-only", "--namespace=dev"),
             {"service": "web", "image": "registry.example/web:1", "namespace": "dev",
              "envProcess": "serve it", "envVars": {"A": "1", "B": "x=y"},
@@ -71,7 +71,7 @@ class Options(Case):
                              "mayfly.dev/queue": "9", "mayfly.dev/timeout": "1500ms",
                              "mayfly.dev/idle": "never", "mayfly.dev/isolation": "process",
                              "mayfly.dev/contract": "http", "mayfly.dev/stream": "true", "mayfly.dev/fresh": "true",
-                             "mayfly.dev/reuse": "4",
+                             "mayfly.dev/reuse": "4", "mayfly.dev/port": "8001",
                              "mayfly.dev/schedule": "*/5 * * * *", "mayfly.dev/warm-up": "x",
                              "mayfly.dev/split": "10"}})
 
