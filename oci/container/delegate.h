@@ -4,8 +4,10 @@
 #ifndef MAYFLY_OCI_CONTAINER_DELEGATE_H
 #define MAYFLY_OCI_CONTAINER_DELEGATE_H
 
+#include <stdbool.h>
+
 #include "oci/config/config.h"
-#include "oci/container/launch.h"
+#include "oci/container/launch_options.h"
 #include "oci/container/state.h"
 #include "util/error.h"
 

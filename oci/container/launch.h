@@ -4,20 +4,10 @@
 
 #include <stdbool.h>
 
+#include "oci/container/launch_options.h"
 #include "oci/container/state.h"
 #include "util/error.h"
 #include "util/spawn.h"
-
-struct launch_options {
-	const char *root;     /* of all containers' directories */
-	const char *bundle;   /* a directory; NULL: this one */
-	const char *pid_file; /* NULL: none */
-	const char *console;  /* a socket; NULL: none */
-	bool systemd;	      /* its control group is named as systemd does */
-	bool may_delegate;    /* a pause container is another runtime's */
-	const char *log;      /* for that; NULL: none */
-	bool log_json;
-};
 
 /* Makes a container up to where its process waits for `start`. The caller has its lock then, and the
  * process, which is its child, to wait for or to let go. After an error nothing is left. */
