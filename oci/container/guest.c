@@ -19,19 +19,13 @@
 /* The longest that libmayfly lets a request take. */
 #define RUN_MAX_NS (7ULL * 86400 * NANOSECONDS_PER_SECOND)
 
-#define MEMORY_MAX (64UL << 30) /* of a program */
-
-#define STATUS_FAILED 1
-#define STATUS_SIGNAL 128 /* plus the signal, as a shell says */
-
 struct guest {
 	const struct guest_run *run;
 	struct mayfly_function *function;
 	uint64_t serial; /* of its one request */
 	struct streams streams;
 	int signals; /* a signalfd */
-	sigset_t mask_before;
-	int signal; /* that ended it; 0: none */
+	int signal;  /* that ended it; 0: none */
 	bool told, over;
 	struct error error; /* why it could not be run */
 	enum mayfly_outcome outcome;
@@ -85,49 +79,14 @@ static void note_done(void *context, const struct mayfly_result *result)
 
 /* ── its start ───────────────────────────────────────────────────────────────────────────────── */
 
-/* Those by which engines end a process. */
-static int catch_signals(struct guest *guest, struct error *error)
-{
-	static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
-	sigset_t set;
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
-		sigaddset(&set, caught[i]);
-	/* A reader that went away is an error of write(2). */
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, &guest->mask_before);
-	guest->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return guest->signals < 0 ? error_set_errno(error, errno, "cannot wait for signals") : 0;
-}
-
-static uint64_t choose_memory(const struct guest_run *run)
-{
-	const uint64_t wanted = run->settings->memory ? run->settings->memory : run->memory_limit;
-	return wanted < MEMORY_MAX ? wanted : MEMORY_MAX;
-}
-
 static int start(struct guest *guest, struct error *error)
 {
 	const struct guest_run *run = guest->run;
-	const struct oci_process *process = run->process;
 	struct mayfly_error reason = {0};
 	struct mayfly_description description;
 	struct mayfly_request request;
-	mayfly_description_init(&description, sizeof(description));
-	description.program = process->arguments[0];
-	description.arguments = process->arguments + 1;
-	description.environment = process->environment;
-	description.root = run->root;
-	description.directory = process->directory;
-	description.isolation = run->settings->isolation;
-	description.memory = choose_memory(run);
-	description.log = STDERR_FILENO;
-	description.log_level = (int)log_level_now;
-	description.user = process->user.uid;
-	description.group = process->user.gid;
-	description.host_name = run->host_name;
-	description.flags = MAYFLY_FRESH | MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP |
-			    MAYFLY_AS_USER | MAYFLY_SIGNALS;
+	guest_describe(run, &description);
+	description.flags |= MAYFLY_FRESH;
 	description.event = note_event;
 	description.context = guest;
 	mayfly_request_init(&request, sizeof(request));
@@ -189,7 +148,7 @@ static int drive(struct guest *guest, struct error *error)
 		struct pollfd wanted[] = {
 		    {.fd = mayfly_function_fd(guest->function), .events = POLLIN},
 		    {.fd = guest->signals, .events = POLLIN},
-		    {.fd = guest->over ? -1 : streams_input(&guest->streams), .events = POLLIN},
+		    {.fd = guest->over ? -1 : streams_wants(&guest->streams), .events = POLLIN},
 		    {.fd = streams_is_held(&guest->streams) ? STDOUT_FILENO : -1,
 		     .events = POLLOUT},
 		};
@@ -210,22 +169,22 @@ static int drive(struct guest *guest, struct error *error)
 static int find_status(const struct guest *guest)
 {
 	if (guest->signal && guest->outcome != MAYFLY_EXITED)
-		return STATUS_SIGNAL + guest->signal;
+		return GUEST_SIGNAL + guest->signal;
 	switch (guest->outcome) {
 	case MAYFLY_EXITED:
 		return guest->status;
 	case MAYFLY_SIGNALED:
 	case MAYFLY_CRASHED:
-		return STATUS_SIGNAL + guest->status;
+		return GUEST_SIGNAL + guest->status;
 	default:
-		return STATUS_SIGNAL + SIGKILL;
+		return GUEST_SIGNAL + SIGKILL;
 	}
 }
 
 /* Whoever waits for the start is told; later, the caller. */
 static int fail(struct guest *guest, const struct error *error, int *exit_status)
 {
-	*exit_status = STATUS_FAILED;
+	*exit_status = GUEST_FAILED;
 	if (guest->told)
 		return -error->code;
 	tell(guest, error);
@@ -243,8 +202,9 @@ static void release(struct guest *guest)
 int guest_run(const struct guest_run *run, int *exit_status, struct error *error)
 {
 	cleanup(release) struct guest guest = {.run = run, .signals = -1, .outcome = MAYFLY_LOST};
-	streams_init(&guest.streams);
-	int result = catch_signals(&guest, error);
+	streams_init(&guest.streams, STDIN_FILENO, STDOUT_FILENO);
+	guest.signals = guest_catch_signals(error);
+	int result = guest.signals < 0 ? guest.signals : 0;
 	if (!result)
 		result = start(&guest, error);
 	if (!result)

@@ -4,8 +4,13 @@
 
 #include <stdint.h>
 
+#include "mayfly/function.h"
 #include "oci/config/config.h"
 #include "util/error.h"
+
+/* Exit statuses that are not a program's. */
+#define GUEST_FAILED 1
+#define GUEST_SIGNAL 128 /* plus the signal, as a shell says */
 
 struct guest_run {
 	const struct oci_process *process;
@@ -23,5 +28,13 @@ struct guest_run {
  * process by default are given to the program if it handles them, and else end it. 0, and the exit
  * status: the program's, or 128 and a signal; an error where it could not be run. */
 int guest_run(const struct guest_run *run, int *exit_status, struct error *error);
+
+/* The description of the program, without what a job and a server differ in. It is valid as long as
+ * *run. */
+void guest_describe(const struct guest_run *run, struct mayfly_description *description);
+
+/* From now on this process hears of the signals that engines send by the descriptor (signalfd(2)) that
+ * is returned, or a negative errno. */
+int guest_catch_signals(struct error *error);
 
 #endif

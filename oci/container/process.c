@@ -17,6 +17,7 @@
 #include "oci/container/hooks.h"
 #include "oci/container/namespaces.h"
 #include "oci/container/program.h"
+#include "oci/container/serving.h"
 #include "oci/container/sync.h"
 #include "oci/root/root.h"
 #include "util/cleanup.h"
@@ -67,7 +68,8 @@ static int answer_start(void *context, const struct error *error)
 }
 
 static int run_guest(const struct oci_config *config, const struct oci_process *process,
-		     const char *root, int client, int *exit_status, struct error *error)
+		     const char *root, bool serves, int client, int *exit_status,
+		     struct error *error)
 {
 	const struct oci_limit_value *memory = &config->resources.limits[OCI_MEMORY_LIMIT];
 	/* Of the UTS namespace, whoever named it. */
@@ -83,7 +85,7 @@ static int run_guest(const struct oci_config *config, const struct oci_process *
 	    .context = &client,
 	};
 	/* Whoever asked has gone, or is told by now: what happens later is the log's. */
-	return guest_run(&run, exit_status, error);
+	return serves ? serving_run(&run, exit_status, error) : guest_run(&run, exit_status, error);
 }
 
 /* The command prints it. */
@@ -162,7 +164,9 @@ int process_create(struct container *container, bool console, int *exit_status, 
 	result = await_start(container, control, &client, error);
 	close(take_fd(&control));
 	if (!result)
-		result = run_guest(&config, &config.process, root.path, client, exit_status, error);
+		result = run_guest(&config, &config.process, root.path,
+				   config.settings.contract != OCI_CONTRACT_STDIO, client,
+				   exit_status, error);
 	return result;
 }
 
@@ -209,5 +213,6 @@ int process_exec(struct container *container, bool console, int *exit_status, st
 	if (result)
 		return tell_failure(error, exit_status);
 	set_oom_score(&process);
-	return run_guest(&config, &process, container->rootfs, PROCESS_SYNC, exit_status, error);
+	return run_guest(&config, &process, container->rootfs, false, PROCESS_SYNC, exit_status,
+			 error);
 }

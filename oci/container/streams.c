@@ -1,4 +1,4 @@
-/* Streams of a container's process; see streams.h. */
+/* The input and output of a program; see streams.h. */
 #include "oci/container/streams.h"
 
 #include <errno.h>
@@ -14,10 +14,10 @@
  * one, which others have, too. */
 #define READY_BYTES 4096
 
-void streams_init(struct streams *streams)
+void streams_init(struct streams *streams, int from, int to)
 {
-	*streams = (struct streams){0};
-	descriptors_unblock(STDOUT_FILENO);
+	*streams = (struct streams){.from = from, .to = to};
+	descriptors_unblock(to);
 }
 
 void streams_release(struct streams *streams)
@@ -29,9 +29,9 @@ void streams_release(struct streams *streams)
 
 /* ── output ──────────────────────────────────────────────────────────────────────────────────── */
 
-static bool takes_more(void)
+static bool takes_more(const struct streams *streams)
 {
-	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd output = {.fd = streams->to, .events = POLLOUT};
 	return poll(&output, 1, 0) > 0;
 }
 
@@ -39,10 +39,10 @@ static bool takes_more(void)
 static size_t write_now(struct streams *streams, const uint8_t *data, size_t length)
 {
 	size_t done = 0;
-	while (done < length && takes_more()) {
+	while (done < length && takes_more(streams)) {
 		const size_t left = length - done;
 		const ssize_t wrote =
-		    write(STDOUT_FILENO, data + done, left < READY_BYTES ? left : READY_BYTES);
+		    write(streams->to, data + done, left < READY_BYTES ? left : READY_BYTES);
 		if (wrote > 0)
 			done += (size_t)wrote;
 		else if (errno == EAGAIN)
@@ -99,9 +99,9 @@ bool streams_flush(struct streams *streams)
 
 /* ── input ───────────────────────────────────────────────────────────────────────────────────── */
 
-int streams_input(const struct streams *streams)
+int streams_wants(const struct streams *streams)
 {
-	return streams->room && !streams->ended ? STDIN_FILENO : -1;
+	return streams->room && !streams->ended ? streams->from : -1;
 }
 
 bool streams_has_kept(const struct streams *streams)
@@ -122,7 +122,7 @@ void streams_read(struct streams *streams, const void **data, size_t *length, bo
 		return;
 	if (streams->input_from == streams->input_to && !streams->at_end) {
 		const size_t most = streams->room < STREAMS_PIECE ? streams->room : STREAMS_PIECE;
-		const ssize_t got = read(STDIN_FILENO, streams->input, most);
+		const ssize_t got = read(streams->from, streams->input, most);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		/* A terminal whose other end was closed reports EIO. */

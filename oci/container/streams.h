@@ -1,5 +1,5 @@
-/* Standard input and output of a container's process, between whoever has their other ends and the
- * program in its machine. Nothing here waits. */
+/* The input and output of a program in its machine, and whoever has their other ends: standard input
+ * and output of a container's process, or a connection. Nothing here waits. */
 #ifndef MAYFLY_OCI_CONTAINER_STREAMS_H
 #define MAYFLY_OCI_CONTAINER_STREAMS_H
 
@@ -10,8 +10,9 @@
 #define STREAMS_PIECE (64UL << 10)
 
 struct streams {
-	size_t room; /* the program takes so many bytes of input now; 0: it does not read */
-	bool ended;  /* the program was told the input's end */
+	int from, to; /* descriptors, the caller's */
+	size_t room;  /* the program takes so many bytes of input now; 0: it does not read */
+	bool ended;   /* the program was told the input's end */
 	uint8_t *input;
 	size_t input_from, input_to; /* read, and not taken yet */
 	bool at_end;		     /* nothing follows these */
@@ -20,7 +21,7 @@ struct streams {
 	bool reader_gone;
 };
 
-void streams_init(struct streams *streams);
+void streams_init(struct streams *streams, int from, int to);
 void streams_release(struct streams *streams);
 
 /* Writes output, and keeps what nobody takes now. 0, MAYFLY_HOLD where something was kept, or
@@ -33,7 +34,7 @@ bool streams_is_held(const struct streams *streams);
 bool streams_flush(struct streams *streams);
 
 /* The descriptor to poll for input; -1: nobody wants any now. */
-int streams_input(const struct streams *streams);
+int streams_wants(const struct streams *streams);
 
 /* There is input that was read before, and the program takes some. */
 bool streams_has_kept(const struct streams *streams);
