@@ -80,6 +80,8 @@ check "doctor" "ok" "$(/mayfly/mayfly doctor | awk '$2 == "cgroup_limits" { prin
 echo +cpu >$top/cgroup.subtree_control
 /mayfly/tests/confine/test_cgroup
 check "groups" 0 $?
+/mayfly/tests/oci/parts/test-oci-cgroup
+check "groups of containers" 0 $?
 
 begin $top
 one_of "memory" "$group/memory.max" $((512 << 20)) $((1024 << 20))

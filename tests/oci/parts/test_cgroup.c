@@ -652,6 +652,50 @@ static void test_limits(void)
 	oci_cgroup_close(&group);
 }
 
+/* As systemd's driver makes it: by systemd, where it rules. */
+static void test_scope(void)
+{
+	struct oci_resources resources = {.tree = NULL};
+	struct oci_cgroup group, again;
+	struct oci_cgroup_statistics statistics;
+	struct error error = {0};
+	char name[64], scope[PATH_MAX];
+	snprintf(name, sizeof(name), "mayflytest-%d.slice:test:c1", getpid());
+	CHECK_NUMBER(oci_cgroup_path(name, true, "c1", scope, &error), 0);
+	CHECK_NUMBER(oci_resources_set(&resources, OCI_PIDS_LIMIT, 20, &error), 0);
+	pid_t pid = fork();
+	if (!pid)
+		wait_for_ever();
+	int result = oci_cgroup_make_scope(scope, pid, &resources, &group, &error);
+	if (result == -ENOTSUP) {
+		fprintf(stderr, "scopes are left out: %s\n", error.text);
+		CHECK(!kill(pid, SIGKILL) && how_it_ended(pid) == SIGKILL);
+		return;
+	}
+	CHECK_NUMBER(result, 0);
+	CHECK_NUMBER(count_processes(&group), 1);
+	CHECK_NUMBER(count_directories(scope), group.hierarchy_count);
+	CHECK_NUMBER(oci_cgroup_make_scope(scope, pid, &resources, &again, &error), -EBUSY);
+	for (int64_t limit = 20; limit <= 40; limit += 20) {
+		CHECK_NUMBER(oci_resources_set(&resources, OCI_PIDS_LIMIT, limit, &error), 0);
+		CHECK_NUMBER(oci_cgroup_update(&group, &resources, &error), 0);
+		CHECK_NUMBER(oci_cgroup_statistics(&group, &statistics, &error), 0);
+		CHECK_NUMBER(statistics.processes_limit, limit);
+	}
+	CHECK_NUMBER(oci_cgroup_kill(&group, SIGKILL, &error), 0);
+	CHECK_NUMBER(how_it_ended(pid), SIGKILL);
+	CHECK_NUMBER(oci_cgroup_remove(&group, &error), 0);
+	CHECK_NUMBER(count_directories(scope), 0);
+	oci_cgroup_close(&group);
+	/* The slices around it, which stay, and which systemd removes by itself. */
+	for (char *end; (end = strrchr(scope, '/')) != scope;) {
+		*end = 0;
+		CHECK_NUMBER(oci_cgroup_open(scope, &group, &error), 0);
+		CHECK_NUMBER(oci_cgroup_remove(&group, &error), 0);
+		oci_cgroup_close(&group);
+	}
+}
+
 /* What cannot be made leaves nothing, and what was there stays. */
 static void test_failures(void)
 {
@@ -707,6 +751,7 @@ int main(void)
 	test_freezing();
 	test_within();
 	test_limits();
+	test_scope();
 	test_failures();
 	CHECK_NUMBER(oci_cgroup_open(parent, &group, &error), 0);
 	CHECK_NUMBER(oci_cgroup_remove(&group, &error), 0);
