@@ -100,6 +100,7 @@ static int describe(const struct exec_values *chosen, const struct container *co
 	return result;
 }
 
+/* *text is not NULL after 0. */
 static int find_text(const struct exec_values *chosen, const struct container *container,
 		     const struct operands *operands, char **text, struct error *error)
 {
@@ -144,7 +145,7 @@ static int run(const void *values, const struct globals *globals, const struct o
 		return error_set(error, EINVAL, "container %s is %s, and not running", container.id,
 				 container_status_names[now]);
 	result = find_text(chosen, &container, operands, &text, error);
-	if (!result)
+	if (!result && text)
 		result = check(text, chosen, error);
 	if (!result)
 		result = launch_exec(&container, text, &launch, &process, error);

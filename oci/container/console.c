@@ -19,7 +19,7 @@ int console_connect(const char *path, struct error *error)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return error_set(error, ENAMETOOLONG,
 				 "the path of the console's socket is too long: %s", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return error_set_errno(error, errno, "cannot connect to the console's socket %s",

@@ -55,7 +55,7 @@ bool delegate_is_wanted(struct container *container, const struct oci_config *co
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!is_installed(names[i]))
 			continue;
-		strcpy(container->runtime, names[i]);
+		snprintf(container->runtime, sizeof(container->runtime), "%s", names[i]);
 		return true;
 	}
 	return false;
@@ -110,7 +110,7 @@ int delegate_create(const struct container *container, const struct launch_optio
 {
 	const char *words[10] = {"create", "--bundle", container->bundle};
 	size_t used = 3;
-	int status;
+	int status = 0;
 	if (options->pid_file) {
 		words[used++] = "--pid-file";
 		words[used++] = options->pid_file;

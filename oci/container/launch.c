@@ -225,7 +225,7 @@ static int create(struct creation *creation, struct error *error)
 		result = step(creation, SYNC_BUILD, SYNC_READY, &message, error);
 	if (result)
 		return result;
-	strcpy(container->rootfs, message.text);
+	memcpy(container->rootfs, message.text, sizeof(container->rootfs));
 	container->ready = true;
 	result = container_save(container, error);
 	return result ? result : write_pid_file(creation->options->pid_file, container->pid, error);

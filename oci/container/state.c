@@ -59,7 +59,7 @@ static int name(struct container *container, const char *root, const char *id, s
 	int result = container_check_id(id, error);
 	if (result)
 		return result;
-	strcpy(container->id, id);
+	snprintf(container->id, sizeof(container->id), "%s", id);
 	return set_path(container->path, root, id, error);
 }
 
