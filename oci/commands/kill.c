@@ -2,9 +2,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "oci/cgroup/cgroup.h"
 #include "oci/commands/command.h"
@@ -37,12 +41,39 @@ static int parse_signal(const char *text)
 	return 0;
 }
 
+/* A container's processes hand signals on to their programs; their monitors, which are in the group, too,
+ * would die of them. */
+static void signal_process(pid_t pid, int signal, const struct stat *program)
+{
+	char path[32];
+	struct stat status;
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (pidfd >= 0 && !stat(path, &status) && status.st_dev == program->st_dev &&
+	    status.st_ino == program->st_ino)
+		syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+static int signal_all(const struct oci_cgroup *group, int signal, struct error *error)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t count = 0;
+	struct stat program;
+	if (stat("/proc/self/exe", &program))
+		return error_set_errno(error, errno, "cannot look at this program");
+	int result = oci_cgroup_processes(group, &pids, &count, error);
+	for (size_t i = 0; i < count && !result; i++)
+		signal_process(pids[i], signal, &program);
+	return result;
+}
+
 static int kill_all(const struct container *container, int signal, struct error *error)
 {
 	struct oci_cgroup group = {0};
 	int result = oci_cgroup_open(container->cgroup, &group, error);
 	if (!result)
-		result = oci_cgroup_kill(&group, signal, error);
+		result = signal == SIGKILL ? oci_cgroup_kill(&group, signal, error)
+					   : signal_all(&group, signal, error);
 	oci_cgroup_close(&group);
 	return result;
 }

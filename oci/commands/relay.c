@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "oci/container/guest.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 
@@ -22,11 +23,8 @@ static void pass_signals(int signals, const struct spawn_process *process)
 
 int relay_until_end(struct spawn_process *process, int *status, struct error *error)
 {
-	static const int relayed[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 	sigset_t set;
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(relayed); i++)
-		sigaddset(&set, relayed[i]);
+	guest_list_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	cleanup_close int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)

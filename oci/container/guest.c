@@ -112,12 +112,13 @@ static void hear_signals(struct guest *guest)
 	struct signalfd_siginfo info;
 	while (read(guest->signals, &info, sizeof(info)) == sizeof(info)) {
 		const int signal = (int)info.ssi_signo;
-		if (!guest->told ||
-		    mayfly_function_signal(guest->function, guest->serial, signal)) {
-			/* The program does not run yet, or any more. */
-			guest->signal = signal;
-			guest->over = true;
-		}
+		const bool runs =
+		    guest->told && !mayfly_function_signal(guest->function, guest->serial, signal);
+		if (runs || guest_signal_is_harmless(signal))
+			continue;
+		/* The program does not run yet, or any more. */
+		guest->signal = signal;
+		guest->over = true;
 	}
 }
 

@@ -2,6 +2,8 @@
 #ifndef MAYFLY_OCI_CONTAINER_GUEST_H
 #define MAYFLY_OCI_CONTAINER_GUEST_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mayfly/function.h"
@@ -33,8 +35,14 @@ int guest_run(const struct guest_run *run, int *exit_status, struct error *error
  * *run. */
 void guest_describe(const struct guest_run *run, struct mayfly_description *description);
 
+/* The signals that are handed on to programs. */
+void guest_list_signals(sigset_t *set);
+
 /* From now on this process hears of the signals that engines send by the descriptor (signalfd(2)) that
  * is returned, or a negative errno. */
 int guest_catch_signals(struct error *error);
+
+/* Whether a process that does not handle that signal goes on. */
+bool guest_signal_is_harmless(int signal);
 
 #endif

@@ -10,14 +10,30 @@
 
 #define MEMORY_MAX (64UL << 30) /* of a program */
 
-/* Those by which engines end a process. */
+/* All that engines send, but for those that stop a process or let it go on. SIGCHLD is not for the
+ * program, and faults are this process' own. */
+static const int caught[] = {SIGTERM, SIGINT,  SIGHUP, SIGQUIT,	 SIGUSR1, SIGUSR2,
+			     SIGALRM, SIGPOLL, SIGPWR, SIGWINCH, SIGURG};
+
+/* Does nothing by default. */
+bool guest_signal_is_harmless(int signal)
+{
+	return signal == SIGWINCH || signal == SIGURG;
+}
+
+void guest_list_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
+		sigaddset(set, caught[i]);
+	for (int real_time = SIGRTMIN; real_time <= SIGRTMAX; real_time++)
+		sigaddset(set, real_time);
+}
+
 int guest_catch_signals(struct error *error)
 {
-	static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 	sigset_t set;
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
-		sigaddset(&set, caught[i]);
+	guest_list_signals(&set);
 	/* A reader that went away is an error of write(2). */
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);

@@ -128,10 +128,19 @@ static int start(struct serving *self, struct error *error)
 
 /* ── while it runs ───────────────────────────────────────────────────────────────────────────── */
 
+/* There is no program that could read its configuration again, or open its log anew: it is frozen. What
+ * images name to stop a server (STOPSIGNAL) ends it. */
+static bool ends_server(int signal)
+{
+	return signal != SIGHUP && signal != SIGUSR2 && signal != SIGURG;
+}
+
 static void hear_signals(struct serving *self)
 {
 	struct signalfd_siginfo info;
 	while (read(self->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (!ends_server((int)info.ssi_signo))
+			continue;
 		/* The second one does not wait for anybody. */
 		self->over |= self->signal || !self->listens;
 		self->signal = (int)info.ssi_signo;
