@@ -59,9 +59,10 @@ enum oci_mount_kind {
 	OCI_MOUNT_BIND,	   /* `source` of the host, with `recursive` also what is mounted below */
 	OCI_MOUNT_TMPFS,   /* an empty one, with `data` */
 	OCI_MOUNT_OVERLAY, /* with `data`: lowerdir and so on */
-	/* Nothing: proc, sysfs, devpts, mqueue and control groups are the library OS's, and a tmpfs
-	 * with "tmpcopyup" shows what is there, which guests write to in their own memory anyhow. */
-	OCI_MOUNT_NONE,
+	/* A tmpfs with "tmpcopyup", which shows what is there: a directory, made where there is none.
+	 * What guests write stays in their own memory anyhow. */
+	OCI_MOUNT_DIRECTORY,
+	OCI_MOUNT_NONE, /* proc, sysfs, devpts, mqueue, control groups: the library OS has its own */
 };
 
 struct oci_mount {

@@ -187,7 +187,7 @@ static int choose_kind(const struct reading *reading, const char *place, struct 
 		if (!strcmp(mount->type, own_types[i]))
 			return 0;
 	if (!strcmp(mount->type, "tmpfs"))
-		mount->kind = reading->copy_up ? OCI_MOUNT_NONE : OCI_MOUNT_TMPFS;
+		mount->kind = reading->copy_up ? OCI_MOUNT_DIRECTORY : OCI_MOUNT_TMPFS;
 	else if (!strcmp(mount->type, "overlay"))
 		mount->kind = OCI_MOUNT_OVERLAY;
 	else if (!*mount->type)

@@ -180,6 +180,13 @@ static int mount_new(struct building *building, const struct oci_mount *mount, c
 	return 0;
 }
 
+static int make_directory(const struct building *building, const struct oci_mount *mount,
+			  struct error *error)
+{
+	cleanup_close int directory = find_destination(building, mount->destination, true, error);
+	return directory < 0 ? directory : 0;
+}
+
 static int mount_one(struct building *building, const struct oci_mount *mount, struct error *error)
 {
 	switch (mount->kind) {
@@ -189,6 +196,8 @@ static int mount_one(struct building *building, const struct oci_mount *mount, s
 		return mount_new(building, mount, "tmpfs", error);
 	case OCI_MOUNT_OVERLAY:
 		return mount_new(building, mount, "overlay", error);
+	case OCI_MOUNT_DIRECTORY:
+		return make_directory(building, mount, error);
 	case OCI_MOUNT_NONE:
 		break;
 	}

@@ -183,7 +183,7 @@ static void look_at_usual(const struct oci_root *root)
 	CHECK(has_text(at("bundle/rootfs/made/tree/leaf"), "leaf\n"));
 	CHECK(has_text(at("bundle/rootfs/run/tree/leaf"), "leaf\n"));
 	CHECK(has_text(at("bundle/rootfs/absolute"), "new\n"));
-	CHECK(access(at("bundle/rootfs/proc"), F_OK) && access(at("bundle/rootfs/var"), F_OK));
+	CHECK(access(at("bundle/rootfs/proc"), F_OK) && !access(at("bundle/rootfs/var"), F_OK));
 	CHECK(flags_of(at("bundle/rootfs/etc/old")) & ST_RDONLY);
 	CHECK(!(flags_of(at("bundle/rootfs/made/by/us")) & ST_RDONLY));
 	CHECK(flags_of(at("bundle/rootfs/made/tree")) & ST_NOEXEC);
@@ -431,6 +431,11 @@ static void test_refused(void)
 		 "mounts[0]: destination '/etc' is a directory, and a file is to be mounted "
 		 "there"},
 	    {.members = MOUNTS(BIND("/etc/old", "tree", "")),
+	     .result = -ENOTDIR,
+	     .sentence = "mounts[0]: destination '/etc/old' is a file, and a directory is to be "
+			 "mounted there"},
+	    {.members = MOUNTS("{\"destination\": \"/etc/old\", \"type\": \"tmpfs\","
+			       " \"options\": [\"tmpcopyup\"]}"),
 	     .result = -ENOTDIR,
 	     .sentence = "mounts[0]: destination '/etc/old' is a file, and a directory is to be "
 			 "mounted there"},
