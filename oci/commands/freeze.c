@@ -14,8 +14,7 @@ static int freeze(const struct globals *globals, const struct operands *operands
 	if (result)
 		return result;
 	const enum container_status status = container_find_status(&container);
-	if (status != (frozen ? CONTAINER_RUNNING : CONTAINER_PAUSED) &&
-	    !(frozen && status == CONTAINER_CREATED))
+	if (status != (frozen ? CONTAINER_RUNNING : CONTAINER_PAUSED))
 		return error_set(error, EINVAL, "container %s is %s", container.id,
 				 container_status_names[status]);
 	result = oci_cgroup_open(container.cgroup, &group, error);

@@ -145,6 +145,9 @@ struct oci_config {
 	struct oci_tree *tree; /* whose texts these are */
 };
 
+/* The options of mounts that are known, one after the other; NULL behind the last. */
+const char *oci_mount_option(size_t index);
+
 /* Reads BUNDLE/config.json. -ENOENT, -EFBIG above OCI_CONFIG_SIZE_MAX, -EINVAL for what is wrong in
  * it, each with a sentence that names file and member; *config is empty then. */
 int oci_config_read(const char *bundle, struct oci_config *config, struct error *error);

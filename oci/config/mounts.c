@@ -87,6 +87,11 @@ static const struct word words[] = {
     {"rnostrictatime", WORD_NOTHING, 0},
 };
 
+const char *oci_mount_option(size_t index)
+{
+	return index < ARRAY_SIZE(words) ? words[index].text : NULL;
+}
+
 /* What the library OS has itself. */
 static const char *const own_types[] = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"};
 
