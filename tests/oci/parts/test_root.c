@@ -295,6 +295,66 @@ static void test_overlay(void)
 	check_building(&(struct building){.members = members, .look = look_at_overlay});
 }
 
+/* The container's side of test_later(): builds, says so, and looks when the host has mounted. */
+static int look_later(int say, int hear)
+{
+	static const char text[] =
+	    "{\"ociVersion\": \"1.0.0\", \"process\": {\"cwd\": \"/\", \"args\": [\"a\"]},"
+	    "\"root\": {\"path\": \"rootfs\"}," MOUNTS(
+		"{\"destination\": \"/tmp\", \"type\": \"tmpfs\"}," BIND(
+		    "/tmp/slave", "tree", ", \"rslave\"") "," BIND("/tmp/private", "tree",
+								   ", \"rprivate\"")) "}";
+	struct oci_config config;
+	struct oci_root root;
+	struct error error = {0};
+	char byte;
+	checks_failed = 0;
+	CHECK(!unshare(CLONE_NEWNS));
+	CHECK_NUMBER(oci_config_parse(text, strlen(text), &config, &error), 0);
+	CHECK_NUMBER(oci_root_build(&config, at("bundle"), &root, &error), 0);
+	CHECK(write(say, "", 1) == 1 && read(hear, &byte, 1) == 1);
+	CHECK(has_text(at("bundle/rootfs/tmp/slave/sub/below"), "below\n"));
+	CHECK(access(at("bundle/rootfs/tmp/private/sub/below"), F_OK) && errno == ENOENT);
+	oci_root_close(&root);
+	oci_config_release(&config);
+	return checks_failed ? 1 : 0;
+}
+
+/* The host's side, itself in a namespace. */
+static int mount_later(void)
+{
+	int said[2], heard[2], status = -1;
+	char byte;
+	checks_failed = 0;
+	CHECK(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	CHECK(!mount(at("source/tree"), at("source/tree"), NULL, MS_BIND, NULL));
+	CHECK(!mount(NULL, at("source/tree"), NULL, MS_SHARED, NULL));
+	CHECK(!pipe2(said, O_CLOEXEC) && !pipe2(heard, O_CLOEXEC));
+	pid_t pid = fork();
+	if (!pid)
+		_exit(look_later(said[1], heard[0]));
+	close(said[1]);
+	close(heard[0]);
+	CHECK(read(said[0], &byte, 1) == 1);
+	mount_below();
+	CHECK(write(heard[1], "", 1) == 1);
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
+	return checks_failed ? 1 : 0;
+}
+
+/* What the host mounts later below a source comes after a mount that says "slave", and no other one. */
+static void test_later(void)
+{
+	int status = -1;
+	cleanup_free char *before = look_outside();
+	pid_t pid = fork();
+	if (!pid)
+		_exit(mount_later());
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
+	cleanup_free char *after = look_outside();
+	CHECK_TEXT(after, before);
+}
+
 /* ── hidden and read-only paths ──────────────────────────────────────────────────────────────── */
 
 static void look_at_paths(const struct oci_root *root)
@@ -586,6 +646,7 @@ int main(void)
 	test_usual();
 	test_read_only();
 	test_below();
+	test_later();
 	test_overlay();
 	test_paths();
 	test_links();
