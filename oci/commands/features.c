@@ -26,7 +26,7 @@ static int run(const void *values, const struct globals *globals, const struct o
 		"ociVersionMin", "1.0.0", "ociVersionMax", OCI_VERSION, "hooks", hooks,
 		"mountOptions", options, "linux", "namespaces",
 		list_names(oci_namespace_names, OCI_NAMESPACES), "cgroup", "v1", 1, "v2", 1,
-		"systemd", 0, "systemdUser", 0, "rdma", 0, "seccomp", "enabled", 0, "apparmor",
+		"systemd", 1, "systemdUser", 0, "rdma", 0, "seccomp", "enabled", 0, "apparmor",
 		"enabled", 0),
 	    error);
 }

@@ -162,11 +162,15 @@ static int prepare(struct creation *creation, struct error *error)
 static int make_group(struct creation *creation, struct error *error)
 {
 	struct oci_cgroup group = {0};
-	int result = oci_cgroup_make(creation->container->cgroup, &creation->config.resources,
-				     &group, error);
+	const char *path = creation->container->cgroup;
+	const struct oci_resources *resources = &creation->config.resources;
+	const pid_t pid = creation->process->pid;
+	int result = creation->options->systemd
+			 ? oci_cgroup_make_scope(path, pid, resources, &group, error)
+			 : oci_cgroup_make(path, resources, &group, error);
 	creation->has_group = !result;
-	if (!result)
-		result = oci_cgroup_add(&group, creation->process->pid, error);
+	if (!result && !creation->options->systemd)
+		result = oci_cgroup_add(&group, pid, error);
 	oci_cgroup_close(&group);
 	return result;
 }
