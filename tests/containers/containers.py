@@ -11,12 +11,15 @@ import os
 import pathlib
 import sys
 
-import cri_steps
-import ctr_steps
-import images
-import podman_steps
-import rig
-from steps import Steps, run, until
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import cri_steps  # noqa: E402
+import ctr_steps  # noqa: E402
+import images  # noqa: E402
+import place  # noqa: E402
+import podman_steps  # noqa: E402
+import rig  # noqa: E402
+from steps import Steps, run, until  # noqa: E402
 
 SKIPPED = 77
 RUNTIMES = ("crun", "mayfly-oci")
@@ -32,7 +35,7 @@ def read_arguments():
 
 def nothing_left(steps, name, before):
     """Compares mounts, control groups and processes with those from before the runtime's first container."""
-    for what, look in ("mounts", rig.mounts), ("control groups", rig.cgroups), ("processes", rig.processes):
+    for what, look in ("mounts", rig.mounts), ("control groups", rig.cgroups), ("processes", place.processes):
         until(lambda look=look, what=what: look() == before[what], 10)
         now = look()
         steps.check(f"{name}: leaves no {what}", now == before[what],
@@ -41,7 +44,7 @@ def nothing_left(steps, name, before):
 
 def walk_all(steps, runtime, archives):
     def look():
-        return {"mounts": rig.mounts(), "control groups": rig.cgroups(), "processes": rig.processes()}
+        return {"mounts": rig.mounts(), "control groups": rig.cgroups(), "processes": place.processes()}
 
     podman = podman_steps.Podman(runtime)
     podman.load(archives)
@@ -65,13 +68,13 @@ def walk_all(steps, runtime, archives):
 
 def main():
     arguments = read_arguments()
-    if rig.INSIDE not in os.environ:
+    if place.INSIDE not in os.environ:
         reason = rig.why_not()
         if reason:
             print(f"containers: skipped: {reason}")
             return SKIPPED
-        return rig.enter(__file__, sys.argv[1:])
-    rig.be_init()
+        return place.enter(__file__, sys.argv[1:], place.make_groups())
+    place.be_init()
     state = rig.prepare(arguments.build)
     hello = state / "hello"
     made = run("cc", "-O2", "-static", "-o", hello, pathlib.Path(__file__).with_name("hello.c"))

@@ -8,22 +8,20 @@ import pathlib
 import shutil
 import subprocess
 
+import place
 from images import BUSYBOX, LIBRARY, PYTHON
 from steps import must, run, until
 
 PROGRAMS = ("containerd", "ctr", "podman", "conmon", "crun", "runc", "umoci", "skopeo", "unshare", "iptables",
             "protoc", "cc")
 CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
-INSIDE = "MAYFLY_CONTAINER_RIG"
 STATE = pathlib.Path("/run/rig")
-CGROUPS = pathlib.Path("/sys/fs/cgroup")
-NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "--mount-proc")
 # Groups that engines and kubelets keep for all their containers.
 ENGINES_OWN = ("kubepods", "libpod_parent", "rig", "k8s.io")
 # What podman itself mounts when it likes to, and keeps.
 PODMANS_OWN = ("/run/netns", f"{STATE}/podman/overlay")
-KEPT_ELSEWHERE = ("/var/lib/containers", "/var/lib/containerd", "/var/lib/cni", "/etc/containers", "/etc/cni",
-                  "/var/tmp")
+# Empty ones of its own take the place of these.
+REPLACED = ("/var/lib", "/var/tmp", "/etc/containers", "/etc/cni")
 BRIDGE = """{"cniVersion": "0.4.0", "name": "%s", "plugins": [
  {"type": "bridge", "bridge": "%s", "isGateway": true, "ipMasq": false,
   "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.86.%d.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
@@ -74,83 +72,17 @@ def why_not():
         return "the plugins of CNI are not installed (tools/setup containers)"
     if run("/usr/bin/python3", "-c", "import grpc, google.protobuf").status != 0:
         return "gRPC for Debian's Python is not installed (tools/setup containers)"
-    for path in BUSYBOX, PYTHON, LIBRARY:
+    for path in BUSYBOX, PYTHON, LIBRARY, *REPLACED:
         if not os.path.exists(path):
-            return f"{path} is not there, and images are made of it"
-    tried = run("unshare", *NAMESPACES, "sh", "-c", "mount -t tmpfs rig /run && ip link set lo up")
+            return f"{path} is not there (tools/setup containers)"
+    tried = run("unshare", *place.NAMESPACES, "sh", "-c", "mount -t tmpfs rig /run && ip link set lo up")
     if tried.status != 0:
         return f"no namespaces here: {tried.err.strip()}"
-    if (CGROUPS / "cgroup.controllers").exists():
-        return "this machine has control groups of version 2 only, below which the rig cannot put itself yet"
-    try:
-        remove_groups(make_groups())
-    except OSError as error:
-        return f"no control groups can be made: {error}"
-    return None
-
-
-def hierarchies():
-    """The mounted hierarchies of control groups of version 1, by their options."""
-    lines = [line.split() for line in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
-    named = {"rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode"}
-    return {",".join(option for option in line[-1].split(",") if option not in named): pathlib.Path(line[4])
-            for line in lines if line[line.index("-") + 1] == "cgroup"}
-
-
-def make_groups():
-    """Makes a group in each hierarchy, for all that runs in the rig. Returns them."""
-    groups = []
-    for mount in hierarchies().values():
-        groups.append(mount / f"mayfly-rig-{os.getpid()}")
-        groups[-1].mkdir()
-        for name in "cpuset.cpus", "cpuset.mems":  # empty ones, and nothing can enter
-            if (mount / name).exists():
-                (groups[-1] / name).write_text((mount / name).read_text(encoding="ascii"), encoding="ascii")
-    return groups
-
-
-def remove_groups(groups):
-    for group in groups:
-        for folder, _, _ in os.walk(group, topdown=False):
-            until(lambda folder=folder: removed(folder), 5)
-
-
-def removed(folder):
-    try:
-        os.rmdir(folder)
-    except OSError:  # what was killed has not left yet
-        return not os.path.exists(folder)
-    return True
+    return place.why_no_groups()
 
 
 def cni_plugins():
     return next((folder for folder in CNI_PLUGINS if os.path.exists(f"{folder}/bridge")), None)
-
-
-def enter(script, arguments):
-    """Runs the script again with the same arguments in namespaces and groups of its own. Returns its status."""
-    groups = make_groups()
-
-    def join():
-        for group in groups:
-            (group / "cgroup.procs").write_text("0", encoding="ascii")
-
-    try:
-        return subprocess.run(["unshare", *NAMESPACES, os.path.abspath(script), *arguments], env={**os.environ, INSIDE: "1"},
-                              check=False, preexec_fn=join).returncode
-    finally:
-        remove_groups(groups)
-
-
-def mount_groups():
-    """Mounts the hierarchies without version 2 beside them, which crun would refuse. This process' group is
-    their root."""
-    options = hierarchies()
-    must("mount", "-t", "tmpfs", "rig", CGROUPS)
-    for option in options:
-        place = CGROUPS / option.removeprefix("name=")
-        place.mkdir()
-        must("mount", "-t", "cgroup", "-o", f"none,{option}" if "=" in option else option, "rig", place)
 
 
 def prepare(build):
@@ -159,12 +91,11 @@ def prepare(build):
     must("mount", "-t", "tmpfs", "-o", "mode=755", "rig", "/run")
     STATE.mkdir()
     os.chdir(STATE)  # conmon leaves a file where it is
-    for place in KEPT_ELSEWHERE:
-        if os.path.isdir(place):
-            own = STATE / place.strip("/").replace("/", "-")
-            own.mkdir()
-            must("mount", "--bind", own, place)
-    mount_groups()
+    for folder in REPLACED:
+        own = STATE / folder.strip("/").replace("/", "-")
+        own.mkdir()
+        must("mount", "--bind", own, folder)
+    place.mount_groups()
     must("ip", "link", "set", "lo", "up")
     must("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
     must("hostname", "rig")
@@ -226,33 +157,10 @@ class Containerd:
 
 
 def cgroups():
-    """All control groups that are there."""
-    return {folder for folder, _, _ in os.walk(CGROUPS) if os.path.basename(folder) not in ENGINES_OWN}
+    """Control groups but for those that engines keep."""
+    return [folder for folder in place.cgroups() if os.path.basename(folder) not in ENGINES_OWN]
 
 
 def mounts():
-    """Mount points, with how often each is mounted."""
-    lines = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    return sorted(point for point in (line.split()[4] for line in lines) if point not in PODMANS_OWN)
-
-
-def processes():
-    """Command lines of all processes here but this one."""
-    found = []
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if int(folder.name) != os.getpid() and words[0]:
-                found.append(b" ".join(words).decode(errors="replace").strip())
-        except OSError:
-            pass  # it ended meanwhile
-    return sorted(found)
-
-
-def be_init():
-    """Forks; the parent, process 1 of the namespace, reaps orphans until the child has ended."""
-    child = os.fork()
-    while child:
-        ended, status = os.wait()
-        if ended == child:
-            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
+    """Mount points but for those that podman keeps."""
+    return [point for point in place.mounts() if point not in PODMANS_OWN]
