@@ -121,7 +121,7 @@ def write_wrapper(build):
     folder = STATE / "bin"
     folder.mkdir()
     wrapper = folder / "mayfly-oci"
-    wrapper.write_text(f'#!/bin/sh\nMAYFLY_LIBDIR="{build}" exec "{build}/oci/mayfly-oci" "$@"\n', encoding="ascii")
+    wrapper.write_text(f'#!/bin/sh\nMAYFLY_LIBDIR="{build}" exec "{build}/mayfly-oci" "$@"\n', encoding="ascii")
     wrapper.chmod(0o755)
 
 

@@ -84,7 +84,7 @@ class Runtime:
         self.numbers = itertools.count()
         self.environment = dict(os.environ)
         if self.is_mayfly:
-            self.environment["MAYFLY_LIBDIR"] = os.path.dirname(os.path.dirname(program))
+            self.environment["MAYFLY_LIBDIR"] = os.path.dirname(program)
 
     def globals(self):
         return ["--root", str(self.root), "--log", str(self.log), "--log-format", "json"]

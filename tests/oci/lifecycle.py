@@ -40,7 +40,7 @@ def names(check, runtime):
         check("its owner is unharmed", container.start().status == 0 and runtime.status("twice") == "running",
               runtime.state("twice"))
     bad = ["", ".", "..", "../up", "a/b", "/etc", "x" * 5000, "a b", "a\nb"]
-    for name in bad if runtime.is_mayfly else bad[:1] + bad[2:6]:
+    for name in bad if runtime.is_mayfly else bad[:1]:  # crun removes ROOT/.. for "delete .."
         ended = runtime("create", "--bundle", bundle.folder, name)
         check(f"{name[:20]!r} is none", ended.status == 1, ended)
         for command in "state", "start", "delete":
@@ -60,8 +60,6 @@ def order(check, runtime):
         ended = runtime(command, "nobody", *more)
         check(f"{command} of one that there is not", ended.status == 1, ended)
     with runtime.create(bundle) as container:
-        ended = runtime("exec", container.name, "true")
-        check("exec before start", ended.status not in (0, None), ended) if runtime.is_mayfly else None
         container.start()
         check("runs", runtime.status(container.name) == "running", runtime.state(container.name))
         ended = container.start()

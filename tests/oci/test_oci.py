@@ -79,7 +79,7 @@ def main():
         whole.__doc__ = step.__doc__
         return whole
 
-    steps.walk("", [checked(step) for step in importlib.import_module(PARTS[arguments.part]).ALL], runtime)
+    steps.walk(arguments.part, [checked(step) for step in importlib.import_module(PARTS[arguments.part]).ALL], runtime)
     print(f"{arguments.part}: {steps.passed} passed, {len(steps.failed)} failed")
     return 1 if steps.failed or not steps.passed else 0
 
