@@ -88,6 +88,7 @@ def mount_groups():
     """Mounts the hierarchies without version 2 beside them, which crun would refuse. The groups of this process
     are their roots."""
     options = hierarchies()
+    must("umount", "-R", "-l", CGROUPS)
     must("mount", "-t", "tmpfs", "groups", CGROUPS)
     for option in options:
         place = CGROUPS / option.removeprefix("name=")

@@ -169,7 +169,7 @@ class Container:
             if pid:
                 code = os.waitstatus_to_exitcode(status)
                 self.exit = code if code >= 0 else 128 - code
-        return self.exit is not None
+        return self.exit is not None or not self.pid
 
     def wait(self, limit=20):
         """The exit status, when it has ended."""
