@@ -20,7 +20,10 @@ CONFIG = {
     "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["true"], "env": ["PATH=/bin"], "cwd": "/"},
     "root": {"path": "rootfs", "readonly": False},
     "hostname": "named",
-    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+               {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]},
+               {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                "options": ["newinstance", "ptmxmode=0666"]}],
     "linux": {"namespaces": [{"type": kind} for kind in ("mount", "network", "ipc", "uts")]},
 }
 
