@@ -3,13 +3,19 @@
 #define MAYFLY_ROOTD_CONFINE_H
 
 #include "confine/confine.h"
+#include "root_server/shares.h"
 
 extern const struct confine_call rootd_calls[];
 extern const size_t rootd_call_count;
 
-/* Holds the process in: it can read below the descriptor `directory`, and answer, and no more. What
+/* The same, and what a server with writable parts needs. */
+extern const struct confine_call rootd_writer_calls[];
+extern const size_t rootd_writer_call_count;
+
+/* Holds the process in: it can read below the descriptor `directory`, write below those of writable
+ * parts, and answer, and no more. What
  * this machine does not offer is left out, and told by the report. 0, or a negative errno where the
  * directory cannot be entered. */
-int rootd_confine(int directory, struct confine_report *report);
+int rootd_confine(int directory, const struct root_shares *shares, struct confine_report *report);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "confine.h"
@@ -20,17 +21,23 @@
 #include "serve.h"
 #include "util/descriptors_pass.h"
 
-static int receive_setup(int descriptors[ROOT_DESCRIPTORS])
+static int receive_setup(int descriptors[ROOT_SETUP_DESCRIPTORS_MAX], struct root_shares *shares)
 {
+	static uint8_t message[ROOT_SETUP_MAX];
 	struct root_setup setup;
-	ssize_t got = descriptors_receive(ROOT_SERVER_SOCKET, &setup, sizeof(setup), descriptors,
-					  ROOT_DESCRIPTORS, 0);
+	ssize_t got = descriptors_receive(ROOT_SERVER_SOCKET, message, sizeof(message), descriptors,
+					  ROOT_SETUP_DESCRIPTORS_MAX, 0);
 	if (got < 0)
 		return (int)got;
-	if (got != sizeof(setup) || setup.version != ROOT_WIRE_VERSION ||
-	    descriptors[ROOT_DESCRIPTORS - 1] < 0)
+	if ((size_t)got < sizeof(setup) || (size_t)got > sizeof(message))
 		return -EPROTO;
-	return 0;
+	memcpy(&setup, message, sizeof(setup));
+	if (setup.version != ROOT_WIRE_VERSION || descriptors[ROOT_DESCRIPTORS - 1] < 0 ||
+	    setup.writable_count > ROOT_SHARES_MAX)
+		return -EPROTO;
+	return root_shares_decode(shares, message + sizeof(setup), (size_t)got - sizeof(setup),
+				  setup.share_count, descriptors + ROOT_DESCRIPTORS,
+				  setup.writable_count);
 }
 
 /* The end of the socket's other side kills this process, wherever it is. PR_SET_PDEATHSIG would do
@@ -43,15 +50,15 @@ static int follow_monitor(int life)
 		   : 0;
 }
 
-static int set_up(int *directory, uint8_t **memory, struct root_ready *ready)
+static int set_up(struct root_served *served, uint8_t **memory, struct root_ready *ready)
 {
-	int descriptors[ROOT_DESCRIPTORS] = {0};
+	int descriptors[ROOT_SETUP_DESCRIPTORS_MAX] = {0};
 	struct confine_report report = {0};
 	const char *step = "receive its setup";
-	int result = receive_setup(descriptors);
+	int result = receive_setup(descriptors, &served->shares);
 	if (!result) {
 		step = "map the memory for answers";
-		*directory = descriptors[ROOT_DESCRIPTOR_DIRECTORY];
+		served->directory = descriptors[ROOT_DESCRIPTOR_DIRECTORY];
 		*memory = mmap(NULL, ROOT_WIRE_EXTRA_MAX, PROT_READ | PROT_WRITE, MAP_SHARED,
 			       descriptors[ROOT_DESCRIPTOR_MEMORY], 0);
 		result = *memory == MAP_FAILED ? -errno : 0;
@@ -63,7 +70,11 @@ static int set_up(int *directory, uint8_t **memory, struct root_ready *ready)
 	}
 	if (!result) {
 		step = "enter the directory";
-		result = rootd_confine(*directory, &report);
+		ready->writable = root_shares_writable(&served->shares);
+		/* Permissions of what is made are the guest's, less its own mask. */
+		if (ready->writable)
+			umask(0);
+		result = rootd_confine(served->directory, &served->shares, &report);
 	}
 	for (int i = 0; i < CONFINE_MEASURES; i++)
 		if (report.answers[i].state == CONFINE_IN_FORCE)
@@ -79,8 +90,8 @@ int main(void)
 	static uint8_t message[ROOT_WIRE_REQUEST_MAX];
 	struct root_ready ready = {0};
 	uint8_t *memory = NULL;
-	int directory = -1;
-	int result = set_up(&directory, &memory, &ready);
+	static struct root_served served = {.directory = -1};
+	int result = set_up(&served, &memory, &ready);
 	if (send(ROOT_SERVER_SOCKET, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready) ||
 	    result)
 		_exit(1);
@@ -91,7 +102,7 @@ int main(void)
 			continue;
 		if (length <= 0)
 			break;
-		root_serve(directory, message, (size_t)length, &answer, memory);
+		root_serve(&served, message, (size_t)length, &answer, memory);
 		if (send(ROOT_SERVER_SOCKET, &answer, sizeof(answer), MSG_NOSIGNAL) !=
 		    sizeof(answer))
 			break;

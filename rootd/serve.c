@@ -10,124 +10,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "change.h"
+#include "query.h"
 #include "root_server/wire.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
 /* What getdents64(2) brings at once. */
 #define ENTRIES_ROOM 16384
 
-/* Not in the kernel's headers: fs/fuse/control.c, fs/configfs/mount.c, ipc/mqueue.c,
- * net/sunrpc/rpc_pipe.c, fs/nfsd/nfsctl.c. */
-#define FUSECTL_MAGIC	 0x65735543
-#define CONFIGFS_MAGIC	 0x62656570
-#define MQUEUE_MAGIC	 0x19800202
-#define RPC_PIPEFS_MAGIC 0x67596969
-#define NFSD_MAGIC	 0x6e667364
-
-struct query {
-	int directory;
-	struct root_request request;
-	char path[ROOT_WIRE_PATH_MAX + 1];
-};
-
-static int open_below(int directory, const char *path, int flags)
-{
-	struct open_how how = {
-	    .flags = (uint64_t)(flags | O_NOFOLLOW | O_CLOEXEC),
-	    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, directory, *path ? path : ".", &how, sizeof(how));
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* Files of the kernel's own file systems are made when they are read, tell of the host, and some
- * wait until something happens. */
-static bool is_kernels_own(int fd)
-{
-	struct statfs system;
-	if (fstatfs(fd, &system))
-		return true;
-	switch ((uint64_t)system.f_type) {
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case DEBUGFS_MAGIC:
-	case TRACEFS_MAGIC:
-	case SECURITYFS_MAGIC:
-	case SELINUX_MAGIC:
-	case PSTOREFS_MAGIC:
-	case EFIVARFS_MAGIC:
-	case BPF_FS_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-	case DEVPTS_SUPER_MAGIC:
-	case SMACK_MAGIC:
-	case BINFMTFS_MAGIC:
-	case RDTGROUP_SUPER_MAGIC:
-	case FUSECTL_MAGIC:
-	case CONFIGFS_MAGIC:
-	case MQUEUE_MAGIC:
-	case RPC_PIPEFS_MAGIC:
-	case NFSD_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static uint64_t to_nanoseconds(struct timespec time)
-{
-	if (time.tv_sec < 0)
-		return 0;
-	return (uint64_t)time.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)time.tv_nsec;
-}
-
-static void describe(const struct stat *status, struct root_status *out)
-{
-	*out = (struct root_status){
-	    .mode = status->st_mode,
-	    .links = (uint32_t)status->st_nlink,
-	    .owner = status->st_uid,
-	    .group = status->st_gid,
-	    .device = status->st_dev,
-	    .inode = status->st_ino,
-	    .size = (uint64_t)status->st_size,
-	    .blocks = (uint64_t)status->st_blocks,
-	    .accessed_ns = to_nanoseconds(status->st_atim),
-	    .modified_ns = to_nanoseconds(status->st_mtim),
-	    .changed_ns = to_nanoseconds(status->st_ctim),
-	};
-}
-
-/* Opens what the path names with O_PATH, and describes it. Returns the descriptor, or -ENOENT also
- * for what is not served. */
-static int look(const struct query *query, struct root_status *status)
-{
-	struct stat found;
-	cleanup_close int fd = open_below(query->directory, query->path, O_PATH);
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &found))
-		return -errno;
-	if (!S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode) && !S_ISLNK(found.st_mode))
-		return -ENOENT;
-	if (is_kernels_own(fd))
-		return -ENOENT;
-	describe(&found, status);
-	return take_fd(&fd);
-}
-
 static int serve_look(const struct query *query, struct root_answer *answer, uint8_t *extra)
 {
-	cleanup_close int fd = look(query, &answer->status);
+	cleanup_close int fd = query_look(query, &answer->status);
 	if (fd < 0)
 		return fd;
 	if (!S_ISLNK(answer->status.mode)) {
@@ -147,7 +44,8 @@ static int serve_look(const struct query *query, struct root_answer *answer, uin
 static int open_found(const struct query *query, int flags, const struct root_status *status)
 {
 	struct stat opened;
-	cleanup_close int fd = open_below(query->directory, query->path, O_RDONLY | flags);
+	cleanup_close int fd =
+	    query_open_below(query->served->directory, query->path, O_RDONLY | flags);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &opened))
@@ -165,15 +63,15 @@ static bool type_is_served(uint8_t type)
 /* What is mounted on a name in a directory can be looked at by its path. */
 static bool mount_is_served(int directory, const char *name)
 {
-	cleanup_close int fd = open_below(directory, name, O_PATH);
-	return fd < 0 ? fd != -ENOENT : !is_kernels_own(fd);
+	cleanup_close int fd = query_open_below(directory, name, O_PATH);
+	return fd < 0 ? fd != -ENOENT : !query_is_kernels_own(fd);
 }
 
 /* Describes a name in a directory, as far as the same could be told of it by its path: what is
  * mounted there is another file. false: it is not served, or not there any more. What cannot be
  * asked for (EACCES in a directory without x) is listed, as the kernel does it. */
 static bool describe_entry(int directory, uint64_t device, const struct dirent64 *entry,
-			   struct root_listed *listed)
+			   bool is_plain, struct root_listed *listed)
 {
 	struct stat status;
 	*listed = (struct root_listed){
@@ -188,9 +86,9 @@ static bool describe_entry(int directory, uint64_t device, const struct dirent64
 		return false;
 	if (status.st_dev != device)
 		return mount_is_served(directory, entry->d_name);
-	if (S_ISLNK(status.st_mode))
+	if (S_ISLNK(status.st_mode) || !is_plain)
 		return true;
-	describe(&status, &listed->status);
+	query_describe(&status, &listed->status);
 	if (faccessat(directory, entry->d_name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW))
 		listed->status.flags |= ROOT_STATUS_UNREADABLE;
 	return true;
@@ -202,13 +100,13 @@ static bool is_dots(const char *name)
 }
 
 /* Adds a name to the answer, where it is served; false where there is no room for it. */
-static bool add_entry(int directory, const struct dirent64 *entry, struct root_answer *answer,
-		      uint8_t *extra)
+static bool add_entry(int directory, const struct dirent64 *entry, bool is_plain,
+		      struct root_answer *answer, uint8_t *extra)
 {
 	struct root_listed listed;
 	if (is_dots(entry->d_name))
 		return true;
-	if (!describe_entry(directory, answer->status.device, entry, &listed))
+	if (!describe_entry(directory, answer->status.device, entry, is_plain, &listed))
 		return true;
 	uint64_t size = root_listed_size(listed.length);
 	if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)
@@ -222,13 +120,13 @@ static bool add_entry(int directory, const struct dirent64 *entry, struct root_a
 }
 
 /* Adds what getdents64 brought, as far as it fits: false where it was not all. */
-static bool add_entries(int directory, const uint8_t *batch, size_t got, struct root_answer *answer,
-			uint8_t *extra)
+static bool add_entries(int directory, const uint8_t *batch, size_t got, bool is_plain,
+			struct root_answer *answer, uint8_t *extra)
 {
 	const struct dirent64 *entry;
 	for (size_t at = 0; at < got; at += entry->d_reclen) {
 		entry = (const struct dirent64 *)(batch + at);
-		if (!add_entry(directory, entry, answer, extra))
+		if (!add_entry(directory, entry, is_plain, answer, extra))
 			return false;
 		answer->next = (uint64_t)entry->d_off;
 	}
@@ -238,7 +136,7 @@ static bool add_entries(int directory, const uint8_t *batch, size_t got, struct 
 static int serve_list(const struct query *query, struct root_answer *answer, uint8_t *extra)
 {
 	_Alignas(struct dirent64) uint8_t batch[ENTRIES_ROOM];
-	cleanup_close int found = look(query, &answer->status);
+	cleanup_close int found = query_look(query, &answer->status);
 	if (found < 0)
 		return found;
 	if (!S_ISDIR(answer->status.mode))
@@ -246,6 +144,8 @@ static int serve_list(const struct query *query, struct root_answer *answer, uin
 	cleanup_close int fd = open_found(query, O_DIRECTORY, &answer->status);
 	if (fd < 0)
 		return fd;
+	/* Where there are parts, names must be asked for: whether they lie in one is told then. */
+	const bool is_plain = !query->served->shares.count;
 	off_t start = (off_t)query->request.offset;
 	if (start && lseek(fd, start, SEEK_SET) != start)
 		return -EINVAL;
@@ -257,14 +157,14 @@ static int serve_list(const struct query *query, struct root_answer *answer, uin
 			answer->next = 0;
 			return 0;
 		}
-		if (!add_entries(fd, batch, (size_t)got, answer, extra))
+		if (!add_entries(fd, batch, (size_t)got, is_plain, answer, extra))
 			return 0;
 	}
 }
 
 static int serve_read(const struct query *query, struct root_answer *answer, uint8_t *extra)
 {
-	cleanup_close int found = look(query, &answer->status);
+	cleanup_close int found = query_look(query, &answer->status);
 	if (found < 0)
 		return found;
 	if (!S_ISREG(answer->status.mode))
@@ -285,13 +185,15 @@ static int serve_read(const struct query *query, struct root_answer *answer, uin
 	return 0;
 }
 
-void root_serve(int directory, const void *message, size_t length, struct root_answer *answer,
-		uint8_t *extra)
+void root_serve(const struct root_served *served, const void *message, size_t length,
+		struct root_answer *answer, uint8_t *extra)
 {
-	struct query query = {.directory = directory};
+	struct query query = {.served = served};
 	*answer = (struct root_answer){0};
 	int result = root_request_decode(message, length, &query.request, query.path);
-	if (!result && query.request.operation == ROOT_LOOK)
+	if (!result && root_request_changes(&query.request))
+		result = serve_change(&query, answer, extra);
+	else if (!result && query.request.operation == ROOT_LOOK)
 		result = serve_look(&query, answer, extra);
 	else if (!result && query.request.operation == ROOT_LIST)
 		result = serve_list(&query, answer, extra);

@@ -6,11 +6,18 @@
 #include <stdint.h>
 
 #include "mayfly/root_wire.h"
+#include "root_server/shares.h"
 
-/* Answers the request in `message`, whatever that is, for the tree below the descriptor
- * `directory`. What the answer brings besides goes to `extra`, ROOT_WIRE_EXTRA_MAX bytes that the
- * one who asks can see. Nothing is remembered, nothing stays open, no memory is allocated. */
-void root_serve(int directory, const void *message, size_t length, struct root_answer *answer,
-		uint8_t *extra);
+/* A tree, and its parts that are not as the rest. */
+struct root_served {
+	int directory; /* O_PATH */
+	struct root_shares shares;
+};
+
+/* Answers the request in `message`, whatever that is. What the answer brings besides goes to `extra`,
+ * ROOT_WIRE_EXTRA_MAX bytes that the one who asks can see, and where it puts what it wants written:
+ * both sides may change them at any time. Nothing is remembered, nothing stays open, no memory is allocated. */
+void root_serve(const struct root_served *served, const void *message, size_t length,
+		struct root_answer *answer, uint8_t *extra);
 
 #endif

@@ -147,6 +147,15 @@ static uint64_t setup_timeout(const struct launch_values *values)
 	return values->setup_timeout_ns ? values->setup_timeout_ns : values->timeout_ns;
 }
 
+/* A list that ends with NULL, to be freed; NULL: there is no memory for it. */
+static const char **list_words(const struct option_list *list)
+{
+	const char **words = calloc(list->count + 1, sizeof(*words));
+	if (words)
+		memcpy(words, list->values, list->count * sizeof(*words));
+	return words;
+}
+
 int launch_describe(struct launch *launch, const struct launch_values *values,
 		    const struct operands *operands, struct error *error)
 {
@@ -163,18 +172,20 @@ int launch_describe(struct launch *launch, const struct launch_values *values,
 	if (result)
 		return result;
 	const size_t given = operands->count ? operands->count - 1 : 0;
-	launch->environment = calloc(environment->count + 1, sizeof(*launch->environment));
+	launch->environment = list_words(environment);
 	launch->arguments = calloc(given + 1, sizeof(*launch->arguments));
-	if (!launch->environment || !launch->arguments)
+	launch->writable = list_words(&values->writable);
+	launch->read_only = list_words(&values->read_only);
+	if (!launch->environment || !launch->arguments || !launch->writable || !launch->read_only)
 		return error_set(error, ENOMEM, "no memory for arguments");
-	memcpy(launch->environment, environment->values,
-	       environment->count * sizeof(*launch->environment));
 	memcpy(launch->arguments, operands->words + 1, given * sizeof(*launch->arguments));
 	description->program = operands->count ? operands->words[0] : NULL;
 	description->arguments = launch->arguments;
 	description->environment = launch->environment;
 	description->devices = launch->devices;
 	description->root = values->root;
+	description->writable = launch->writable;
+	description->read_only = launch->read_only;
 	description->directory = values->directory;
 	description->isolation = launch_isolations[values->isolation];
 	description->memory = values->memory;
@@ -196,6 +207,8 @@ void launch_release(struct launch *launch)
 {
 	options_free_named(launch->devices);
 	free(launch->environment);
+	free(launch->writable);
+	free(launch->read_only);
 	free(launch->arguments);
 	free(launch->warm_up);
 }

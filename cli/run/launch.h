@@ -22,8 +22,9 @@ struct launch_values {
 	struct option_list environment;
 	/* NAME=WHAT each. */
 	struct option_list blocks, sector_sizes, block_limits, nets, macs, net_limits, mounts;
-	const char *initrd;    /* NULL: none */
-	const char *root;      /* NULL: none */
+	struct option_list writable, read_only; /* parts of the root */
+	const char *initrd;			/* NULL: none */
+	const char *root;			/* NULL: none */
 	const char *directory; /* where the program starts; NULL: the usual place */
 	const char *warm_up;   /* a file; NULL: none */
 	const char *http;  /* a port, or "": requests are bodies for a server; NULL: they are not */
@@ -62,6 +63,7 @@ struct launch {
 	struct mayfly_description description;
 	const char **arguments, **environment;
 	const char **devices; /* texts of our own */
+	const char **writable, **read_only;
 	uint8_t *warm_up;
 };
 int launch_describe(struct launch *launch, const struct launch_values *values,

@@ -38,6 +38,11 @@ static const struct option_spec run_options[] = {
      "left; "
      "for unikernels with an HTTP server (--net:NAME=http)",
      .minimum = 1, .maximum = UINT32_MAX},
+    {"writable", 0, OPTION_LIST, offsetof(struct run_values, launch.writable), "PATH",
+     "a directory or file of the root, which is a directory, whose changes reach the host's files"},
+    {"read-only", 0, OPTION_LIST, offsetof(struct run_values, launch.read_only), "PATH",
+     "a directory or file of the root in which the program can change nothing, not in its memory "
+     "either"},
     {"stats", 0, OPTION_STRING, offsetof(struct run_values, statistics), "FILE",
      "report times and memory on standard error: one line for a terminal, else JSON; --stats=json "
      "always reports JSON, and so does a FILE",

@@ -193,9 +193,82 @@ static int lookup_lower(struct inode *directory, const char *name, size_t length
 	return dentry ? 0 : -ENOMEM;
 }
 
+/* Takes the names out of a directory that is not there any more, and out of those in it. */
+static void empty(struct inode *top)
+{
+	for (struct inode *at = top; at->directory.first || at != top;) {
+		struct dentry *dentry = at->directory.first;
+		struct inode *inode = dentry ? dentry->inode : NULL;
+		if (!dentry) {
+			at = at->directory.parent; /* where it is the first */
+			continue;
+		}
+		if (inode && S_ISDIR(inode->mode) && inode->directory.first) {
+			at = inode;
+			continue;
+		}
+		unlink_dentry(at, dentry);
+		if (!inode)
+			continue;
+		inode->links--;
+		if (S_ISDIR(inode->mode))
+			inode->directory.parent = NULL;
+		inode_collect(inode);
+	}
+}
+
+/* Lets go of a name of the layer's, which it does not have any more, or for something else. */
+static void forget_lower(struct inode *directory, struct dentry *dentry)
+{
+	struct inode *inode = dentry->inode;
+	if (S_ISDIR(inode->mode))
+		empty(inode);
+	unlink_dentry(directory, dentry);
+	inode->links--;
+	if (S_ISDIR(inode->mode))
+		inode->directory.parent = NULL;
+	inode_collect(inode);
+}
+
+void directory_forget(struct inode *directory, const char *name, size_t length)
+{
+	struct dentry *dentry = find_dentry(directory, name, length);
+	if (dentry && dentry->inode && dentry->is_lower)
+		forget_lower(directory, dentry);
+}
+
+void directory_move(struct inode *from, const char *from_name, size_t from_length, struct inode *to,
+		    const char *to_name, size_t to_length)
+{
+	struct dentry *dentry = find_dentry(from, from_name, from_length);
+	struct dentry *fresh = dentry ? append_dentry(to, to_name, to_length, dentry->inode) : NULL;
+	if (!fresh) {
+		directory_forget(from, from_name, from_length);
+		return;
+	}
+	fresh->is_lower = fresh->hides_lower = true;
+	dentry->inode->links--;
+	unlink_dentry(from, dentry);
+}
+
+/* What was looked up before is still called so: 0, -ESTALE, or why nobody knows. */
+static int revalidate(const struct dentry *dentry)
+{
+	const struct layer_operations *layer = dentry->inode->layer;
+	return dentry->is_lower && layer->revalidate ? layer->revalidate(dentry->inode) : 0;
+}
+
 int directory_lookup(struct inode *directory, const char *name, size_t length, struct inode **found)
 {
 	struct dentry *dentry = find_dentry(directory, name, length);
+	int error = dentry && dentry->inode ? revalidate(dentry) : 0;
+	*found = NULL;
+	if (error == -ESTALE) {
+		forget_lower(directory, dentry);
+		dentry = NULL;
+	} else if (error) {
+		return error;
+	}
 	*found = dentry ? dentry->inode : NULL;
 	if (dentry && (dentry->inode || dentry->hides_lower || dentry->missing_in == epoch))
 		return 0;
@@ -204,9 +277,11 @@ int directory_lookup(struct inode *directory, const char *name, size_t length, s
 	return directory->layer ? lookup_lower(directory, name, length, found) : 0;
 }
 
-static int load(struct inode *directory)
+static int load(struct inode *directory, bool begins)
 {
-	return directory->layer && directory->layer->load ? directory->layer->load(directory) : 0;
+	return directory->layer && directory->layer->load
+		   ? directory->layer->load(directory, begins)
+		   : 0;
 }
 
 /* What lies below from this cookie on; false: there is no more. */
@@ -273,15 +348,15 @@ struct inode *directory_create(uint32_t mode, const struct inode_operations *ope
 
 /* ── directories of all kinds ────────────────────────────────────────────────────────────────── */
 
-int directory_load(struct inode *directory)
+int directory_load(struct inode *directory, bool begins)
 {
-	return directory->operations->load ? directory->operations->load(directory) : 0;
+	return directory->operations->load ? directory->operations->load(directory, begins) : 0;
 }
 
 int directory_check_empty(struct inode *directory)
 {
 	struct dirent_info info;
-	int error = directory_load(directory);
+	int error = directory_load(directory, true);
 	if (error)
 		return error;
 	return directory->operations->list(directory, DIRECTORY_FIRST_COOKIE, &info) ? -ENOTEMPTY

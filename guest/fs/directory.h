@@ -46,8 +46,8 @@ struct inode *directory_create(uint32_t mode, const struct inode_operations *ope
 
 /* ── for directories of all kinds ────────────────────────────────────────────────────────────── */
 
-/* Before it is listed. 0 or a negative errno. */
-int directory_load(struct inode *directory);
+/* Before it is listed, from its start (`begins`) or on. 0 or a negative errno. */
+int directory_load(struct inode *directory, bool begins);
 
 /* 0, -ENOTEMPTY, or what directory_load() says. */
 int directory_check_empty(struct inode *directory);
@@ -58,6 +58,13 @@ const struct dentry *directory_dentry_of(const struct inode *directory, const st
 /* 0, or -ENOSPC; -ENOENT where the directory itself is removed. The name must be free. */
 int directory_add(struct inode *directory, const char *name, size_t length, struct inode *inode);
 void directory_remove(struct inode *directory, const char *name, size_t length);
+
+/* The layer's own name is not what it was: it is looked up anew when it is next asked for. */
+void directory_forget(struct inode *directory, const char *name, size_t length);
+
+/* The layer has moved what was called so. */
+void directory_move(struct inode *from, const char *from_name, size_t from_length, struct inode *to,
+		    const char *to_name, size_t to_length);
 
 /* Lets two names, which exist, change what they name. 0 or -ENOSPC. */
 int directory_exchange(struct inode *first, const char *first_name, size_t first_length,

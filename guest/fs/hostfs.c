@@ -13,6 +13,7 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/pool.h"
+#include "hostfs_inode.h"
 #include "inode.h"
 #include "layer.h"
 #include "lower.h"
@@ -39,32 +40,7 @@ struct hostfs_chunk {
 	char entries[];
 };
 
-/* What is known of one of the host's files or directories: inode->lower. */
-struct hostfs_inode {
-	uint64_t device, blocks, size; /* as the host's stat(2) has them */
-	uint32_t links;
-	bool unreadable; /* the host refuses to read it */
-	/* The names in a directory, once they were asked for: `listed` of them, in chunks as they
-	 * came, and where each of them is. */
-	bool is_listed;
-	struct hostfs_chunk *chunks;
-	const struct root_listed **names;
-	uint64_t listed, room;
-	/* The same by name, while what was listed is no older than this clone: one more than the
-	 * index, or 0. NULL: not to be used. */
-	uint32_t *places;
-	uint64_t place_count; /* a power of two */
-	uint32_t placed_in;   /* the epoch of that */
-	uint32_t path_length;
-	char path[]; /* where the server has it, without a NUL; whatever it is called here now */
-};
-
 static const struct layer_operations hostfs_operations;
-
-static struct hostfs_inode *inode_host(const struct inode *inode)
-{
-	return (struct hostfs_inode *)(uintptr_t)inode->lower;
-}
 
 /* What the contents area holds. */
 static struct {
@@ -90,21 +66,62 @@ static char *root_area(void)
 	return (char *)(GUEST_WINDOW_BASE + WINDOW_ROOT_OFFSET);
 }
 
-/* What came besides the answer, but for contents. */
-static const char *answer_extra(void)
+const char *hostfs_extra(void)
 {
 	return root_area() + sizeof(struct root_answer);
 }
 
-static int ask(struct root_request request, const char *path, struct root_answer *answer)
+/* How long its path is, from the root on. */
+static size_t path_length(const struct hostfs_inode *host)
 {
+	size_t length = host->path_length;
+	for (; host->parent; host = hostfs_of(host->parent)) {
+		const size_t above = hostfs_of(host->parent)->path_length;
+		length += above ? above + 1 : 0;
+	}
+	return length;
+}
+
+/* Puts it where it ends. */
+static void put_path(const struct hostfs_inode *host, char *end)
+{
+	for (;; host = hostfs_of(host->parent)) {
+		end -= host->path_length;
+		memcpy(end, host->path, host->path_length);
+		if (!host->parent || !hostfs_of(host->parent)->path_length)
+			break;
+		*--end = '/';
+	}
+}
+
+int hostfs_ask_two(struct root_request request, const struct hostfs_inode *host,
+		   const struct hostfs_inode *second, const char *text, size_t text_length,
+		   struct root_answer *answer)
+{
+	const size_t length = path_length(host);
+	const size_t second_length = second ? path_length(second) : text_length;
+	if (length > ROOT_WIRE_PATH_MAX || second_length > ROOT_WIRE_PATH_MAX)
+		return -ENAMETOOLONG;
+	request.path_length = (uint32_t)length;
+	request.second_length = (uint32_t)second_length;
+	char *paths = root_area() + sizeof(request);
 	memcpy(root_area(), &request, sizeof(request));
-	memcpy(root_area() + sizeof(request), path, request.path_length);
+	put_path(host, paths + length);
+	if (second)
+		put_path(second, paths + length + second_length);
+	else
+		memcpy(paths + length, text, text_length);
 	int64_t result = machine_hypercall(HYPERCALL_ROOT, 0, 0, 0);
 	if (result)
 		return (int)result;
 	memcpy(answer, root_area(), sizeof(*answer));
 	return answer->error;
+}
+
+int hostfs_ask(struct root_request request, const struct hostfs_inode *host,
+	       struct root_answer *answer)
+{
+	return hostfs_ask_two(request, host, NULL, "", 0, answer);
 }
 
 /* ── inodes ────────────────────────────────────────────────────────────────────────────────── */
@@ -114,7 +131,7 @@ static size_t hostfs_size(uint32_t path_length)
 	return sizeof(struct hostfs_inode) + path_length;
 }
 
-static void free_names(struct hostfs_inode *host)
+void hostfs_forget_names(struct hostfs_inode *host)
 {
 	for (struct hostfs_chunk *chunk = host->chunks; chunk;) {
 		struct hostfs_chunk *next = chunk->next;
@@ -128,39 +145,67 @@ static void free_names(struct hostfs_inode *host)
 	host->places = NULL;
 	host->place_count = 0;
 	host->listed = host->room = 0;
+	host->is_listed = false;
 }
 
-static void free_host(struct hostfs_inode *host)
+void hostfs_free(struct hostfs_inode *host)
 {
-	free_names(host);
+	hostfs_forget_names(host);
 	if (fetched.file == host)
 		fetched.file = NULL;
+	if (host->parent)
+		inode_drop(host->parent);
 	heap_free(host, hostfs_size(host->path_length));
 }
 
-/* Of a link's target, the answer has as many bytes as the size says. */
-static struct inode *create_inode(struct hostfs_inode *host, const struct root_status *status)
+void hostfs_rename(struct hostfs_inode *host, struct hostfs_inode *name)
 {
-	struct inode *inode =
-	    lower_create(status->mode, status->size, answer_extra(), &hostfs_operations, host);
-	if (!inode)
-		return NULL;
+	struct inode *parent = name->parent;
+	const uint32_t length = name->path_length;
+	*name = *host;
+	name->parent = parent;
+	name->path_length = length;
+	/* What it had is the other's. */
+	host->chunks = NULL;
+	host->names = NULL;
+	host->places = NULL;
+	host->room = host->place_count = 0;
+	hostfs_free(host);
+}
+
+void hostfs_describe(struct inode *inode, const struct root_status *status)
+{
+	struct hostfs_inode *host = hostfs_of(inode);
 	host->device = status->device;
 	host->blocks = status->blocks;
 	host->size = status->size;
 	host->links = status->links;
 	host->unreadable = status->flags & ROOT_STATUS_UNREADABLE;
-	inode->number = status->inode;
+	inode->mode = status->mode;
 	inode->owner = status->owner;
 	inode->group = status->group;
 	inode->size = status->size;
 	inode->accessed_ns = status->accessed_ns;
 	inode->modified_ns = status->modified_ns;
 	inode->changed_ns = status->changed_ns;
-	if (S_ISDIR(inode->mode)) {
-		inode->directory.next_cookie = OWN_COOKIES;
+	if (S_ISDIR(inode->mode))
 		inode->directory.subdirectories = status->links > 2 ? status->links - 2 : 0;
-	}
+}
+
+/* Of a link's target, the answer has as many bytes as the size says. */
+static struct inode *create_inode(struct hostfs_inode *host, const struct root_status *status)
+{
+	struct inode *inode = status->flags & ROOT_STATUS_LIVE
+				  ? hostfs_create_live(host, status, hostfs_extra())
+				  : lower_create(status->mode, status->size, hostfs_extra(),
+						 &hostfs_operations, host);
+	if (!inode)
+		return NULL;
+	hostfs_describe(inode, status);
+	inode->number = status->inode;
+	inode->read_only = status->flags & ROOT_STATUS_READ_ONLY;
+	if (S_ISDIR(inode->mode))
+		inode->directory.next_cookie = OWN_COOKIES;
 	return inode;
 }
 
@@ -187,55 +232,59 @@ static int make_found(struct hostfs_inode *host, const struct root_status *statu
 	*found = create_inode(host, status);
 	if (*found)
 		return 0;
-	free_host(host);
+	hostfs_free(host);
 	return -ENOMEM;
 }
 
-/* Asks for the path that is in `host`, and makes an inode of the answer; it takes `host` over,
- * also where it fails. */
-static int look(struct hostfs_inode *host, struct inode **found)
+int hostfs_look(struct hostfs_inode *host, struct inode **found)
 {
 	struct root_answer answer;
-	const struct root_request request = {
-	    .operation = ROOT_LOOK,
-	    .path_length = host->path_length,
-	};
-	int error = ask(request, host->path, &answer);
+	int error = hostfs_ask((struct root_request){.operation = ROOT_LOOK}, host, &answer);
 	if (!error && S_ISLNK(answer.status.mode) && answer.status.size >= PATH_MAX)
 		error = -EIO;
 	if (error) {
-		free_host(host);
+		hostfs_free(host);
 		return error;
 	}
 	return make_found(host, &answer.status, found);
 }
 
+struct hostfs_inode *hostfs_allocate(struct inode *parent, const char *name, size_t length,
+				     int *error)
+{
+	const size_t above = parent ? path_length(hostfs_of(parent)) : 0;
+	*error = above + 1 + length > ROOT_WIRE_PATH_MAX ? -ENAMETOOLONG : -ENOMEM;
+	struct hostfs_inode *host =
+	    *error == -ENOMEM ? heap_allocate(hostfs_size((uint32_t)length)) : NULL;
+	if (!host)
+		return NULL;
+	*error = 0;
+	host->path_length = (uint32_t)length;
+	memcpy(host->path, name, length);
+	host->parent = parent;
+	if (parent)
+		inode_hold(parent);
+	return host;
+}
+
 static int lookup(const struct inode *directory, const char *name, size_t length,
 		  struct inode **found)
 {
-	const struct hostfs_inode *parent = inode_host(directory);
-	size_t before = parent->path_length ? parent->path_length + 1 : 0;
-	if (before + length > ROOT_WIRE_PATH_MAX)
-		return -ENAMETOOLONG;
-	uint32_t path_length = (uint32_t)(before + length);
-	struct hostfs_inode *host = heap_allocate(hostfs_size(path_length));
+	int error;
+	struct hostfs_inode *host =
+	    hostfs_allocate((struct inode *)(uintptr_t)directory, name, length, &error);
 	if (!host)
-		return -ENOMEM;
-	host->path_length = path_length;
-	if (before) {
-		memcpy(host->path, parent->path, parent->path_length);
-		host->path[parent->path_length] = '/';
-	}
-	memcpy(host->path + before, name, length);
-	const struct root_status *listed = find_listed(parent, name, length);
-	return listed ? make_found(host, listed, found) : look(host, found);
+		return error;
+	const struct root_status *listed = find_listed(hostfs_of(directory), name, length);
+	return listed ? make_found(host, listed, found) : hostfs_look(host, found);
 }
 
 struct inode *hostfs_root(void)
 {
+	int error;
 	struct inode *found;
-	struct hostfs_inode *host = heap_allocate(hostfs_size(0));
-	return host && !look(host, &found) ? found : NULL;
+	struct hostfs_inode *host = hostfs_allocate(NULL, "", 0, &error);
+	return host && !hostfs_look(host, &found) ? found : NULL;
 }
 
 /* ── listings ────────────────────────────────────────────────────────────────────────────────── */
@@ -267,7 +316,7 @@ static int add_names(struct hostfs_inode *host, uint32_t length)
 	chunk->size = size;
 	chunk->next = host->chunks;
 	host->chunks = chunk;
-	memcpy(chunk->entries, answer_extra(), length);
+	memcpy(chunk->entries, hostfs_extra(), length);
 	int error = 0;
 	for (uint32_t at = 0; at < length && !error;) {
 		const struct root_listed *name = (const struct root_listed *)(chunk->entries + at);
@@ -298,24 +347,21 @@ static void place_names(struct hostfs_inode *host)
 	}
 }
 
-static int load(struct inode *directory)
+int hostfs_load(struct inode *directory)
 {
-	struct hostfs_inode *host = inode_host(directory);
-	struct root_request request = {
-	    .operation = ROOT_LIST,
-	    .path_length = host->path_length,
-	};
+	struct hostfs_inode *host = hostfs_of(directory);
+	struct root_request request = {.operation = ROOT_LIST};
 	if (host->is_listed)
 		return 0;
 	do {
 		struct root_answer answer;
-		int error = ask(request, host->path, &answer);
+		int error = hostfs_ask(request, host, &answer);
 		if (!error && answer.status.inode != directory->number)
 			error = -ESTALE;
 		if (!error)
 			error = add_names(host, answer.length);
 		if (error) {
-			free_names(host);
+			hostfs_forget_names(host);
 			return error;
 		}
 		request.offset = answer.next;
@@ -323,6 +369,11 @@ static int load(struct inode *directory)
 	host->is_listed = true;
 	place_names(host);
 	return 0;
+}
+
+static int load(struct inode *directory, bool begins)
+{
+	return hostfs_load(directory);
 }
 
 /* ── contents ────────────────────────────────────────────────────────────────────────────────── */
@@ -354,8 +405,8 @@ static bool is_next(const struct hostfs_inode *host, uint64_t offset)
 
 static bool is_streamed(const struct inode *file, uint64_t offset)
 {
-	return is_next(inode_host(file), offset) ||
-	       (fetched.goes_on && is_fetched(inode_host(file), offset));
+	return is_next(hostfs_of(file), offset) ||
+	       (fetched.goes_on && is_fetched(hostfs_of(file), offset));
 }
 
 /* The host's file ends here now. */
@@ -370,7 +421,7 @@ static void shorten(struct inode *file, uint64_t size)
  * bytes from there. */
 static int fetch(struct inode *file, uint64_t offset, uint64_t length)
 {
-	const struct hostfs_inode *host = inode_host(file);
+	const struct hostfs_inode *host = hostfs_of(file);
 	uint64_t start = round_down(offset, GUEST_PAGE_SIZE);
 	const bool goes_on = is_next(host, start);
 	uint64_t wanted =
@@ -379,14 +430,13 @@ static int fetch(struct inode *file, uint64_t offset, uint64_t length)
 		wanted = file->regular.lower_size - start;
 	const struct root_request request = {
 	    .operation = ROOT_READ,
-	    .path_length = host->path_length,
 	    .offset = start,
 	    .length = wanted,
 	};
 	struct root_answer answer;
 	fetched.file = NULL; /* the area is overwritten, also where this fails */
 	(void)contents_area_take(&fetched);
-	int error = ask(request, host->path, &answer);
+	int error = hostfs_ask(request, host, &answer);
 	/* On Linux an open file stays readable when its name is gone, but the name is all that the
 	 * server can be asked by. */
 	if (error)
@@ -404,7 +454,7 @@ static int fetch(struct inode *file, uint64_t offset, uint64_t length)
 
 /* Pages of the program that are not there yet may have to be fetched themselves, and take the
  * contents area. They stay while they are written to. */
-static void touch(const volatile char *bytes, uint64_t length)
+void hostfs_touch(const volatile char *bytes, uint64_t length)
 {
 	for (uint64_t at = 0; at < length; at += GUEST_PAGE_SIZE)
 		(void)bytes[at];
@@ -416,8 +466,9 @@ static int read_contents(struct inode *file, char *out, uint64_t length, uint64_
 {
 	const char *area = (const char *)(GUEST_WINDOW_BASE + WINDOW_CONTENTS_OFFSET);
 	while (length && offset < file->regular.lower_size) {
-		touch(out, length < ROOT_WIRE_CONTENTS_MAX ? length : ROOT_WIRE_CONTENTS_MAX);
-		if (!is_fetched(inode_host(file), offset)) {
+		hostfs_touch(out,
+			     length < ROOT_WIRE_CONTENTS_MAX ? length : ROOT_WIRE_CONTENTS_MAX);
+		if (!is_fetched(hostfs_of(file), offset)) {
 			int error = fetch(file, offset, length);
 			if (error)
 				return error;
@@ -446,14 +497,14 @@ static bool may_have(const struct inode *directory, const char *name, size_t len
 	return true;
 }
 
-static uint64_t count_names(const struct inode *directory)
+uint64_t hostfs_count(const struct inode *directory)
 {
-	return inode_host(directory)->listed;
+	return hostfs_of(directory)->listed;
 }
 
-static void describe_name(const struct inode *directory, uint64_t index, struct dirent_info *info)
+void hostfs_describe_name(const struct inode *directory, uint64_t index, struct dirent_info *info)
 {
-	const struct root_listed *listed = inode_host(directory)->names[index];
+	const struct root_listed *listed = hostfs_of(directory)->names[index];
 	*info = (struct dirent_info){
 	    .name = listed->name,
 	    .length = listed->length,
@@ -462,14 +513,14 @@ static void describe_name(const struct inode *directory, uint64_t index, struct 
 	};
 }
 
-static int check_permission(const struct inode *inode)
+int hostfs_permission(const struct inode *inode)
 {
-	return inode_host(inode)->unreadable ? -EACCES : 0;
+	return hostfs_of(inode)->unreadable ? -EACCES : 0;
 }
 
-static void correct_status(const struct inode *inode, struct inode_status *status)
+void hostfs_status(const struct inode *inode, struct inode_status *status)
 {
-	const struct hostfs_inode *host = inode_host(inode);
+	const struct hostfs_inode *host = hostfs_of(inode);
 	status->device = host->device;
 	/* Links that others have on the host count, too. */
 	if (!S_ISDIR(inode->mode))
@@ -478,9 +529,9 @@ static void correct_status(const struct inode *inode, struct inode_status *statu
 		status->blocks = host->blocks;
 }
 
-static void free_inode(struct inode *inode)
+void hostfs_free_inode(struct inode *inode)
 {
-	free_host(inode_host(inode));
+	hostfs_free(hostfs_of(inode));
 }
 
 static const struct layer_operations hostfs_operations = {
@@ -488,12 +539,12 @@ static const struct layer_operations hostfs_operations = {
     .may_have = may_have,
     .remembers_missing = true,
     .load = load,
-    .count = count_names,
-    .describe = describe_name,
+    .count = hostfs_count,
+    .describe = hostfs_describe_name,
     .read = read_contents,
     .may_cache = may_cache,
     .is_streamed = is_streamed,
-    .permission = check_permission,
-    .status = correct_status,
-    .free = free_inode,
+    .permission = hostfs_permission,
+    .status = hostfs_status,
+    .free = hostfs_free_inode,
 };

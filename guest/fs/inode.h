@@ -28,8 +28,8 @@ struct inode_operations {
 	 * found out. */
 	int (*lookup)(struct inode *directory, const char *name, size_t length,
 		      struct inode **found);
-	/* Before it is listed; NULL: there is nothing to do. */
-	int (*load)(struct inode *directory);
+	/* Before it is listed, from its start (`begins`) or on; NULL: there is nothing to do. */
+	int (*load)(struct inode *directory, bool begins);
 	/* The first entry with this cookie or a higher one; false: there are no more. */
 	bool (*list)(const struct inode *directory, uint64_t cookie, struct dirent_info *info);
 	/* How an entry is called now; NULL: as it was when it was made. */
@@ -61,6 +61,7 @@ struct inode {
 	uint64_t accessed_ns, modified_ns, changed_ns;
 	const struct layer_operations *layer; /* NULL: nothing lies below */
 	const void *lower;		      /* what the layer has of it */
+	bool read_only;			      /* neither it nor, of a directory, its names: EROFS */
 	union {
 		struct {
 			struct inode *parent; /* NULL once it is removed */

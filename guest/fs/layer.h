@@ -12,9 +12,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inode.h"
+
 struct dirent_info;
-struct inode;
 struct inode_status;
+
+/* What a change of an inode's attributes says. */
+struct layer_change {
+	uint32_t flags; /* ROOT_SET_… of mayfly/root_wire.h */
+	uint32_t mode;
+	uint32_t owner, group; /* UINT32_MAX: as it is */
+	uint64_t accessed_ns, modified_ns;
+};
+
+/* A name in a directory, and what it stands for: NULL for nothing. */
+struct layer_name {
+	struct inode *directory;
+	const char *name;
+	size_t length;
+	struct inode *inode;
+};
+
+/* What changes the layer itself, where it can be changed: nothing of it is kept in memory then. Results
+ * are 0 or a negative errno. */
+struct layer_changes {
+	/* Makes what is called so in a directory, where nothing is: S_IFREG, S_IFDIR or S_IFLNK, to
+	 * `target`. The next lookup finds it. */
+	int (*make)(struct inode *directory, const char *name, size_t length, uint32_t mode,
+		    const char *target);
+	int (*remove)(struct inode *directory, const char *name, size_t length, bool is_directory);
+	/* As renameat2(2); all are of this layer, and what is moved exists. */
+	int (*rename)(const struct layer_name *from, const struct layer_name *to, uint32_t flags);
+	int (*link)(struct inode *inode, struct inode *directory, const char *name, size_t length);
+	int (*change)(struct inode *inode, const struct layer_change *change);
+	int (*synchronise)(struct inode *inode, bool data_only);
+	/* FALLOC_FL_… of fallocate(2). */
+	int (*allocate)(struct inode *file, uint32_t mode, uint64_t offset, uint64_t length);
+};
 
 struct layer_operations {
 	/* Makes an inode, which the caller holds, of what is called so in a directory. 0; -ENOENT:
@@ -28,8 +62,9 @@ struct layer_operations {
 	 * clone. */
 	bool remembers_missing;
 
-	/* Before a directory is listed: 0 or a negative errno. NULL: there is nothing to do. */
-	int (*load)(struct inode *directory);
+	/* Before a directory is listed, from its start (`begins`) or on: 0 or a negative errno. NULL:
+	 * there is nothing to do. */
+	int (*load)(struct inode *directory, bool begins);
 	/* After that: how many names it has, and one of them by its index. */
 	uint64_t (*count)(const struct inode *directory);
 	void (*describe)(const struct inode *directory, uint64_t index, struct dirent_info *info);
@@ -53,6 +88,19 @@ struct layer_operations {
 	void (*status)(const struct inode *inode, struct inode_status *status);
 	/* Frees what the layer has of the inode. NULL: nothing. */
 	void (*free)(struct inode *inode);
+
+	/* Before what was looked up earlier is used again: brings what describes it up to date. 0, or
+	 * -ESTALE where its name stands for something else by now, or for nothing; or another negative
+	 * errno. NULL: it stays as it was. */
+	int (*revalidate)(struct inode *inode);
+	/* NULL: what is written is kept in memory. */
+	const struct layer_changes *changes;
 };
+
+/* Changes of the inode are the layer's. NULL: they are kept in memory. */
+static inline const struct layer_changes *layer_changes_of(const struct inode *inode)
+{
+	return inode->layer ? inode->layer->changes : NULL;
+}
 
 #endif

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "guest/fs/directory.h"
+#include "guest/fs/layer.h"
 #include "guest/fs/path.h"
 #include "guest/fs/regular.h"
 #include "guest/lib/system_call.h"
@@ -36,9 +37,15 @@ static int64_t make_node(uint64_t directory, uint64_t path, uint32_t mode)
 		error = -EEXIST;
 	if (!error && walk.trailing_slash)
 		error = -ENOENT;
+	if (!error && walk.parent->read_only)
+		error = -EROFS;
 	if (error)
 		return error;
 	const uint32_t permissions = path_apply_mask(mode);
+	const struct layer_changes *changes = layer_changes_of(walk.parent);
+	if (changes && !S_ISFIFO(mode))
+		return changes->make(walk.parent, walk.name, walk.length, S_IFREG | permissions,
+				     NULL);
 	struct inode *inode =
 	    S_ISFIFO(mode) ? pipe_create(permissions, true) : regular_create(permissions);
 	if (!inode)

@@ -154,6 +154,13 @@ struct mayfly_description {
 	/* The name of its machine (uname(2)), up to 64 bytes; NULL: "mayfly". Not for a snapshot, nor
 	 * for a unikernel. */
 	const char *host_name;
+	/* Parts of a root that is a directory: absolute paths of directories or files in it,
+	 * NULL-terminated, or NULL. Below `writable` what the program changes reaches the host's files,
+	 * and what others change there is seen; below `read_only` it can change nothing (EROFS), and
+	 * elsewhere it writes to memory. The innermost counts; of the same path, read_only. Links in
+	 * them are followed, in the root. Up to 64 together. EINVAL with any other root.
+	 * docs/root-image.md tells more. */
+	const char *const *writable, *const *read_only;
 };
 
 /* `size` is sizeof(struct mayfly_description). Nothing is named, isolation is "auto", one slot is

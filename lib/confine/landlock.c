@@ -40,6 +40,7 @@ struct ruleset {
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER |   \
 	 FILES_TRUNCATE)
+#define RIGHTS_KEEP ((RIGHTS_WRITE & ~LANDLOCK_ACCESS_FS_MAKE_SOCK) | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 /* The only rights that a rule for something other than a directory may name. */
 #define RIGHTS_OF_FILES                                                                            \
@@ -80,6 +81,7 @@ static uint64_t rights_of(unsigned access)
 	return (access & CONFINE_READ ? RIGHTS_READ : 0) |
 	       (access & CONFINE_EXECUTE ? RIGHTS_EXECUTE : 0) |
 	       (access & CONFINE_WRITE ? RIGHTS_WRITE : 0) |
+	       (access & CONFINE_KEEP ? RIGHTS_KEEP : 0) |
 	       (access & CONFINE_DEVICE ? RIGHTS_DEVICE : 0);
 }
 

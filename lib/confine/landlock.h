@@ -11,6 +11,7 @@ enum confine_access {
 	CONFINE_READ = 1,    /* files and directories */
 	CONFINE_EXECUTE = 2, /* programs; mapping a library is reading */
 	CONFINE_WRITE = 4,   /* make, change and remove files, directories and sockets */
+	CONFINE_KEEP = 16,   /* the same of files, directories and symbolic links, but no sockets */
 	CONFINE_DEVICE = 8,  /* write to what is there, and its ioctls */
 };
 

@@ -104,7 +104,8 @@ static void revive(struct mayfly_function *function)
 	if (!function->root)
 		result = error_set(&error, EINVAL, "there is no root directory");
 	else if (function->launcher.memory < 0)
-		result = root_launcher_open(&function->launcher, function->root, &error);
+		result = root_launcher_open(&function->launcher, function->root, &function->parts,
+					    &error);
 	if (!result)
 		result = root_launcher_start(&function->launcher, function->streams[2], &connection,
 					     &error);

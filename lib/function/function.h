@@ -175,6 +175,7 @@ struct mayfly_function {
 	const char *isolation, *way; /* NULL: not known yet */
 	struct confine_cgroup group;
 	struct root_launcher launcher;
+	struct root_parts parts; /* of the root: lists of our own */
 	bool has_root_directory;
 	struct accel_dial dial;
 	char *vsock; /* path of its guest's vsock; NULL: it has none */

@@ -9,6 +9,7 @@
 #include "channel/description.h"
 #include "function/function.h"
 #include "mayfly/guest_abi.h"
+#include "root/pack.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -183,6 +184,47 @@ static int copy_word(char **copy, const char *word, struct error *error)
 	return word && !*copy ? error_set(error, ENOMEM, "no memory for a function") : 0;
 }
 
+static void release_list(const char *const *list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		free((char *)(uintptr_t)list[i]);
+	free((void *)(uintptr_t)list);
+}
+
+static int copy_list(const char *const **copy, const char *const *list, struct error *error)
+{
+	size_t count = 0;
+	while (list && list[count])
+		count++;
+	if (!count)
+		return 0;
+	char **words = calloc(count + 1, sizeof(*words));
+	if (!words)
+		return error_set(error, ENOMEM, "no memory for a function");
+	*copy = (const char *const *)words;
+	int result = 0;
+	for (size_t i = 0; i < count && !result; i++)
+		result = copy_word(&words[i], list[i], error);
+	return result;
+}
+
+/* Whether the paths are there, the start of the server finds out. */
+static int copy_parts(struct mayfly_function *self, const struct mayfly_description *wanted,
+		      struct error *error)
+{
+	struct stat status;
+	int result = copy_list(&self->parts.writable, wanted->writable, error);
+	if (!result)
+		result = copy_list(&self->parts.read_only, wanted->read_only, error);
+	if (result || (!self->parts.writable && !self->parts.read_only))
+		return result;
+	if (!wanted->root || stat(wanted->root, &status) || !S_ISDIR(status.st_mode) ||
+	    root_is_oci_layout(wanted->root))
+		return error_set(error, EINVAL,
+				 "only of a directory as root can parts be writable or read only");
+	return 0;
+}
+
 static void *drive(void *context)
 {
 	struct mayfly_function *self = context;
@@ -205,6 +247,8 @@ static void release(struct mayfly_function *self)
 	pthread_mutex_destroy(&self->driving);
 	munmap(self->ours, OURS_SIZE);
 	free(self->root);
+	release_list(self->parts.writable);
+	release_list(self->parts.read_only);
 	free(self->cgroup);
 	free(self->vsock);
 	free(self->slots);
@@ -247,6 +291,8 @@ static int fill(struct mayfly_function *self, const struct mayfly_description *w
 	int result = copy_word(&self->root, served_directory(wanted), error);
 	if (!result)
 		result = copy_word(&self->cgroup, wanted->cgroup, error);
+	if (!result)
+		result = copy_parts(self, wanted, error);
 	if (!result)
 		result = write_description(self, wanted, error);
 	if (!result)

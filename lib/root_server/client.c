@@ -34,7 +34,8 @@
 struct root_client {
 	struct root_tree tree; /* what root_client_tree() gives */
 	char *name;	       /* of the directory, for messages */
-	const uint8_t *memory; /* what comes besides answers; the server may write at any time */
+	uint8_t *memory;       /* what comes besides answers; the server may write at any time */
+	bool writable;	       /* the server takes what is to be written, in that memory */
 	pthread_mutex_t lock;  /* of what follows, and of the memory */
 	bool connected;	       /* there is a server */
 	/* NULL: the server is this process's child, by the launcher. Else it is the child of
@@ -76,7 +77,7 @@ static int receive(const struct root_client *client, void *out, size_t length, u
 	}
 }
 
-static int await_ready(const struct root_client *client, struct error *error)
+static int await_ready(struct root_client *client, struct error *error)
 {
 	struct root_ready ready = {0};
 	int result = receive(client, &ready, sizeof(ready), clock_now_ns() + PATIENCE_NS);
@@ -86,6 +87,7 @@ static int await_ready(const struct root_client *client, struct error *error)
 	if (ready.error)
 		return error_set_errno(error, ready.error < 0 ? -ready.error : EIO,
 				       "the file server could not %s", ready.step);
+	client->writable = ready.writable;
 	log_debug("files of %s are served", client->name);
 	for (int i = 0; i < CONFINE_MEASURES; i++)
 		if (ready.confined >> i & 1)
@@ -98,7 +100,8 @@ static int map_memory(struct root_client *client, int memory, struct error *erro
 {
 	if (client->memory)
 		return 0;
-	void *mapped = mmap(NULL, ROOT_WIRE_EXTRA_MAX, PROT_READ, MAP_SHARED, memory, 0);
+	const int protection = PROT_READ | (client->writable ? PROT_WRITE : 0);
+	void *mapped = mmap(NULL, ROOT_WIRE_EXTRA_MAX, protection, MAP_SHARED, memory, 0);
 	if (mapped == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map memory for a file server");
 	client->memory = mapped;
@@ -118,10 +121,12 @@ static int start_server(struct root_client *client, struct error *error)
 	client->socket = connection.socket;
 	client->life = connection.life;
 	client->connected = true;
-	result = map_memory(client, connection.memory, error);
+	result = await_ready(client, error);
+	if (!result)
+		result = map_memory(client, connection.memory, error);
 	if (reviver)
 		close(connection.memory);
-	return result ? result : await_ready(client, error);
+	return result;
 }
 
 /* ── asking ──────────────────────────────────────────────────────────────────────────────────── */
@@ -148,7 +153,8 @@ static bool take_answer(const struct root_client *client, const struct root_requ
 	bool is_contents = request->operation == ROOT_READ;
 	if (answer->length > root_extra_max(request))
 		return false;
-	memcpy(extra, client->memory, answer->length);
+	if (answer->length)
+		memcpy(extra, client->memory, answer->length);
 	return root_answer_is_sound(request, answer, is_contents ? NULL : extra);
 }
 
@@ -156,10 +162,17 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 		    uint64_t deadline_ns, struct root_answer *answer, void *extra,
 		    struct error *error)
 {
+	return root_client_ask_two(client, request, path, NULL, deadline_ns, answer, extra, error);
+}
+
+int root_client_ask_two(struct root_client *client, struct root_request *request, const char *path,
+			const char *second, uint64_t deadline_ns, struct root_answer *answer,
+			void *extra, struct error *error)
+{
 	uint8_t message[ROOT_WIRE_REQUEST_MAX];
-	char checked[ROOT_WIRE_PATH_MAX + 1];
+	char checked[ROOT_WIRE_PATHS_MAX];
 	struct root_request copy;
-	size_t length = root_request_encode(message, request, path);
+	size_t length = root_request_encode(message, request, path, second);
 	if (!length)
 		return error_set(error, ENAMETOOLONG, "a path is too long for the file server");
 	int result = root_request_decode(message, length, &copy, checked);
@@ -173,6 +186,12 @@ int root_client_ask(struct root_client *client, struct root_request *request, co
 		return error_set(error, ETIMEDOUT,
 				 "there is no time left to ask the file server of %s",
 				 client->name);
+	if (root_request_changes(&copy) && !client->writable) {
+		*answer = (struct root_answer){.error = -EROFS};
+		return 0;
+	}
+	if (copy.operation == ROOT_WRITE)
+		memcpy(client->memory, extra, copy.length);
 	if (send(client->socket, message, length, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)length)
 		result = -EPIPE;
 	else
@@ -257,8 +276,9 @@ pid_t root_client_process(const struct root_client *client)
 
 /* ── opening ─────────────────────────────────────────────────────────────────────────────────── */
 
-int root_client_open_by(struct root_client **client, const char *directory,
-			const struct root_reviver *reviver, struct error *error)
+static int open_client(struct root_client **client, const char *directory,
+		       const struct root_parts *parts, const struct root_reviver *reviver,
+		       struct error *error)
 {
 	struct root_client *self = calloc(1, sizeof(*self));
 	if (!self)
@@ -272,7 +292,7 @@ int root_client_open_by(struct root_client **client, const char *directory,
 	int result =
 	    self->name ? 0 : error_set(error, ENOMEM, "no memory for a file server's client");
 	if (!result && !reviver)
-		result = root_launcher_open(&self->launcher, directory, error);
+		result = root_launcher_open(&self->launcher, directory, parts, error);
 	if (!result)
 		result = start_server(self, error);
 	if (result) {
@@ -283,9 +303,21 @@ int root_client_open_by(struct root_client **client, const char *directory,
 	return 0;
 }
 
+int root_client_open_by(struct root_client **client, const char *directory,
+			const struct root_reviver *reviver, struct error *error)
+{
+	return open_client(client, directory, NULL, reviver, error);
+}
+
 int root_client_open(struct root_client **client, const char *directory, struct error *error)
 {
-	return root_client_open_by(client, directory, NULL, error);
+	return open_client(client, directory, NULL, NULL, error);
+}
+
+int root_client_open_parts(struct root_client **client, const char *directory,
+			   const struct root_parts *parts, struct error *error)
+{
+	return open_client(client, directory, parts, NULL, error);
 }
 
 void root_client_close(struct root_client *client)
@@ -294,7 +326,7 @@ void root_client_close(struct root_client *client)
 		return;
 	end_server(client);
 	if (client->memory)
-		munmap((void *)client->memory, ROOT_WIRE_EXTRA_MAX);
+		munmap(client->memory, ROOT_WIRE_EXTRA_MAX);
 	root_launcher_close(&client->launcher);
 	pthread_mutex_destroy(&client->lock);
 	free(client->name);

@@ -21,6 +21,10 @@ struct root_client;
 
 /* Starts a server for a directory. Release by root_client_close(), which takes NULL as well. */
 int root_client_open(struct root_client **client, const char *directory, struct error *error);
+
+/* The same, with parts that can be written, or not at all. */
+int root_client_open_parts(struct root_client **client, const char *directory,
+			   const struct root_parts *parts, struct error *error);
 void root_client_close(struct root_client *client);
 
 /* Asks for `path`, in the form that requests have (request->path_length is filled in). 0: *answer
@@ -32,6 +36,12 @@ void root_client_close(struct root_client *client);
 int root_client_ask(struct root_client *client, struct root_request *request, const char *path,
 		    uint64_t deadline_ns, struct root_answer *answer, void *extra,
 		    struct error *error);
+
+/* The same for any request, with the second path (NULL: none). For ROOT_WRITE `extra` has the
+ * request->length bytes to write. */
+int root_client_ask_two(struct root_client *client, struct root_request *request, const char *path,
+			const char *second, uint64_t deadline_ns, struct root_answer *answer,
+			void *extra, struct error *error);
 
 /* Starts a new server if the last one has ended. */
 int root_client_revive(struct root_client *client, struct error *error);

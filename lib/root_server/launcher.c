@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,10 +28,13 @@ static int open_directory(struct root_launcher *launcher, const char *directory,
 	return 0;
 }
 
-int root_launcher_open(struct root_launcher *launcher, const char *directory, struct error *error)
+int root_launcher_open(struct root_launcher *launcher, const char *directory,
+		       const struct root_parts *parts, struct error *error)
 {
 	*launcher = (struct root_launcher)ROOT_LAUNCHER_NONE;
 	int result = open_directory(launcher, directory, error);
+	if (!result)
+		result = root_shares_open(&launcher->shares, launcher->directory, parts, error);
 	if (result)
 		return result;
 	launcher->memory = memfd_create("mayfly-root", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -48,6 +52,7 @@ void root_launcher_close(struct root_launcher *launcher)
 		close(launcher->directory);
 	if (launcher->memory >= 0)
 		close(launcher->memory);
+	root_shares_close(&launcher->shares);
 	*launcher = (struct root_launcher)ROOT_LAUNCHER_NONE;
 }
 
@@ -67,14 +72,24 @@ static int spawn_server(const char *path, int socket, int log, struct spawn_proc
 static int send_setup(const struct root_launcher *launcher, int socket, int life,
 		      struct error *error)
 {
-	const int descriptors[ROOT_DESCRIPTORS] = {
+	int descriptors[ROOT_SETUP_DESCRIPTORS_MAX] = {
 	    [ROOT_DESCRIPTOR_DIRECTORY] = launcher->directory,
 	    [ROOT_DESCRIPTOR_MEMORY] = launcher->memory,
 	    [ROOT_DESCRIPTOR_LIFE] = life,
 	};
-	struct root_setup setup = {.version = ROOT_WIRE_VERSION};
-	int result = descriptors_send(socket, &setup, sizeof(setup), descriptors, ROOT_DESCRIPTORS,
-				      MSG_DONTWAIT);
+	uint8_t message[ROOT_SETUP_MAX];
+	struct root_setup setup = {.version = ROOT_WIRE_VERSION,
+				   .share_count = (uint32_t)launcher->shares.count};
+	size_t count;
+	size_t length =
+	    root_shares_encode(&launcher->shares, message + sizeof(setup), ROOT_SHARES_BYTES_MAX,
+			       descriptors + ROOT_DESCRIPTORS, &count);
+	if (!length && launcher->shares.count)
+		return error_set(error, E2BIG, "the paths of the root's parts are too long");
+	setup.writable_count = (uint32_t)count;
+	memcpy(message, &setup, sizeof(setup));
+	int result = descriptors_send(socket, message, sizeof(setup) + length, descriptors,
+				      ROOT_DESCRIPTORS + count, MSG_DONTWAIT);
 	if (result)
 		return error_set_errno(error, -result, "cannot tell the file server its directory");
 	return 0;

@@ -2,6 +2,7 @@
 #ifndef MAYFLY_ROOT_SERVER_LAUNCHER_H
 #define MAYFLY_ROOT_SERVER_LAUNCHER_H
 
+#include "root_server/shares.h"
 #include "util/error.h"
 #include "util/spawn.h"
 
@@ -9,6 +10,7 @@
 struct root_launcher {
 	int directory; /* O_PATH */
 	int memory;    /* a memory file for what comes besides answers */
+	struct root_shares shares;
 	struct spawn_process process;
 };
 
@@ -23,8 +25,9 @@ struct root_connection {
 	int memory; /* the launcher's own: to be mapped, or passed on, but not closed */
 };
 
-/* Opens the directory. Release by root_launcher_close(), whatever comes back. */
-int root_launcher_open(struct root_launcher *launcher, const char *directory, struct error *error);
+/* Opens the directory and its parts, of which there are none where `parts` is NULL. Release by root_launcher_close(), whatever comes back. */
+int root_launcher_open(struct root_launcher *launcher, const char *directory,
+		       const struct root_parts *parts, struct error *error);
 
 /* Ends the server, if one runs, and starts another one, with `log` as its standard error. It says
  * by the socket when it is ready (struct root_ready). Socket and life are the caller's. */

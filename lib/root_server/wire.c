@@ -44,45 +44,134 @@ bool root_path_is_sound(const char *path, size_t length)
 	}
 }
 
-int root_request_decode(const void *message, size_t length, struct root_request *request,
-			char path[ROOT_WIRE_PATH_MAX + 1])
+bool root_request_changes(const struct root_request *request)
+{
+	return request->operation > ROOT_READ;
+}
+
+static bool is_range(const struct root_request *request)
 {
 	uint64_t end;
+	/* Offsets go to the kernel as signed numbers. */
+	return request->length && !add_overflows(request->offset, request->length, &end) &&
+	       end <= INT64_MAX;
+}
+
+static bool is_kind(uint32_t mode)
+{
+	return (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) && !(mode & ~(S_IFMT | 0777u));
+}
+
+/* What an operation uses of a request. */
+struct use {
+	uint32_t flags; /* which it may have */
+	bool file;	/* offset, length */
+	bool mode, owner, times, second, identity;
+};
+
+static bool has_only(const struct root_request *request, const struct use *use)
+{
+	return !(request->flags & ~use->flags) &&
+	       (use->file || (!request->offset && !request->length)) &&
+	       (use->mode || !request->mode) &&
+	       (use->owner || (!request->owner && !request->group)) &&
+	       (use->times || (!request->accessed_ns && !request->modified_ns)) &&
+	       (use->second || !request->second_length) &&
+	       (use->identity || (!request->device && !request->inode)) && !request->reserved;
+}
+
+static bool is_request(const struct root_request *request)
+{
+	static const struct use uses[ROOT_OPERATIONS] = {
+	    [ROOT_LIST] = {.file = true},
+	    [ROOT_READ] = {.file = true},
+	    [ROOT_WRITE] = {.flags = ROOT_APPEND, .file = true, .identity = true},
+	    [ROOT_RESIZE] = {.file = true, .identity = true},
+	    [ROOT_ALLOCATE] = {.flags = ROOT_KEEP_SIZE | ROOT_PUNCH,
+			       .file = true,
+			       .identity = true},
+	    [ROOT_SYNC] = {.flags = ROOT_DATA_ONLY, .identity = true},
+	    [ROOT_CHANGE] = {.flags = ROOT_SET_MODE | ROOT_SET_OWNER | ROOT_SET_ACCESSED |
+				      ROOT_SET_MODIFIED,
+			     .mode = true,
+			     .owner = true,
+			     .times = true,
+			     .identity = true},
+	    [ROOT_MAKE] = {.mode = true, .owner = true, .second = true},
+	    [ROOT_REMOVE] = {.flags = ROOT_DIRECTORY},
+	    [ROOT_RENAME] = {.flags = ROOT_NO_REPLACE | ROOT_EXCHANGE, .second = true},
+	    [ROOT_LINK] = {.second = true},
+	};
+	if (request->operation < ROOT_LOOK || request->operation >= ROOT_OPERATIONS ||
+	    !has_only(request, &uses[request->operation]))
+		return false;
+	switch (request->operation) {
+	case ROOT_READ:
+	case ROOT_WRITE:
+		return is_range(request) && request->length <= ROOT_WIRE_CONTENTS_MAX;
+	case ROOT_ALLOCATE:
+		return is_range(request) && request->flags != ROOT_PUNCH;
+	case ROOT_LIST:
+	case ROOT_RESIZE:
+		return request->offset <= INT64_MAX;
+	case ROOT_CHANGE:
+		return request->mode <= 07777 && request->flags;
+	case ROOT_MAKE:
+		return is_kind(request->mode) && S_ISLNK(request->mode) == !!request->second_length;
+	case ROOT_RENAME:
+		return request->flags != (ROOT_NO_REPLACE | ROOT_EXCHANGE);
+	default:
+		return true;
+	}
+}
+
+static int check_path(const char *path, size_t length)
+{
+	if (has_long_name(path, length))
+		return -ENAMETOOLONG;
+	return root_path_is_sound(path, length) ? 0 : -EINVAL;
+}
+
+int root_request_decode(const void *message, size_t length, struct root_request *request,
+			char paths[ROOT_WIRE_PATHS_MAX])
+{
 	if (length < sizeof(*request))
 		return -EINVAL;
 	memcpy(request, message, sizeof(*request));
-	if (request->operation < ROOT_LOOK || request->operation > ROOT_READ)
+	if (!is_request(request))
 		return -EINVAL;
-	if (request->path_length > ROOT_WIRE_PATH_MAX)
+	if (request->path_length > ROOT_WIRE_PATH_MAX ||
+	    request->second_length > ROOT_WIRE_PATH_MAX)
 		return -ENAMETOOLONG;
-	if (request->path_length > length - sizeof(*request))
+	if ((size_t)request->path_length + request->second_length > length - sizeof(*request))
 		return -EINVAL;
-	memcpy(path, (const uint8_t *)message + sizeof(*request), request->path_length);
-	path[request->path_length] = 0;
-	if (has_long_name(path, request->path_length))
-		return -ENAMETOOLONG;
-	if (!root_path_is_sound(path, request->path_length))
-		return -EINVAL;
-	/* Offsets go to the kernel as signed numbers. */
-	if (request->operation == ROOT_READ &&
-	    (!request->length || request->length > ROOT_WIRE_CONTENTS_MAX ||
-	     add_overflows(request->offset, request->length, &end) || end > INT64_MAX))
-		return -EINVAL;
-	if (request->operation == ROOT_LIST && request->offset > INT64_MAX)
-		return -EINVAL;
-	return 0;
+	const char *from = (const char *)message + sizeof(*request);
+	char *second = paths + request->path_length + 1;
+	memcpy(paths, from, request->path_length);
+	paths[request->path_length] = 0;
+	memcpy(second, from + request->path_length, request->second_length);
+	second[request->second_length] = 0;
+	int result = check_path(paths, request->path_length);
+	if (result)
+		return result;
+	if (request->operation == ROOT_MAKE) /* a link's target may be any text */
+		return memchr(second, 0, request->second_length) ? -EINVAL : 0;
+	return check_path(second, request->second_length);
 }
 
 size_t root_request_encode(uint8_t message[ROOT_WIRE_REQUEST_MAX], struct root_request *request,
-			   const char *path)
+			   const char *path, const char *second)
 {
 	size_t length = strnlen(path, ROOT_WIRE_PATH_MAX + 1);
-	if (length > ROOT_WIRE_PATH_MAX)
+	size_t second_length = second ? strnlen(second, ROOT_WIRE_PATH_MAX + 1) : 0;
+	if (length > ROOT_WIRE_PATH_MAX || second_length > ROOT_WIRE_PATH_MAX)
 		return 0;
 	request->path_length = (uint32_t)length;
+	request->second_length = (uint32_t)second_length;
 	memcpy(message, request, sizeof(*request));
 	memcpy(message + sizeof(*request), path, length);
-	return sizeof(*request) + length;
+	memcpy(message + sizeof(*request) + length, second ? second : "", second_length);
+	return sizeof(*request) + length + second_length;
 }
 
 size_t root_extra_max(const struct root_request *request)
@@ -92,8 +181,10 @@ size_t root_extra_max(const struct root_request *request)
 		return ROOT_WIRE_PATH_MAX;
 	case ROOT_LIST:
 		return ROOT_WIRE_ENTRIES_MAX;
-	default:
+	case ROOT_READ:
 		return request->length;
+	default:
+		return 0;
 	}
 }
 
@@ -145,7 +236,13 @@ bool root_answer_is_sound(const struct root_request *request, const struct root_
 		/* An answer without names must be the last one, or a listing might never end. */
 		return answer->next <= INT64_MAX && (answer->length || !answer->next) &&
 		       S_ISDIR(status->mode) && are_entries(extra, answer->length);
-	default:
+	case ROOT_WRITE:
+		return S_ISREG(status->mode) && answer->next <= request->length;
+	case ROOT_READ:
+	case ROOT_RESIZE:
+	case ROOT_ALLOCATE:
 		return S_ISREG(status->mode);
+	default:
+		return true;
 	}
 }

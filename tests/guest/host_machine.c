@@ -172,14 +172,15 @@ static int64_t serve_root(void)
 	static uint8_t extra[ROOT_WIRE_EXTRA_MAX];
 	struct root_request request;
 	struct root_answer answer;
-	char path[ROOT_WIRE_PATH_MAX + 1];
+	char paths[ROOT_WIRE_PATHS_MAX];
+	const struct root_served served = {.directory = host.root};
 	host.roots++;
 	if (host.root < 0)
 		return -EIO;
-	int result = root_request_decode(area, ROOT_WIRE_REQUEST_MAX, &request, path);
+	int result = root_request_decode(area, ROOT_WIRE_REQUEST_MAX, &request, paths);
 	if (result)
 		return result;
-	root_serve(host.root, area, ROOT_WIRE_REQUEST_MAX, &answer, extra);
+	root_serve(&served, area, ROOT_WIRE_REQUEST_MAX, &answer, extra);
 	bool is_contents = request.operation == ROOT_READ;
 	if (!root_answer_is_sound(&request, &answer, extra)) {
 		fprintf(stderr, "the server of the root directory answered what cannot be\n");

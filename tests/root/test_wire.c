@@ -27,17 +27,18 @@ static void test_paths(void)
 }
 
 /* Decodes a request for `path`. */
-static int decode(struct root_request request, const char *path)
+static int decode_two(struct root_request request, const char *path, const char *second)
 {
 	uint8_t message[ROOT_WIRE_REQUEST_MAX];
-	char out[ROOT_WIRE_PATH_MAX + 1];
+	char out[ROOT_WIRE_PATHS_MAX];
 	struct root_request decoded;
-	size_t length = root_request_encode(message, &request, path);
+	size_t length = root_request_encode(message, &request, path, second);
 	if (!length)
 		return -ENAMETOOLONG;
 	int result = root_request_decode(message, length, &decoded, out);
 	if (!result) {
 		CHECK_TEXT(out, path);
+		CHECK_TEXT(out + strlen(path) + 1, second ? second : "");
 		/* Cut off anywhere it is none. */
 		size_t refused = 0;
 		for (size_t cut = 0; cut < length; cut++)
@@ -47,6 +48,75 @@ static int decode(struct root_request request, const char *path)
 	return result;
 }
 
+static int decode(struct root_request request, const char *path)
+{
+	return decode_two(request, path, NULL);
+}
+
+/* Requests that change something, and what none of them may have. */
+static void test_changes(void)
+{
+	const struct {
+		struct root_request request;
+		const char *second;
+		int result;
+	} cases[] = {
+	    {{.operation = ROOT_WRITE, .length = 1, .inode = 7, .device = 1}, NULL, 0},
+	    {{.operation = ROOT_WRITE, .length = 1, .flags = ROOT_APPEND}, NULL, 0},
+	    {{.operation = ROOT_WRITE}, NULL, -EINVAL},
+	    {{.operation = ROOT_WRITE, .length = ROOT_WIRE_CONTENTS_MAX + 1}, NULL, -EINVAL},
+	    {{.operation = ROOT_WRITE, .length = 1, .offset = INT64_MAX}, NULL, -EINVAL},
+	    {{.operation = ROOT_WRITE, .length = 1, .flags = 2}, NULL, -EINVAL},
+	    {{.operation = ROOT_WRITE, .length = 1}, "b", -EINVAL},
+	    {{.operation = ROOT_WRITE, .length = 1, .reserved = 1}, NULL, -EINVAL},
+	    {{.operation = ROOT_RESIZE, .offset = INT64_MAX}, NULL, 0},
+	    {{.operation = ROOT_RESIZE, .offset = 1UL << 63}, NULL, -EINVAL},
+	    {{.operation = ROOT_ALLOCATE, .length = 1, .flags = 3}, NULL, 0},
+	    {{.operation = ROOT_ALLOCATE, .length = 1, .flags = ROOT_PUNCH}, NULL, -EINVAL},
+	    {{.operation = ROOT_ALLOCATE, .length = INT64_MAX, .offset = 1}, NULL, -EINVAL},
+	    {{.operation = ROOT_SYNC, .flags = ROOT_DATA_ONLY}, NULL, 0},
+	    {{.operation = ROOT_CHANGE, .flags = ROOT_SET_MODE, .mode = 07777}, NULL, 0},
+	    {{.operation = ROOT_CHANGE, .flags = ROOT_SET_MODE, .mode = S_IFREG}, NULL, -EINVAL},
+	    {{.operation = ROOT_CHANGE}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFREG | 0644, .owner = 1}, NULL, 0},
+	    {{.operation = ROOT_MAKE, .mode = S_IFDIR | 0777}, NULL, 0},
+	    {{.operation = ROOT_MAKE, .mode = S_IFLNK | 0777}, "../any/./text/", 0},
+	    {{.operation = ROOT_MAKE, .mode = S_IFLNK | 0777}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFREG | 0644}, "b", -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFREG | 04755}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFDIR | 01777}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFCHR | 0644}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = S_IFIFO | 0644}, NULL, -EINVAL},
+	    {{.operation = ROOT_MAKE, .mode = 0644}, NULL, -EINVAL},
+	    {{.operation = ROOT_REMOVE, .flags = ROOT_DIRECTORY}, NULL, 0},
+	    {{.operation = ROOT_REMOVE, .length = 1}, NULL, -EINVAL},
+	    {{.operation = ROOT_RENAME}, "b/c", 0},
+	    {{.operation = ROOT_RENAME, .flags = ROOT_EXCHANGE}, "b/c", 0},
+	    {{.operation = ROOT_RENAME, .flags = 3}, "b/c", -EINVAL},
+	    {{.operation = ROOT_RENAME}, "../b", -EINVAL},
+	    {{.operation = ROOT_RENAME}, "/b", -EINVAL},
+	    {{.operation = ROOT_LINK}, "b", 0},
+	    {{.operation = ROOT_LINK}, "b/..", -EINVAL},
+	    {{.operation = ROOT_LOOK}, "b", -EINVAL},
+	    {{.operation = ROOT_READ, .length = 1, .mode = 1}, NULL, -EINVAL},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (!CHECK_NUMBER(decode_two(cases[i].request, "a", cases[i].second),
+				  cases[i].result))
+			fprintf(stderr, "  change %zu\n", i);
+		if (!cases[i].result)
+			CHECK_NUMBER(decode_two(cases[i].request, "../a", cases[i].second),
+				     -EINVAL);
+	}
+	const struct root_request write = {.operation = ROOT_WRITE, .length = 10};
+	struct root_answer answer = {.status.mode = S_IFREG, .next = 10};
+	CHECK(root_answer_is_sound(&write, &answer, NULL));
+	answer.next = 11;
+	CHECK(!root_answer_is_sound(&write, &answer, NULL));
+	answer = (struct root_answer){.status.mode = S_IFREG, .next = 10, .length = 1};
+	CHECK(!root_answer_is_sound(&write, &answer, NULL));
+}
+
 static void test_requests(void)
 {
 	const struct root_request look = {.operation = ROOT_LOOK};
@@ -54,7 +124,7 @@ static void test_requests(void)
 	CHECK_NUMBER(decode(look, "etc/motd"), 0);
 	CHECK_NUMBER(decode(look, "../etc"), -EINVAL);
 	CHECK_NUMBER(decode((struct root_request){.operation = 0}, "a"), -EINVAL);
-	CHECK_NUMBER(decode((struct root_request){.operation = ROOT_READ + 1}, "a"), -EINVAL);
+	CHECK_NUMBER(decode((struct root_request){.operation = ROOT_OPERATIONS}, "a"), -EINVAL);
 	struct root_request read = {.operation = ROOT_READ, .length = ROOT_WIRE_CONTENTS_MAX};
 	CHECK_NUMBER(decode(read, "a"), 0);
 	read.length++;
@@ -150,5 +220,6 @@ int main(void)
 	test_paths();
 	test_requests();
 	test_answers();
+	test_changes();
 	return check_status();
 }

@@ -6,6 +6,7 @@
 #include "guest/fs/directory.h"
 #include "guest/fs/file.h"
 #include "guest/fs/inode.h"
+#include "guest/fs/layer.h"
 #include "guest/fs/path.h"
 #include "guest/fs/symlink.h"
 #include "guest/lib/system_call.h"
@@ -17,7 +18,18 @@ static int walk_to_new(struct walk *walk, uint64_t directory, uint64_t path)
 	int error = path_walk(walk, directory, path, WALK_NAME);
 	if (error)
 		return error;
-	return walk->inode ? -EEXIST : 0;
+	if (walk->inode)
+		return -EEXIST;
+	return walk->parent->read_only ? -EROFS : 0;
+}
+
+/* Has the layer make it, where names in that directory are the layer's. */
+static bool make_lower(const struct walk *walk, uint32_t mode, const char *target, int *error)
+{
+	const struct layer_changes *changes = layer_changes_of(walk->parent);
+	if (changes)
+		*error = changes->make(walk->parent, walk->name, walk->length, mode, target);
+	return changes;
 }
 
 /* Gives an inode that the caller holds its name, and lets go of it. */
@@ -35,6 +47,8 @@ static int64_t make_directory(uint64_t directory, uint64_t path, uint64_t mode)
 	struct walk walk;
 	int error = walk_to_new(&walk, directory, path);
 	if (error)
+		return error;
+	if (make_lower(&walk, S_IFDIR | (path_apply_mask(mode) & 01777), NULL, &error))
 		return error;
 	return add_and_drop(
 	    &walk, directory_create(path_apply_mask(mode) & 01777, &directory_inode_operations));
@@ -60,12 +74,20 @@ static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 			return -EBUSY;
 		if (walk_names_dot(&walk))
 			return walk.length == 1 ? -EINVAL : -ENOTEMPTY;
-		error = directory_check_empty(walk.inode);
-		if (error)
-			return error;
 	}
-	directory_remove(walk.parent, walk.name, walk.length);
-	return 0;
+	if (walk.parent->read_only)
+		return -EROFS;
+	/* What is in memory, as a socket, is not known to the layer. */
+	if (layer_changes_of(walk.parent) && layer_changes_of(walk.inode))
+		return layer_changes_of(walk.parent)
+		    ->remove(walk.parent, walk.name, walk.length, is_directory);
+	/* A part that lives on the host stays. */
+	if (layer_changes_of(walk.inode))
+		return -EBUSY;
+	error = is_directory ? directory_check_empty(walk.inode) : 0;
+	if (!error)
+		directory_remove(walk.parent, walk.name, walk.length);
+	return error;
 }
 
 static int64_t make_symlink(uint64_t target, uint64_t directory, uint64_t path)
@@ -79,7 +101,19 @@ static int64_t make_symlink(uint64_t target, uint64_t directory, uint64_t path)
 		error = walk_to_new(&walk, directory, path);
 	if (!error && walk.trailing_slash)
 		error = -ENOENT;
-	return error ? error : add_and_drop(&walk, symlink_create(text));
+	if (error || make_lower(&walk, S_IFLNK | 0777, text, &error))
+		return error;
+	return add_and_drop(&walk, symlink_create(text));
+}
+
+/* From memory to what lives on the host, and back, there are no links. */
+static int add_link(const struct walk *walk, struct inode *inode)
+{
+	const struct layer_changes *changes = layer_changes_of(walk->parent);
+	if (changes != layer_changes_of(inode))
+		return -EXDEV;
+	return changes ? changes->link(inode, walk->parent, walk->name, walk->length)
+		       : directory_add(walk->parent, walk->name, walk->length, inode);
 }
 
 static int64_t make_link(const uint64_t arguments[6])
@@ -92,13 +126,18 @@ static int64_t make_link(const uint64_t arguments[6])
 	uint64_t at_flags = flags & AT_EMPTY_PATH;
 	at_flags |= flags & AT_SYMLINK_FOLLOW ? 0u : AT_SYMLINK_NOFOLLOW;
 	int error = path_find(&inode, arguments[0], arguments[1], at_flags);
-	if (!error)
-		error = walk_to_new(&walk, arguments[2], arguments[3]);
+	if (error)
+		return error;
+	inode_hold(inode); /* looking for the other name may show that this one has gone */
+	error = walk_to_new(&walk, arguments[2], arguments[3]);
 	if (!error && walk.trailing_slash)
 		error = -ENOENT;
 	if (!error && S_ISDIR(inode->mode))
 		error = -EPERM;
-	return error ? error : directory_add(walk.parent, walk.name, walk.length, inode);
+	if (!error)
+		error = add_link(&walk, inode);
+	inode_drop(inode);
+	return error;
 }
 
 static bool directory_contains(const struct inode *outer, const struct inode *inner)
@@ -147,7 +186,48 @@ static int check_rename(const struct walk *from, const struct walk *to, uint32_t
 		return 0;
 	if (moves_directory != onto_directory)
 		return moves_directory ? -ENOTDIR : -EISDIR;
-	return moves_directory ? directory_check_empty(to->inode) : 0;
+	return moves_directory && !layer_changes_of(to->inode) ? directory_check_empty(to->inode)
+							       : 0;
+}
+
+/* In memory. */
+static int rename_kept(const struct walk *from, const struct walk *to, uint32_t flags)
+{
+	if (flags & RENAME_EXCHANGE)
+		return directory_exchange(from->parent, from->name, from->length, to->parent,
+					  to->name, to->length);
+	/* The new name is added first, so that nothing has happened if there is no memory for it.
+	 * Names in one directory are found from the front, where the name to replace still is. */
+	int error = directory_add(to->parent, to->name, to->length, from->inode);
+	if (!error) {
+		if (to->inode)
+			directory_remove(to->parent, to->name, to->length);
+		directory_remove(from->parent, from->name, from->length);
+	}
+	return error;
+}
+
+/* What lives on the host stays there, and what is in memory does not get there. The root of what lives
+ * there is held by a name in memory, and stays. */
+static int rename_walked(const struct walk *from, const struct walk *to, uint32_t flags)
+{
+	const struct layer_changes *changes = layer_changes_of(from->parent);
+	const struct layer_name from_name = {from->parent, from->name, from->length, from->inode};
+	const struct layer_name to_name = {to->parent, to->name, to->length, to->inode};
+	int error = check_rename(from, to, flags);
+	if (error)
+		return error;
+	if (from->inode == to->inode)
+		return 0; /* two names of one file: both stay */
+	if (from->parent->read_only || to->parent->read_only)
+		return -EROFS;
+	if (changes != layer_changes_of(to->parent))
+		return -EXDEV;
+	if (changes != layer_changes_of(from->inode) ||
+	    (to->inode && changes != layer_changes_of(to->inode)))
+		return changes ? -EXDEV : -EBUSY;
+	return changes ? changes->rename(&from_name, &to_name, flags)
+		       : rename_kept(from, to, flags);
 }
 
 static int64_t rename_at(const uint64_t arguments[6])
@@ -158,28 +238,17 @@ static int64_t rename_at(const uint64_t arguments[6])
 	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	int error = path_walk(&from, arguments[0], arguments[1], WALK_NAME | WALK_LONG);
-	if (!error)
-		error = path_walk(&to, arguments[2], arguments[3], WALK_NAME | WALK_LONG);
-	if (!error)
-		error = check_rename(&from, &to, flags);
 	if (error)
 		return error;
-	if (from.inode == to.inode)
-		return 0; /* two names of one file: both stay */
-	if (flags & RENAME_EXCHANGE)
-		return directory_exchange(from.parent, from.name, from.length, to.parent, to.name,
-					  to.length);
-	struct inode *inode = from.inode;
-	inode_hold(inode);
-	/* The new name is added first, so that nothing has happened if there is no memory for it.
-	 * Names in one directory are found from the front, where the name to replace still is. */
-	error = directory_add(to.parent, to.name, to.length, inode);
-	if (!error) {
-		if (to.inode)
-			directory_remove(to.parent, to.name, to.length);
-		directory_remove(from.parent, from.name, from.length);
-	}
-	inode_drop(inode);
+	/* The second walk may show that what the first one found has gone. */
+	struct inode *held[] = {from.parent, from.inode ? from.inode : from.parent};
+	inode_hold(held[0]);
+	inode_hold(held[1]);
+	error = path_walk(&to, arguments[2], arguments[3], WALK_NAME | WALK_LONG);
+	if (!error)
+		error = rename_walked(&from, &to, flags);
+	inode_drop(held[1]);
+	inode_drop(held[0]);
 	return error;
 }
 

@@ -20,6 +20,12 @@
 /* Makes the regular file that O_CREAT asks for. */
 static int create_file(struct walk *walk, uint64_t mode)
 {
+	const struct layer_changes *changes = layer_changes_of(walk->parent);
+	if (walk->parent->read_only)
+		return -EROFS;
+	if (changes)
+		return changes->make(walk->parent, walk->name, walk->length,
+				     S_IFREG | path_apply_mask(mode), NULL);
 	struct inode *inode = regular_create(path_apply_mask(mode));
 	if (!inode)
 		return -ENOSPC;
@@ -45,7 +51,7 @@ static int check_open(const struct inode *inode, int flags)
 		return error;
 	if (S_ISDIR(inode->mode) && (writes || flags & O_CREAT) && !(flags & O_PATH))
 		return -EISDIR;
-	return 0;
+	return inode->read_only && writes && !(flags & O_PATH) ? -EROFS : 0;
 }
 
 /* `directory`: where it was found; NULL: in none. */
@@ -77,6 +83,8 @@ static int64_t open_nameless(const struct inode *directory, int flags, uint64_t 
 {
 	if (!S_ISDIR(directory->mode))
 		return -ENOTDIR;
+	if (directory->read_only)
+		return -EROFS;
 	struct inode *inode = regular_create(path_apply_mask(mode));
 	if (!inode)
 		return -ENOSPC;
@@ -109,6 +117,14 @@ static int64_t open_path(uint64_t directory, uint64_t path, int flags, uint64_t 
 		return -EEXIST;
 	if (!walk.inode) {
 		error = flags & O_CREAT ? create_file(&walk, mode) : -ENOENT;
+		/* On the host somebody else may have made it meanwhile. */
+		if (error == -EEXIST && !(flags & O_EXCL))
+			error = 0;
+		if (!error && !walk.inode)
+			error = walk.parent->operations->lookup(walk.parent, walk.name, walk.length,
+								&walk.inode);
+		if (!error && !walk.inode)
+			error = -ENOENT;
 		if (error)
 			return error;
 	}

@@ -71,7 +71,7 @@ SYSTEM_CALL(getdents64)
 		return -ENOTDIR;
 	if (!directory->links)
 		return -ENOENT;
-	int error = directory_load(directory);
+	int error = directory_load(directory, !file->offset);
 	if (error)
 		return error;
 	struct dirent_info info;

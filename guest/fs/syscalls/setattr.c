@@ -8,16 +8,20 @@
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
 #include "guest/fs/inode.h"
+#include "guest/fs/layer.h"
 #include "guest/fs/path.h"
 #include "guest/lib/system_call.h"
 #include "guest/machine/clock.h"
 #include "guest/mm/user_memory.h"
+#include "mayfly/root_wire.h"
 #include "sizes/sizes.h"
 
 static int64_t resize(struct inode *inode, uint64_t size)
 {
 	if (S_ISDIR(inode->mode))
 		return -EISDIR;
+	if (inode->read_only)
+		return -EROFS;
 	return inode->operations->resize ? inode->operations->resize(inode, size) : -EINVAL;
 }
 
@@ -60,6 +64,9 @@ SYSTEM_CALL(fallocate)
 		return S_ISFIFO(file->inode->mode) ? -ESPIPE : -ENODEV;
 	if (add_overflows((int64_t)arguments[2], (int64_t)arguments[3], &end))
 		return -EFBIG;
+	const struct layer_changes *changes = layer_changes_of(file->inode);
+	if (changes)
+		return changes->allocate(file->inode, mode, arguments[2], arguments[3]);
 	if (!file->inode->operations->clear)
 		return -EOPNOTSUPP;
 	if (mode == punch)
@@ -70,8 +77,23 @@ SYSTEM_CALL(fallocate)
 	return error == -EFBIG ? -ENOSPC : error; /* as where there is too little memory for it */
 }
 
+/* Has the layer change it, where it is the layer's, or refuses to; else *error is left. */
+static bool change_lower(struct inode *inode, const struct layer_change *change, int *error)
+{
+	const struct layer_changes *changes = layer_changes_of(inode);
+	if (inode->read_only)
+		*error = -EROFS;
+	else if (changes)
+		*error = changes->change(inode, change);
+	return inode->read_only || changes;
+}
+
 static int64_t change_mode(struct inode *inode, uint64_t mode)
 {
+	int error;
+	const struct layer_change change = {.flags = ROOT_SET_MODE, .mode = (uint32_t)mode & 07777};
+	if (change_lower(inode, &change, &error))
+		return error;
 	inode->mode = (inode->mode & S_IFMT) | ((uint32_t)mode & 07777);
 	inode_changed(inode);
 	return 0;
@@ -100,6 +122,11 @@ SYSTEM_CALL(fchmod)
 /* -1 leaves an id as it is. A set-user-ID program loses that bit. */
 static int64_t change_owner(struct inode *inode, uint64_t owner, uint64_t group)
 {
+	int error;
+	const struct layer_change change = {
+	    .flags = ROOT_SET_OWNER, .owner = (uint32_t)owner, .group = (uint32_t)group};
+	if (change_lower(inode, &change, &error))
+		return error;
 	if (!S_ISDIR(inode->mode))
 		inode->mode &= ~(uint32_t)(inode->mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
 	if ((int32_t)owner != -1)
@@ -172,6 +199,15 @@ static int64_t change_times(struct inode *inode, const struct timespec times[2])
 		error = new_time(&times[1], now, &modified);
 	if (error)
 		return error;
+	int result;
+	const struct layer_change change = {
+	    .flags = (times[0].tv_nsec == UTIME_OMIT ? 0 : ROOT_SET_ACCESSED) |
+		     (times[1].tv_nsec == UTIME_OMIT ? 0 : ROOT_SET_MODIFIED),
+	    .accessed_ns = accessed,
+	    .modified_ns = modified,
+	};
+	if (change_lower(inode, &change, &result))
+		return result;
 	inode->accessed_ns = accessed;
 	inode->modified_ns = modified;
 	inode->changed_ns = now;

@@ -11,6 +11,7 @@
 #include "guest/fs/directory.h"
 #include "guest/fs/file.h"
 #include "guest/fs/inode.h"
+#include "guest/fs/layer.h"
 #include "guest/fs/path.h"
 #include "guest/fs/status.h"
 #include "guest/lib/system_call.h"
@@ -27,6 +28,13 @@ static struct timespec to_timespec(uint64_t nanoseconds)
 	int64_t seconds = (int64_t)nanoseconds / second, rest = (int64_t)nanoseconds % second;
 	return rest < 0 ? (struct timespec){.tv_sec = seconds - 1, .tv_nsec = rest + second}
 			: (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
+}
+
+/* What is open may have changed since its path was followed; what is gone is as it was. */
+static void refresh(struct inode *inode)
+{
+	if (inode->layer && inode->layer->revalidate)
+		(void)inode->layer->revalidate(inode);
 }
 
 static int64_t report_status(const struct inode *inode, uint64_t address)
@@ -56,7 +64,10 @@ static int find_inode(struct inode **inode, uint64_t directory, uint64_t path, u
 {
 	if (path || !(flags & AT_EMPTY_PATH))
 		return path_find(inode, directory, path, flags);
-	return path_find_opened(inode, directory);
+	int error = path_find_opened(inode, directory);
+	if (!error)
+		refresh(*inode);
+	return error;
 }
 
 static int64_t status_at(uint64_t directory, uint64_t path, uint64_t address, uint64_t flags)
@@ -87,7 +98,10 @@ SYSTEM_CALL(newfstatat)
 SYSTEM_CALL(fstat)
 {
 	struct file *file = descriptor_file((uint32_t)arguments[0]);
-	return file ? report_status(file->inode, arguments[1]) : -EBADF;
+	if (!file)
+		return -EBADF;
+	refresh(file->inode);
+	return report_status(file->inode, arguments[1]);
 }
 
 static struct statx_timestamp to_timestamp(uint64_t nanoseconds)
@@ -143,6 +157,8 @@ static int64_t access_at(uint64_t directory, uint64_t path, uint64_t mode, uint6
 	int error = path_find(&inode, directory, path, flags & ~(uint64_t)AT_EACCESS);
 	if (error)
 		return error;
+	if (mode & W_OK && inode->read_only)
+		return -EROFS;
 	return mode & X_OK && !S_ISDIR(inode->mode) && !(inode->mode & 0111) ? -EACCES : 0;
 }
 
@@ -193,23 +209,26 @@ SYSTEM_CALL(fstatfs)
 	return descriptor_file((uint32_t)arguments[0]) ? report_file_system(arguments[1]) : -EBADF;
 }
 
-/* Files are memory: there is nothing to bring to safety. */
-static int64_t synchronise(const uint64_t arguments[6])
+/* Files in memory: there is nothing to bring to safety. */
+static int64_t synchronise(const uint64_t arguments[6], bool data_only)
 {
 	struct file *file = descriptor_opened(arguments[0]);
 	if (!file)
 		return -EBADF;
+	const struct layer_changes *changes = layer_changes_of(file->inode);
+	if (changes && !file->inode->read_only)
+		return changes->synchronise(file->inode, data_only);
 	return file->operations->stored || S_ISDIR(file->inode->mode) ? 0 : -EINVAL;
 }
 
 SYSTEM_CALL(fsync)
 {
-	return synchronise(arguments);
+	return synchronise(arguments, false);
 }
 
 SYSTEM_CALL(fdatasync)
 {
-	return synchronise(arguments);
+	return synchronise(arguments, true);
 }
 
 SYSTEM_CALL(sync)

@@ -8,6 +8,7 @@
 
 #include "guest/fs/descriptors.h"
 #include "guest/fs/file.h"
+#include "guest/fs/layer.h"
 #include "guest/lib/system_call.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/ranges.h"
@@ -77,9 +78,13 @@ static int64_t write_file(struct file *file, const void *in, uint64_t length,
 			  struct position *position)
 {
 	uint64_t offset = position->own ? file->offset : position->offset;
-	if (file->flags & O_APPEND && S_ISREG(file->inode->mode))
+	const bool appends = file->flags & O_APPEND && S_ISREG(file->inode->mode);
+	if (appends)
 		offset = file->inode->size;
 	int64_t count = file->operations->write(file, in, length, offset);
+	/* On the host the end may have been elsewhere. */
+	if (appends && count > 0 && file->inode->size >= (uint64_t)count)
+		offset = file->inode->size - (uint64_t)count;
 	advance(file, position, offset, count);
 	return count;
 }
@@ -380,7 +385,9 @@ static int check_copied(const struct file *from, const struct file *to, uint64_t
 		return -EISDIR;
 	if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
 		return -EINVAL;
-	if (!from->operations->stored)
+	/* By way of a small buffer it would be slow; programs then use a large one of their own. */
+	if (!from->operations->stored || layer_changes_of(from->inode) ||
+	    layer_changes_of(to->inode))
 		return -EXDEV;
 	bool allowed = file_readable(from) && file_writable(to) && !(to->flags & O_APPEND);
 	return allowed ? 0 : -EBADF;

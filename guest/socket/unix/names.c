@@ -110,6 +110,8 @@ static int bind_to_path(struct unix_socket *self, const char *path)
 		return -ENOENT;
 	if (self->path_length)
 		return -EINVAL;
+	if (walk.parent->read_only)
+		return -EROFS;
 	const uint32_t mode = S_IFSOCK | path_apply_mask(0777);
 	struct inode *inode = inode_create(mode, &plain_inode_operations, &refused);
 	if (!inode)

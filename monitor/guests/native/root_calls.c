@@ -29,7 +29,7 @@ int root_call_serve(struct slot *slot)
 {
 	struct root_client *files = slot->guest->files;
 	uint8_t message[ROOT_WIRE_REQUEST_MAX], extra[ROOT_WIRE_ENTRIES_MAX];
-	char path[ROOT_WIRE_PATH_MAX + 1];
+	char paths[ROOT_WIRE_PATHS_MAX];
 	struct root_request request;
 	struct root_answer answer;
 	struct error reason = {0};
@@ -37,20 +37,20 @@ int root_call_serve(struct slot *slot)
 	if (!files)
 		return -ENOSYS;
 	memcpy(message, area, sizeof(message));
-	int result = root_request_decode(message, sizeof(message), &request, path);
+	int result = root_request_decode(message, sizeof(message), &request, paths);
 	if (result)
 		return result;
-	bool is_contents = request.operation == ROOT_READ;
-	result = root_client_ask(files, &request, path, slot->deadline_ns, &answer,
-				 is_contents ? slot->window.memory + WINDOW_CONTENTS_OFFSET : extra,
-				 &reason);
+	const bool has_contents = request.operation == ROOT_READ || request.operation == ROOT_WRITE;
+	result = root_client_ask_two(
+	    files, &request, paths, paths + request.path_length + 1, slot->deadline_ns, &answer,
+	    has_contents ? slot->window.memory + WINDOW_CONTENTS_OFFSET : extra, &reason);
 	/* Without a server there is nothing to report: its loss was logged when it was noticed. */
 	if (result && result != -ENOTCONN)
 		log_error("%s: %s", slot->name, reason.text);
 	if (result)
 		return result == -ENOTCONN ? -EIO : result;
 	memcpy(area, &answer, sizeof(answer));
-	if (!is_contents)
+	if (!has_contents)
 		memcpy(area + sizeof(answer), extra, answer.length);
 	return 0;
 }
