@@ -27,9 +27,17 @@ struct place {
 	const char *rest; /* "": the part itself */
 };
 
+static bool changes_names(const struct root_request *request)
+{
+	return request->operation >= ROOT_MAKE;
+}
+
 static int find_place(const struct query *query, const char *path, struct place *place)
 {
 	place->share = root_shares_find(&query->served->shares, path, &place->rest);
+	/* The part itself stays where it is. */
+	if (place->share && !*place->rest && changes_names(&query->request))
+		return query->request.operation == ROOT_MAKE ? -EEXIST : -EBUSY;
 	if (!place->share || place->share->read_only)
 		return -EROFS;
 	/* Below a file there is nothing. */
@@ -225,14 +233,13 @@ static int serve_file(const struct query *query, const struct place *place,
 
 /* ── names ───────────────────────────────────────────────────────────────────────────────────── */
 
-/* Opens the directory of a place, and finds its name in that. A part stays, and so do the
- * directories that it is in: else it could be had by another path. */
+/* Opens the directory of a place, and finds its name in that. Directories that a part is in stay as it
+ * does: else it could be had by another path. */
 static int open_parent(const struct query *query, const struct place *place, const char **name)
 {
 	char parent[ROOT_WIRE_PATH_MAX + 1];
 	/* The rest is the end of the path. */
-	if (!*place->rest ||
-	    root_shares_below(&query->served->shares, place->share->length
+	if (root_shares_below(&query->served->shares, place->share->length
 							  ? place->rest - place->share->length - 1
 							  : place->rest))
 		return -EBUSY;
@@ -285,7 +292,7 @@ static int serve_make(const struct query *query, const struct place *place,
 	const char *name;
 	cleanup_close int parent = open_parent(query, place, &name);
 	if (parent < 0)
-		return parent == -EBUSY ? -EEXIST : parent;
+		return parent;
 	cleanup_close int made = make_name(query, parent, name);
 	if (made < 0)
 		return made;

@@ -160,11 +160,7 @@ void hostfs_free(struct hostfs_inode *host)
 
 void hostfs_rename(struct hostfs_inode *host, struct hostfs_inode *name)
 {
-	struct inode *parent = name->parent;
-	const uint32_t length = name->path_length;
-	*name = *host;
-	name->parent = parent;
-	name->path_length = length;
+	memcpy(name, host, offsetof(struct hostfs_inode, parent));
 	/* What it had is the other's. */
 	host->chunks = NULL;
 	host->names = NULL;
