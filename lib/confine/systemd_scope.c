@@ -205,10 +205,11 @@ static int connect_manager(struct manager *manager, struct error *error)
 {
 	const bool is_root = !geteuid();
 	load_library(&manager->library);
-	if (!is_whole(&manager->library))
-		return error_set(error, ENOTSUP,
-				 "%s is needed for a control group from systemd: install it",
-				 LIBRARY);
+	if (!is_whole(&manager->library)) {
+		error_set(error, ENOTSUP,
+			  "%s is needed for a control group from systemd: install it", LIBRARY);
+		return -ENOTSUP;
+	}
 	int result = (is_root ? manager->library.sd_bus_open_system
 			      : manager->library.sd_bus_open_user)(&manager->bus);
 	if (result >= 0)

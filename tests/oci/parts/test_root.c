@@ -323,7 +323,7 @@ static int look_later(int say, int hear)
 /* The host's side, itself in a namespace. */
 static int mount_later(void)
 {
-	int said[2], heard[2], status = -1;
+	int said[2] = {-1, -1}, heard[2] = {-1, -1}, status = -1;
 	char byte;
 	checks_failed = 0;
 	CHECK(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
