@@ -150,12 +150,51 @@ struct address_space *space_allocate(int *error)
 	return space;
 }
 
+/* How many tables the monitor needs for it: one for each 2 MiB, 1 GiB and 512 GiB that has something. */
+static uint64_t count_tables(const struct address_space *space)
+{
+	uint64_t count = 0, before[3] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	for (uint64_t i = 0; i < space->vmas.count; i++) {
+		const struct vma *vma = &space->vmas.vmas[i];
+		for (unsigned level = 0; vma->frame && level < 3; level++) {
+			const unsigned shift = 21 + 9 * level;
+			const uint64_t first = vma->start >> shift, end = (vma->end - 1) >> shift;
+			count += end - first + (first != before[level]);
+			before[level] = end;
+		}
+	}
+	return count;
+}
+
+static void note_made(struct address_space *space)
+{
+	space->is_made = true;
+	last[space->number].own = own_mark(space);
+	last[space->number].kind = space->kind;
+}
+
+/* Where the monitor may lack tables, now that somebody can be told. */
+static int make_ahead(struct address_space *space, uint64_t runs)
+{
+	if (count_tables(space) <= GUEST_SPACE_TABLES)
+		return 0;
+	const int64_t error =
+	    machine_hypercall(HYPERCALL_SPACE, GUEST_SPACE_MAKE, space->number, runs);
+	if (!error)
+		note_made(space);
+	return (int)error;
+}
+
 int space_begin(struct address_space *space, uint64_t kind)
 {
-	if (list_runs(space) > GUEST_SPACE_RUNS_MAX)
+	const uint64_t runs = list_runs(space);
+	if (runs > GUEST_SPACE_RUNS_MAX)
 		return -ENOMEM;
 	space->kind = kind;
 	space->number = choose_number(own_mark(space), kind);
+	const int error = make_ahead(space, runs);
+	if (error)
+		return error;
 	others[space->number] = space;
 	for (uint64_t i = 0; i < space->own_count; i++)
 		pool_hold_chunks(space->own[i].start, space->own[i].end);
@@ -187,11 +226,8 @@ static int show(struct address_space *space)
 		pool_exhausted();
 	if (error)
 		return lose(space, (int)error);
-	if (!is_there) {
-		space->is_made = true;
-		last[space->number].own = own_mark(space);
-		last[space->number].kind = space->kind;
-	}
+	if (!is_there)
+		note_made(space);
 	if (left)
 		left->is_made = false;
 	left = NULL;

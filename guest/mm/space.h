@@ -84,7 +84,8 @@ int64_t space_hypercall(enum guest_hypercall call, uint64_t first, uint64_t seco
 /* An empty one, without a number yet. NULL: *error is -ENOMEM or, if there are too many, -EAGAIN. */
 struct address_space *space_allocate(int *error);
 
-/* From now on it has a number, and is in the list. 0, or -ENOMEM: the monitor takes less at once. */
+/* From now on it has a number, and is in the list. 0; -ENOMEM: the monitor takes less at once; or, where
+ * it is to be made at once because it needs many tables, the monitor's refusal. */
 int space_begin(struct address_space *space, uint64_t kind);
 
 /* The current space becomes that one, which is not made yet; and the one before goes when the machine

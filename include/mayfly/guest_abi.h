@@ -179,7 +179,10 @@ enum guest_space_operation {
 	GUEST_SPACE_ENTER,
 };
 #define GUEST_SPACES_MAX 64
-#define GUEST_SPACE_MADE UINT64_MAX
+/* Page tables that are set aside for each: program, its mapping area, stack and own parts of the pool lie
+ * at five places or so, each with up to three levels. One that needs more may not be had. */
+#define GUEST_SPACE_TABLES 24UL
+#define GUEST_SPACE_MADE   UINT64_MAX
 
 /* Pages that a space begins with: as the arguments of HYPERCALL_MAP. With GUEST_SPACE_OWN, [address,
  * address + length) of the pool is the space's own: both are multiples of GUEST_SPACE_OWN_SIZE, and

@@ -11,9 +11,6 @@
 #define HUGE_PAGE_SIZE	 (1UL << 30)
 #define AREA_TABLE_SHARE (256UL << 10) /* of memory for each table of the mapping area */
 #define AREA_TABLES_MIN	 256UL
-/* Of another space, beside the upper ones of its pool: program, its mapping area, stack and own parts
- * of the pool lie at five places or so, each with up to three levels. */
-#define SPACE_TABLES 24UL
 
 /* ── making ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -28,9 +25,9 @@ uint64_t page_tables_room(uint64_t memory, uint64_t root_size)
 	/* To these comes what the mapping area may need,
 	 * where pages may lie far from one another. */
 	tables += memory / AREA_TABLE_SHARE + AREA_TABLES_MIN;
-	/* And other spaces. Tables that none needs cost nothing: they are holes of the image. */
-	tables +=
-	    1 + (GUEST_SPACES_MAX - 1) * (SPACE_TABLES + 2 + 2 * (memory / HUGE_PAGE_SIZE + 1));
+	/* And other spaces, beside the upper tables of their pool. Tables that none needs cost nothing: they are holes of the image. */
+	tables += 1 + (GUEST_SPACES_MAX - 1) *
+			  (GUEST_SPACE_TABLES + 2 + 2 * (memory / HUGE_PAGE_SIZE + 1));
 	return tables * GUEST_PAGE_SIZE;
 }
 

@@ -201,6 +201,8 @@ int64_t machine_map(uint64_t address, uint64_t source, uint64_t length, uint32_t
 
 static int64_t serve_space(uint64_t operation, uint64_t number, uint64_t count)
 {
+	if (host.refuses_spaces && operation == GUEST_SPACE_MAKE)
+		return -ENOMEM;
 	const int64_t result = host_space(operation, number, count);
 	if (result)
 		return result;
@@ -212,6 +214,8 @@ static int64_t serve_space(uint64_t operation, uint64_t number, uint64_t count)
 
 int64_t machine_enter_space(uint64_t number, uint64_t count, uint64_t dropped)
 {
+	if (host.refuses_spaces && count != GUEST_SPACE_MADE)
+		return -ENOMEM;
 	int64_t result =
 	    count == GUEST_SPACE_MADE ? 0 : serve_space(GUEST_SPACE_MAKE, number, count);
 	if (!result)

@@ -6,6 +6,7 @@
 #define MAYFLY_TESTS_GUEST_HOST_MACHINE_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct host_machine {
 	size_t response_length, log_length;
 	char told[256]; /* the last line for the user */
 	int spaces;	/* besides the first one */
-	int runs;	/* that they were made of */
+	bool refuses_spaces;
+	int runs; /* that they were made of */
 	int freezes, reads, writes, protections, traces, roots, maps, unmaps, faults;
 	int root; /* the root directory; -1: there is none */
 	uint64_t slept_ns;

@@ -276,6 +276,32 @@ static void test_wiped(void)
 	memset((void *)have.pool_wiped, 6, 2 * PAGE);
 }
 
+/* The monitor has no tables: who needs many is told when the copy is made, others are lost when they are
+ * to go on there. */
+static void test_refusal(void)
+{
+	struct address_space *child = NULL;
+	const int spaces = host.spaces;
+	for (uint64_t i = 0; i < 16; i++)
+		*byte_at(map(FAR + (1 + i) * (MEBIBYTE << 20), PAGE, ANONYMOUS | MAP_FIXED)) = 1;
+	child = copy();
+	CHECK_NUMBER(host.spaces, spaces + 1);
+	address_space_drop(child);
+	host.refuses_spaces = true;
+	CHECK_NUMBER(address_space_copy(&child), -ENOMEM);
+	for (uint64_t i = 0; i < 16; i++)
+		SYSTEM(munmap, FAR + (1 + i) * (MEBIBYTE << 20), PAGE);
+	child = copy();
+	CHECK_NUMBER(address_space_try_enter(child), -ENOMEM);
+	CHECK(address_space_current() == child && address_space_settle() == -ENOMEM);
+	address_space_enter(FIRST);
+	address_space_enter(child);
+	host.refuses_spaces = false;
+	address_space_drop(child);
+	CHECK(address_space_current() == FIRST && host.spaces == spaces);
+	check_memory(false);
+}
+
 /* As many as the monitor has room for. */
 static void test_many(void)
 {
@@ -337,6 +363,7 @@ static void test_all(void)
 	test_renew();
 	test_homes();
 	test_wiped();
+	test_refusal();
 }
 
 int main(void)
