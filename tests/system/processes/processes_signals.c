@@ -248,7 +248,7 @@ static void test_interrupting(void)
 	printf("caught: %d\n", caught_count);
 	/* An alarm of the child's is the child's. */
 	IN_CHILD("alarm", signal(SIGALRM, SIG_DFL); ualarm(5000, 0); pause());
-	IN_CHILD("alarm", handle(SIGALRM, 0); ualarm(5000, 0); TRY(pause()));
+	IN_CHILD("alarm", handle(SIGALRM, 0); ualarm(5000, 5000); TRY(pause()));
 	close(ends[0]);
 	close(ends[1]);
 }
