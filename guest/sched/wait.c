@@ -226,7 +226,7 @@ SYSTEM_CALL(waitid)
 	const uint32_t kinds = WEXITED | WSTOPPED | WCONTINUED;
 	const uint32_t known = kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
 	struct selection selection = {.options = (uint32_t)arguments[3]};
-	struct news news;
+	struct news news = {0};
 	siginfo_t information = {0};
 	if (selection.options & ~known || !(selection.options & kinds))
 		return -EINVAL;
