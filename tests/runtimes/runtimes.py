@@ -41,7 +41,7 @@ class Row:
         self.item, self.tree_name = entry["item"], entry["tree"]
         self.environment = {**tree.get("environment", {}), **entry.get("environment", {})}
         self.run, self.memory = entry["run"], entry.get("memory")
-        self.processes, self.small = entry.get("processes", False), entry.get("small", False)
+        self.small = entry.get("small", False)
         self.input = inputs[entry.get("input", "totals")].encode()
 
     def command(self, handlers):
@@ -91,8 +91,8 @@ class Runner:
     def compare(self, row, root):
         """What the row shows: the host's time, and for each isolation a verdict, with its time."""
         command = row.command(str(trees.HANDLERS) if root == "/" else "/handlers")
-        found = {"processes": row.processes}
-        output, found["host_ms"] = self.on_host(row, root, command)
+        output, time = self.on_host(row, root, command)
+        found = {"host_ms": time}
         with tempfile.TemporaryDirectory(prefix="mayfly-runtimes-") as work:
             for isolation in self.isolations:
                 got, answer, log, time = self.in_machine(row, root, command, isolation, pathlib.Path(work))
@@ -125,13 +125,13 @@ def choose_root(row, small, made):
     return "/"
 
 
-def verdict(row, found, isolation):
+def verdict(found, isolation):
     result = found.get(isolation)
     if not result:
         return ""
     if result["same"]:
         return f"{isolation} {table.time_text(result['ms'])}"
-    return f"{isolation} {'needs processes' if row.processes else 'differs'}: {result['why'][:300]}"
+    return f"{isolation} differs: {result['why'][:300]}"
 
 
 def all_or_named(texts, item):
@@ -154,8 +154,8 @@ def run_rows(arguments, described):
         count += 1
         if arguments.keep:
             table.keep(described, {row.item: found})
-        differing += any(not found[isolation]["same"] and not row.processes for isolation in runner.isolations)
-        verdicts = "; ".join(verdict(row, found, isolation) for isolation in runner.isolations)
+        differing += any(not found[isolation]["same"] for isolation in runner.isolations)
+        verdicts = "; ".join(verdict(found, isolation) for isolation in runner.isolations)
         print(f"{row.item}: host {table.time_text(found['host_ms'])}; {verdicts}", flush=True)
     return count, differing
 

@@ -26,8 +26,6 @@ def cell(found, isolation):
         return "not tried"
     if result["same"]:
         return time_text(result["ms"])
-    if found["processes"]:
-        return "needs processes"
     return f"no: {result['why'][:80]}".replace("|", "/")
 
 

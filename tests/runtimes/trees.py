@@ -13,6 +13,7 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 HANDLERS = HERE / "handlers"
+CRATES = HERE / "crates"
 sys.path.insert(0, str(TOP / "models"))
 import fetch  # noqa: E402
 
@@ -93,10 +94,12 @@ class Trees:
 
     def key(self, entry):
         """Changes whenever what would be made changes."""
-        parts = {name: entry[name] for name in ("build", "links", "npm", "packages", "python") if name in entry}
+        parts = {name: entry[name] for name in ("build", "host", "links", "npm", "packages", "python") if name in entry}
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-        for path in sorted(HANDLERS.rglob("*")):
-            if path.is_file() and any(path.name in command for command in entry.get("build", [])):
+        commands = [*entry.get("build", []), *entry.get("host", [])]
+        for path in sorted([*HANDLERS.rglob("*"), *CRATES.rglob("*")]):
+            named = "crates/" if CRATES in path.parents else path.name
+            if path.is_file() and any(named in command for command in commands):
                 digest.update(path.read_bytes())
         for kind, lock in (("python", "requirements.txt"), ("npm", "package-lock.json")):
             if kind in entry:
@@ -144,3 +147,6 @@ class Trees:
         shutil.copytree(HANDLERS, tree / "handlers")
         for command in entry.get("build", []):
             run([*enter_command(tree), "--build", "/bin/sh", "-c", command])
+        for command in entry.get("host", []):
+            with tempfile.TemporaryDirectory(dir=self.cache) as work:
+                run(["/bin/sh", "-c", command], cwd=HERE, env={**os.environ, "OUT": str(tree / "built"), "WORK": work})

@@ -1,0 +1,10 @@
+-- Passes its request to a child, which answers, and tells how another one ends.
+local request = io.read("*a")
+local sort = io.popen("sort", "w")
+sort:write(request)
+sort:close()
+local count = io.popen("echo four | wc -c")
+io.write(count:read("*a"))
+count:close()
+local _, how, status = os.execute("exit 3")
+print(how or "", status or _)

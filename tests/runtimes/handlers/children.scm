@@ -1,0 +1,10 @@
+;; Passes its request to a child, which answers, and tells how another one ends.
+(use-modules (ice-9 popen) (ice-9 textual-ports))
+(define request (get-string-all (current-input-port)))
+(define sort-port (open-pipe* OPEN_WRITE "sort"))
+(display request sort-port)
+(close-pipe sort-port)
+(format #t "~a\n" (status:exit-val (system* "sh" "-c" "exit 3")))
+(define child (primitive-fork))
+(if (= child 0) (primitive-_exit 7))
+(format #t "~a\n" (status:exit-val (cdr (waitpid child))))
