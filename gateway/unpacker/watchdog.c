@@ -28,10 +28,11 @@ static const char *variable(const json_t *description, const char *name)
 	return NULL;
 }
 
-/* Others want the program to be a server. */
-static bool is_by_streams(const char *mode)
+/* With http the program is a server, which the gateway finds out by itself. Others are not known. */
+static bool is_known(const char *mode)
 {
-	return !mode || !*mode || !strcmp(mode, "streaming") || !strcmp(mode, "serializing");
+	return !mode || !*mode || !strcmp(mode, "streaming") || !strcmp(mode, "serializing") ||
+	       !strcmp(mode, "http");
 }
 
 const char *watchdog_process(const json_t *description)
@@ -41,7 +42,7 @@ const char *watchdog_process(const json_t *description)
 		return NULL;
 	const char *slash = strrchr(word, '/');
 	if (strcmp(slash ? slash + 1 : word, PROGRAM) != 0 ||
-	    !is_by_streams(variable(description, "mode")))
+	    !is_known(variable(description, "mode")))
 		return NULL;
 	const char *process = variable(description, "fprocess");
 	return process ? process : variable(description, "function_process");

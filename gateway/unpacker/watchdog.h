@@ -5,8 +5,7 @@
 
 #include <jansson.h>
 
-/* The command line of the program that the image's watchdog runs, by standard input and output; NULL: there is
- * none. `description`: /etc/mayfly/function.json. */
+/* The command line of the program that the image's watchdog runs; NULL: there is none. `description`: /etc/mayfly/function.json. */
 const char *watchdog_process(const json_t *description);
 
 #endif

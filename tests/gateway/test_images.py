@@ -643,7 +643,7 @@ class Trees(WithState):
                                    "serve=banana")["response"], ["bbnbnb"])
         self.serves(layout, "env:fprocess=tr n x", response="baxaxa")
         self.serves(layout, "process=tr b x", response="xanana")
-        for mode, works in (("streaming", True), ("serializing", True), ("http", False)):
+        for mode, works in (("streaming", True), ("serializing", True), ("http", True), ("static", False)):
             layout = write_layout(self.folder / mode, [archive(TREE)],
                                   {**config, "Env": [*config["Env"], f"mode={mode}"]})
             if works:

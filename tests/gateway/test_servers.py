@@ -8,7 +8,10 @@ SERVER counts its requests and answers each by the count (system/server.c).
 import concurrent.futures
 import json
 import os
+import pathlib
+import shutil
 import sys
+import tempfile
 import unittest
 
 from gateway import Gateway
@@ -72,6 +75,20 @@ class Servers(unittest.TestCase):
         self.gateway.deploy("fresh", SERVER, annotations={"mayfly.dev/fresh": "true"},
                             envProcess="server blocking")
         self.expect(self.gateway.invoke("fresh"))
+
+    def test_watchdog(self):
+        """An image for of-watchdog with mode=http, whose server has a port of its own."""
+        with tempfile.TemporaryDirectory(prefix="mayfly-servers-") as folder:
+            root = pathlib.Path(folder)
+            for name in "bin", "etc/mayfly":
+                (root / name).mkdir(parents=True)
+            shutil.copy(SERVER, root / "bin/server")
+            (root / "etc/mayfly/function.json").write_text(json.dumps({
+                "command": ["fwatchdog"],
+                "environment": ["mode=http", "fprocess=/bin/server events 5000", "upstream_url=http://127.0.0.1:5000"]}))
+            self.gateway.deploy("watched", root)
+        self.expect(self.gateway.invoke("watched", b"abc"), 3)
+        self.assertEqual(self.contract("watched"), "http")
 
     def test_servers_within(self):
         """Who reads standard input is none for the gateway."""
