@@ -27,7 +27,7 @@ static void expect_fit(const struct contract_head *head)
 {
 	static const char *const dropped[] = {"Content-Length", "Transfer-Encoding", "Connection",
 					      "Trailer",	"Upgrade",	     "TE"};
-	expect(head->status >= 200 && head->status <= 599);
+	expect(head->status == 101 || (head->status >= 200 && head->status <= 599));
 	expect(head->header_count <= CONTRACT_HEADERS_MAX);
 	for (size_t i = 0; i < head->header_count; i++) {
 		const char *name = head->headers[i].name;
@@ -62,11 +62,13 @@ static int feed(struct outcome *outcome, const uint8_t *data, size_t length, str
 }
 
 static struct outcome read_response(enum contract_kind kind, const char *method, int status,
-				    const uint8_t *data, size_t length, size_t step)
+				    bool upgrades, const uint8_t *data, size_t length, size_t step)
 {
 	struct error error = {0};
 	struct outcome outcome = {.parser = contract_parser_new(kind, method)};
 	expect(outcome.parser);
+	if (upgrades)
+		contract_parser_let_upgrade(outcome.parser);
 	for (size_t done = 0; done < length && !outcome.result; done += step) {
 		const size_t count = length - done < step ? length - done : step;
 		uint8_t *part = malloc(count);
@@ -83,6 +85,7 @@ static struct outcome read_response(enum contract_kind kind, const char *method,
 	const struct contract_head *head = contract_parser_head(outcome.parser);
 	expect(head && contract_parser_is_complete(outcome.parser));
 	expect_fit(head);
+	expect(head->status != 101 || (upgrades && kind == CONTRACT_HTTP));
 	expect(outcome.count == 0 || strcmp(method, "HEAD") != 0);
 	expect(head->length == UINT64_MAX || outcome.count == head->length ||
 	       !strcmp(method, "HEAD"));
@@ -113,11 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const enum contract_kind kind = data[0] % CONTRACT_COUNT;
 	const char *method = data[0] & 0x40 ? "HEAD" : "GET";
 	const int status = data[0] >> 7;
+	const bool upgrades = (data[0] & 0x20) != 0;
 	const size_t step = 1 + data[1];
 	data += 2;
 	size -= 2;
-	struct outcome whole = read_response(kind, method, status, data, size, size + 1);
-	struct outcome parts = read_response(kind, method, status, data, size, step);
+	struct outcome whole = read_response(kind, method, status, upgrades, data, size, size + 1);
+	struct outcome parts = read_response(kind, method, status, upgrades, data, size, step);
 	expect_same(&whole, &parts);
 	contract_parser_free(whole.parser);
 	contract_parser_free(parts.parser);

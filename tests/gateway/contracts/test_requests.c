@@ -236,6 +236,10 @@ static void check_http(void)
 	check_http_text(&empty, 0,
 			"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: http\r\n"
 			"Connection: close\r\n\r\n");
+	record_add_number(&empty, FIELD_UPGRADE, 1);
+	check_http_text(&empty, 0,
+			"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: http\r\n"
+			"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
 /* ── what no worker sends that is sound ──────────────────────────────────────────────────────── */

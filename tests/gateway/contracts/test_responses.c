@@ -233,6 +233,27 @@ static void check_settings(void)
 	contract_parser_free(NULL);
 }
 
+/* What is behind 101 is of another protocol, to the program's end. */
+static void check_upgrade(void)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n"
+				   "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+				   "A: b\r\nContent-Length: 2\r\n\r\nmore than two";
+	struct response response = {0};
+	struct error error = {0};
+	struct contract_parser *parser = contract_parser_new(CONTRACT_HTTP, "GET");
+	contract_parser_let_upgrade(parser);
+	CHECK(!response_feed(&response, parser, (const uint8_t *)text, sizeof(text) - 1, &error));
+	const struct contract_head *head = contract_parser_head(parser);
+	CHECK_NUMBER(head->status, 101);
+	CHECK_NUMBER(head->header_count, 1);
+	CHECK_TEXT(head->headers[0].name, "A");
+	CHECK(head->length == UINT64_MAX && !contract_parser_is_complete(parser));
+	CHECK_NUMBER(response.body_length, strlen("more than two"));
+	CHECK(!contract_parser_end(parser, 0, &error) && contract_parser_is_complete(parser));
+	contract_parser_free(parser);
+}
+
 static void check_names(void)
 {
 	enum contract_kind kind;
@@ -305,6 +326,7 @@ int main(void)
 	check_nul();
 	check_limits();
 	check_settings();
+	check_upgrade();
 	check_names();
 	check_changing_memory();
 	return check_status();
