@@ -25,12 +25,15 @@ TIMEOUT = 2  # seconds that a function may be silent; at least half of them shou
 
 
 class Streams(unittest.TestCase):
+    isolation = "auto"
+
     @classmethod
     def setUpClass(cls):
         cls.gateway = Gateway(MAYFLYD)
         cls.gateway.start()
-        cls.gateway.deploy("streams", SERVER, annotations={"mayfly.dev/timeout": f"{TIMEOUT}s"})
-        cls.gateway.deploy("patient", SERVER)
+        isolation = {"mayfly.dev/isolation": cls.isolation}
+        cls.gateway.deploy("streams", SERVER, annotations={"mayfly.dev/timeout": f"{TIMEOUT}s", **isolation})
+        cls.gateway.deploy("patient", SERVER, annotations=isolation)
 
     @classmethod
     def tearDownClass(cls):
@@ -73,6 +76,10 @@ class Streams(unittest.TestCase):
         self.assertEqual(response.read(3 << 20), b"x" * (3 << 20))
         response.close()
         self.assertEqual(self.get("/rest/2").read(), b"part 00\npart 01\n")
+
+
+class StreamsByProcess(Streams):
+    isolation = "process"
 
 
 UPGRADE = b"GET /function/%s HTTP/1.1\r\nHost: here\r\nConnection: keep-alive, Upgrade\r\n" \
