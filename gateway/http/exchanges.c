@@ -283,6 +283,13 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *mhd, const
 	return MHD_YES;
 }
 
+/* Whether it was upgraded, and not broken off. A client that does not end it when all was sent is no matter. */
+static bool was_tunnel(const struct http_exchange *exchange)
+{
+	const bool all_sent = exchange->ended && exchange->complete && !exchange->pieces.first;
+	return exchange->tunneled && (!exchange->cut || all_sent);
+}
+
 void exchange_end(struct http_exchange *exchange, bool sent)
 {
 	struct connection *connection = exchange->connection;
@@ -293,8 +300,8 @@ void exchange_end(struct http_exchange *exchange, bool sent)
 	connection->counted = false;
 	connection->begun_ns = 0;
 	exchange->over = true;
-	sent = exchange->upgrading ? exchange->tunneled && !exchange->cut
-				   : sent && exchange->phase == PHASE_SENDING;
+	sent =
+	    exchange->upgrading ? was_tunnel(exchange) : sent && exchange->phase == PHASE_SENDING;
 	pthread_mutex_unlock(&connection->lock);
 
 	response_release(exchange);
