@@ -14,6 +14,10 @@
 #define HEAD_NS	      (60 * NANOSECONDS_PER_SECOND)
 #define CONNECTION_NS (3600 * NANOSECONDS_PER_SECOND)
 
+/* How long a client may take to close what is over. */
+#define LINGER_NS	(2 * NANOSECONDS_PER_SECOND)
+#define DROPPED_AT_ONCE 16 /* reads of what it still sends */
+
 #define ANSWER(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 struct connection *connection_open(struct mayfly_function *function, int socket, bool http)
@@ -164,10 +168,22 @@ static void note_broken(struct connection *self)
 		mayfly_function_cancel(self->function, self->serial);
 }
 
+static void drop_input(struct connection *self)
+{
+	char bytes[4096];
+	ssize_t got = 1;
+	/* Others have their turn, too. */
+	for (int i = 0; i < DROPPED_AT_ONCE && got > 0; i++)
+		got = recv(self->socket, bytes, sizeof(bytes), 0);
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		self->broken = true;
+}
+
 struct pollfd connection_wants(const struct connection *self)
 {
 	struct pollfd wanted = {.fd = self->broken ? -1 : self->socket};
-	if (!self->submitted || (!self->done && streams_wants(&self->streams) >= 0))
+	if (!self->submitted || self->lingers ||
+	    (!self->done && streams_wants(&self->streams) >= 0))
 		wanted.events |= POLLIN;
 	if (streams_is_held(&self->streams))
 		wanted.events |= POLLOUT;
@@ -187,11 +203,22 @@ void connection_process(struct connection *self, short events, uint64_t now_ns)
 		mayfly_function_go_on(self->function, self->serial);
 	if (self->submitted && !self->done && (events & POLLIN || streams_has_kept(&self->streams)))
 		feed(self);
+	if (self->lingers && events & POLLIN)
+		drop_input(self);
 	if (events & (POLLHUP | POLLERR) && !self->broken)
 		note_broken(self);
 }
 
-bool connection_is_over(const struct connection *self)
+bool connection_is_over(struct connection *self, uint64_t now_ns)
 {
-	return self->done && !streams_is_held(&self->streams);
+	if (!self->done || streams_is_held(&self->streams))
+		return false;
+	if (self->broken || self->streams.reader_gone)
+		return true;
+	if (!self->lingers) {
+		shutdown(self->socket, SHUT_WR);
+		self->lingers = true;
+		self->linger_until_ns = now_ns + LINGER_NS;
+	}
+	return now_ns >= self->linger_until_ns;
 }

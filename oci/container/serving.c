@@ -176,9 +176,10 @@ static void take_connections(struct serving *self)
 
 static void drop_over(struct serving *self)
 {
+	const uint64_t now_ns = clock_now_ns();
 	for (struct connection **link = &self->first; *link;) {
 		struct connection *connection = *link;
-		if (!connection_is_over(connection)) {
+		if (!connection_is_over(connection, now_ns)) {
 			link = &connection->next;
 			continue;
 		}
