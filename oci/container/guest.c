@@ -73,6 +73,8 @@ static void note_done(void *context, const struct mayfly_result *result)
 	guest->status = result->status;
 	if (result->outcome == MAYFLY_FAILED)
 		error_set(&guest->error, -result->error, "%s", result->text);
+	else if (result->outcome == MAYFLY_DEADLINE)
+		log_error("the program was stopped: it has run for 7 days");
 	else if (*result->text)
 		log_error("%s", result->text);
 }

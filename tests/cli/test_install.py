@@ -40,6 +40,11 @@ def main():
         assert parts["plugins"]["value"].startswith("onnx "), findings
         assert " noop" in parts["plugins"]["value"], findings
 
+        # Containers' processes are this command again, and find their parts beside it.
+        runtime = subprocess.run([command.with_name("mayfly-oci"), "features"], env=variables, capture_output=True,
+                                 timeout=LIMIT, check=True)
+        assert "createRuntime" in json.loads(runtime.stdout)["hooks"], runtime
+
         unknown = mayfly("models", "fetch", "nonesuch")
         assert b"there is no nonesuch" in unknown.stderr, unknown.stderr
 
