@@ -21,6 +21,7 @@ ROLES = {
     "acceld-listening": "The supervisor of an accelerator host that listens for tenants, beside these",
     "acceld-metrics": "The metrics of an accelerator host, beside what a relay may",
     "rootd": "The server of a root directory",
+    "rootd-writing": "The same, where parts of it can be written, beside those",
     "mayfly-http": "The HTTP worker of the gateway",
     "mayfly-courier": "The courier of the gateway",
     "mayfly-unpacker": "What looks at images from strangers, and packs them",

@@ -150,8 +150,8 @@ enum guest_hypercall {
 	 * were moved are back at their place, readable and writable. 0 or -errno. */
 	HYPERCALL_UNMAP,
 	/* Asks for what the root directory holds: the root area has a struct root_request and its
-	 * path, and then the struct root_answer with what came besides behind it; contents of files
-	 * go to the contents area. 0 or -errno: nothing was answered. */
+	 * paths, and then the struct root_answer with what came besides behind it; contents of files
+	 * go to the contents area, and those to be written come from there. 0 or -errno: nothing was answered. */
 	HYPERCALL_ROOT,
 	/* (operation, space, count): address spaces, enum guest_space_operation. 0 or -errno. */
 	HYPERCALL_SPACE,

@@ -12,7 +12,7 @@
 #include "gateway/worker/rights.h"
 #include "monitor/sandbox/rights.h"
 
-#define TABLES 20
+#define TABLES 21
 
 struct table {
 	const char *name;
@@ -115,6 +115,11 @@ static inline bool tables_fill(struct table tables[TABLES])
 	tables[18].calls = rights_calls(&isolation_kvm, &guest_unikraft, &tables[18].count);
 	tables[19] = (struct table){.name = "kvm-linux", .inherited = tables[15].count};
 	tables[19].calls = rights_calls(&isolation_kvm, &guest_linux, &tables[19].count);
+	tables[20] = (struct table){.name = "rootd-writing",
+				    .refusal = CONFINE_KILL,
+				    .calls = rootd_writer_calls,
+				    .count = rootd_writer_call_count,
+				    .inherited = rootd_call_count};
 	return tables[19].calls && tables[18].calls && tables[17].calls && tables[7].calls &&
 	       tables[12].calls && tables[13].calls && tables[14].calls && tables[15].calls &&
 	       tables[16].calls && tables[0].calls && tables[1].calls && tables[4].calls &&
