@@ -14,6 +14,7 @@
 #include "guest/machine/contents_area.h"
 #include "guest/machine/machine.h"
 #include "guest/mm/backing.h"
+#include "guest/mm/pool.h"
 #include "guest/sched/identity.h"
 #include "hostfs_inode.h"
 #include "inode.h"
@@ -133,8 +134,20 @@ static int64_t read_inode(struct inode *inode, char *out, uint64_t length, uint6
 	return (int64_t)done;
 }
 
+/* What was removed while it was open is in memory from then on (keep()), and so are its operations. */
+static const struct file_operations *operations_if_kept(struct file *file)
+{
+	if (file->inode->layer)
+		return NULL;
+	file->operations = file->inode->file_operations;
+	return file->operations;
+}
+
 static int64_t read_opened(struct file *file, void *out, uint64_t length, uint64_t offset)
 {
+	const struct file_operations *kept = operations_if_kept(file);
+	if (kept)
+		return kept->read(file, out, length, offset);
 	return read_inode(file->inode, out, length, offset);
 }
 
@@ -148,8 +161,11 @@ static int synchronise(struct inode *inode, bool data_only)
 
 static int64_t write_opened(struct file *file, const void *in, uint64_t length, uint64_t offset)
 {
+	const struct file_operations *kept = operations_if_kept(file);
 	const bool appends = file->flags & O_APPEND;
 	uint64_t done = 0;
+	if (kept)
+		return kept->write(file, in, length, offset);
 	while (done < length) {
 		const uint64_t part = part_of(length - done);
 		int64_t put =
@@ -196,6 +212,9 @@ static uint64_t size_now(struct file *file)
 
 static uint64_t available(struct file *file)
 {
+	const struct file_operations *kept = operations_if_kept(file);
+	if (kept)
+		return kept->available(file);
 	const uint64_t size = size_now(file);
 	return file->offset < size ? size - file->offset : 0;
 }
@@ -203,6 +222,9 @@ static uint64_t available(struct file *file)
 /* Where the host's file has holes is not asked for: all of it is data. */
 static int64_t seek(struct file *file, int64_t offset, uint32_t whence)
 {
+	const struct file_operations *kept = operations_if_kept(file);
+	if (kept)
+		return kept->seek(file, offset, whence);
 	if (whence <= SEEK_CUR)
 		return file_seek_position(file, offset, whence);
 	const int64_t size = (int64_t)size_now(file);
@@ -216,7 +238,9 @@ static int64_t seek(struct file *file, int64_t offset, uint32_t whence)
 static int64_t read_for_mapping(struct backing *backing, void *out, uint64_t length,
 				uint64_t offset)
 {
-	return read_inode(file_of_backing(backing)->inode, out, length, offset);
+	struct file *file = file_of_backing(backing);
+	return file->inode->layer ? read_inode(file->inode, out, length, offset)
+				  : regular_file_operations.read(file, out, length, offset);
 }
 
 static void hold_for_mapping(struct backing *backing)
@@ -234,6 +258,9 @@ static int map(struct file *file, struct backing **backing)
 {
 	static const struct backing_operations operations = {
 	    .read = read_for_mapping, .hold = hold_for_mapping, .drop = drop_for_mapping};
+	const struct file_operations *kept = operations_if_kept(file);
+	if (kept)
+		return kept->map(file, backing);
 	file->backing.operations = &operations;
 	*backing = &file->backing;
 	return 0;
@@ -296,15 +323,70 @@ static int make(struct inode *directory, const char *name, size_t length, uint32
 	return ask_name(request, directory, name, length, target ? target : "");
 }
 
-static int remove_name(struct inode *directory, const char *name, size_t length, bool is_directory)
+/* ── what is removed while it is open ────────────────────────────────────────────────────────── */
+
+/* Reads the whole file into `copy`. */
+static int copy_contents(struct inode *inode, struct inode *copy)
+{
+	const uint64_t pages = 16;
+	char *buffer = pool_allocate(pages);
+	int64_t got = buffer ? 1 : -ENOMEM;
+	for (uint64_t offset = 0; got > 0; offset += (uint64_t)got) {
+		got = read_inode(inode, buffer, pages * GUEST_PAGE_SIZE, offset);
+		if (got > 0 && regular_write(copy, buffer, (uint64_t)got, offset) != got)
+			got = -ENOSPC;
+	}
+	if (buffer)
+		pool_release(buffer, pages);
+	return got < 0 ? (int)got : 0;
+}
+
+/* A program may use a file whose only name it removes: it becomes one in memory. Its copy, made before
+ * the name goes; NULL: it is not open, has other names, in which it lives on, or is too large. */
+static struct inode *copy_opened(struct inode *inode)
+{
+	if (!inode || !S_ISREG(inode->mode) || !inode->references || hostfs_of(inode)->links > 1 ||
+	    inode->size / GUEST_PAGE_SIZE > pool_free_pages() / 4)
+		return NULL;
+	struct inode *copy = regular_create(inode->mode & 07777);
+	if (copy && copy_contents(inode, copy)) {
+		inode_drop(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+/* The name has gone, or has not (`error`): the file is what was copied, or the copy is of no use. */
+static void keep(struct inode *inode, struct inode *copy, int error)
+{
+	if (!copy)
+		return;
+	if (!error && inode->references) {
+		struct hostfs_inode *host = hostfs_of(inode);
+		inode->layer = NULL;
+		inode->lower = NULL;
+		inode->operations = copy->operations;
+		inode->file_operations = copy->file_operations;
+		inode->regular = copy->regular;
+		inode->size = copy->size;
+		copy->regular.pages = NULL;
+		copy->regular.capacity = 0;
+		hostfs_free(host);
+	}
+	inode_drop(copy);
+}
+
+static int remove_name(const struct layer_name *from, bool is_directory)
 {
 	const struct root_request request = {
 	    .operation = ROOT_REMOVE,
 	    .flags = is_directory ? ROOT_DIRECTORY : 0,
 	};
-	int error = ask_name(request, directory, name, length, "");
+	struct inode *copy = copy_opened(from->inode);
+	int error = ask_name(request, from->directory, from->name, from->length, "");
+	keep(from->inode, copy, error);
 	if (!error)
-		directory_forget(directory, name, length);
+		directory_forget(from->directory, from->name, from->length);
 	return error;
 }
 
@@ -325,7 +407,9 @@ static int rename_found(const struct layer_name *from, const struct layer_name *
 	    .flags =
 		(flags & RENAME_NOREPLACE ? ROOT_NO_REPLACE : 0) | (exchanges ? ROOT_EXCHANGE : 0),
 	};
+	struct inode *copy = exchanges ? NULL : copy_opened(to->inode);
 	int error = hostfs_ask_two(request, old_name, new_name, NULL, 0, &answer);
+	keep(to->inode, copy, error);
 	if (error) {
 		hostfs_free(old_name);
 		hostfs_free(new_name);

@@ -40,7 +40,7 @@ struct layer_changes {
 	 * `target`. The next lookup finds it. */
 	int (*make)(struct inode *directory, const char *name, size_t length, uint32_t mode,
 		    const char *target);
-	int (*remove)(struct inode *directory, const char *name, size_t length, bool is_directory);
+	int (*remove)(const struct layer_name *name, bool is_directory);
 	/* As renameat2(2); all are of this layer, and what is moved exists. */
 	int (*rename)(const struct layer_name *from, const struct layer_name *to, uint32_t flags);
 	int (*link)(struct inode *inode, struct inode *directory, const char *name, size_t length);

@@ -90,6 +90,21 @@ attempt(os.rmdir, "empty"); attempt(os.rmdir, "empty")
 attempt(os.open, "old", os.O_RDWR | os.O_DIRECTORY); attempt(os.open, ".", os.O_RDWR)
 attempt(os.mkfifo, "fifo"); attempt(os.unlink, "fifo")
 
+# What is removed, or replaced, while it is open can be used on.
+gone = os.open("gone", os.O_RDWR | os.O_CREAT, 0o600)
+os.write(gone, b"x" * 5000 + b"end")
+mapped = mmap.mmap(gone, 5003, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+os.unlink("gone")
+with open("gone", "w") as file:
+    file.write("another")
+attempt(os.pread, gone, 10, 5000); attempt(os.pwrite, gone, b"END!", 5000); attempt(os.lseek, gone, 0, os.SEEK_END)
+attempt(os.write, gone, b"more"); print(os.fstat(gone).st_size, os.fstat(gone).st_nlink, mapped[4999:5000])
+attempt(os.ftruncate, gone, 2); attempt(os.pread, gone, 10, 0); attempt(os.fsync, gone); print(read("gone"))
+other = os.open("gone", os.O_RDWR)
+os.rename("old", "gone")
+attempt(os.pread, other, 10, 0); attempt(os.pwrite, other, b"A", 0); attempt(os.pread, other, 10, 0)
+os.close(other); os.close(gone); print(read("gone")[:3]); os.rename("gone", "old")
+
 # Processes share the position of what was open.
 shared = os.open("shared", os.O_RDWR | os.O_CREAT, 0o644)
 child = os.fork()

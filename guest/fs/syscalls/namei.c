@@ -78,9 +78,9 @@ static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 	if (walk.parent->read_only)
 		return -EROFS;
 	/* What is in memory, as a socket, is not known to the layer. */
+	const struct layer_name name = {walk.parent, walk.name, walk.length, walk.inode};
 	if (layer_changes_of(walk.parent) && layer_changes_of(walk.inode))
-		return layer_changes_of(walk.parent)
-		    ->remove(walk.parent, walk.name, walk.length, is_directory);
+		return layer_changes_of(walk.parent)->remove(&name, is_directory);
 	/* A part that lives on the host stays. */
 	if (layer_changes_of(walk.inode))
 		return -EBUSY;
