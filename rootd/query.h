@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "root_server/wire.h"
-#include "serve.h"
+#include "served.h"
 
 struct query {
 	const struct root_served *served;

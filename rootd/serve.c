@@ -108,6 +108,8 @@ static bool add_entry(int directory, const struct dirent64 *entry, bool is_plain
 		return true;
 	if (!describe_entry(directory, answer->status.device, entry, is_plain, &listed))
 		return true;
+	if (listed.status.mode)
+		listed.status.flags |= answer->status.flags & ROOT_STATUS_READ_ONLY;
 	uint64_t size = root_listed_size(listed.length);
 	if (size > ROOT_WIRE_ENTRIES_MAX - answer->length)
 		return false;
@@ -144,8 +146,9 @@ static int serve_list(const struct query *query, struct root_answer *answer, uin
 	cleanup_close int fd = open_found(query, O_DIRECTORY, &answer->status);
 	if (fd < 0)
 		return fd;
-	/* Where there are parts, names must be asked for: whether they lie in one is told then. */
-	const bool is_plain = !query->served->shares.count;
+	/* What lives on the host, or may begin to here, is asked for by its path. */
+	const bool is_plain = !(answer->status.flags & ROOT_STATUS_LIVE) &&
+			      !root_shares_below(&query->served->shares, query->path);
 	off_t start = (off_t)query->request.offset;
 	if (start && lseek(fd, start, SEEK_SET) != start)
 		return -EINVAL;

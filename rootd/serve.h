@@ -6,13 +6,7 @@
 #include <stdint.h>
 
 #include "mayfly/root_wire.h"
-#include "root_server/shares.h"
-
-/* A tree, and its parts that are not as the rest. */
-struct root_served {
-	int directory; /* O_PATH */
-	struct root_shares shares;
-};
+#include "served.h"
 
 /* Answers the request in `message`, whatever that is. What the answer brings besides goes to `extra`,
  * ROOT_WIRE_EXTRA_MAX bytes that the one who asks can see, and where it puts what it wants written:

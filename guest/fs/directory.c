@@ -255,7 +255,8 @@ void directory_move(struct inode *from, const char *from_name, size_t from_lengt
 static int revalidate(const struct dentry *dentry)
 {
 	const struct layer_operations *layer = dentry->inode->layer;
-	return dentry->is_lower && layer && layer->revalidate ? layer->revalidate(dentry->inode) : 0;
+	return dentry->is_lower && layer && layer->revalidate ? layer->revalidate(dentry->inode)
+							      : 0;
 }
 
 int directory_lookup(struct inode *directory, const char *name, size_t length, struct inode **found)

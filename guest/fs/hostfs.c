@@ -13,7 +13,6 @@
 #include "guest/machine/machine.h"
 #include "guest/mm/heap.h"
 #include "guest/mm/pool.h"
-#include "hostfs_inode.h"
 #include "inode.h"
 #include "layer.h"
 #include "lower.h"

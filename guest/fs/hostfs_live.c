@@ -16,7 +16,7 @@
 #include "guest/mm/backing.h"
 #include "guest/mm/pool.h"
 #include "guest/sched/identity.h"
-#include "hostfs_inode.h"
+#include "hostfs.h"
 #include "inode.h"
 #include "layer.h"
 #include "lower.h"

@@ -93,6 +93,11 @@ void inode_drop(struct inode *inode)
 	inode_collect(inode);
 }
 
+const struct layer_changes *inode_changes(const struct inode *inode)
+{
+	return inode->layer ? inode->layer->changes : NULL;
+}
+
 void inode_modified(struct inode *inode)
 {
 	inode->modified_ns = inode->changed_ns = clock_read_ns(true);

@@ -19,6 +19,7 @@ struct dentry;
 struct dirent_info;
 struct file_operations;
 struct inode;
+struct layer_changes;
 struct layer_operations;
 struct pseudo_text;
 
@@ -120,6 +121,9 @@ struct inode *inode_create_lower(uint32_t mode, const struct inode_operations *o
 void inode_collect(struct inode *inode);
 void inode_hold(struct inode *inode);
 void inode_drop(struct inode *inode);
+
+/* How its layer is changed; NULL: changes of it are kept in memory. */
+const struct layer_changes *inode_changes(const struct inode *inode);
 
 /* Notes that contents (or, for directories, entries) changed; or only what describes the inode. */
 void inode_modified(struct inode *inode);

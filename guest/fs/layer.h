@@ -12,9 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "inode.h"
-
 struct dirent_info;
+struct inode;
 struct inode_status;
 
 /* What a change of an inode's attributes says. */
@@ -96,11 +95,5 @@ struct layer_operations {
 	/* NULL: what is written is kept in memory. */
 	const struct layer_changes *changes;
 };
-
-/* Changes of the inode are the layer's. NULL: they are kept in memory. */
-static inline const struct layer_changes *layer_changes_of(const struct inode *inode)
-{
-	return inode->layer ? inode->layer->changes : NULL;
-}
 
 #endif

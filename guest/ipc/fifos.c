@@ -42,7 +42,7 @@ static int64_t make_node(uint64_t directory, uint64_t path, uint32_t mode)
 	if (error)
 		return error;
 	const uint32_t permissions = path_apply_mask(mode);
-	const struct layer_changes *changes = layer_changes_of(walk.parent);
+	const struct layer_changes *changes = inode_changes(walk.parent);
 	if (changes && !S_ISFIFO(mode))
 		return changes->make(walk.parent, walk.name, walk.length, S_IFREG | permissions,
 				     NULL);

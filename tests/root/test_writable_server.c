@@ -236,6 +236,33 @@ static void test_read_only(struct root_client *client)
 	check_file("w/n/o/kept", "kept");
 }
 
+/* The status of `name` in a listing; NULL: it came without one. */
+static const struct root_status *listed_status(struct root_client *client, const char *folder,
+					       const char *name)
+{
+	static struct root_listed listed;
+	if (!CHECK_NUMBER(ask(client, (struct root_request){.operation = ROOT_LIST}, folder, NULL),
+			  0))
+		return NULL;
+	for (uint32_t at = 0; at < answer.length; at += (uint32_t)root_listed_size(listed.length)) {
+		memcpy(&listed, extra + at, sizeof(listed));
+		if (listed.length == strlen(name) &&
+		    !memcmp(extra + at + sizeof(listed), name, listed.length))
+			return listed.status.mode ? &listed.status : NULL;
+	}
+	return NULL;
+}
+
+/* What a listing says of a name holds for a while: of what lives on the host it says nothing. */
+static void test_listings(struct root_client *client)
+{
+	CHECK(!listed_status(client, "", "w"));
+	CHECK(!listed_status(client, "", "usr")); /* others might lie below */
+	CHECK(!listed_status(client, "etc", "motd"));
+	CHECK(!listed_status(client, "w", "new"));
+	CHECK(listed_status(client, "usr", "empty") != NULL);
+}
+
 static void make_files(const char *path)
 {
 	tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -280,6 +307,7 @@ int main(void)
 		test_attributes(client);
 		test_prison(client);
 		test_read_only(client);
+		test_listings(client);
 		root_client_close(client);
 	} else {
 		fprintf(stderr, "  %s\n", error.text);

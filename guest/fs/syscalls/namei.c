@@ -26,7 +26,7 @@ static int walk_to_new(struct walk *walk, uint64_t directory, uint64_t path)
 /* Has the layer make it, where names in that directory are the layer's. */
 static bool make_lower(const struct walk *walk, uint32_t mode, const char *target, int *error)
 {
-	const struct layer_changes *changes = layer_changes_of(walk->parent);
+	const struct layer_changes *changes = inode_changes(walk->parent);
 	if (changes)
 		*error = changes->make(walk->parent, walk->name, walk->length, mode, target);
 	return changes;
@@ -79,10 +79,10 @@ static int64_t remove_name(uint64_t directory, uint64_t path, bool is_directory)
 		return -EROFS;
 	/* What is in memory, as a socket, is not known to the layer. */
 	const struct layer_name name = {walk.parent, walk.name, walk.length, walk.inode};
-	if (layer_changes_of(walk.parent) && layer_changes_of(walk.inode))
-		return layer_changes_of(walk.parent)->remove(&name, is_directory);
+	if (inode_changes(walk.parent) && inode_changes(walk.inode))
+		return inode_changes(walk.parent)->remove(&name, is_directory);
 	/* A part that lives on the host stays. */
-	if (layer_changes_of(walk.inode))
+	if (inode_changes(walk.inode))
 		return -EBUSY;
 	error = is_directory ? directory_check_empty(walk.inode) : 0;
 	if (!error)
@@ -109,8 +109,8 @@ static int64_t make_symlink(uint64_t target, uint64_t directory, uint64_t path)
 /* From memory to what lives on the host, and back, there are no links. */
 static int add_link(const struct walk *walk, struct inode *inode)
 {
-	const struct layer_changes *changes = layer_changes_of(walk->parent);
-	if (changes != layer_changes_of(inode))
+	const struct layer_changes *changes = inode_changes(walk->parent);
+	if (changes != inode_changes(inode))
 		return -EXDEV;
 	return changes ? changes->link(inode, walk->parent, walk->name, walk->length)
 		       : directory_add(walk->parent, walk->name, walk->length, inode);
@@ -186,8 +186,7 @@ static int check_rename(const struct walk *from, const struct walk *to, uint32_t
 		return 0;
 	if (moves_directory != onto_directory)
 		return moves_directory ? -ENOTDIR : -EISDIR;
-	return moves_directory && !layer_changes_of(to->inode) ? directory_check_empty(to->inode)
-							       : 0;
+	return moves_directory && !inode_changes(to->inode) ? directory_check_empty(to->inode) : 0;
 }
 
 /* In memory. */
@@ -211,7 +210,7 @@ static int rename_kept(const struct walk *from, const struct walk *to, uint32_t 
  * there is held by a name in memory, and stays. */
 static int rename_walked(const struct walk *from, const struct walk *to, uint32_t flags)
 {
-	const struct layer_changes *changes = layer_changes_of(from->parent);
+	const struct layer_changes *changes = inode_changes(from->parent);
 	const struct layer_name from_name = {from->parent, from->name, from->length, from->inode};
 	const struct layer_name to_name = {to->parent, to->name, to->length, to->inode};
 	int error = check_rename(from, to, flags);
@@ -221,10 +220,10 @@ static int rename_walked(const struct walk *from, const struct walk *to, uint32_
 		return 0; /* two names of one file: both stay */
 	if (from->parent->read_only || to->parent->read_only)
 		return -EROFS;
-	if (changes != layer_changes_of(to->parent))
+	if (changes != inode_changes(to->parent))
 		return -EXDEV;
-	if (changes != layer_changes_of(from->inode) ||
-	    (to->inode && changes != layer_changes_of(to->inode)))
+	if (changes != inode_changes(from->inode) ||
+	    (to->inode && changes != inode_changes(to->inode)))
 		return changes ? -EXDEV : -EBUSY;
 	return changes ? changes->rename(&from_name, &to_name, flags)
 		       : rename_kept(from, to, flags);

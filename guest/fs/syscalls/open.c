@@ -20,7 +20,7 @@
 /* Makes the regular file that O_CREAT asks for. */
 static int create_file(struct walk *walk, uint64_t mode)
 {
-	const struct layer_changes *changes = layer_changes_of(walk->parent);
+	const struct layer_changes *changes = inode_changes(walk->parent);
 	if (walk->parent->read_only)
 		return -EROFS;
 	if (changes)

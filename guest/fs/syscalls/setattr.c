@@ -64,7 +64,7 @@ SYSTEM_CALL(fallocate)
 		return S_ISFIFO(file->inode->mode) ? -ESPIPE : -ENODEV;
 	if (add_overflows((int64_t)arguments[2], (int64_t)arguments[3], &end))
 		return -EFBIG;
-	const struct layer_changes *changes = layer_changes_of(file->inode);
+	const struct layer_changes *changes = inode_changes(file->inode);
 	if (changes)
 		return changes->allocate(file->inode, mode, arguments[2], arguments[3]);
 	if (!file->inode->operations->clear)
@@ -80,7 +80,7 @@ SYSTEM_CALL(fallocate)
 /* Has the layer change it, where it is the layer's, or refuses to; else *error is left. */
 static bool change_lower(struct inode *inode, const struct layer_change *change, int *error)
 {
-	const struct layer_changes *changes = layer_changes_of(inode);
+	const struct layer_changes *changes = inode_changes(inode);
 	if (inode->read_only)
 		*error = -EROFS;
 	else if (changes)

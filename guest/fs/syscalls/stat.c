@@ -215,7 +215,7 @@ static int64_t synchronise(const uint64_t arguments[6], bool data_only)
 	struct file *file = descriptor_opened(arguments[0]);
 	if (!file)
 		return -EBADF;
-	const struct layer_changes *changes = layer_changes_of(file->inode);
+	const struct layer_changes *changes = inode_changes(file->inode);
 	if (changes && !file->inode->read_only)
 		return changes->synchronise(file->inode, data_only);
 	return file->operations->stored || S_ISDIR(file->inode->mode) ? 0 : -EINVAL;

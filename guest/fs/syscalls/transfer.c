@@ -386,8 +386,7 @@ static int check_copied(const struct file *from, const struct file *to, uint64_t
 	if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
 		return -EINVAL;
 	/* By way of a small buffer it would be slow; programs then use a large one of their own. */
-	if (!from->operations->stored || layer_changes_of(from->inode) ||
-	    layer_changes_of(to->inode))
+	if (!from->operations->stored || inode_changes(from->inode) || inode_changes(to->inode))
 		return -EXDEV;
 	bool allowed = file_readable(from) && file_writable(to) && !(to->flags & O_APPEND);
 	return allowed ? 0 : -EBADF;
