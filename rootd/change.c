@@ -150,8 +150,14 @@ static struct timespec time_of(const struct root_request *request, uint32_t flag
 {
 	if (!(request->flags & flag))
 		return (struct timespec){.tv_nsec = UTIME_OMIT};
-	return (struct timespec){.tv_sec = (time_t)(time_ns / NANOSECONDS_PER_SECOND),
-				 .tv_nsec = (long)(time_ns % NANOSECONDS_PER_SECOND)};
+	/* Before 1970 it is negative. */
+	const int64_t second = (int64_t)NANOSECONDS_PER_SECOND;
+	int64_t seconds = (int64_t)time_ns / second, rest = (int64_t)time_ns % second;
+	if (rest < 0) {
+		seconds--;
+		rest += second;
+	}
+	return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
 /* By descriptor: a path could lead elsewhere by now. Only one that can be read or written can have its

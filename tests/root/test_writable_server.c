@@ -182,6 +182,12 @@ static void test_attributes(struct root_client *client)
 					.modified_ns = 1000000000123456789UL};
 	CHECK_NUMBER(ask(client, request, "w/new", NULL), 0);
 	CHECK_NUMBER(answer.status.modified_ns, 1000000000123456789UL);
+	request.modified_ns = (uint64_t)-1500000000L;
+	CHECK_NUMBER(ask(client, request, "w/new", NULL), 0);
+	struct stat status = {0};
+	CHECK_NUMBER(fstatat(tree, "w/new", &status, 0), 0);
+	CHECK_NUMBER(status.st_mtim.tv_sec, -2);
+	CHECK_NUMBER(status.st_mtim.tv_nsec, 500000000);
 	request = (struct root_request){.operation = ROOT_CHANGE,
 					.flags = ROOT_SET_OWNER,
 					.owner = geteuid(),
