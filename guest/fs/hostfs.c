@@ -149,12 +149,26 @@ void hostfs_forget_names(struct hostfs_inode *host)
 
 void hostfs_free(struct hostfs_inode *host)
 {
+	/* A directory that only this held goes as well, and so on up: one after the other, as a tree
+	 * may be deeper than the stack. */
+	static struct inode *above;
+	static bool goes_up;
+	struct inode *parent = host->parent;
 	hostfs_forget_names(host);
 	if (fetched.file == host)
 		fetched.file = NULL;
-	if (host->parent)
-		inode_drop(host->parent);
 	heap_free(host, hostfs_size(host->path_length));
+	if (goes_up) {
+		above = parent;
+		return;
+	}
+	goes_up = true;
+	while (parent) {
+		above = NULL;
+		inode_drop(parent);
+		parent = above;
+	}
+	goes_up = false;
 }
 
 void hostfs_rename(struct hostfs_inode *host, struct hostfs_inode *name)

@@ -17,6 +17,7 @@ MAYFLY, ISOLATION = sys.argv[1:3]
 SKIPPED = 77
 TIMEOUT_S = 120
 PYTHON = "/usr/bin/python3"
+BUSYBOX = "/bin/busybox"
 
 # What a program may do with files, and what comes of it. Its directory is empty, but for a file "old".
 CHANGES = r"""
@@ -104,6 +105,17 @@ other = os.open("gone", os.O_RDWR)
 os.rename("old", "gone")
 attempt(os.pread, other, 10, 0); attempt(os.pwrite, other, b"A", 0); attempt(os.pread, other, 10, 0)
 os.close(other); os.close(gone); print(read("gone")[:3]); os.rename("gone", "old")
+
+# Deep down, and gone while it is open.
+os.mkdir("deep"); os.chdir("deep"); depth = 400
+for number in range(depth):
+    os.mkdir("d"); os.chdir("d")
+with open("file", "w") as deep:
+    os.unlink("file"); deep.write("x")
+    for number in range(depth):
+        os.chdir(".."); os.rmdir("d")
+    os.chdir(".."); os.rmdir("deep")
+print(os.path.basename(os.getcwd()) == os.path.basename(sys.argv[1]), os.path.exists("deep"))
 
 # Processes share the position of what was open.
 shared = os.open("shared", os.O_RDWR | os.O_CREAT, 0o644)
@@ -268,6 +280,31 @@ print(attempt(open, "/usr/bin/env", "a"), attempt(open, "/usr/new", "w"), attemp
 """, str(self.data))
         self.assertEqual(result.stdout.decode(), "EROFS EROFS done done\n", result.stderr)
         self.assertTrue((self.data / "new").exists())
+
+    @unittest.skipIf(not os.path.exists(BUSYBOX), "there is no static busybox")
+    def test_whole_root(self):
+        """What the library OS adds is in memory, whatever the host has."""
+        (self.folder / "etc").mkdir()
+        shutil.copy(BUSYBOX, self.folder / "busybox")
+        result = run("--writable=/", "/busybox", "sh", "-c", "echo new > /new; echo x > /dev/null; cat /etc/hostname;"
+                     " echo no > /dev/shm/x; ls /dev >/data/list; echo y > /etc/mine; mv /new /etc; rmdir /data/none",
+                     root=str(self.folder))
+        self.assertEqual(result.stdout, b"mayfly\n", result.stderr)
+        self.assertEqual(sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*")),
+                         ["busybox", "data", "data/list", "etc", "etc/mine", "etc/new"], result.stderr)
+        self.assertIn("null", (self.data / "list").read_text())
+
+    def test_many(self):
+        """As many parts as there may be, and one more."""
+        folders = [self.data / f"{number}" for number in range(65)]
+        for folder in folders:
+            folder.mkdir()
+        code = "import sys; [open(f'{sys.argv[1]}/{number}/file', 'w').write('x') for number in range(64)]"
+        result = self.python(code, *(f"--writable={folder}" for folder in folders[:64]))
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertTrue(all((folder / "file").read_text() == "x" for folder in folders[:64]))
+        result = self.python(code, *(f"--writable={folder}" for folder in folders))
+        self.assertIn(b"more than 64", result.stderr)
 
     def test_refusals(self):
         for options, says in ((["--writable=/no/such"], "cannot open /no/such of the root"),
