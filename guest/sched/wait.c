@@ -172,9 +172,8 @@ static int select_by_pidfd(uint64_t descriptor, struct selection *selection)
 {
 	struct process *process;
 	bool never_waits;
-	int error = process_of_pidfd(descriptor, &process, &never_waits);
-	if (error)
-		return error;
+	if (process_of_pidfd(descriptor, &process, &never_waits))
+		return -EBADF;
 	selection->kind = P_PID;
 	selection->id = process ? process->id : 0;
 	selection->is_eagain = never_waits && !(selection->options & WNOHANG);
@@ -226,7 +225,7 @@ SYSTEM_CALL(waitid)
 	const uint32_t kinds = WEXITED | WSTOPPED | WCONTINUED;
 	const uint32_t known = kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
 	struct selection selection = {.options = (uint32_t)arguments[3]};
-	struct news news = {0};
+	struct news news;
 	siginfo_t information = {0};
 	if (selection.options & ~known || !(selection.options & kinds))
 		return -EINVAL;
