@@ -17,6 +17,7 @@
 #   make lint | make format      check or mend the form of the sources
 #   make fuzz FUZZ=name|all [TIME=seconds]
 #   make bench-tenants           a client of the accelerator host beside hostile ones
+#   make bench-containers        a container that says hello, by Mayfly, crun and runc in turns
 #   make fuzz-operators [TIME=seconds]    models of single operators, sent by a client
 #   make clean
 
@@ -45,7 +46,7 @@ export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0:suppressions=$(CURDIR)/
 
 SOURCES = git ls-files '*.c' '*.h'
 
-.PHONY: all bench-tenants fuzz-operators run test stress soak test-faults test-runtimes test-gpu test-hardware test-containers bench bench-check install uninstall clean format lint fuzz models setup
+.PHONY: all bench-tenants bench-containers fuzz-operators run test stress soak test-faults test-runtimes test-gpu test-hardware test-containers bench bench-check install uninstall clean format lint fuzz models setup
 
 all: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -135,6 +136,10 @@ fuzz:
 
 bench-tenants: all models
 	tests/tenants/measure.py $(BUILD)
+
+bench-containers: all
+	tools/setup containers
+	tests/containers/measure.py $(BUILD)
 
 fuzz-operators: all models
 	tests/operators/run $(BUILD) $(TIME)

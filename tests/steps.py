@@ -12,7 +12,8 @@ class Ended:
         self.command, self.status, self.out, self.err = command, status, out, err
 
     def __str__(self):
-        return f"{' '.join(self.command)[:300]}\n    status {self.status}\n    out {self.out[-600:]!r}\n    err {self.err[-900:]!r}"
+        return (f"{' '.join(self.command)[:300]}\n    status {self.status}\n    out {self.out[-600:]!r}\n"
+                f"    err {self.err[-900:]!r}")
 
 
 def run(*command, feed=None, limit=COMMAND_S, environment=None):
@@ -43,7 +44,7 @@ def must(*command, **options):
     return ended.out
 
 
-def until(question, limit=20):
+def until(question, limit=60):
     """Asks until the answer is true, or the limit in seconds is over. Returns the last answer."""
     end = time.monotonic() + limit
     while not (answer := question()) and time.monotonic() < end:

@@ -1,6 +1,8 @@
 """What cannot be done: one line of JSON says so, the status is 1, and nothing is left behind."""
 import json
-import os
+import signal
+import subprocess
+import time
 
 from bundle import CONFIG
 from steps import run
@@ -55,23 +57,28 @@ VERSIONS = {f"version {value!r}": member("ociVersion", value=value)
 PROCESS = {
     "no process": member("process", value=...), "process that is none": member("process", value=[]),
     "no args": member("process", "args", value=...), "empty args": member("process", "args", value=[]),
-    "args of numbers": member("process", "args", value=[1]), "args that are a text": member("process", "args", value="true"),
+    "args of numbers": member("process", "args", value=[1]),
+    "args that are a text": member("process", "args", value="true"),
     "an empty program": member("process", "args", value=[""]),
     "a program that is not there": member("process", "args", value=["/no/such/program"]),
     "a program on no path": member("process", "args", value=["no-such-program"]),
     "a program that is a directory": member("process", "args", value=["/bin"]),
     "a program that cannot be run": member("process", "args", value=["/etc/passwd"]),
     "no cwd": member("process", "cwd", value=...), "a relative cwd": member("process", "cwd", value="bin"),
-    "an empty cwd": member("process", "cwd", value=""), "a cwd that is a file": member("process", "cwd", value="/etc/passwd"),
-    "env of numbers": member("process", "env", value=[1]), "a negative user": member("process", "user", value={"uid": -1, "gid": 0}),
+    "an empty cwd": member("process", "cwd", value=""),
+    "a cwd that is a file": member("process", "cwd", value="/etc/passwd"),
+    "env of numbers": member("process", "env", value=[1]),
+    "a negative user": member("process", "user", value={"uid": -1, "gid": 0}),
     "a user that is too large": member("process", "user", value={"uid": 1 << 32, "gid": 0}),
     "an unknown limit": member("process", "rlimits", value=[{"type": "RLIMIT_NONE", "soft": 1, "hard": 1}]),
     "a limit twice": member("process", "rlimits", value=[{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}] * 2),
-    "a soft limit above the hard one": member("process", "rlimits", value=[{"type": "RLIMIT_CORE", "soft": 2, "hard": 1}]),
+    "a soft limit above the hard one": member("process", "rlimits",
+                                              value=[{"type": "RLIMIT_CORE", "soft": 2, "hard": 1}]),
     "oomScoreAdj of 5000": member("process", "oomScoreAdj", value=5000),
 }
 ROOTS = {
-    "no root": member("root", value=...), "no path": member("root", value={}), "empty path": member("root", "path", value=""),
+    "no root": member("root", value=...), "no path": member("root", value={}),
+    "empty path": member("root", "path", value=""),
     "a path that is not there": member("root", "path", value="absent"),
     "a path that is a file": member("root", "path", value="config.json"),
     "the host's root": member("root", "path", value="/"),
@@ -165,7 +172,8 @@ def table(name):
 def places(check, runtime):
     """places"""
     bundle = runtime.bundle().write()
-    for what, words in (("no bundle", ("--bundle", "/no/such/bundle", "x")), ("a bundle that is a file", ("--bundle", "/etc/hostname", "x")),
+    for what, words in (("no bundle", ("--bundle", "/no/such/bundle", "x")),
+                        ("a bundle that is a file", ("--bundle", "/etc/hostname", "x")),
                         ("no id", ("--bundle", bundle.folder)), ("two ids", ("--bundle", bundle.folder, "x", "y")),
                         ("a pid file nowhere", ("--bundle", bundle.folder, "--pid-file", "/no/such/file", "x")),
                         ("an unknown option", ("--bundle", bundle.folder, "--nosuch", "x"))):
@@ -206,9 +214,6 @@ def groups(check, runtime):
 
 def killed_meanwhile(check, runtime):
     """create that is killed"""
-    import signal  # pylint: disable=import-outside-toplevel
-    import subprocess  # pylint: disable=import-outside-toplevel
-    import time  # pylint: disable=import-outside-toplevel
     bundle = runtime.bundle().process("sleep", "600").write()
     for number, after_s in enumerate((0, 0.002, 0.004, 0.006, 0.01, 0.02)):
         name = f"killed{number}"

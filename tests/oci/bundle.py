@@ -174,7 +174,7 @@ class Container:
                 self.exit = code if code >= 0 else 128 - code
         return self.exit is not None or not self.pid
 
-    def wait(self, limit=20):
+    def wait(self, limit=60):
         """The exit status, when it has ended."""
         until(self.ended, limit)
         return self.exit

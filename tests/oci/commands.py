@@ -176,7 +176,7 @@ def too_much_memory(check, runtime):
     bundle.config["linux"]["resources"] = {"memory": {"limit": 128 << 20, "swap": 128 << 20}}
     with runtime.create(bundle) as container:
         container.start()
-        check("ends at the limit", container.wait(30) not in (0, None), f"{container.exit} {container}")
+        check("ends at the limit", container.wait() not in (0, None), f"{container.exit} {container}")
 
 
 def events(check, runtime):

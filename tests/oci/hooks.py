@@ -55,7 +55,8 @@ def arguments(check, runtime):
     file = runtime.folder / "hook-arguments"
     bundle = runtime.bundle()
     bundle.config["hooks"] = {"createRuntime": [
-        {"path": "/bin/sh", "args": ["renamed", "-c", f'echo "$0|$1|$A|$HOME" >{file}', "zero", "one"], "env": ["A=x y"]}]}
+        {"path": "/bin/sh", "args": ["renamed", "-c", f'echo "$0|$1|$A|$HOME" >{file}', "zero", "one"],
+         "env": ["A=x y"]}]}
     ended = runtime.run(bundle)
     check("are the hook's, and the environment, too", ended.status == 0 and file.read_text() == "zero|one|x y|\n",
           f"{ended} {file.read_text() if file.exists() else None}")
@@ -87,7 +88,8 @@ def failures(check, runtime):
         with runtime.create(bundle) as container:
             ended = container.start()
             if runtime.is_mayfly:  # runc and crun are stricter than the specification
-                check(f"of {kind} changes nothing", ended.status == 0 and container.wait() == 3, f"{ended} {container.exit}")
+                check(f"of {kind} changes nothing", ended.status == 0 and container.wait() == 3,
+                      f"{ended} {container.exit}")
             container.wait()
             ended = container.delete()
             check(f"of {kind} does not keep it from delete", ended.status == 0, ended)

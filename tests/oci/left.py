@@ -14,10 +14,6 @@ def sockets():
     return sorted(line.split()[7] for line in lines if len(line.split()) > 7)
 
 
-def namespaces_kept():
-    return sorted(line for line in place.mounts() if "/ns" in line)
-
-
 def names_below(folder, but):
     found = []
     for base, folders, files in os.walk(folder):
@@ -37,7 +33,7 @@ class Left:
 
     def look(self):
         return {"mounts": place.mounts(), "control groups": place.cgroups(), "processes": place.processes(),
-                "sockets": sockets(), "kept namespaces": namespaces_kept(),
+                "sockets": sockets(),
                 "files": sorted(name for folder in FOLDERS for name in names_below(folder, self.runtime.folder)),
                 "state": sorted(os.listdir(self.runtime.root)) if self.runtime.root.exists() else []}
 
@@ -47,6 +43,6 @@ class Left:
         return {what: sorted(set(now[what]) - set(self.before[what])) for what in now
                 if now[what] != self.before[what] and set(now[what]) - set(self.before[what])}
 
-    def check(self, check, what="leaves nothing behind", limit=5):
+    def check(self, check, what="leaves nothing behind", limit=30):
         until(lambda: not self.more(), limit)
         return check(what, not self.more(), self.more())

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 
 from steps import until
@@ -174,7 +175,6 @@ def at_once(check, runtime):
     statuses = []
 
     def create(number):
-        import subprocess  # pylint: disable=import-outside-toplevel
         command = [runtime.program, "--root", str(runtime.root), "create", "--bundle", str(bundle.folder), "--pid-file",
                    str(runtime.folder / f"once{number}"), "once"]
         statuses.append(subprocess.run(command, env=runtime.environment, stdin=subprocess.DEVNULL, timeout=60,

@@ -17,7 +17,7 @@ def console(runtime):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(1)
-        listener.settimeout(20)
+        listener.settimeout(60)
         masters = []
 
         def take():
@@ -33,15 +33,15 @@ def console(runtime):
         try:
             yield path, masters
         finally:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as nobody:
+                nobody.connect(str(path))  # wakes who waits
             taker.join()
             for master in masters:
                 os.close(master)
             path.unlink()
 
 
-def read_terminal(master, word, limit=20):
+def read_terminal(master, word, limit=60):
     """Reads until the word was there, or the other end closes."""
     said = b""
     os.set_blocking(master, False)
