@@ -74,6 +74,9 @@ static int set_up(struct root_served *served, uint8_t **memory, struct root_read
 		/* Permissions of what is made are the guest's, less its own mask. */
 		if (ready->writable)
 			umask(0);
+		/* Of a file that would become too large, a guest is told; it ends nobody. */
+		if (ready->writable)
+			signal(SIGXFSZ, SIG_IGN);
 		result = rootd_confine(served->directory, &served->shares, &report);
 	}
 	for (int i = 0; i < CONFINE_MEASURES; i++)

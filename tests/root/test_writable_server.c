@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 #include "sizes/sizes.h"
 #include "tests/root/tree.h"
 #include "util/clock.h"
+
+/* More than the memory that is shared with a server. */
+#define FILE_MAX (2 * ROOT_WIRE_EXTRA_MAX)
 
 static uint8_t extra[ROOT_WIRE_EXTRA_MAX];
 static struct root_answer answer;
@@ -328,6 +332,35 @@ static void make_files(const char *path)
 	close(kept);
 }
 
+/* A server that may not write as much as is asked for says so, and goes on for all others that it
+ * serves. */
+static void test_limit(const char *path, const struct root_parts *parts)
+{
+	struct root_request request = {.operation = ROOT_RESIZE, .offset = FILE_MAX + 1};
+	struct rlimit before, limit;
+	struct root_client *client = NULL;
+	struct error error = {0};
+	if (!CHECK_NUMBER(getrlimit(RLIMIT_FSIZE, &before), 0))
+		return;
+	limit = before;
+	limit.rlim_cur = FILE_MAX;
+	CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	const int result = root_client_open_parts(&client, path, parts, &error);
+	CHECK_NUMBER(setrlimit(RLIMIT_FSIZE, &before), 0);
+	if (!CHECK_NUMBER(result, 0))
+		return;
+	CHECK_NUMBER(make(client, "w/large", S_IFREG | 0644, NULL), 0);
+	CHECK_NUMBER(ask(client, request, "w/large", NULL), -EFBIG);
+	CHECK_NUMBER(write_text(client, "w/large", "x", FILE_MAX, 0), -EFBIG);
+	request = (struct root_request){.operation = ROOT_ALLOCATE, .length = FILE_MAX + 1};
+	const int allocated = ask(client, request, "w/large", NULL);
+	CHECK(allocated == -EFBIG || allocated == -EOPNOTSUPP);
+	/* As much as there is room for. */
+	CHECK_NUMBER(write_text(client, "w/large", "xyz", FILE_MAX - 2, 0), 0);
+	CHECK_NUMBER(answer.next, 2);
+	root_client_close(client);
+}
+
 static void test_refusals(const char *path)
 {
 	static const char *const missing[] = {"/none", NULL}, *const relative[] = {"w", NULL};
@@ -367,6 +400,7 @@ int main(void)
 	} else {
 		fprintf(stderr, "  %s\n", error.text);
 	}
+	test_limit(path, &parts);
 	test_refusals(path);
 	/* Without such parts there is nothing that a request could change. */
 	if (CHECK_NUMBER(root_client_open(&client, path, &error), 0)) {
