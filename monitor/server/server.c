@@ -36,8 +36,15 @@ static void note_signal(struct server *server, const struct channel_message *mes
 		return;
 	lock_scoped(&server->lock);
 	struct cancelling *slot = &server->cancelling[message->slot];
-	if (slot->serial == message->serial)
-		atomic_fetch_or(&slot->signals, 1UL << (message->length - 1));
+	const uint64_t signal = 1UL << (message->length - 1);
+	if (slot->serial == message->serial) {
+		atomic_fetch_or(&slot->signals, signal);
+		return;
+	}
+	if (slot->early_serial != message->serial)
+		slot->early_signals = 0;
+	slot->early_serial = message->serial;
+	slot->early_signals |= signal;
 }
 
 void server_note_request(struct server *server, uint32_t number, uint64_t serial)
@@ -45,7 +52,7 @@ void server_note_request(struct server *server, uint32_t number, uint64_t serial
 	lock_scoped(&server->lock);
 	struct cancelling *slot = &server->cancelling[number];
 	slot->serial = serial;
-	atomic_store(&slot->signals, 0);
+	atomic_store(&slot->signals, slot->early_serial == serial ? slot->early_signals : 0);
 	atomic_store(&slot->unwanted, slot->cancelled == serial);
 }
 

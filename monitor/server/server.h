@@ -21,6 +21,8 @@ struct cancelling {
 	uint64_t cancelled; /* the last one that is not wanted */
 	atomic_bool unwanted;
 	_Atomic uint64_t signals; /* for its program */
+	/* For the program of a request that has not arrived: it comes by another socket. */
+	uint64_t early_serial, early_signals;
 };
 
 struct server {

@@ -1,6 +1,7 @@
 /* Signals from a front to its programs; usage: test_signals ISOLATION GUEST */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "util/clock.h"
 
 #define LIMIT_NS (60 * NANOSECONDS_PER_SECOND)
+#define AT_ONCE	 100
 
 static struct client client;
 
@@ -51,7 +53,7 @@ static void finish(void *context, const struct mayfly_result *result)
 }
 
 /* A request of that mode, of which no more comes. */
-static bool begin(struct signalled *signalled, const char *mode)
+static bool submit(struct signalled *signalled, const char *mode)
 {
 	struct mayfly_request request;
 	mayfly_request_init(&request, sizeof(request));
@@ -63,10 +65,13 @@ static bool begin(struct signalled *signalled, const char *mode)
 	request.done = finish;
 	request.context = signalled;
 	*signalled = (struct signalled){0};
-	if (!CHECK_NUMBER(
-		mayfly_function_submit(client.function, &request, &signalled->serial, NULL), 0))
-		return false;
-	return CHECK(client_await(&client, &signalled->ready));
+	return CHECK_NUMBER(
+	    mayfly_function_submit(client.function, &request, &signalled->serial, NULL), 0);
+}
+
+static bool begin(struct signalled *signalled, const char *mode)
+{
+	return submit(signalled, mode) && CHECK(client_await(&client, &signalled->ready));
 }
 
 /* Wherever the program is, its handler runs. */
@@ -102,6 +107,25 @@ static void test_default(void)
 	test_caught();
 }
 
+/* As soon as there is somebody to be told, nothing is lost. */
+static void test_at_once(void)
+{
+	for (int i = 0; i < AT_ONCE; i++) {
+		struct signalled signalled;
+		int result;
+		if (!submit(&signalled, "d"))
+			return;
+		do
+			result = mayfly_function_signal(client.function, signalled.serial, SIGTERM);
+		while (result == -ENOENT && sched_yield() == 0);
+		CHECK_NUMBER(result, 0);
+		if (!CHECK(client_await(&client, &signalled.done)))
+			return;
+		if (!CHECK_NUMBER(signalled.result.outcome, MAYFLY_SIGNALED))
+			return;
+	}
+}
+
 static void test_refused(void)
 {
 	struct signalled signalled;
@@ -132,6 +156,7 @@ int main(int argc, char **argv)
 		return status;
 	test_caught();
 	test_default();
+	test_at_once();
 	test_refused();
 	client_close(&client);
 	return check_status();
