@@ -11,8 +11,15 @@
 
 #include "util/cleanup.h"
 
+/* With two mappings each, a good third of those that there may be. */
+#define SPLITS_MAX 12288
+
 struct kvm_kernels {
 	atomic_int way;
+};
+
+struct kvm_splits {
+	atomic_int count;
 };
 
 static int open_device(struct error *error)
@@ -67,6 +74,19 @@ const char *kvm_host_describe_kernels(struct error *error)
 	return way == KERNEL_WAY_UNKNOWN ? NULL : kernel_way_name(way);
 }
 
+bool kvm_host_take_split(const struct kvm_host *self)
+{
+	if (atomic_fetch_add(&self->splits->count, 1) < SPLITS_MAX)
+		return true;
+	atomic_fetch_sub(&self->splits->count, 1);
+	return false;
+}
+
+void kvm_host_give_splits(const struct kvm_host *self, int count)
+{
+	atomic_fetch_sub(&self->splits->count, count);
+}
+
 static int open_all(struct kvm_host *self, struct error *error)
 {
 	self->kvm = open_device(error);
@@ -88,8 +108,10 @@ int kvm_host_open(struct isolation_host **host, struct error *error)
 		return error_set(error, ENOMEM, "no memory for virtual machines");
 	self->kvm = self->written.pagemap = -1;
 	self->kernels = calloc(1, sizeof(*self->kernels));
-	int result = self->kernels ? open_all(self, error)
-				   : error_set(error, ENOMEM, "no memory for virtual machines");
+	self->splits = calloc(1, sizeof(*self->splits));
+	int result = self->kernels && self->splits
+			 ? open_all(self, error)
+			 : error_set(error, ENOMEM, "no memory for virtual machines");
 	if (result) {
 		kvm_host_close((struct isolation_host *)self);
 		return result;
@@ -122,5 +144,6 @@ void kvm_host_close(struct isolation_host *host)
 	if (self->kvm >= 0)
 		close(self->kvm);
 	free(self->kernels);
+	free(self->splits);
 	free(self);
 }

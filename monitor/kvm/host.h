@@ -5,6 +5,7 @@
 #ifndef MAYFLY_MONITOR_KVM_HOST_H
 #define MAYFLY_MONITOR_KVM_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
 #include "x86_64/processor.h"
 
 struct kvm_kernels; /* what is known of the way for kernels */
+struct kvm_splits;  /* what machines have of the process's mappings */
 
 struct kvm_host {
 	int kvm; /* /dev/kvm */
@@ -22,6 +24,7 @@ struct kvm_host {
 	struct processor processor;
 	struct written_pages written;
 	struct kvm_kernels *kernels;
+	struct kvm_splits *splits;
 };
 
 /* 0 where this machine and user can have virtual machines; else the error says what is missing. */
@@ -32,6 +35,11 @@ enum kernel_way kvm_host_kernel_way(const struct kvm_host *self, struct error *e
 
 /* This is isolation_kvm's kernel_way. */
 const char *kvm_host_describe_kernels(struct error *error);
+
+/* A place where a machine divides a mapping of its memory for good. A process has 65,530 mappings
+ * (vm.max_map_count), which its machines share: false where those have enough. For any thread. */
+bool kvm_host_take_split(const struct kvm_host *self);
+void kvm_host_give_splits(const struct kvm_host *self, int count);
 
 /* These are isolation_kvm's open, adopt, keep and close. */
 int kvm_host_open(struct isolation_host **host, struct error *error);

@@ -42,6 +42,18 @@ int kvm_machine_forget_tables(const struct machine_kvm *self)
 	return -result;
 }
 
+/* The memory that was divided there is not mapped any more. */
+static void kvm_forget_splits(struct machine_kvm *self, uint64_t split[KVM_SPLIT_WORDS])
+{
+	int count = 0;
+	for (size_t i = 0; i < KVM_SPLIT_WORDS; i++) {
+		count += __builtin_popcountl(split[i]);
+		split[i] = 0;
+	}
+	self->splits -= count;
+	kvm_host_give_splits(self->host, count);
+}
+
 void kvm_machine_dismantle(struct machine_kvm *self)
 {
 	if (self->recording)
@@ -58,6 +70,8 @@ void kvm_machine_dismantle(struct machine_kvm *self)
 		munmap(self->memory, self->image->size);
 	if (self->root)
 		munmap(self->root, self->image->root_size);
+	kvm_forget_splits(self, self->split);
+	kvm_forget_splits(self, self->root_split);
 	self->vcpu.run = NULL;
 	self->memory = NULL;
 	self->root = NULL;
@@ -91,7 +105,6 @@ static int kvm_map_root(struct machine_kvm *self, struct error *error)
 	 * can. A kernel without them refuses. */
 	madvise(root, size, MADV_HUGEPAGE);
 	self->root = root;
-	memset(self->root_split, 0, sizeof(self->root_split));
 	return kvm_set_memory(self, 2, PAGE_ROOT_PHYSICAL, root, size, KVM_MEM_READONLY, error);
 }
 
@@ -105,7 +118,7 @@ static int kvm_map_memory(struct machine_kvm *self, void *place, struct error *e
 	if (memory == MAP_FAILED)
 		return error_set_errno(error, errno, "cannot map the guest's memory");
 	self->memory = memory;
-	memset(self->split, 0, sizeof(self->split));
+	kvm_forget_splits(self, self->split); /* of what was there before */
 	self->area = (struct page_area){.image = self->image, .memory = self->memory};
 	/* A fork of this process would write-protect every page of the guest. */
 	if (madvise(memory, self->image->size, MADV_DONTFORK))

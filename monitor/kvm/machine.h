@@ -16,6 +16,8 @@
 
 /* For 8 GiB. */
 #define KVM_SPLIT_WORDS 64
+/* Of those that all machines of a monitor share (host.h). */
+#define KVM_SPLITS_MAX 256
 
 struct machine_kvm {
 	struct machine machine;
@@ -32,6 +34,7 @@ struct machine_kvm {
 	/* For each large page of memory and of the root image, as far as there are bits: it is never
 	 * forgotten as a whole where a part of it is meant (memory.c). */
 	uint64_t split[KVM_SPLIT_WORDS], root_split[KVM_SPLIT_WORDS];
+	int splits; /* of both */
 	bool private;
 	struct deadline deadline;
 	struct kernel *kernel; /* NULL: a guest of ring 3 */

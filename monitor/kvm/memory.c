@@ -28,14 +28,19 @@
 /* Where the kernel divides a mapping, it makes KVM forget the whole large page around that place, also
  * where there is none (mm/huge_memory.c, vma_adjust_trans_huge(), as of Linux 6.18); but not if no
  * single mapping has all of it. So a page of each large page within which something is ever to be
- * forgotten is kept as a mapping of its own, by an advice that means nothing for one page. */
-static void kvm_split_large_page(uint8_t *start, uint64_t size, uint64_t at, uint64_t *split)
+ * forgotten is kept as a mapping of its own, by an advice that means nothing for one page. Guests choose
+ * where that is, so there is a limit; beyond it they have more to fault in again. */
+static void kvm_split_large_page(struct machine_kvm *self, uint8_t *start, uint64_t size,
+				 uint64_t at, uint64_t *split)
 {
 	const uint64_t base = (uintptr_t)start, begin = round_down(base + at, IMAGE_LARGE_PAGE);
 	const uint64_t number = begin / IMAGE_LARGE_PAGE - base / IMAGE_LARGE_PAGE;
 	if (at >= size || (base + at) == begin || begin < base || number / 64 >= KVM_SPLIT_WORDS ||
 	    split[number / 64] >> number % 64 & 1)
 		return;
+	if (self->splits >= KVM_SPLITS_MAX || !kvm_host_take_split(self->host))
+		return;
+	self->splits++;
 	split[number / 64] |= 1UL << number % 64;
 	madvise((void *)begin, GUEST_PAGE_SIZE, MADV_RANDOM);
 }
@@ -50,13 +55,14 @@ static void kvm_forget_translations(void *context, uint64_t physical, uint64_t l
 	if (physical >= PAGE_ROOT_PHYSICAL) {
 		const uint64_t offset = physical - PAGE_ROOT_PHYSICAL;
 		uint8_t *shown = (uint8_t *)self->root + offset;
-		kvm_split_large_page(self->root, self->image->root_size, offset, self->root_split);
-		kvm_split_large_page(self->root, self->image->root_size, offset + length,
+		kvm_split_large_page(self, self->root, self->image->root_size, offset,
+				     self->root_split);
+		kvm_split_large_page(self, self->root, self->image->root_size, offset + length,
 				     self->root_split);
 		result = mprotect(shown, length, PROT_NONE) || mprotect(shown, length, PROT_READ);
 	} else if (physical < self->image->size) { /* not the window, which is never narrowed */
-		kvm_split_large_page(self->memory, self->image->size, physical, self->split);
-		kvm_split_large_page(self->memory, self->image->size, physical + length,
+		kvm_split_large_page(self, self->memory, self->image->size, physical, self->split);
+		kvm_split_large_page(self, self->memory, self->image->size, physical + length,
 				     self->split);
 		result = mprotect(self->memory + physical, length, PROT_READ) ||
 			 mprotect(self->memory + physical, length, PROT_READ | PROT_WRITE);
