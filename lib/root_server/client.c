@@ -178,7 +178,11 @@ int root_client_ask_two(struct root_client *client, struct root_request *request
 	int result = root_request_decode(message, length, &copy, checked);
 	if (result)
 		return error_set_errno(error, -result, "this cannot be asked of a file server");
-	lock_scoped(&client->lock);
+	/* What another request asked may take longer than this one has. */
+	lock_until_scoped(held, &client->lock, deadline_ns);
+	if (!held)
+		return error_set(error, ETIMEDOUT, "the file server of %s had others to answer",
+				 client->name);
 	if (!client->connected)
 		return error_set(error, ENOTCONN, "the file server of %s has ended", client->name);
 	/* A server is not to blame for a question that comes too late. */

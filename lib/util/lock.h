@@ -1,15 +1,24 @@
 /* A mutex held to the end of the scope.
  *
  *     lock_scoped(&table->lock);
+ *
+ * The same, but no longer waited for than until then; NULL: somebody else still has it.
+ *
+ *     lock_until_scoped(held, &table->lock, deadline_ns);
  */
 #ifndef MAYFLY_UTIL_LOCK_H
 #define MAYFLY_UTIL_LOCK_H
 
 #include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "util/clock.h"
 
 static inline void lock_release_function(pthread_mutex_t **mutex)
 {
-	pthread_mutex_unlock(*mutex);
+	if (*mutex)
+		pthread_mutex_unlock(*mutex);
 }
 
 static inline pthread_mutex_t *lock_take(pthread_mutex_t *mutex)
@@ -18,11 +27,21 @@ static inline pthread_mutex_t *lock_take(pthread_mutex_t *mutex)
 	return mutex;
 }
 
+static inline pthread_mutex_t *lock_take_until(pthread_mutex_t *mutex, uint64_t deadline_ns)
+{
+	const struct timespec deadline = clock_timespec(deadline_ns);
+	return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &deadline) ? NULL : mutex;
+}
+
 #define LOCK_NAME(line)	 LOCK_NAME_(line)
 #define LOCK_NAME_(line) scoped_lock_##line
 
 #define lock_scoped(mutex)                                                                         \
 	__attribute__((__cleanup__(lock_release_function), unused)) pthread_mutex_t *LOCK_NAME(    \
 	    __LINE__) = lock_take(mutex)
+
+#define lock_until_scoped(name, mutex, deadline_ns)                                                \
+	__attribute__((__cleanup__(lock_release_function))) pthread_mutex_t *name =                \
+	    lock_take_until(mutex, deadline_ns)
 
 #endif

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "root_server/client.h"
 #include "root_server/wire.h"
@@ -132,12 +135,70 @@ static bool has_ended(pid_t process)
 	return false;
 }
 
+struct asker {
+	struct root_client *client;
+	atomic_int thread;
+	atomic_bool done;
+	int result;
+};
+
+static void *ask_patiently(void *context)
+{
+	struct asker *asker = context;
+	static uint8_t target[ROOT_WIRE_PATH_MAX];
+	struct root_request request = {.operation = ROOT_LOOK};
+	struct root_answer got;
+	struct error error = {0};
+	atomic_store(&asker->thread, gettid());
+	asker->result =
+	    root_client_ask(asker->client, &request, "etc",
+			    clock_now_ns() + 20 * NANOSECONDS_PER_SECOND, &got, target, &error);
+	atomic_store(&asker->done, true);
+	return NULL;
+}
+
+static bool sleeps(int thread)
+{
+	char path[64], state = 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
+	FILE *file = thread ? fopen(path, "re") : NULL;
+	if (!file)
+		return false;
+	const bool known = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+	fclose(file);
+	return known && state == 'S';
+}
+
+/* Who has less time than the one that is served does not wait for that, and takes nothing from it. */
+static void test_two(struct root_client *client)
+{
+	struct asker asker = {.client = client};
+	struct root_request request = {.operation = ROOT_LOOK};
+	struct error error = {0};
+	pthread_t thread;
+	pid_t server = root_client_process(client);
+	if (!CHECK(server > 0) || !CHECK_NUMBER(kill(server, SIGSTOP), 0))
+		return;
+	CHECK_NUMBER(pthread_create(&thread, NULL, ask_patiently, &asker), 0);
+	while (!sleeps(atomic_load(&asker.thread))) /* which it does for an answer */
+		sched_yield();
+	CHECK_NUMBER(root_client_ask(client, &request, "etc", clock_now_ns() + 20000000, &answer,
+				     extra, &error),
+		     -ETIMEDOUT);
+	CHECK(!atomic_load(&asker.done));
+	CHECK_NUMBER(kill(server, SIGCONT), 0);
+	pthread_join(thread, NULL);
+	CHECK_NUMBER(asker.result, 0);
+	CHECK_NUMBER(look(client, "etc"), 0);
+}
+
 static void test_loss(struct root_client *client)
 {
 	struct error error = {0};
 	struct root_request request = {.operation = ROOT_LOOK};
 	pid_t first = root_client_process(client);
-	CHECK(first > 0);
+	if (!CHECK(first > 0))
+		return;
 	CHECK_NUMBER(kill(first, SIGKILL), 0);
 	CHECK_NUMBER(root_client_ask(client, &request, "etc",
 				     clock_now_ns() + 5 * NANOSECONDS_PER_SECOND, &answer, extra,
@@ -327,6 +388,7 @@ int main(void)
 		test_listing(client, "list", 4);
 		test_listing(client, "usr/bin", 2);
 		test_prison(client);
+		test_two(client);
 		test_loss(client);
 		pid_t server = root_client_process(client);
 		root_client_close(client);
