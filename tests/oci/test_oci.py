@@ -3,7 +3,7 @@
 
 usage: test_oci.py RUNTIME PART [--only=WORD]
 
-PART: lifecycle, process, commands, hooks, bad or hostile. RUNTIME is mayfly-oci; crun can be given, too, to see whether
+PART: lifecycle, process, commands, hooks, bad, hostile or strangers. RUNTIME is mayfly-oci; crun can be given, too, to see whether
 a step asks for what others do. Runs in namespaces of its own; status 77 where there can be none.
 """
 import argparse
@@ -24,7 +24,7 @@ from steps import Steps, must, run  # noqa: E402
 
 FOLDER = pathlib.Path("/run/oci")
 PARTS = {"lifecycle": "lifecycle", "process": "process", "commands": "commands", "hooks": "hooks", "bad": "bad_input",
-         "hostile": "hostile"}
+         "hostile": "hostile", "strangers": "strangers"}
 
 
 def why_not():
