@@ -13,9 +13,14 @@
 #include "util/cleanup.h"
 #include "util/spawn.h"
 
-/* How CRI plug-ins say that a container is a pod's. */
-static const char *const marks[] = {"io.kubernetes.cri.container-type",
-				    "io.kubernetes.cri-o.ContainerType"};
+/* How CRI plug-ins say what a container is, and the name of its pod, which is that of the pod's own
+ * container. */
+static const struct {
+	const char *kind, *pod;
+} marks[] = {
+    {"io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id"},
+    {"io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID"},
+};
 
 #define STATUS_SIGNAL 128
 
@@ -35,14 +40,20 @@ static bool is_installed(const char *name)
 	return false;
 }
 
-static bool is_sandbox(const struct oci_config *config)
+/* Whoever writes a pod may write annotations, too, also those of another engine, and must not get out
+ * of a machine by them. He does not know the name that his container will have; and a kind that the
+ * engine itself writes is its last word. */
+static bool is_sandbox(const struct container *container, const struct oci_config *config)
 {
+	bool found = false;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const char *value = oci_config_annotation(config, marks[i]);
-		if (value && !strcmp(value, "sandbox"))
-			return true;
+		const char *kind = oci_config_annotation(config, marks[i].kind);
+		const char *pod = oci_config_annotation(config, marks[i].pod);
+		if (kind && strcmp(kind, "sandbox") != 0)
+			return false;
+		found |= kind && pod && !strcmp(pod, container->id);
 	}
-	return false;
+	return found;
 }
 
 bool delegate_is_wanted(struct container *container, const struct oci_config *config)
@@ -50,7 +61,7 @@ bool delegate_is_wanted(struct container *container, const struct oci_config *co
 	/* crun is faster, but refuses machines that have control groups of both versions. */
 	const bool hybrid = !access("/sys/fs/cgroup/unified", F_OK);
 	const char *const names[] = {hybrid ? "runc" : "crun", hybrid ? "crun" : "runc"};
-	if (!is_sandbox(config))
+	if (!is_sandbox(container, config))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!is_installed(names[i]))
