@@ -55,9 +55,9 @@ int console_take(int socket, const struct oci_process *process, struct error *er
 	cleanup_close int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (terminal < 0)
 		return error_set_errno(error, errno, "cannot open the terminal");
+	/* It stays root's: it has a name in the host's /dev/pts, where the user of an image is another one,
+	 * who could read what is typed; and the program has streams, and not the terminal. */
 	int result = set_size(master, process);
-	if (!result && fchown(terminal, process->user.uid, (gid_t)-1))
-		result = -errno;
 	if (!result)
 		result = descriptors_send(socket, name, sizeof(name) - 1, &master, 1, 0);
 	if (result)
