@@ -1,5 +1,6 @@
 /* mayfly-oci delete: remove a container that has stopped. */
 #include <errno.h>
+#include <signal.h>
 
 #include "oci/commands/command.h"
 #include "oci/container/launch.h"
@@ -19,7 +20,12 @@ static int run(const void *values, const struct globals *globals, const struct o
 {
 	const struct delete_values *chosen = values;
 	cleanup(container_close) struct container container = CONTAINER_NONE;
-	int result = command_open_locked(&container, globals, operands, error);
+	int result = command_open(&container, globals, operands, error);
+	/* A `start` or `create` that waits for its process would keep the lock. */
+	if (!result && chosen->force)
+		container_signal(&container, SIGKILL);
+	if (!result)
+		result = container_lock(&container, error);
 	if (result == -ENOENT && chosen->force)
 		return 0;
 	if (result)

@@ -78,6 +78,17 @@ static int kill_all(const struct container *container, int signal, struct error 
 	return result;
 }
 
+/* In version 1 of control groups a frozen process does not even die. */
+static int thaw(const struct container *container, struct error *error)
+{
+	struct oci_cgroup group = {0};
+	int result = oci_cgroup_open(container->cgroup, &group, error);
+	if (!result && oci_cgroup_is_frozen(&group))
+		result = oci_cgroup_freeze(&group, false, error);
+	oci_cgroup_close(&group);
+	return result;
+}
+
 static int run(const void *values, const struct globals *globals, const struct operands *operands,
 	       struct error *error)
 {
@@ -93,6 +104,8 @@ static int run(const void *values, const struct globals *globals, const struct o
 	if (chosen->all)
 		return kill_all(&container, signal, error);
 	result = container_signal(&container, signal);
+	if (!result && signal == SIGKILL)
+		return thaw(&container, error);
 	if (result == -ESRCH)
 		return error_set(error, ESRCH, "container %s does not run", container.id);
 	return result ? error_set_errno(error, -result, "cannot send a signal to container %s",

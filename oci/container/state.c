@@ -175,6 +175,9 @@ int container_make(struct container *container, const char *root, const char *id
 		error_set_errno(error, -result, "cannot open %s", container->path);
 	else
 		result = take_lock(container, error);
+	/* Somebody may have deleted it before it was locked, and another one may have its name. */
+	if (!result && is_removed(container))
+		return error_set(error, ENOENT, "container %s was deleted meanwhile", id);
 	if (result)
 		rmdir(container->path);
 	return result;
@@ -218,11 +221,24 @@ void container_unlock(struct container *container)
 		close(take_fd(&container->lock));
 }
 
+/* All that is no directory: a command that was killed may have left a file under a name for the
+ * meantime. */
+static void remove_files(int directory)
+{
+	cleanup_close int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_closedir DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	if (!entries)
+		return;
+	take_fd(&copy);
+	while ((entry = readdir(entries)))
+		if (entry->d_type != DT_DIR)
+			unlinkat(directory, entry->d_name, 0);
+}
+
 int container_remove(struct container *container, struct error *error)
 {
-	static const char *const ours[] = {"control", "config.json", "state.json", "lock"};
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
-		unlinkat(container->directory, ours[i], 0);
+	remove_files(container->directory);
 	/* Another runtime has removed what it kept there. */
 	unlinkat(container->directory, "runtime", AT_REMOVEDIR);
 	if (rmdir(container->path) && errno != ENOENT)
