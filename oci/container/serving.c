@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,12 @@
 
 #define CONNECTIONS_MAX 1024
 #define BACKLOG		512
-#define OTHERS		3 /* descriptors beside the connections' */
+#define OTHERS		3 /* that are waited for beside the connections */
+
+/* Descriptors that this process needs beside the connections', and for a machine. Where none is left a
+ * message of the monitor loses those that come with it, and the monitor its credit. */
+#define DESCRIPTORS_OWN	 64
+#define DESCRIPTORS_SLOT 4
 
 /* How long a server may take until it waits for its first connection. */
 #define SETUP_NS (600 * NANOSECONDS_PER_SECOND)
@@ -34,8 +40,8 @@ struct serving {
 	struct mayfly_function *function;
 	int listener, signals;
 	struct connection *first;
-	unsigned count;
-	bool listens; /* the program is ready */
+	unsigned count, most; /* connections */
+	bool listens;	      /* the program is ready */
 	bool over;
 	int signal; /* after which nobody is taken any more; 0: none */
 	int status; /* of a program that ended without listening */
@@ -152,7 +158,7 @@ static void hear_signals(struct serving *self)
 
 static bool takes_more(const struct serving *self)
 {
-	return self->listens && !self->signal && self->count < CONNECTIONS_MAX;
+	return self->listens && !self->signal && self->count < self->most;
 }
 
 static void take_connections(struct serving *self)
@@ -241,10 +247,25 @@ static void release(struct serving *self)
 		close(self->signals);
 }
 
+/* As many as there may be descriptors for: clients may be anybody, and others wait in the kernel's queue. */
+static unsigned find_room(const struct guest_run *run)
+{
+	struct rlimit limit;
+	const rlim_t others = DESCRIPTORS_OWN + (rlim_t)DESCRIPTORS_SLOT * run->settings->slots;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	const struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+	if (!setrlimit(RLIMIT_NOFILE, &raised))
+		limit = raised;
+	const rlim_t room = limit.rlim_cur > others ? limit.rlim_cur - others : 1;
+	return room < CONNECTIONS_MAX ? (unsigned)room : CONNECTIONS_MAX;
+}
+
 int serving_run(const struct guest_run *run, int *exit_status, struct error *error)
 {
 	cleanup(release) struct serving self = {.run = run, .listener = -1, .signals = -1};
 	*exit_status = GUEST_FAILED;
+	self.most = find_room(run);
 	self.signals = guest_catch_signals(error);
 	int result = self.signals < 0 ? self.signals : take_port(&self, error);
 	if (!result)
