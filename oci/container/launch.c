@@ -73,6 +73,17 @@ static int spawn_process(const struct container *container, const char *what,
 	return result ? error_set_errno(error, -result, "cannot start %s", program) : 0;
 }
 
+/* Lets a process go on, and awaits its answer. */
+static int step(int sync, enum sync_step go, enum sync_step answer, struct sync_message *message,
+		struct error *error)
+{
+	const int result = sync_send(sync, go, NULL);
+	/* If it has gone, its last word is there. */
+	if (result && result != -EPIPE)
+		return error_set_errno(error, -result, "cannot reach the container's process");
+	return sync_await(sync, answer, message, error);
+}
+
 static int write_pid_file(const char *path, pid_t pid, struct error *error)
 {
 	char text[16];
@@ -186,6 +197,9 @@ static int start_process(struct creation *creation, struct error *error)
 		return result;
 	container->pid = creation->process->pid;
 	container->began = container_process_began(container->pid);
+	/* Without it nobody would believe later that the process is this container's. */
+	if (!container->began)
+		return error_set(error, ESRCH, "cannot see when the container's process began");
 	return container_save(container, error);
 }
 
@@ -197,16 +211,6 @@ static int run_runtime_hooks(struct creation *creation, struct error *error)
 	return result ? result
 		      : hooks_run(&creation->config, OCI_HOOK_CREATE_RUNTIME, creation->container,
 				  CONTAINER_CREATING, error);
-}
-
-static int step(struct creation *creation, enum sync_step go, enum sync_step answer,
-		struct sync_message *message, struct error *error)
-{
-	const int result = sync_send(creation->sync, go, NULL);
-	/* If it has gone, its last word is there. */
-	if (result && result != -EPIPE)
-		return error_set_errno(error, -result, "cannot reach the container's process");
-	return sync_await(creation->sync, answer, message, error);
 }
 
 static int create(struct creation *creation, struct error *error)
@@ -222,11 +226,11 @@ static int create(struct creation *creation, struct error *error)
 	if (!result)
 		result = start_process(creation, error);
 	if (!result)
-		result = step(creation, SYNC_ENTER, SYNC_ENTERED, &message, error);
+		result = step(creation->sync, SYNC_ENTER, SYNC_ENTERED, &message, error);
 	if (!result)
 		result = run_runtime_hooks(creation, error);
 	if (!result)
-		result = step(creation, SYNC_BUILD, SYNC_READY, &message, error);
+		result = step(creation->sync, SYNC_BUILD, SYNC_READY, &message, error);
 	if (result)
 		return result;
 	memcpy(container->rootfs, message.text, sizeof(container->rootfs));
@@ -314,10 +318,8 @@ int launch_exec(const struct container *container, const char *text,
 	int result = spawn_process(container, "exec", options, kept, &sync, process, error);
 	if (!result)
 		result = add_to_group(container->cgroup, process->pid, error);
-	if (!result) {
-		sync_send(sync, SYNC_ENTER, NULL);
-		result = sync_await(sync, SYNC_STARTED, &message, error);
-	}
+	if (!result)
+		result = step(sync, SYNC_ENTER, SYNC_STARTED, &message, error);
 	if (!result)
 		result = write_pid_file(options->pid_file, process->pid, error);
 	if (result)

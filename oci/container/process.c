@@ -64,7 +64,10 @@ static int take_console(bool console, const struct oci_process *process, struct 
 static int answer_start(void *context, const struct error *error)
 {
 	const int client = *(const int *)context;
-	return error ? sync_fail(client, error) : sync_send(client, SYNC_STARTED, NULL);
+	const int result = error ? sync_fail(client, error) : sync_send(client, SYNC_STARTED, NULL);
+	/* The last word: whoever did not get it is not to wait for more. */
+	shutdown(client, SHUT_WR);
+	return result;
 }
 
 static int run_guest(const struct oci_config *config, const struct oci_process *process,

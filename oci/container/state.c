@@ -20,6 +20,7 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/json_text.h"
+#include "util/log.h"
 
 #define STATE_SIZE_MAX (OCI_CONFIG_SIZE_MAX + (1UL << 20)) /* annotations are the configuration's */
 
@@ -142,7 +143,7 @@ int container_save(const struct container *container, struct error *error)
 	if (result)
 		return result;
 	json_t *tree = json_pack(
-	    "{s:I, s:I, s:I, s:b, s:o?, s:o?, s:o?, s:s, s:O*}", "pid", (json_int_t)container->pid,
+	    "{s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:s, s:O*}", "pid", (json_int_t)container->pid,
 	    "began", (json_int_t)container->began, "created", (json_int_t)container->created_s,
 	    "ready", container->ready, "bundle", json_text(container->bundle), "cgroup",
 	    json_text(container->cgroup), "rootfs", json_text(container->rootfs), "runtime",
@@ -177,9 +178,9 @@ int container_make(struct container *container, const char *root, const char *id
 		result = take_lock(container, error);
 	/* Somebody may have deleted it before it was locked, and another one may have its name. */
 	if (!result && is_removed(container))
-		return error_set(error, ENOENT, "container %s was deleted meanwhile", id);
-	if (result)
-		rmdir(container->path);
+		result = error_set(error, ENOENT, "container %s was deleted meanwhile", id);
+	if (result && container_remove(container, NULL))
+		log_warn("cannot remove %s", container->path);
 	return result;
 }
 

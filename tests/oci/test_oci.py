@@ -3,8 +3,9 @@
 
 usage: test_oci.py RUNTIME PART [--only=WORD]
 
-PART: lifecycle, process, commands, hooks, bad, hostile or strangers. RUNTIME is mayfly-oci; crun can be given, too, to see whether
-a step asks for what others do. Runs in namespaces of its own; status 77 where there can be none.
+PART: lifecycle, process, commands, hooks, bad, hostile, strangers, serving or faulty. RUNTIME is mayfly-oci; crun can
+be given, too, to see whether a step asks for what others do. Runs in namespaces of its own; status 77 where there can
+be none.
 """
 import argparse
 import importlib
@@ -24,7 +25,8 @@ from steps import Steps, must, run  # noqa: E402
 
 FOLDER = pathlib.Path("/run/oci")
 PARTS = {"lifecycle": "lifecycle", "process": "process", "commands": "commands", "hooks": "hooks", "bad": "bad_input",
-         "hostile": "hostile", "strangers": "strangers"}
+         "hostile": "hostile", "strangers": "strangers", "faulty": "faulty",
+         "serving": "serving"}
 
 
 def why_not():
