@@ -42,8 +42,8 @@ struct oci_cgroup {
 int oci_cgroup_path(const char *cgroups_path, bool systemd, const char *id, char path[PATH_MAX],
 		    struct error *error);
 
-/* Makes the group, and groups above it that are not there, and sets its limits. -EBUSY where it has
- * processes already; -ENOTSUP where a limit has no controller that is mounted; or another negative
+/* Makes the group, and groups above it that are not there, and sets its limits. -EBUSY where it,
+ * or a group within it, has processes already; -ENOTSUP where a limit has no controller that is mounted; or another negative
  * errno. After an error nothing that was made is left.
  * Release by oci_cgroup_close(), which leaves the group alone. */
 int oci_cgroup_make(const char *path, const struct oci_resources *resources,

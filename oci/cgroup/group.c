@@ -127,20 +127,6 @@ static int make_path(const struct oci_cgroup_hierarchy *hierarchy, const char *p
 	return made < 0 ? made : 0;
 }
 
-/* Whether there are processes in a group, those within its own groups not counted. */
-static bool has_processes(const struct oci_cgroup *group)
-{
-	for (size_t i = 0; i < group->hierarchy_count; i++) {
-		char text[32];
-		cleanup_close int directory =
-		    oci_hierarchy_open(&group->hierarchies[i], group->path);
-		if (directory >= 0 &&
-		    !cgroup_file_read(directory, "cgroup.procs", text, sizeof(text)) && *text)
-			return true;
-	}
-	return false;
-}
-
 static int open_group(const char *path, struct oci_cgroup *group, struct error *error)
 {
 	cleanup_free char *mounts = NULL;
@@ -202,13 +188,25 @@ static int end_making(struct oci_cgroup *group, const struct making *making, int
 	return result;
 }
 
+/* Also of groups within: all of them would be killed with the container. */
+static int require_empty(const struct oci_cgroup *group, struct error *error)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t count;
+	int result = oci_cgroup_processes(group, &pids, &count, error);
+	if (!result && count)
+		result = error_set(error, EBUSY, "control group '%s' has processes already",
+				   group->path);
+	return result;
+}
+
 int oci_cgroup_make(const char *path, const struct oci_resources *resources,
 		    struct oci_cgroup *group, struct error *error)
 {
 	struct making making = {.count = 0};
 	int result = open_group(path, group, error);
-	if (!result && has_processes(group))
-		result = error_set(error, EBUSY, "control group '%s' has processes already", path);
+	if (!result)
+		result = require_empty(group, error);
 	if (!result)
 		result = make(group, &making, resources, error);
 	return end_making(group, &making, result);
@@ -219,8 +217,8 @@ int oci_cgroup_make_scope(const char *path, pid_t pid, const struct oci_resource
 {
 	struct making making = {.count = 0};
 	int result = open_group(path, group, error);
-	if (!result && has_processes(group))
-		result = error_set(error, EBUSY, "control group '%s' has processes already", path);
+	if (!result)
+		result = require_empty(group, error);
 	if (!result)
 		result = oci_scope_start(group, pid, resources, error);
 	if (!result)

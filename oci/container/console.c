@@ -7,11 +7,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/descriptors_pass.h"
+
+/* How long whoever is to take the terminal may leave us waiting. */
+#define LIMIT_S 10
 
 int console_connect(const char *path, struct error *error)
 {
@@ -20,8 +24,10 @@ int console_connect(const char *path, struct error *error)
 		return error_set(error, ENAMETOOLONG,
 				 "the path of the console's socket is too long: %s", path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
+	const struct timeval limit = {.tv_sec = LIMIT_S};
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return error_set_errno(error, errno, "cannot connect to the console's socket %s",
 				       path);
 	return take_fd(&fd);

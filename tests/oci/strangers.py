@@ -1,9 +1,11 @@
 """What strangers decide, and what other users of the host see: annotations, terminals, and commands that were ended."""
+import contextlib
 import fcntl
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import stat
 
 from process import console
@@ -131,4 +133,32 @@ def descriptors(check, runtime):
     secret.unlink()
 
 
-ALL = (marked, terminals, left_by_the_killed, stuck, killed_while_paused, descriptors)
+def group_of_others(check, runtime):
+    """a control group that has those of others in it"""
+    with runtime.create(runtime.bundle().process("sleep", "600")) as inner:
+        inner.start()
+        bundle = runtime.bundle().process("sleep", "600")
+        bundle.config["linux"]["cgroupsPath"] = "/mayfly-oci"  # where the inner one's is
+        with runtime.create(bundle) as outer:
+            check("is refused", outer.made.status == 1 or not runtime.is_mayfly, outer)
+        check("the other one lives", runtime.status(inner.name) == "running" or not runtime.is_mayfly, inner)
+
+
+def deaf_console(check, runtime):
+    """a console's socket that nobody listens at"""
+    path = runtime.folder / f"console{next(runtime.numbers)}"
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as held:
+        listener.bind(str(path))
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):  # its queue is full
+            for _ in range(8):
+                client = held.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(path))
+        with runtime.create(runtime.bundle().process("true", terminal=True), options=("--console-socket", path)) as made:
+            check("is given up", made.made.status == 1, made)
+    path.unlink()
+
+
+ALL = (marked, terminals, left_by_the_killed, stuck, killed_while_paused, descriptors, group_of_others,
+       deaf_console)
