@@ -20,13 +20,14 @@ enum setting {
 	SETTING_SLOTS,
 	SETTING_CONTRACT,
 	SETTING_PORT,
+	SETTING_ROOT,
 	SETTINGS,
 };
 
 static const char *const setting_names[SETTINGS] = {
     [SETTING_MEMORY] = PREFIX "memory", [SETTING_ISOLATION] = PREFIX "isolation",
     [SETTING_SLOTS] = PREFIX "slots",	[SETTING_CONTRACT] = PREFIX "contract",
-    [SETTING_PORT] = PREFIX "port",
+    [SETTING_PORT] = PREFIX "port",	[SETTING_ROOT] = PREFIX "root",
 };
 
 static int read_amount(const struct oci_pair *annotation,
@@ -62,6 +63,7 @@ static int read_setting(const struct oci_pair *annotation, enum setting setting,
 	static const char *const contracts[] = {[OCI_CONTRACT_STDIO] = "stdio",
 						[OCI_CONTRACT_TCP] = "tcp",
 						[OCI_CONTRACT_HTTP] = "http"};
+	static const char *const writes[] = {"writable", "memory"};
 	uint64_t amount = 0;
 	int result = 0;
 	switch (setting) {
@@ -89,6 +91,12 @@ static int read_setting(const struct oci_pair *annotation, enum setting setting,
 		result =
 		    read_amount(annotation, quantity_parse_count, 1, UINT16_MAX, &amount, error);
 		settings->port = (uint16_t)amount;
+		break;
+	case SETTING_ROOT:
+		result = member_word(annotation->value, writes, ARRAY_SIZE(writes), "annotations",
+				     annotation->name, error);
+		if (result >= 0)
+			settings->writes = OCI_WRITES_WRITABLE + (enum oci_writes)result;
 		break;
 	case SETTINGS:
 		return refuse_unknown(annotation, error);

@@ -13,12 +13,20 @@ enum oci_contract {
 
 #define OCI_SLOTS_MAX 1024
 
+/* Where what the program writes into its root goes, if that is not to be read only. */
+enum oci_writes {
+	OCI_WRITES_USUAL, /* a job's and an exec's to the files; a server's machines have memory */
+	OCI_WRITES_WRITABLE, /* to the files */
+	OCI_WRITES_MEMORY,   /* to the machine's memory */
+};
+
 struct oci_settings {
 	uint64_t memory;	    /* mayfly.dev/memory: of the program, in bytes; 0: not given */
 	const char *isolation;	    /* mayfly.dev/isolation: "auto" (default), "kvm" or "process" */
 	unsigned slots;		    /* mayfly.dev/slots, 1 to OCI_SLOTS_MAX; 1 by default */
 	enum oci_contract contract; /* mayfly.dev/contract: "stdio" (default), "tcp" or "http" */
 	uint16_t port;		    /* mayfly.dev/port; 0: not given, which only stdio may */
+	enum oci_writes writes;	    /* mayfly.dev/root: "writable" or "memory" */
 };
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "mayfly/function.h"
 #include "oci/config/config.h"
+#include "oci/root/parts.h"
 #include "util/error.h"
 
 /* Exit statuses that are not a program's. */
@@ -17,9 +18,10 @@
 struct guest_run {
 	const struct oci_process *process;
 	const struct oci_settings *settings;
-	uint64_t memory_limit; /* of the container, in bytes; 0: none */
-	const char *root;      /* a directory */
-	const char *host_name; /* NULL: the usual one */
+	uint64_t memory_limit;	       /* of the container, in bytes; 0: none */
+	const char *root;	       /* a directory */
+	const struct oci_parts *parts; /* of it */
+	const char *host_name;	       /* NULL: the usual one */
 	/* Told once, when the program is about to run, or why it cannot; what it returns does not
 	 * matter: whoever wanted to know may have gone. */
 	int (*started)(void *context, const struct error *error);

@@ -55,6 +55,8 @@ void guest_describe(const struct guest_run *run, struct mayfly_description *desc
 	description->arguments = process->arguments + 1;
 	description->environment = process->environment;
 	description->root = run->root;
+	description->writable = run->parts->writable;
+	description->read_only = run->parts->read_only;
 	description->directory = process->directory;
 	description->isolation = run->settings->isolation;
 	description->memory = choose_memory(run);

@@ -19,6 +19,7 @@
 #include "oci/container/program.h"
 #include "oci/container/serving.h"
 #include "oci/container/sync.h"
+#include "oci/root/parts.h"
 #include "oci/root/root.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -61,6 +62,11 @@ static int take_console(bool console, const struct oci_process *process, struct 
 	return result;
 }
 
+static bool is_server(const struct oci_config *config)
+{
+	return config->settings.contract != OCI_CONTRACT_STDIO;
+}
+
 static int answer_start(void *context, const struct error *error)
 {
 	const int client = *(const int *)context;
@@ -71,8 +77,8 @@ static int answer_start(void *context, const struct error *error)
 }
 
 static int run_guest(const struct oci_config *config, const struct oci_process *process,
-		     const char *root, bool serves, int client, int *exit_status,
-		     struct error *error)
+		     const char *root, const struct oci_parts *parts, bool serves, int client,
+		     int *exit_status, struct error *error)
 {
 	const struct oci_limit_value *memory = &config->resources.limits[OCI_MEMORY_LIMIT];
 	/* Of the UTS namespace, whoever named it. */
@@ -83,12 +89,24 @@ static int run_guest(const struct oci_config *config, const struct oci_process *
 	    .settings = &config->settings,
 	    .memory_limit = memory->given && memory->value > 0 ? (uint64_t)memory->value : 0,
 	    .root = root,
+	    .parts = parts,
 	    .host_name = *host_name ? host_name : NULL,
 	    .started = answer_start,
 	    .context = &client,
 	};
 	/* Whoever asked has gone, or is told by now: what happens later is the log's. */
 	return serves ? serving_run(&run, exit_status, error) : guest_run(&run, exit_status, error);
+}
+
+/* A job is a container as engines know them: what it wrote is in its files. The machines of a server are
+ * not to find what another one's request has left. */
+static int find_parts(const struct oci_config *config, int root, bool serves,
+		      struct oci_parts *parts, struct error *error)
+{
+	const enum oci_writes writes = config->settings.writes;
+	const bool write_root =
+	    writes == OCI_WRITES_WRITABLE || (writes == OCI_WRITES_USUAL && !serves);
+	return oci_parts_find(config, root, write_root, parts, error);
 }
 
 /* The command prints it. */
@@ -102,7 +120,7 @@ static int tell_failure(const struct error *error, int *exit_status)
 /* ── the first process ───────────────────────────────────────────────────────────────────────── */
 
 static int build(const struct container *container, const struct oci_config *config, bool console,
-		 struct oci_root *root, struct error *error)
+		 struct oci_root *root, struct oci_parts *parts, struct error *error)
 {
 	struct sync_message message;
 	int result = namespaces_enter(config, error);
@@ -115,6 +133,8 @@ static int build(const struct container *container, const struct oci_config *con
 	if (!result)
 		result = hooks_run(config, OCI_HOOK_CREATE_CONTAINER, container, CONTAINER_CREATING,
 				   error);
+	if (!result)
+		result = find_parts(config, root->directory, is_server(config), parts, error);
 	if (!result)
 		result = program_check(root->directory, &config->process, error);
 	if (!result)
@@ -146,13 +166,14 @@ int process_create(struct container *container, bool console, int *exit_status, 
 	struct sync_message message;
 	cleanup(oci_config_release) struct oci_config config = {0};
 	cleanup(oci_root_close) struct oci_root root = OCI_ROOT_NONE;
+	struct oci_parts parts = {0};
 	cleanup_close int control = -1;
 	cleanup_close int client = -1;
 	int result = sync_await(PROCESS_SYNC, SYNC_ENTER, &message, error);
 	if (!result)
 		result = container_read_config(container, &config, error);
 	if (!result)
-		result = build(container, &config, console, &root, error);
+		result = build(container, &config, console, &root, &parts, error);
 	if (!result) {
 		set_oom_score(&config.process);
 		control = sync_listen(container->directory, error);
@@ -167,9 +188,8 @@ int process_create(struct container *container, bool console, int *exit_status, 
 	result = await_start(container, control, &client, error);
 	close(take_fd(&control));
 	if (!result)
-		result = run_guest(&config, &config.process, root.path,
-				   config.settings.contract != OCI_CONTRACT_STDIO, client,
-				   exit_status, error);
+		result = run_guest(&config, &config.process, root.path, &parts, is_server(&config),
+				   client, exit_status, error);
 	return result;
 }
 
@@ -183,13 +203,16 @@ static int enter(const struct container *container, struct error *error)
 	return namespaces_join(pidfd, error);
 }
 
-static int look_for_program(const struct container *container, const struct oci_process *process,
-			    struct error *error)
+/* The program, and what it may write. */
+static int look_at_root(const struct container *container, const struct oci_config *config,
+			const struct oci_process *process, struct oci_parts *parts,
+			struct error *error)
 {
 	cleanup_close int root = open(container->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return error_set_errno(error, errno, "cannot open %s", container->rootfs);
-	return program_check(root, process, error);
+	const int result = program_check(root, process, error);
+	return result ? result : find_parts(config, root, false, parts, error);
 }
 
 int process_exec(struct container *container, bool console, int *exit_status, struct error *error)
@@ -197,6 +220,7 @@ int process_exec(struct container *container, bool console, int *exit_status, st
 	struct sync_message message;
 	cleanup(oci_config_release) struct oci_config config = {0};
 	cleanup(oci_process_release) struct oci_process process = {0};
+	struct oci_parts parts = {0};
 	cleanup_free char *text = NULL;
 	size_t length = 0;
 	int result = sync_await(PROCESS_SYNC, SYNC_ENTER, &message, error);
@@ -210,12 +234,12 @@ int process_exec(struct container *container, bool console, int *exit_status, st
 	if (!result)
 		result = enter(container, error);
 	if (!result)
-		result = look_for_program(container, &process, error);
+		result = look_at_root(container, &config, &process, &parts, error);
 	if (!result)
 		result = take_console(console, &process, error);
 	if (result)
 		return tell_failure(error, exit_status);
 	set_oom_score(&process);
-	return run_guest(&config, &process, container->rootfs, false, PROCESS_SYNC, exit_status,
-			 error);
+	return run_guest(&config, &process, container->rootfs, &parts, false, PROCESS_SYNC,
+			 exit_status, error);
 }

@@ -48,10 +48,9 @@ int attach_new(int destination, const char *type, uint64_t flags, const char *da
 		uint64_t attribute;
 		unsigned long flag;
 	} same[] = {
-	    {MOUNT_ATTR_NOSUID, MS_NOSUID},
-	    {MOUNT_ATTR_NODEV, MS_NODEV},
-	    {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
-	    {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW},
+	    {MOUNT_ATTR_NOSUID, MS_NOSUID}, {MOUNT_ATTR_NODEV, MS_NODEV},
+	    {MOUNT_ATTR_NOEXEC, MS_NOEXEC}, {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW},
+	    {MOUNT_ATTR_RDONLY, MS_RDONLY},
 	};
 	unsigned long bits = 0;
 	char path[64];

@@ -18,7 +18,7 @@ int attach_set(int mount, bool recursive, uint64_t flags, uint64_t propagation);
 int attach_move(int copy, int destination);
 
 /* Mounts a new file system of a type, with options for it. `flags` are MOUNT_ATTR_NOSUID, _NODEV,
- * _NOEXEC and _NOSYMFOLLOW. */
+ * _NOEXEC, _NOSYMFOLLOW and _RDONLY. */
 int attach_new(int destination, const char *type, uint64_t flags, const char *data);
 
 #endif

@@ -225,7 +225,7 @@ static int mask(const struct building *building, const char *path, struct error 
 		return error_set(error, EINVAL, "maskedPaths: '%s' is the root itself", path);
 	int result;
 	if (S_ISDIR(found.st_mode)) {
-		result = attach_new(fd, "tmpfs", 0, "size=4k,nr_inodes=1,mode=000");
+		result = attach_new(fd, "tmpfs", MOUNT_ATTR_RDONLY, "size=4k,nr_inodes=1,mode=000");
 	} else {
 		cleanup_close int null = attach_copy(AT_FDCWD, "/dev/null", false);
 		result = null < 0 ? null : attach_move(null, fd);

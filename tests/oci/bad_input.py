@@ -94,6 +94,8 @@ MOUNTS = {
     "on the root itself": mount(destination="/", source="/etc", options=["bind"]),
     "tmpfs with bad options": mount(destination="/data", type="tmpfs", source="tmpfs", options=["size=much"]),
     "overlay without layers": mount(destination="/data", type="overlay", source="overlay"),
+    "more than a machine has": member("mounts", value=[
+        {"destination": f"/data/{i}", "source": "/etc/hostname", "options": ["bind"]} for i in range(64)]),
     "mounts that are no list": member("mounts", value={}),
     "below a file": mount(destination="/etc/passwd/x/y", source="/etc", options=["bind"]),
     "a name that is too long": mount(destination="/" + "x" * 300, source="/etc", options=["bind"]),
@@ -131,7 +133,7 @@ LINUX = {
 }
 ANNOTATIONS = {f"{name}: {value}": annotation(name, value) for name, value in (
     ("memory", "0"), ("memory", "-1"), ("memory", "much"), ("memory", "1k"), ("memory", "999999999999G"), ("memory", ""),
-    ("isolation", "none"), ("slots", "0"), ("slots", "99999"), ("slots", "x"), ("contract", "carrier pigeon"),
+    ("isolation", "none"), ("root", "disk"), ("slots", "0"), ("slots", "99999"), ("slots", "x"), ("contract", "carrier pigeon"),
     ("contract", "http"), ("port", "0"), ("port", "65536"), ("port", "http"), ("memory", 5))}
 TABLES = {"file": FILES, "version": VERSIONS, "process": PROCESS, "root": ROOTS, "mounts": MOUNTS, "linux": LINUX,
           "annotations": ANNOTATIONS}

@@ -8,6 +8,7 @@ from steps import run
 
 SECRET = "the host's secret"
 NONE, READS = "0000000000000000", "0000000000000004"  # CAP_DAC_READ_SEARCH: the root server reads for any user
+WRITES = "000000000000000f"  # and CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER: it writes for any user
 
 
 class Watched:
@@ -193,14 +194,18 @@ def rights(check, runtime):
     """what the process of a machine may"""
     if not runtime.is_mayfly:
         return
-    with runtime.create(runtime.bundle().process("sleep", "600")) as container:
-        container.start()
-        tree = run("sh", "-c", f"for p in $(cat /proc/{container.pid}/task/*/children); do "
-                   "echo $p $(cat /proc/$p/comm) $(grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/$p/status | "
-                   "tr '\\n\\t' '  '); done").out
-        check("monitor and root server have given up theirs", "mayfly-monitor" in tree and all(
-            f"CapEff: {READS if 'rootd' in line else NONE} NoNewPrivs: 1 Seccomp: 2" in line
-            for line in tree.splitlines()), tree)
+    for annotations, files in (({}, WRITES), ({"mayfly.dev/root": "memory"}, READS)):
+        bundle = runtime.bundle().process("sleep", "600")
+        bundle.config["annotations"] = annotations
+        bundle.config["mounts"] = []
+        with runtime.create(bundle) as container:
+            container.start()
+            tree = run("sh", "-c", f"for p in $(cat /proc/{container.pid}/task/*/children); do "
+                       "echo $p $(cat /proc/$p/comm) $(grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/$p/status | "
+                       "tr '\\n\\t' '  '); done").out
+            check("monitor and root server have given up theirs", "mayfly-monitor" in tree and all(
+                f"CapEff: {files if 'rootd' in line else NONE} NoNewPrivs: 1 Seccomp: 2" in line
+                for line in tree.splitlines()), tree)
 
 
 ALL = (links, mounts, masks, programs, devices, odd_files, set_user, host_processes, swapped, rights)

@@ -1,6 +1,5 @@
 """Steps in which Mayfly differs from what is asked for, and why: what its library OS has not got yet."""
 
-IN_MEMORY = "what a guest writes stays in its memory"
 RIGHTS = "the library OS checks no rights of files, and has no more groups than one"
 TERMINAL = "the library OS has no terminals: streams are files to a program"
 
@@ -9,11 +8,6 @@ KNOWN = {
     "process: user: has no rights of root": RIGHTS,
     "process: user: umask": "a program begins with a mask of 022",
     "process: user: limits": "a program begins with the library OS's own limits",
-    "process: root: can be written": IN_MEMORY,
-    "process: root: to read only": IN_MEMORY,
-    "process: mounts: can be written": IN_MEMORY,
-    "process: mounts: to read only": IN_MEMORY,
-    "process: mounts: what is to be read only": IN_MEMORY,
     "process: terminal: is one": TERMINAL,
     "process: terminal: has its size": TERMINAL,
     "process: terminal: its end": TERMINAL,

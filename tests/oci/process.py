@@ -126,10 +126,33 @@ def root(check, runtime):
     ended = runtime.run(bundle)
     check("can be written", ended.out == "new\n" and read(bundle.root / "data/new") == "new\n"
           and (bundle.root / "data/dir").is_dir() and (bundle.root / "data/link").is_symlink(), ended)
+    for annotation, stays in ("memory", False), ("writable", True):
+        bundle = runtime.bundle().shell("echo new >/data/new; cat /data/new")
+        bundle.config["annotations"] = {"mayfly.dev/root": annotation}
+        ended = runtime.run(bundle)
+        check(f"is written {annotation}", ended.out == "new\n" and ((bundle.root / "data/new").exists() == stays
+                                                                   or not runtime.is_mayfly), ended)
+    with runtime.create(runtime.bundle().shell("echo main >/data/main; while ! test -e /data/go; do sleep 0.02; done; "
+                                               "cat /data/go")) as container:
+        container.start()
+        until((container.bundle.root / "data/main").exists, 20)
+        ended = runtime("exec", container.name, "sh", "-c", "cat /data/main; echo from exec >/data/go")
+        check("is the same for exec", ended.out == "main\n" and container.wait() == 0
+              and container.said() == "from exec\n", f"{ended} {container}")
     bundle = runtime.bundle().shell("echo new >/data/new || echo refused")
     bundle.config["root"]["readonly"] = True
     ended = runtime.run(bundle)
-    check("to read only", ended.out == "refused\n" and not (bundle.root / "data/new").exists(), ended)
+    check("to read only", ended.out == "refused\n" and not (bundle.root / "data/new").exists()
+          and "Read-only file system" in ended.err, ended)
+    bundle = runtime.bundle().shell("echo x >/data/new; echo y >/etc/new || echo refused; cat /data/new /data/in/secret; "
+                                    "echo z >/data/in/z || echo refused")
+    bundle.config["root"]["readonly"] = True
+    shared = host_folder(runtime, f"shared{next(runtime.numbers)}")
+    bundle.config["mounts"] += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs"},
+                                {"destination": "/data/in", "source": str(shared), "options": ["bind", "ro"]}]
+    ended = runtime.run(bundle)
+    check("with mounts in it", ended.out == "refused\nx\nthe host's secret\nrefused\n"
+          and len(os.listdir(shared)) == 1, ended)
     bundle = runtime.bundle().process("cat", "/etc/passwd")
     bundle.config["root"]["path"] = str(bundle.root)
     ended = runtime.run(bundle)
@@ -149,13 +172,27 @@ def mounts(check, runtime):
     ended = runtime.run(bundle)
     check("a directory and a file", ended.out == "the host's secret\n" * 2, ended)
     check("can be written", read(shared / "new") == "out\n", ended)
-    bundle = runtime.bundle().shell("echo no >/in/no || echo refused; echo no >/one || echo refused")
-    bundle.config["mounts"] += [
-        {"destination": "/in", "type": "bind", "source": str(shared), "options": ["rbind", "ro"]},
-        {"destination": "/one", "type": "bind", "source": str(shared / "secret"), "options": ["bind", "ro"]}]
-    ended = runtime.run(bundle)
-    check("to read only", ended.out == "refused\nrefused\n" and not (shared / "no").exists()
-          and (shared / "secret").read_text() == "the host's secret\n", ended)
+    for where in "writable", "memory":
+        files = host_folder(runtime, f"files{next(runtime.numbers)}")
+        (files / "one").write_text("one\n", encoding="ascii")
+        bundle = runtime.bundle().shell("echo more >>/in/secret; mv /in/secret /in/moved; echo two >>/one; mkdir /in/dir; "
+                                        "cat /in/one /in/moved; rmdir /in || echo busy")
+        bundle.config["annotations"] = {"mayfly.dev/root": where}
+        bundle.config["mounts"] += [
+            {"destination": "/in", "type": "bind", "source": str(files), "options": ["rbind"]},
+            {"destination": "/one", "type": "bind", "source": str(files / "one"), "options": ["bind"]}]
+        ended = runtime.run(bundle)
+        check(f"keep what is written, root {where}", ended.out == "one\ntwo\nthe host's secret\nmore\nbusy\n"
+              and sorted(os.listdir(files)) == ["dir", "moved", "one"] and read(files / "one") == "one\ntwo\n", ended)
+    for where in "writable", "memory":
+        bundle = runtime.bundle().shell("echo no >/in/no || echo refused; echo no >/one || echo refused")
+        bundle.config["annotations"] = {"mayfly.dev/root": where}
+        bundle.config["mounts"] += [
+            {"destination": "/in", "type": "bind", "source": str(shared), "options": ["rbind", "ro"]},
+            {"destination": "/one", "type": "bind", "source": str(shared / "secret"), "options": ["bind", "ro"]}]
+        ended = runtime.run(bundle)
+        check("to read only", ended.out == "refused\nrefused\n" and not (shared / "no").exists()
+              and "Read-only file system" in ended.err and (shared / "secret").read_text() == "the host's secret\n", ended)
     bundle = runtime.bundle().shell("ls /data; echo x >/data/x; cat /data/x")
     (bundle.root / "data/covered").touch()
     bundle.config["mounts"] += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m"]}]
@@ -180,6 +217,10 @@ def mounts(check, runtime):
     ended = runtime.run(bundle)
     check("what is masked", "hidden\n" not in ended.out and "Name:" in ended.out and "/dev/zero" in ended.out, ended)
     check("what is to be read only", "refused" in ended.out, ended)
+    bundle.shell("echo x >/hidden; echo x >/hidden2/x; rm -rf /hidden /hidden2; mv /hidden2 /moved; cat /moved/x; echo end")
+    ended = runtime.run(bundle)
+    check("what is masked is not written", ended.out == "end\n" and read(bundle.root / "hidden") == "hidden\n"
+          and read(bundle.root / "hidden2/x") == "hidden\n", ended)
 
 
 def terminal(check, runtime):

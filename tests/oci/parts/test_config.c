@@ -137,13 +137,14 @@ static void test_settings(void)
 	parse(
 	    "{\"annotations\": {\"mayfly.dev/memory\": \"64M\", \"mayfly.dev/isolation\": \"kvm\","
 	    "\"mayfly.dev/slots\": \"1024\", \"mayfly.dev/contract\": \"http\","
-	    "\"mayfly.dev/port\": \"8080\"}}",
+	    "\"mayfly.dev/port\": \"8080\", \"mayfly.dev/root\": \"memory\"}}",
 	    &config);
 	CHECK_NUMBER(config.settings.memory, 64 << 20);
 	CHECK_TEXT(config.settings.isolation, "kvm");
 	CHECK_NUMBER(config.settings.slots, 1024);
 	CHECK_NUMBER(config.settings.contract, OCI_CONTRACT_HTTP);
 	CHECK_NUMBER(config.settings.port, 8080);
+	CHECK_NUMBER(config.settings.writes, OCI_WRITES_MEMORY);
 	oci_config_release(&config);
 }
 
@@ -165,6 +166,7 @@ static const struct wrong settings_wrong[] = {
      "annotations.mayfly.dev/contract: 'udp' is none of: stdio tcp http"},
     {SETTING("contract", "tcp"), "annotations.mayfly.dev/port: missing: what listens has a port"},
     {SETTING("port", "65536"), "annotations.mayfly.dev/port: '65536' is not from 1 to 65535"},
+    {SETTING("root", "disk"), "annotations.mayfly.dev/root: 'disk' is none of: writable memory"},
     {SETTING("memroy", "1G"),
      "annotations.mayfly.dev/memroy: Mayfly knows no such annotation; did you mean "
      "'mayfly.dev/memory'?"},
