@@ -59,9 +59,7 @@ enum oci_mount_kind {
 	OCI_MOUNT_BIND,	   /* `source` of the host, with `recursive` also what is mounted below */
 	OCI_MOUNT_TMPFS,   /* an empty one, with `data` */
 	OCI_MOUNT_OVERLAY, /* with `data`: lowerdir and so on */
-	/* A tmpfs with "tmpcopyup", which shows what is there: a directory, made where there is none.
-	 * What guests write stays in their own memory anyhow. */
-	OCI_MOUNT_DIRECTORY,
+	OCI_MOUNT_COPY_UP, /* a tmpfs with "tmpcopyup", in which is what was at its place */
 	OCI_MOUNT_NONE, /* proc, sysfs, devpts, mqueue, control groups: the library OS has its own */
 };
 

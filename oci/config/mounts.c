@@ -20,8 +20,7 @@ enum word_kind {
 	WORD_BIND,
 	WORD_BIND_BELOW,
 	WORD_COPY_UP,
-	/* Of a whole file system and how it is written to, or of times of access: what a guest
-	 * writes stays in its own memory. */
+	/* Of a whole file system and how it is written to, or of times of access. */
 	WORD_NOTHING,
 };
 
@@ -192,7 +191,7 @@ static int choose_kind(const struct reading *reading, const char *place, struct 
 		if (!strcmp(mount->type, own_types[i]))
 			return 0;
 	if (!strcmp(mount->type, "tmpfs"))
-		mount->kind = reading->copy_up ? OCI_MOUNT_DIRECTORY : OCI_MOUNT_TMPFS;
+		mount->kind = reading->copy_up ? OCI_MOUNT_COPY_UP : OCI_MOUNT_TMPFS;
 	else if (!strcmp(mount->type, "overlay"))
 		mount->kind = OCI_MOUNT_OVERLAY;
 	else if (!*mount->type)

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "oci/root/attach.h"
+#include "oci/root/copy_up.h"
 #include "oci/root/resolve.h"
 #include "sizes/sizes.h"
 #include "util/cleanup.h"
@@ -155,36 +156,77 @@ static int join_data(const struct oci_mount *mount, char data[DATA_MAX], struct 
 	return 0;
 }
 
-static int mount_new(struct building *building, const struct oci_mount *mount, const char *type,
-		     struct error *error)
+/* What is mounted on that destination. A descriptor. */
+static int find_mounted(const struct building *building, const struct oci_mount *mount,
+			struct error *error)
+{
+	const int fd =
+	    resolve_in_root(building->root->directory, mount->destination, RESOLVE_MAKE_NOTHING);
+	return fd < 0 ? error_set_errno(error, -fd, "destination '%s'", mount->destination) : fd;
+}
+
+static int set_read_only_later(struct building *building, const struct oci_mount *mount,
+			       struct error *error)
+{
+	if (!((mount->flags | mount->recursive_flags) & MOUNT_ATTR_RDONLY))
+		return 0;
+	const int mounted = find_mounted(building, mount, error);
+	if (mounted < 0)
+		return mounted;
+	building->read_only[building->read_only_count++] = mounted;
+	return 0;
+}
+
+/* `destination`: what it is mounted on. */
+static int mount_on(const struct oci_mount *mount, const char *type, int destination,
+		    struct error *error)
 {
 	char data[DATA_MAX];
 	const uint64_t flags = mount->flags | mount->recursive_flags;
 	int result = join_data(mount, data, error);
 	if (result)
 		return result;
+	result = attach_new(destination, type, flags & ~(uint64_t)MOUNT_ATTR_RDONLY, data);
+	return result ? error_set_errno(error, -result, "cannot mount %s on '%s' with '%s'", type,
+					mount->destination, data)
+		      : 0;
+}
+
+static int mount_new(struct building *building, const struct oci_mount *mount, const char *type,
+		     struct error *error)
+{
 	cleanup_close int destination = find_destination(building, mount->destination, true, error);
 	if (destination < 0)
 		return destination;
-	result = attach_new(destination, type, flags & ~(uint64_t)MOUNT_ATTR_RDONLY, data);
-	if (result)
-		return error_set_errno(error, -result, "cannot mount %s on '%s' with '%s'", type,
-				       mount->destination, data);
-	if (!(flags & MOUNT_ATTR_RDONLY))
-		return 0;
-	const int mounted =
-	    resolve_in_root(building->root->directory, mount->destination, RESOLVE_MAKE_NOTHING);
-	if (mounted < 0)
-		return error_set_errno(error, -mounted, "destination '%s'", mount->destination);
-	building->read_only[building->read_only_count++] = mounted;
-	return 0;
+	const int result = mount_on(mount, type, destination, error);
+	return result ? result : set_read_only_later(building, mount, error);
 }
 
-static int make_directory(const struct building *building, const struct oci_mount *mount,
-			  struct error *error)
+static bool names_mode(const struct oci_mount *mount)
 {
-	cleanup_close int directory = find_destination(building, mount->destination, true, error);
-	return directory < 0 ? directory : 0;
+	for (size_t i = 0; mount->data[i]; i++)
+		if (!strncmp(mount->data[i], "mode=", 5))
+			return true;
+	return false;
+}
+
+static int mount_copy_up(struct building *building, const struct oci_mount *mount,
+			 struct error *error)
+{
+	const uint64_t flags = mount->flags | mount->recursive_flags;
+	cleanup_close int lower = find_destination(building, mount->destination, true, error);
+	int result = lower < 0 ? lower : mount_on(mount, "tmpfs", lower, error);
+	if (result)
+		return result;
+	cleanup_close int system = find_mounted(building, mount, error);
+	if (system < 0)
+		return system;
+	result = copy_up(lower, system, names_mode(mount), flags & ~(uint64_t)MOUNT_ATTR_RDONLY);
+	return result ? error_set_errno(error, -result,
+					"cannot have on '%s' what is there: mount it without "
+					"tmpcopyup",
+					mount->destination)
+		      : set_read_only_later(building, mount, error);
 }
 
 static int mount_one(struct building *building, const struct oci_mount *mount, struct error *error)
@@ -196,8 +238,8 @@ static int mount_one(struct building *building, const struct oci_mount *mount, s
 		return mount_new(building, mount, "tmpfs", error);
 	case OCI_MOUNT_OVERLAY:
 		return mount_new(building, mount, "overlay", error);
-	case OCI_MOUNT_DIRECTORY:
-		return make_directory(building, mount, error);
+	case OCI_MOUNT_COPY_UP:
+		return mount_copy_up(building, mount, error);
 	case OCI_MOUNT_NONE:
 		break;
 	}

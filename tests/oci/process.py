@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 
-from bundle import host_folder
+from bundle import files_below, host_folder
 from steps import until
 
 
@@ -198,6 +198,22 @@ def mounts(check, runtime):
     bundle.config["mounts"] += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m"]}]
     ended = runtime.run(bundle)
     check("an empty file system", ended.out == "x\n" and not (bundle.root / "data/x").exists(), ended)
+    for where in "writable", "memory":
+        bundle = runtime.bundle().shell("cat /data/old /data/dir/deep; echo more >>/data/old; rm -r /data/dir; echo x >/data/new; "
+                                        "cat /data/old; ls /data; stat -c %a /data /tmp; echo y >/tmp/y; echo z >/etc/z")
+        bundle.config["annotations"] = {"mayfly.dev/root": where}
+        (bundle.root / "data/dir").mkdir()
+        (bundle.root / "data/old").write_text("old\n", encoding="ascii")
+        (bundle.root / "data/dir/deep").write_text("deep\n", encoding="ascii")
+        (bundle.root / "tmp").chmod(0o750)
+        before = files_below(bundle.root)
+        bundle.config["root"]["readonly"] = True
+        bundle.config["mounts"] += [
+            {"destination": folder, "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", *more]}
+            for folder, more in (("/data", ["mode=751"]), ("/tmp", [] if runtime.is_mayfly else ["mode=750"]))]
+        ended = runtime.run(bundle)
+        check(f"one in which is what was there, root {where}", ended.out == "old\ndeep\nold\nmore\nnew\nold\n751\n750\n"
+              and "/etc/z" in ended.err and "/tmp/y" not in ended.err and files_below(bundle.root) == before, ended)
     bundle = runtime.bundle().shell("cat /made/by/it/secret")
     bundle.config["mounts"] += [{"destination": "/made/by/it", "source": str(shared), "options": ["bind"]}]
     ended = runtime.run(bundle)

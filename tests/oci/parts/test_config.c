@@ -307,7 +307,7 @@ static void test_mounts(void)
 	CHECK_TEXT(mounts[1].data[0], "mode=755");
 	CHECK_TEXT(mounts[1].data[1], "size=65536k");
 	CHECK(!mounts[1].data[2]);
-	CHECK_NUMBER(mounts[2].kind, OCI_MOUNT_DIRECTORY);
+	CHECK_NUMBER(mounts[2].kind, OCI_MOUNT_COPY_UP);
 	CHECK_NUMBER(mounts[3].kind, OCI_MOUNT_BIND);
 	CHECK(mounts[3].recursive && mounts[3].propagation == MS_PRIVATE && !mounts[3].data[0]);
 	CHECK_NUMBER(mounts[3].flags, MOUNT_ATTR_RDONLY);
