@@ -4,7 +4,7 @@ import stat
 import subprocess
 
 from bundle import files_below, host_folder
-from steps import run
+from steps import run, until
 
 SECRET = "the host's secret"
 NONE, READS = "0000000000000000", "0000000000000004"  # CAP_DAC_READ_SEARCH: the root server reads for any user
@@ -195,11 +195,12 @@ def rights(check, runtime):
     if not runtime.is_mayfly:
         return
     for annotations, files in (({}, WRITES), ({"mayfly.dev/root": "memory"}, READS)):
-        bundle = runtime.bundle().process("sleep", "600")
+        bundle = runtime.bundle().shell("echo runs; sleep 600")
         bundle.config["annotations"] = annotations
         bundle.config["mounts"] = []
         with runtime.create(bundle) as container:
             container.start()
+            until(lambda: "runs" in container.said())
             tree = run("sh", "-c", f"for p in $(cat /proc/{container.pid}/task/*/children); do "
                        "echo $p $(cat /proc/$p/comm) $(grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/$p/status | "
                        "tr '\\n\\t' '  '); done").out
