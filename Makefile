@@ -34,9 +34,11 @@ TEST_BUILD := $(BUILD)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 SANITIZE_OPTIONS := $(if $(SANITIZE),-Db_sanitize=$(SANITIZE) -Db_lundef=false)
 
 # A time-out is for what hangs, not for a machine that has other work. Sanitizers make programs slow:
-# their tests get more time, and those of Python and shell, in which they find nothing, are left out.
-TEST_OPTIONS := --print-errorlogs --timeout-multiplier $(if $(SANITIZE),6 \
-	--no-suite python --no-suite tools --no-suite docs,3)
+# their tests get more time, and those in which they find nothing are left out: of Python and shell, and
+# with ThreadSanitizer those of commands that have one thread.
+TEST_OPTIONS := --print-errorlogs --timeout-multiplier $(if $(SANITIZE),6,3) \
+	$(if $(SANITIZE),--no-suite python --no-suite tools --no-suite docs) \
+	$(if $(filter thread,$(SANITIZE)),--no-suite oci --no-suite trust)
 
 export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
