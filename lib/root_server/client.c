@@ -208,9 +208,12 @@ int root_client_ask_two(struct root_client *client, struct root_request *request
 	return error_set(error, EIO, "the file server of %s answered what cannot be", client->name);
 }
 
-int root_client_revive(struct root_client *client, struct error *error)
+int root_client_revive(struct root_client *client, uint64_t deadline_ns, struct error *error)
 {
-	lock_scoped(&client->lock);
+	lock_until_scoped(held, &client->lock, deadline_ns);
+	if (!held)
+		return error_set(error, ETIMEDOUT, "the file server of %s had others to answer",
+				 client->name);
 	if (client->connected)
 		return 0;
 	int result = start_server(client, error);

@@ -43,8 +43,8 @@ int root_client_ask_two(struct root_client *client, struct root_request *request
 			const char *second, uint64_t deadline_ns, struct root_answer *answer,
 			void *extra, struct error *error);
 
-/* Starts a new server if the last one has ended. */
-int root_client_revive(struct root_client *client, struct error *error);
+/* Starts a new server if the last one has ended. -ETIMEDOUT: until then it served others. */
+int root_client_revive(struct root_client *client, uint64_t deadline_ns, struct error *error);
 
 /* How a client that can start nothing gets a server: somebody else does root_launcher_start(). All
  * of the connection becomes the client's, its memory, too. */

@@ -185,6 +185,7 @@ static void test_two(struct root_client *client)
 	CHECK_NUMBER(root_client_ask(client, &request, "etc", clock_now_ns() + 20000000, &answer,
 				     extra, &error),
 		     -ETIMEDOUT);
+	CHECK_NUMBER(root_client_revive(client, clock_now_ns() + 20000000, &error), -ETIMEDOUT);
 	CHECK(!atomic_load(&asker.done));
 	CHECK_NUMBER(kill(server, SIGCONT), 0);
 	pthread_join(thread, NULL);
@@ -208,10 +209,12 @@ static void test_loss(struct root_client *client)
 	CHECK(strstr(error.text, "killed by signal 9") || strstr(error.text, "did not answer") ||
 	      strstr(error.text, "has ended"));
 	CHECK_NUMBER(look(client, "etc"), -ENOTCONN);
-	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	CHECK_NUMBER(
+	    root_client_revive(client, clock_now_ns() + 5 * NANOSECONDS_PER_SECOND, &error), 0);
 	CHECK(root_client_process(client) != first);
 	CHECK_NUMBER(look(client, "etc"), 0);
-	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	CHECK_NUMBER(
+	    root_client_revive(client, clock_now_ns() + 5 * NANOSECONDS_PER_SECOND, &error), 0);
 	/* One that hangs is given up in time. */
 	pid_t second = root_client_process(client);
 	CHECK_NUMBER(kill(second, SIGSTOP), 0);
@@ -219,7 +222,8 @@ static void test_loss(struct root_client *client)
 				     extra, &error),
 		     -ETIMEDOUT);
 	CHECK(has_ended(second));
-	CHECK_NUMBER(root_client_revive(client, &error), 0);
+	CHECK_NUMBER(
+	    root_client_revive(client, clock_now_ns() + 5 * NANOSECONDS_PER_SECOND, &error), 0);
 	CHECK_NUMBER(look(client, "etc"), 0);
 }
 

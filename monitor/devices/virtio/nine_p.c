@@ -67,7 +67,7 @@ static void nine_p_drop(struct virtio *virtio)
 	struct error error = {0};
 	const struct virtio_root *root = virtio->backing;
 	if (root)
-		root_client_revive(root->files, &error);
+		root_client_revive(root->files, clock_now_ns() + NANOSECONDS_PER_SECOND, &error);
 }
 
 /* ── saving ──────────────────────────────────────────────────────────────────────────────────── */

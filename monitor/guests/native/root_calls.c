@@ -21,7 +21,8 @@ _Static_assert(ROOT_WIRE_CONTENTS_MAX <= WINDOW_CONTENTS_SIZE, "contents fit int
 void root_call_begin(struct slot *slot)
 {
 	struct error reason = {0};
-	if (slot->guest->files && root_client_revive(slot->guest->files, &reason))
+	if (slot->guest->files &&
+	    root_client_revive(slot->guest->files, slot->deadline_ns, &reason))
 		log_error("%s: files cannot be read: %s", slot->name, reason.text);
 }
 
