@@ -161,6 +161,10 @@ struct mayfly_description {
 	 * them are followed, in the root. Up to 64 together. EINVAL with any other root.
 	 * docs/root-image.md tells more. */
 	const char *const *writable, *const *read_only;
+	/* The socket of an accelerator host that serves already, as a tenant has one (listen:
+	 * seqpacket://, docs/tenants.md): it is connected to, and no host is started. NULL: the user's
+	 * own, which is started where none runs. */
+	const char *accelerator;
 };
 
 /* `size` is sizeof(struct mayfly_description). Nothing is named, isolation is "auto", one slot is

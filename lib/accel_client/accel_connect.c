@@ -9,7 +9,7 @@
 int accel_client_connect(void *context, uint64_t deadline_ns, int *socket, struct error *error)
 {
 	struct accel_dial dial;
-	int result = accel_dial_begin(&dial, deadline_ns, error);
+	int result = accel_dial_begin(&dial, NULL, deadline_ns, error);
 	if (!result)
 		result = accel_dial_look(&dial, socket, error);
 	while (result == -EINPROGRESS) {

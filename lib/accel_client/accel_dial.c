@@ -2,14 +2,22 @@
 #include "accel_client/accel_dial.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "util/clock.h"
 #include "util/host_settings.h"
 #include "util/log.h"
 
-int accel_dial_begin(struct accel_dial *dial, uint64_t deadline_ns, struct error *error)
+int accel_dial_begin(struct accel_dial *dial, const char *path, uint64_t deadline_ns,
+		     struct error *error)
 {
-	*dial = (struct accel_dial){.deadline_ns = deadline_ns, .start = ACCEL_START_NONE};
+	*dial = (struct accel_dial){
+	    .deadline_ns = deadline_ns, .start = ACCEL_START_NONE, .given = path};
+	if (path)
+		return (size_t)snprintf(dial->path, sizeof(dial->path), "%s", path) <
+			       sizeof(dial->path)
+			   ? 0
+			   : error_set(error, ENAMETOOLONG, "socket path too long: %.100s", path);
 	return host_settings_path(dial->path, sizeof(dial->path), ".sock", error);
 }
 
@@ -46,7 +54,7 @@ static int connect_now(struct accel_dial *dial, int *socket, struct error *error
 		dial->started = false;
 		return pause_dialing(dial);
 	}
-	if (accel_host_is_missing(result) && !late)
+	if (accel_host_is_missing(result) && !late && !dial->given)
 		return start_host(dial, attempt.text, error);
 	if (error)
 		*error = attempt;

@@ -13,12 +13,15 @@ struct accel_dial {
 	uint64_t deadline_ns;
 	uint64_t moment_ns;	  /* when to look again at the latest */
 	struct accel_start start; /* of the host, where none listens */
+	bool given;		  /* its socket: it is not ours to start */
 	bool started;	     /* a host was started: it, or a rival of it, is the next to listen */
 	char path[PATH_MAX]; /* of its socket */
 };
 
-/* Begins. `deadline_ns` is of CLOCK_MONOTONIC. */
-int accel_dial_begin(struct accel_dial *dial, uint64_t deadline_ns, struct error *error);
+/* Begins. `path`: the socket of a host that serves already, and is not started; NULL: this user's own.
+ * `deadline_ns` is of CLOCK_MONOTONIC. */
+int accel_dial_begin(struct accel_dial *dial, const char *path, uint64_t deadline_ns,
+		     struct error *error);
 
 /* Goes on as far as it can: 0 with a connected socket, which blocks and is the caller's;
  * -EINPROGRESS: look again when the descriptor can be read, or at the moment; or what it failed

@@ -86,7 +86,7 @@ static void begin_dial(struct mayfly_function *function, uint64_t until_ns)
 	const uint64_t limit_ns = clock_now_ns() + DIAL_LIMIT_NS;
 	int result = function->flags & MAYFLY_NO_ACCELERATION
 			 ? error_set(&error, EPERM, "this function may not use an accelerator")
-			 : accel_dial_begin(&function->dial,
+			 : accel_dial_begin(&function->dial, function->accelerator,
 					    until_ns < limit_ns ? until_ns : limit_ns, &error);
 	if (result) {
 		answer(function, CHANNEL_DIAL, result, &error, NULL, 0);

@@ -176,6 +176,7 @@ struct mayfly_function {
 	struct confine_cgroup group;
 	struct root_launcher launcher;
 	struct root_parts parts; /* of the root: lists of our own */
+	char *accelerator;	 /* the socket of a host that is never started; NULL: the user's */
 	bool has_root_directory;
 	struct accel_dial dial;
 	char *vsock; /* path of its guest's vsock; NULL: it has none */

@@ -249,6 +249,7 @@ static void release(struct mayfly_function *self)
 	free(self->root);
 	release_list(self->parts.writable);
 	release_list(self->parts.read_only);
+	free(self->accelerator);
 	free(self->cgroup);
 	free(self->vsock);
 	free(self->slots);
@@ -291,6 +292,8 @@ static int fill(struct mayfly_function *self, const struct mayfly_description *w
 	int result = copy_word(&self->root, served_directory(wanted), error);
 	if (!result)
 		result = copy_word(&self->cgroup, wanted->cgroup, error);
+	if (!result)
+		result = copy_word(&self->accelerator, wanted->accelerator, error);
 	if (!result)
 		result = copy_parts(self, wanted, error);
 	if (!result)

@@ -2,6 +2,7 @@
 #include "oci/config/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "oci/config/parts.h"
@@ -21,13 +22,18 @@ enum setting {
 	SETTING_CONTRACT,
 	SETTING_PORT,
 	SETTING_ROOT,
+	SETTING_ACCELERATOR,
 	SETTINGS,
 };
 
 static const char *const setting_names[SETTINGS] = {
-    [SETTING_MEMORY] = PREFIX "memory", [SETTING_ISOLATION] = PREFIX "isolation",
-    [SETTING_SLOTS] = PREFIX "slots",	[SETTING_CONTRACT] = PREFIX "contract",
-    [SETTING_PORT] = PREFIX "port",	[SETTING_ROOT] = PREFIX "root",
+    [SETTING_MEMORY] = PREFIX "memory",
+    [SETTING_ISOLATION] = PREFIX "isolation",
+    [SETTING_SLOTS] = PREFIX "slots",
+    [SETTING_CONTRACT] = PREFIX "contract",
+    [SETTING_PORT] = PREFIX "port",
+    [SETTING_ROOT] = PREFIX "root",
+    [SETTING_ACCELERATOR] = PREFIX "accelerator",
 };
 
 static int read_amount(const struct oci_pair *annotation,
@@ -54,6 +60,21 @@ static int refuse_unknown(const struct oci_pair *annotation, struct error *error
 	    error, "annotations", annotation->name, "Mayfly knows no such annotation%s%s%s",
 	    suggestion.nearest ? "; did you mean '" : "",
 	    suggestion.nearest ? suggestion.nearest : "", suggestion.nearest ? "'?" : "");
+}
+
+/* One below OCI_ACCELERATORS, and nowhere else. */
+static int check_socket_name(const struct oci_pair *annotation, struct error *error)
+{
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	const char *name = annotation->value;
+	const size_t length = strlen(name);
+	if (!length || length > OCI_ACCELERATOR_MAX || *name == '.' || name[strspn(name, letters)])
+		return member_error(error, "annotations", annotation->name,
+				    "'%.100s' is no name of a socket below " OCI_ACCELERATORS
+				    ": up to %d letters, digits, '-', '_' and '.'",
+				    name, OCI_ACCELERATOR_MAX);
+	return 0;
 }
 
 static int read_setting(const struct oci_pair *annotation, enum setting setting,
@@ -98,6 +119,10 @@ static int read_setting(const struct oci_pair *annotation, enum setting setting,
 		if (result >= 0)
 			settings->writes = OCI_WRITES_WRITABLE + (enum oci_writes)result;
 		break;
+	case SETTING_ACCELERATOR:
+		snprintf(settings->accelerator, sizeof(settings->accelerator),
+			 OCI_ACCELERATORS "/%s.sock", annotation->value);
+		return check_socket_name(annotation, error);
 	case SETTINGS:
 		return refuse_unknown(annotation, error);
 	}

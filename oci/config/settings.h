@@ -13,6 +13,10 @@ enum oci_contract {
 
 #define OCI_SLOTS_MAX 1024
 
+/* Where sockets of accelerator hosts are that containers may name. */
+#define OCI_ACCELERATORS    "/run/mayfly/tenants"
+#define OCI_ACCELERATOR_MAX 63 /* letters of a name: the path is a socket's */
+
 /* Where what the program writes into its root goes, if that is not to be read only. */
 enum oci_writes {
 	OCI_WRITES_USUAL, /* a job's and an exec's to the files; a server's machines have memory */
@@ -26,7 +30,9 @@ struct oci_settings {
 	unsigned slots;		    /* mayfly.dev/slots, 1 to OCI_SLOTS_MAX; 1 by default */
 	enum oci_contract contract; /* mayfly.dev/contract: "stdio" (default), "tcp" or "http" */
 	uint16_t port;		    /* mayfly.dev/port; 0: not given, which only stdio may */
-	enum oci_writes writes;	    /* mayfly.dev/root: "writable" or "memory" */
+	/* mayfly.dev/accelerator, a name: the socket's path, below OCI_ACCELERATORS; "": none. */
+	char accelerator[sizeof(OCI_ACCELERATORS "/.sock") + OCI_ACCELERATOR_MAX];
+	enum oci_writes writes; /* mayfly.dev/root: "writable" or "memory" */
 };
 
 #endif

@@ -65,6 +65,10 @@ void guest_describe(const struct guest_run *run, struct mayfly_description *desc
 	description->host_name = run->host_name;
 	description->log = STDERR_FILENO;
 	description->log_level = (int)log_level_now;
-	description->flags =
-	    MAYFLY_NO_ACCELERATION | MAYFLY_STAY_IN_CGROUP | MAYFLY_AS_USER | MAYFLY_SIGNALS;
+	description->flags = MAYFLY_STAY_IN_CGROUP | MAYFLY_AS_USER | MAYFLY_SIGNALS;
+	/* Never this process' own host: it would be started in the container's control group. */
+	if (*run->settings->accelerator)
+		description->accelerator = run->settings->accelerator;
+	else
+		description->flags |= MAYFLY_NO_ACCELERATION;
 }

@@ -133,7 +133,8 @@ LINUX = {
 }
 ANNOTATIONS = {f"{name}: {value}": annotation(name, value) for name, value in (
     ("memory", "0"), ("memory", "-1"), ("memory", "much"), ("memory", "1k"), ("memory", "999999999999G"), ("memory", ""),
-    ("isolation", "none"), ("root", "disk"), ("slots", "0"), ("slots", "99999"), ("slots", "x"), ("contract", "carrier pigeon"),
+    ("isolation", "none"), ("root", "disk"), ("accelerator", ""), ("accelerator", "../shop"), ("accelerator", "a/b"),
+    ("accelerator", ".shop"), ("accelerator", "x" * 64), ("slots", "0"), ("slots", "99999"), ("slots", "x"), ("contract", "carrier pigeon"),
     ("contract", "http"), ("port", "0"), ("port", "65536"), ("port", "http"), ("memory", 5))}
 TABLES = {"file": FILES, "version": VERSIONS, "process": PROCESS, "root": ROOTS, "mounts": MOUNTS, "linux": LINUX,
           "annotations": ANNOTATIONS}

@@ -137,7 +137,8 @@ static void test_settings(void)
 	parse(
 	    "{\"annotations\": {\"mayfly.dev/memory\": \"64M\", \"mayfly.dev/isolation\": \"kvm\","
 	    "\"mayfly.dev/slots\": \"1024\", \"mayfly.dev/contract\": \"http\","
-	    "\"mayfly.dev/port\": \"8080\", \"mayfly.dev/root\": \"memory\"}}",
+	    "\"mayfly.dev/port\": \"8080\", \"mayfly.dev/root\": \"memory\","
+	    "\"mayfly.dev/accelerator\": \"shop-1\"}}",
 	    &config);
 	CHECK_NUMBER(config.settings.memory, 64 << 20);
 	CHECK_TEXT(config.settings.isolation, "kvm");
@@ -145,6 +146,7 @@ static void test_settings(void)
 	CHECK_NUMBER(config.settings.contract, OCI_CONTRACT_HTTP);
 	CHECK_NUMBER(config.settings.port, 8080);
 	CHECK_NUMBER(config.settings.writes, OCI_WRITES_MEMORY);
+	CHECK_TEXT(config.settings.accelerator, "/run/mayfly/tenants/shop-1.sock");
 	oci_config_release(&config);
 }
 
@@ -167,6 +169,9 @@ static const struct wrong settings_wrong[] = {
     {SETTING("contract", "tcp"), "annotations.mayfly.dev/port: missing: what listens has a port"},
     {SETTING("port", "65536"), "annotations.mayfly.dev/port: '65536' is not from 1 to 65535"},
     {SETTING("root", "disk"), "annotations.mayfly.dev/root: 'disk' is none of: writable memory"},
+    {SETTING("accelerator", "../shop"),
+     "annotations.mayfly.dev/accelerator: '../shop' is no name of a socket below "
+     "/run/mayfly/tenants: up to 63 letters, digits, '-', '_' and '.'"},
     {SETTING("memroy", "1G"),
      "annotations.mayfly.dev/memroy: Mayfly knows no such annotation; did you mean "
      "'mayfly.dev/memory'?"},
