@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "confine/environment.h"
 #include "root_server/setup.h"
 #include "root_server/wire.h"
 #include "serve.h"
@@ -94,6 +95,7 @@ int main(void)
 	struct root_ready ready = {0};
 	uint8_t *memory = NULL;
 	static struct root_served served = {.directory = -1};
+	environment_forget();
 	int result = set_up(&served, &memory, &ready);
 	if (send(ROOT_SERVER_SOCKET, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready) ||
 	    result)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "confine/confine.h"
+#include "confine/environment.h"
 #include "confine/sanitizers.h"
 #include "monitor/learned.h"
 #include "monitor/monitor_internal.h"
@@ -162,14 +163,6 @@ static int close_others(const struct server *server, struct error *error)
 	return result ? error_set_errno(error, -result, "cannot close what others have opened") : 0;
 }
 
-/* Variables of the front may be secrets, and its guests may take this process over. */
-static void forget_environment(void)
-{
-	for (char **variable = environ; *variable; variable++)
-		explicit_bzero(*variable, strlen(*variable));
-	clearenv();
-}
-
 /* What forked this process may not have told of it yet, and the front has to wait for it. */
 static void tell_unstarted(int result, const struct error *error)
 {
@@ -186,7 +179,7 @@ static _Noreturn void be_monitor(struct adoption *adoption, struct confine_repor
 		_exit(1);
 	if (!result)
 		result = close_others(server, &adoption->error);
-	forget_environment();
+	environment_forget();
 	if (!result)
 		result = rights_give_up(server->monitor->isolation, server->monitor->host,
 					server->monitor->guest->kind, report, &adoption->error);

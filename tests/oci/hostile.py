@@ -201,6 +201,9 @@ def rights(check, runtime):
         with runtime.create(bundle) as container:
             container.start()
             until(lambda: "runs" in container.said())
+            known = run("sh", "-c", f"for p in $(cat /proc/{container.pid}/task/*/children); do "
+                        "tr -d '\\0' </proc/$p/environ; done").out
+            check("monitor and root server know no variables of the engine's", not known, known)
             tree = run("sh", "-c", f"for p in $(cat /proc/{container.pid}/task/*/children); do "
                        "echo $p $(cat /proc/$p/comm) $(grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/$p/status | "
                        "tr '\\n\\t' '  '); done").out
