@@ -48,7 +48,7 @@ static int find_rights(int fd, bool *writable, bool *is_part)
 
 static int add_path(const char *path, int root, struct oci_parts *parts, struct error *error)
 {
-	bool writable, is_part;
+	bool writable = false, is_part = false;
 	cleanup_close int fd = resolve_in_root(root, path, RESOLVE_MAKE_NOTHING);
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 		return 0;
@@ -60,7 +60,7 @@ static int add_path(const char *path, int root, struct oci_parts *parts, struct 
 
 static int add_root(int root, bool write_root, struct oci_parts *parts, struct error *error)
 {
-	bool writable, is_part;
+	bool writable = false, is_part = false;
 	const int result = find_rights(root, &writable, &is_part);
 	if (result)
 		return error_set_errno(error, -result, "cannot look at the root");

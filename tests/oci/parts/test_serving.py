@@ -22,6 +22,7 @@ import time
 
 SKIPPED = 77
 PORT = 8080
+BUSYBOX = "/bin/busybox"
 LIMIT = 60  # seconds for anything
 NEW_MOUNTS, NEW_NETWORK = 0x20000, 0x40000000
 
@@ -37,18 +38,22 @@ def enter_namespaces():
 class Container:
     """A container of that contract, and what it says."""
 
-    def __init__(self, runtime, server, folder, *arguments, contract="http", slots=2, program=None):
+    def __init__(self, runtime, server, folder, *arguments, contract="http", slots=2, program=None, name="server",
+                 mounted=None):
         self.folder = pathlib.Path(folder)
-        self.name = f"serving-{os.getpid()}-{contract}-{'-'.join(arguments)}"
+        self.name = f"serving-{os.getpid()}-{contract}-{arguments[0] if arguments else ''}"
         self.command = [runtime, "--root", str(self.folder / "state")]
         bundle = self.folder / self.name
         (bundle / "rootfs").mkdir(parents=True)
-        shutil.copy(program or server, bundle / "rootfs/server")
+        shutil.copy(program or server, bundle / "rootfs" / name)
         self.call("spec", "--bundle", str(bundle))
         config = json.loads((bundle / "config.json").read_text())
-        config["process"]["args"] = ["/server", *arguments]
+        config["process"]["args"] = ["/" + name, *arguments]
         config["annotations"] = {"mayfly.dev/contract": contract, "mayfly.dev/port": str(PORT),
                                  "mayfly.dev/slots": str(slots)}
+        if mounted:  # as /data; and the root could be written
+            config["root"]["readonly"] = False
+            config["mounts"] = [{"destination": "/data", "source": str(mounted), "options": ["bind"]}]
         config["linux"]["namespaces"] = [one for one in config["linux"]["namespaces"] if one["type"] != "network"]
         (bundle / "config.json").write_text(json.dumps(config))
         self.log = open(bundle / "log", "wb")
@@ -174,6 +179,20 @@ def serves_connections(start):
         check_answers()
 
 
+def keeps_what_is_written_into_mounts(start):
+    """And nothing else of it: what a request leaves elsewhere, the next one does not find."""
+    with tempfile.TemporaryDirectory() as data:
+        with start("nc", "-l", "-p", str(PORT), "-e", "/busybox", "sh", "-c",
+                   "echo kept >>/data/log; echo own >>/left; cat /data/log /left", contract="tcp", program=BUSYBOX,
+                   name="busybox", mounted=data) as container:
+            for count in 1, 2, 3:
+                said = exchange(b"")
+                assert said == b"kept\n" * count + b"own\n", (said, container.said())
+            root = pathlib.Path(container.folder, container.name, "rootfs")
+            assert sorted(os.listdir(root)) == ["busybox", "data"], os.listdir(root)
+        assert pathlib.Path(data, "log").read_text() == "kept\n" * 3
+
+
 def answers_for_those_that_do_not(start):
     """A program that ends instead of answering harms only those who asked it."""
     with start("exits") as container:
@@ -190,10 +209,11 @@ def tells_of_those_that_do_not_listen(start):
 
 def main():
     runtime, server = (str(pathlib.Path(word).resolve()) for word in sys.argv[1:3])
-    if os.geteuid() or not enter_namespaces():
-        print("needs root, and a network namespace")
+    if os.geteuid() or not os.path.exists(BUSYBOX) or not enter_namespaces():
+        print(f"needs root, {BUSYBOX} and a network namespace")
         return SKIPPED
     for step in (serves, ends_when_connections_have, does_not_wait_for_silence, serves_connections,
+                 keeps_what_is_written_into_mounts,
                  answers_for_those_that_do_not, tells_of_those_that_do_not_listen):
         with tempfile.TemporaryDirectory() as folder:
             step(lambda *words, **options: Container(runtime, server, folder, *words, **options))
