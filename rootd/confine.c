@@ -12,6 +12,8 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -85,10 +87,39 @@ static int leave_names(int directory, struct confine_report *report)
 	return chdir("/") ? -errno : 0;
 }
 
-int rootd_confine(int directory, const struct root_shares *shares, struct confine_report *report)
+/* Then the host decides what the guest's user may, as of any process of his. A file that is a part by
+ * itself was opened by root to be written: it is none to be written where he may not. Capabilities go
+ * with the user. */
+static int become(const struct root_user *user, struct root_shares *shares)
+{
+	if (!user->user || geteuid())
+		return 0;
+	if (setgroups(user->group_count, user->groups) ||
+	    setresgid(user->group, user->group, user->group) ||
+	    setresuid(user->user, user->user, user->user))
+		return -errno;
+	for (size_t i = 0; i < shares->count; i++) {
+		struct root_share *share = &shares->entries[i];
+		if (!share->read_only && !share->is_directory &&
+		    faccessat(share->fd, "", R_OK | W_OK, AT_EACCESS | AT_EMPTY_PATH)) {
+			close(share->fd);
+			share->fd = -1;
+			share->read_only = true;
+		}
+	}
+	return 0;
+}
+
+int rootd_confine(int directory, struct root_shares *shares, const struct root_user *user,
+		  struct confine_report *report)
 {
 	struct confine_path paths[1 + ROOT_SHARES_MAX] = {
 	    {.fd = directory, .access = CONFINE_READ}};
+	int result = leave_names(directory, report);
+	if (!result)
+		result = become(user, shares);
+	if (result)
+		return result;
 	const bool writes = root_shares_writable(shares);
 	size_t path_count = 1;
 	for (size_t i = 0; i < shares->count; i++)
@@ -110,8 +141,6 @@ int rootd_confine(int directory, const struct root_shares *shares, struct confin
 	    .call_count = writes ? rootd_writer_call_count : rootd_call_count,
 	    .refusal = CONFINE_KILL,
 	};
-	int result = leave_names(directory, report);
-	if (!result)
-		confine_self(&policy, report);
-	return result;
+	confine_self(&policy, report);
+	return 0;
 }

@@ -13,9 +13,10 @@ extern const struct confine_call rootd_writer_calls[];
 extern const size_t rootd_writer_call_count;
 
 /* Holds the process in: it can read below the descriptor `directory`, write below those of writable
- * parts, and answer, and no more. What
- * this machine does not offer is left out, and told by the report. 0, or a negative errno where the
- * directory cannot be entered. */
-int rootd_confine(int directory, const struct root_shares *shares, struct confine_report *report);
+ * parts, as `user` may if root started it, and answer, and no more. Parts that the user may not write
+ * become read-only. What this machine does not offer is left out, and told by the report. 0, or a negative
+ * errno where the directory cannot be entered, or the user not be had. */
+int rootd_confine(int directory, struct root_shares *shares, const struct root_user *user,
+		  struct confine_report *report);
 
 #endif

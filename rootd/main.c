@@ -22,7 +22,8 @@
 #include "serve.h"
 #include "util/descriptors_pass.h"
 
-static int receive_setup(int descriptors[ROOT_SETUP_DESCRIPTORS_MAX], struct root_shares *shares)
+static int receive_setup(int descriptors[ROOT_SETUP_DESCRIPTORS_MAX], struct root_shares *shares,
+			 struct root_user *user)
 {
 	static uint8_t message[ROOT_SETUP_MAX];
 	struct root_setup setup;
@@ -34,8 +35,9 @@ static int receive_setup(int descriptors[ROOT_SETUP_DESCRIPTORS_MAX], struct roo
 		return -EPROTO;
 	memcpy(&setup, message, sizeof(setup));
 	if (setup.version != ROOT_WIRE_VERSION || descriptors[ROOT_DESCRIPTORS - 1] < 0 ||
-	    setup.writable_count > ROOT_SHARES_MAX)
+	    setup.writable_count > ROOT_SHARES_MAX || setup.user.group_count > ROOT_GROUPS_MAX)
 		return -EPROTO;
+	*user = setup.user;
 	return root_shares_decode(shares, message + sizeof(setup), (size_t)got - sizeof(setup),
 				  setup.share_count, descriptors + ROOT_DESCRIPTORS,
 				  setup.writable_count);
@@ -55,8 +57,9 @@ static int set_up(struct root_served *served, uint8_t **memory, struct root_read
 {
 	int descriptors[ROOT_SETUP_DESCRIPTORS_MAX] = {0};
 	struct confine_report report = {0};
+	struct root_user user;
 	const char *step = "receive its setup";
-	int result = receive_setup(descriptors, &served->shares);
+	int result = receive_setup(descriptors, &served->shares, &user);
 	if (!result) {
 		step = "map the memory for answers";
 		served->directory = descriptors[ROOT_DESCRIPTOR_DIRECTORY];
@@ -78,7 +81,7 @@ static int set_up(struct root_served *served, uint8_t **memory, struct root_read
 		/* Of a file that would become too large, a guest is told; it ends nobody. */
 		if (ready->writable)
 			signal(SIGXFSZ, SIG_IGN);
-		result = rootd_confine(served->directory, &served->shares, &report);
+		result = rootd_confine(served->directory, &served->shares, &user, &report);
 	}
 	for (int i = 0; i < CONFINE_MEASURES; i++)
 		if (report.answers[i].state == CONFINE_IN_FORCE)

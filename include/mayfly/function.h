@@ -165,6 +165,10 @@ struct mayfly_description {
 	 * seqpacket://, docs/tenants.md): it is connected to, and no host is started. NULL: the user's
 	 * own, which is started where none runs. */
 	const char *accelerator;
+	/* Beside `group`, up to 64. With MAYFLY_AS_USER, where root starts the function, files of a
+	 * root that is a directory are looked at and written as this user and these groups may. */
+	const uint32_t *groups;
+	size_t group_count;
 };
 
 /* `size` is sizeof(struct mayfly_description). Nothing is named, isolation is "auto", one slot is

@@ -208,12 +208,30 @@ static int copy_list(const char *const **copy, const char *const *list, struct e
 	return result;
 }
 
+static int copy_user(struct root_user *user, const struct mayfly_description *wanted,
+		     struct error *error)
+{
+	if (!(wanted->flags & MAYFLY_AS_USER))
+		return 0;
+	if (wanted->group_count > ROOT_GROUPS_MAX)
+		return error_set(error, E2BIG, "%zu groups are more than %d", wanted->group_count,
+				 ROOT_GROUPS_MAX);
+	*user = (struct root_user){.user = wanted->user,
+				   .group = wanted->group,
+				   .group_count = (uint32_t)wanted->group_count};
+	for (size_t i = 0; i < wanted->group_count; i++)
+		user->groups[i] = wanted->groups[i];
+	return 0;
+}
+
 /* Whether the paths are there, the start of the server finds out. */
 static int copy_parts(struct mayfly_function *self, const struct mayfly_description *wanted,
 		      struct error *error)
 {
 	struct stat status;
-	int result = copy_list(&self->parts.writable, wanted->writable, error);
+	int result = copy_user(&self->parts.user, wanted, error);
+	if (!result)
+		result = copy_list(&self->parts.writable, wanted->writable, error);
 	if (!result)
 		result = copy_list(&self->parts.read_only, wanted->read_only, error);
 	if (result || (!self->parts.writable && !self->parts.read_only))

@@ -33,6 +33,8 @@ int root_launcher_open(struct root_launcher *launcher, const char *directory,
 {
 	*launcher = (struct root_launcher)ROOT_LAUNCHER_NONE;
 	int result = open_directory(launcher, directory, error);
+	if (parts)
+		launcher->user = parts->user;
 	if (!result)
 		result = root_shares_open(&launcher->shares, launcher->directory, parts, error);
 	if (result)
@@ -79,7 +81,8 @@ static int send_setup(const struct root_launcher *launcher, int socket, int life
 	};
 	uint8_t message[ROOT_SETUP_MAX];
 	struct root_setup setup = {.version = ROOT_WIRE_VERSION,
-				   .share_count = (uint32_t)launcher->shares.count};
+				   .share_count = (uint32_t)launcher->shares.count,
+				   .user = launcher->user};
 	size_t count;
 	size_t length =
 	    root_shares_encode(&launcher->shares, message + sizeof(setup), ROOT_SHARES_BYTES_MAX,

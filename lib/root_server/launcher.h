@@ -11,6 +11,7 @@ struct root_launcher {
 	int directory; /* O_PATH */
 	int memory;    /* a memory file for what comes besides answers */
 	struct root_shares shares;
+	struct root_user user;
 	struct spawn_process process;
 };
 

@@ -15,7 +15,7 @@ struct root_setup {
 	uint32_t version;	 /* ROOT_WIRE_VERSION */
 	uint32_t share_count;	 /* parts, which root_shares_encode() put behind this */
 	uint32_t writable_count; /* descriptors of them */
-	uint32_t reserved;
+	struct root_user user;
 };
 
 #define ROOT_SETUP_MAX		   (sizeof(struct root_setup) + ROOT_SHARES_BYTES_MAX)

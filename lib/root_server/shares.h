@@ -11,6 +11,7 @@
 
 #define ROOT_SHARES_MAX	      64
 #define ROOT_SHARES_BYTES_MAX 32768 /* of their paths in a setup's message */
+#define ROOT_GROUPS_MAX	      64
 
 struct root_share {
 	char *path; /* as requests have it, of what it leads to; "" is the root */
@@ -27,9 +28,17 @@ struct root_shares {
 	size_t count;
 };
 
+/* As whom a server that root starts looks and writes. User 0: as it was started. */
+struct root_user {
+	uint32_t user, group;
+	uint32_t group_count;
+	uint32_t groups[ROOT_GROUPS_MAX];
+};
+
 /* What a caller names: absolute paths, NULL-terminated lists; NULL: none. */
 struct root_parts {
 	const char *const *writable, *const *read_only;
+	struct root_user user;
 };
 
 /* Finds the parts of a directory (O_PATH). Links in their paths are followed, below the directory.

@@ -62,6 +62,8 @@ void guest_describe(const struct guest_run *run, struct mayfly_description *desc
 	description->memory = choose_memory(run);
 	description->user = process->user.uid;
 	description->group = process->user.gid;
+	description->groups = process->user.groups;
+	description->group_count = process->user.group_count;
 	description->host_name = run->host_name;
 	description->log = STDERR_FILENO;
 	description->log_level = (int)log_level_now;

@@ -184,6 +184,25 @@ def mounts(check, runtime):
         ended = runtime.run(bundle)
         check(f"keep what is written, root {where}", ended.out == "one\ntwo\nthe host's secret\nmore\nbusy\n"
               and sorted(os.listdir(files)) == ["dir", "moved", "one"] and read(files / "one") == "one\ntwo\n", ended)
+    files = host_folder(runtime, f"owned{next(runtime.numbers)}")
+    for name, mode in ("roots", 0o755), ("groups", 0o775), ("his", 0o700):
+        (files / name).mkdir()
+        (files / name).chmod(mode)
+    os.chown(files / "groups", 0, 77)
+    os.chown(files / "his", 1000, 0)
+    (files / "one").write_text("one\n", encoding="ascii")
+    bundle = runtime.bundle().shell("for i in roots groups his; do echo x >/in/$i/x && echo $i; done; echo two >>/one || echo one;"
+                                    "cat /etc/private || echo private; echo z >/etc/z || echo root", user={"uid": 1000, "gid": 1000,
+                                    "additionalGids": [77]})
+    (bundle.root / "etc/private").write_text("private\n", encoding="ascii")
+    (bundle.root / "etc/private").chmod(0o600)
+    bundle.config["mounts"] += [
+        {"destination": "/in", "type": "bind", "source": str(files), "options": ["rbind"]},
+        {"destination": "/one", "type": "bind", "source": str(files / "one"), "options": ["bind"]}]
+    ended = runtime.run(bundle)
+    owner = os.stat(files / "groups/x") if (files / "groups/x").exists() else None
+    check("as their owners let the user", ended.out == "groups\nhis\none\nprivate\nroot\n" and read(files / "one") == "one\n"
+          and owner and (owner.st_uid, owner.st_gid) == (1000, 1000), ended)
     for where in "writable", "memory":
         bundle = runtime.bundle().shell("echo no >/in/no || echo refused; echo no >/one || echo refused")
         bundle.config["annotations"] = {"mayfly.dev/root": where}
