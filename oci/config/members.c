@@ -145,7 +145,7 @@ static int read_texts(struct oci_tree *tree, const json_t *value, const struct m
 static int read_member(struct oci_tree *tree, const struct member *member, const json_t *value,
 		       const char *place, char *field, struct error *error)
 {
-	double number;
+	double number = 0;
 	int result;
 	switch (member->kind) {
 	case MEMBER_TEXT:

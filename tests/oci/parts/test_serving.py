@@ -90,9 +90,13 @@ def exchange(data, half_close=False):
         client.sendall(data)
         if half_close:
             client.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := client.recv(65536):
-            answer += part
+        return read_all(client)
+
+
+def read_all(client):
+    answer = b""
+    while part := client.recv(65536):
+        answer += part
     return answer
 
 
@@ -158,7 +162,8 @@ def ends_when_connections_have(start):
                 except OSError:
                     break
             client.sendall(b"x" * 5)
-            assert b"request 1, 10 bytes" in client.recv(65536), container.said()
+            answer = read_all(client)
+            assert b"request 1, 10 bytes" in answer, (answer, container.said())
         assert container.process.wait(LIMIT) == 128 + signal.SIGTERM, container.said()
 
 
