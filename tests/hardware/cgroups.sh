@@ -80,6 +80,8 @@ check "doctor" "ok" "$(/mayfly/mayfly doctor | awk '$2 == "cgroup_limits" { prin
 echo +cpu >$top/cgroup.subtree_control
 /mayfly/tests/confine/test_cgroup
 check "groups" 0 $?
+/mayfly/tests/oci/parts/test-oci-cgroup-files
+check "files of groups of containers" 0 $?
 /mayfly/tests/oci/parts/test-oci-cgroup
 check "groups of containers" 0 $?
 

@@ -41,5 +41,7 @@ check "the user's run in a scope" 0 $?
 check "nobody's manager" 125 "$(su bob -c "MAYFLY_LIBDIR=/mayfly HOME=/tmp $mayfly --cgroup=systemd hello" </tmp/ada >$page 2>&1; echo $?)"
 check "what it says" 1 "$(grep -c "cannot reach the systemd of this user" $page)"
 
+/mayfly/tests/oci/parts/test-oci-cgroup-files
+check "files of groups of containers" 0 $?
 /mayfly/tests/oci/parts/test-oci-cgroup
 check "scopes of containers" 0 $?
