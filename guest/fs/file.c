@@ -20,6 +20,16 @@ struct file *file_of_backing(const struct backing *backing)
 	return (struct file *)((char *)(uintptr_t)backing - offsetof(struct file, backing));
 }
 
+void file_hold_backing(struct backing *backing)
+{
+	file_hold(file_of_backing(backing));
+}
+
+void file_drop_backing(struct backing *backing)
+{
+	file_drop(file_of_backing(backing));
+}
+
 struct file *file_open(struct inode *inode, int flags)
 {
 	struct file *file = heap_allocate(sizeof(*file));

@@ -79,6 +79,10 @@ bool file_writable(const struct file *file);
 /* The file that a mapping is of. */
 struct file *file_of_backing(const struct backing *backing);
 
+/* For struct backing_operations: a mapping holds its file. */
+void file_hold_backing(struct backing *backing);
+void file_drop_backing(struct backing *backing);
+
 /* POLLIN | …: what would not wait. `wanted`: what the caller asks for. The current thread watches the
  * inode from then on, until it takes its list of those anew. */
 uint32_t file_poll(struct file *file, uint32_t wanted);

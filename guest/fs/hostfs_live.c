@@ -243,21 +243,11 @@ static int64_t read_for_mapping(struct backing *backing, void *out, uint64_t len
 				  : regular_file_operations.read(file, out, length, offset);
 }
 
-static void hold_for_mapping(struct backing *backing)
-{
-	file_hold(file_of_backing(backing));
-}
-
-static void drop_for_mapping(struct backing *backing)
-{
-	file_drop(file_of_backing(backing));
-}
-
 /* Private mappings are copies. There are none that share what is written. */
 static int map(struct file *file, struct backing **backing)
 {
 	static const struct backing_operations operations = {
-	    .read = read_for_mapping, .hold = hold_for_mapping, .drop = drop_for_mapping};
+	    .read = read_for_mapping, .hold = file_hold_backing, .drop = file_drop_backing};
 	const struct file_operations *kept = operations_if_kept(file);
 	if (kept)
 		return kept->map(file, backing);

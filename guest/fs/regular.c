@@ -381,16 +381,6 @@ static const void *object_for_mapping(const struct backing *backing)
 	return file_of_backing(backing)->inode;
 }
 
-static void hold_for_mapping(struct backing *backing)
-{
-	file_hold(file_of_backing(backing));
-}
-
-static void drop_for_mapping(struct backing *backing)
-{
-	file_drop(file_of_backing(backing));
-}
-
 static int map(struct file *file, struct backing **backing)
 {
 	static const struct backing_operations operations = {
@@ -399,8 +389,8 @@ static int map(struct file *file, struct backing **backing)
 	    .frames = frames_for_mapping,
 	    .end = end_for_mapping,
 	    .object = object_for_mapping,
-	    .hold = hold_for_mapping,
-	    .drop = drop_for_mapping,
+	    .hold = file_hold_backing,
+	    .drop = file_drop_backing,
 	};
 	file->backing.operations = &operations;
 	*backing = &file->backing;

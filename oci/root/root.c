@@ -254,19 +254,33 @@ static bool is_absent(int result)
 	return result == -ENOENT || result == -ENOTDIR || result == -ELOOP;
 }
 
-static int mask(const struct building *building, const char *path, struct error *error)
+/* Where a path of the list leads. 1, or 0 where there is nothing. */
+static int find(const struct building *building, const char *list, const char *path, int *out,
+		struct stat *found, bool *is_root, struct error *error)
 {
-	struct stat found, root;
+	struct stat root;
 	cleanup_close int fd =
 	    resolve_in_root(building->root->directory, path, RESOLVE_MAKE_NOTHING);
 	if (is_absent(fd))
 		return 0;
-	if (fd < 0 || fstat(fd, &found) || fstat(building->root->directory, &root))
-		return error_set_errno(error, fd < 0 ? -fd : errno, "maskedPaths: '%s'", path);
-	if (is_same(&found, &root))
+	if (fd < 0 || fstat(fd, found) || fstat(building->root->directory, &root))
+		return error_set_errno(error, fd < 0 ? -fd : errno, "%s: '%s'", list, path);
+	*is_root = is_same(found, &root);
+	*out = take_fd(&fd);
+	return 1;
+}
+
+static int mask(const struct building *building, const char *path, struct error *error)
+{
+	struct stat status;
+	bool is_root = false;
+	cleanup_close int fd = -1;
+	int result = find(building, "maskedPaths", path, &fd, &status, &is_root, error);
+	if (result <= 0)
+		return result;
+	if (is_root)
 		return error_set(error, EINVAL, "maskedPaths: '%s' is the root itself", path);
-	int result;
-	if (S_ISDIR(found.st_mode)) {
+	if (S_ISDIR(status.st_mode)) {
 		result = attach_new(fd, "tmpfs", MOUNT_ATTR_RDONLY, "size=4k,nr_inodes=1,mode=000");
 	} else {
 		cleanup_close int null = attach_copy(AT_FDCWD, "/dev/null", false);
@@ -277,20 +291,18 @@ static int mask(const struct building *building, const char *path, struct error 
 
 static int keep(const struct building *building, const char *path, struct error *error)
 {
-	struct stat found, root;
-	cleanup_close int fd =
-	    resolve_in_root(building->root->directory, path, RESOLVE_MAKE_NOTHING);
-	if (is_absent(fd))
-		return 0;
-	if (fd < 0 || fstat(fd, &found) || fstat(building->root->directory, &root))
-		return error_set_errno(error, fd < 0 ? -fd : errno, "readonlyPaths: '%s'", path);
-	if (is_same(&found, &root)) {
-		const int result =
-		    attach_set(building->root->directory, true, MOUNT_ATTR_RDONLY, 0);
+	struct stat status;
+	bool is_root = false;
+	cleanup_close int fd = -1;
+	int result = find(building, "readonlyPaths", path, &fd, &status, &is_root, error);
+	if (result <= 0)
+		return result;
+	if (is_root) {
+		result = attach_set(building->root->directory, true, MOUNT_ATTR_RDONLY, 0);
 		return result ? error_set_errno(error, -result, "readonlyPaths: '%s'", path) : 0;
 	}
 	cleanup_close int copy = attach_copy(fd, "", true);
-	int result = copy < 0 ? copy : attach_set(copy, true, MOUNT_ATTR_RDONLY, 0);
+	result = copy < 0 ? copy : attach_set(copy, true, MOUNT_ATTR_RDONLY, 0);
 	if (!result)
 		result = attach_move(copy, fd);
 	return result ? error_set_errno(error, -result, "readonlyPaths: '%s'", path) : 0;
