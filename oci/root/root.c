@@ -272,7 +272,7 @@ static int find(const struct building *building, const char *list, const char *p
 
 static int mask(const struct building *building, const char *path, struct error *error)
 {
-	struct stat status;
+	struct stat status = {0};
 	bool is_root = false;
 	cleanup_close int fd = -1;
 	int result = find(building, "maskedPaths", path, &fd, &status, &is_root, error);
@@ -291,7 +291,7 @@ static int mask(const struct building *building, const char *path, struct error 
 
 static int keep(const struct building *building, const char *path, struct error *error)
 {
-	struct stat status;
+	struct stat status = {0};
 	bool is_root = false;
 	cleanup_close int fd = -1;
 	int result = find(building, "readonlyPaths", path, &fd, &status, &is_root, error);
